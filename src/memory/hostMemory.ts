@@ -1,0 +1,111 @@
+import { ProblemError, hex } from '../base/index.js';
+
+/** x86-64 page size, bytes. Pages are the unit of DMA mapping, of page_pool and of UMEM registration. */
+export const PAGE_BYTES = 4096;
+
+/** The first 64 KiB are never handed out, so a NULL pointer plus any small offset points at nothing. */
+const FIRST_ADDRESS = 65536;
+
+const WASM_PAGE_BYTES = 65536;
+const DEFAULT_SIZE_MIB = 1024;
+
+/** A named stretch of host memory; the name is for people who read a fault. */
+export interface Region {
+  readonly name: string;
+  readonly start: number;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Everything that a program, a device or an application can address, in one WebAssembly.Memory.
+ *
+ * An address is a byte offset into it. It is reserved at its full size when it is made and never grows, so the views stay
+ * valid for ever; the operating system gives a page only when it is touched. Regions are handed out upwards and go away all
+ * at once (`release`), as everything that lives here lives as long as a simulation or a test case.
+ */
+export class HostMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly sizeBytes: number;
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly u32: Uint32Array;
+  readonly i32: Int32Array;
+  readonly view: DataView;
+  readonly #regions: Region[] = [];
+  #top = FIRST_ADDRESS;
+
+  /** @param sizeMib size in MiB, 1 to 4095 */
+  constructor(sizeMib: number = DEFAULT_SIZE_MIB) {
+    if (!Number.isInteger(sizeMib) || sizeMib < 1 || sizeMib > 4095) {
+      throw new RangeError(`HostMemory: size ${sizeMib} MiB is not a whole number from 1 to 4095`);
+    }
+    const wasmPages = (sizeMib * 2 ** 20) / WASM_PAGE_BYTES;
+    this.memory = new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages });
+    const buffer = this.memory.buffer;
+    this.sizeBytes = buffer.byteLength;
+    this.u8 = new Uint8Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.view = new DataView(buffer);
+  }
+
+  /**
+   * Hands out zeroed memory.
+   *
+   * @param name what it is, for fault messages
+   * @param sizeBytes 1 or more
+   * @param alignBytes a power of two
+   * @returns its address
+   * @throws ProblemError `host-memory-exhausted` when it doesn't fit
+   */
+  reserve(name: string, sizeBytes: number, alignBytes = 8): number {
+    if (!Number.isInteger(sizeBytes) || sizeBytes < 1) throw new RangeError(`HostMemory.reserve: size ${sizeBytes} for ${name}`);
+    const start = Math.ceil(this.#top / alignBytes) * alignBytes;
+    if (start + sizeBytes > this.sizeBytes) {
+      throw new ProblemError({
+        code: 'host-memory-exhausted',
+        message: `${name} needs ${sizeBytes} bytes, but only ${Math.max(0, this.sizeBytes - start)} of the ${this.sizeBytes} bytes of host memory are left`,
+        hint: 'use fewer or smaller maps, rings or queues',
+      });
+    }
+    this.#top = start + sizeBytes;
+    this.#regions.push({ name, start, sizeBytes });
+    return start;
+  }
+
+  /** A mark to `release` to later. */
+  mark(): number {
+    return this.#top;
+  }
+
+  /** Takes back (and zeroes) everything that was reserved since `mark()` gave this mark. */
+  release(mark: number): void {
+    if (mark < FIRST_ADDRESS || mark > this.#top) throw new RangeError(`HostMemory.release: ${mark} is no mark of this memory`);
+    this.u8.fill(0, mark, this.#top);
+    while (this.#regions.length > 0 && this.#regions[this.#regions.length - 1]!.start >= mark) this.#regions.pop();
+    this.#top = mark;
+  }
+
+  /** Where an address lies, in words: `8 bytes into map counters`, or `16 bytes beyond map counters`, or `NULL page`. */
+  describe(address: number): string {
+    if (address < FIRST_ADDRESS) return address === 0 ? 'NULL' : `NULL plus ${address}`;
+    const region = this.#nearestBelow(address);
+    if (region === undefined) return `unmapped address ${hex(address)}`;
+    const offset = address - region.start;
+    return offset < region.sizeBytes
+      ? `${offset} bytes into ${region.name}`
+      : `${offset - region.sizeBytes} bytes beyond the end of ${region.name}`;
+  }
+
+  #nearestBelow(address: number): Region | undefined {
+    let low = 0;
+    let high = this.#regions.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#regions[middle]!.start <= address) low = middle + 1;
+      else high = middle;
+    }
+    return this.#regions[low - 1];
+  }
+}

@@ -1,0 +1,3 @@
+export * from './hostMemory.js';
+export * from './ownership.js';
+export * from './pageAllocator.js';

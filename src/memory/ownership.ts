@@ -1,0 +1,110 @@
+import { hex } from '../base/index.js';
+
+/**
+ * Who may touch a buffer at this moment. Each buffer has exactly one owner; a hand-over is one call that names both.
+ *
+ *     free ─► pool ─► device ─► driver ─► program ─► pool            XDP_DROP, XDP_ABORTED
+ *                                            ├─────► stack ─► pool    XDP_PASS
+ *                                            ├─────► txRing ─► pool   XDP_TX
+ *                                            └─────► redirect ─► pool XDP_REDIRECT into a copy-mode socket
+ *     application ─► fill ─► kernel ─► rx ─► application ─► tx ─► kernel ─► completion ─► application      (UMEM chunks)
+ */
+export const Owner = {
+  free: 0,
+  pool: 1,
+  device: 2,
+  driver: 3,
+  program: 4,
+  txRing: 5,
+  redirect: 6,
+  stack: 7,
+  application: 8,
+  fillRing: 9,
+  kernel: 10,
+  rxRing: 11,
+  completionRing: 12,
+} as const;
+
+export type Owner = (typeof Owner)[keyof typeof Owner];
+
+const OWNER_NAMES = Object.keys(Owner);
+
+/** The owner's name as it is printed. */
+export function ownerName(owner: number): string {
+  return OWNER_NAMES[owner] ?? `owner ${owner}`;
+}
+
+/** A hand-over that broke the rule: the giver was not the owner. */
+export interface OwnershipViolation {
+  readonly buffer: string;
+  readonly expected: string;
+  readonly found: string;
+  readonly next: string;
+  /** Packet that the buffer carried (1-based), 0 when it carried none. */
+  readonly packetId: number;
+}
+
+/** More violations than these are only counted. */
+const KEPT_VIOLATIONS = 32;
+
+/** The owners of equal-sized buffers that lie side by side: the pages of the host, or the chunks of one UMEM. */
+export class OwnerLedger {
+  readonly unitName: string;
+  readonly baseAddress: number;
+  readonly unitBytes: number;
+  readonly count: number;
+  /** Owner of each buffer, an `Owner` value. */
+  readonly owner: Uint8Array;
+  /** Packet (1-based id) whose bytes each buffer carries: knowledge of the observer, invisible to device and driver. */
+  readonly packetId: Int32Array;
+  readonly violations: OwnershipViolation[] = [];
+  violationCount = 0;
+  readonly #shift: number;
+
+  /** @param unitBytes a power of two */
+  constructor(unitName: string, baseAddress: number, unitBytes: number, count: number, firstOwner: Owner) {
+    this.unitName = unitName;
+    this.baseAddress = baseAddress;
+    this.unitBytes = unitBytes;
+    this.count = count;
+    this.#shift = Math.log2(unitBytes);
+    if (!Number.isInteger(this.#shift)) throw new RangeError(`OwnerLedger: ${unitBytes} bytes is not a power of two`);
+    this.owner = new Uint8Array(count).fill(firstOwner);
+    this.packetId = new Int32Array(count);
+  }
+
+  /** Number of the buffer that holds this address. */
+  indexOf(address: number): number {
+    return (address - this.baseAddress) >>> this.#shift;
+  }
+
+  /** Hands a buffer over. A wrong giver is recorded, and the hand-over happens all the same, as it would in the kernel. */
+  move(address: number, from: Owner, to: Owner): void {
+    const index = (address - this.baseAddress) >>> this.#shift;
+    if (this.owner[index] !== from) this.#violate(index, from, to);
+    this.owner[index] = to;
+  }
+
+  #violate(index: number, from: Owner, to: Owner): void {
+    this.violationCount++;
+    if (this.violations.length >= KEPT_VIOLATIONS) return;
+    this.violations.push({
+      buffer: `${this.unitName} ${index} at ${hex(this.baseAddress + index * this.unitBytes)}`,
+      expected: ownerName(from),
+      found: ownerName(this.owner[index] ?? -1),
+      next: ownerName(to),
+      packetId: this.packetId[index] ?? 0,
+    });
+  }
+
+  /** How many buffers each owner has, only owners that have some. */
+  census(): Record<string, number> {
+    const counts = new Array<number>(OWNER_NAMES.length).fill(0);
+    for (const owner of this.owner) counts[owner]! += 1;
+    const census: Record<string, number> = {};
+    OWNER_NAMES.forEach((name, owner) => {
+      if (counts[owner]! > 0) census[name] = counts[owner]!;
+    });
+    return census;
+  }
+}

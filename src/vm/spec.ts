@@ -1,0 +1,88 @@
+import type { Btf } from './btf/btf.js';
+
+/** What an object file says, as plain data. Nothing here is alive: maps, programs and machines are made from it. */
+export interface ObjectSpec {
+  /** File name as it is shown in messages. */
+  readonly name: string;
+  /** Contents of the `license` section, e.g. `Dual MIT/GPL`; empty when there is none. */
+  readonly license: string;
+  /** Every program of the object, in file order, also those that are not XDP. */
+  readonly programs: readonly ProgramSpec[];
+  /** Every map, global data sections included, in file order. */
+  readonly maps: readonly MapSpec[];
+  /** Every global variable. */
+  readonly variables: readonly VariableSpec[];
+  readonly btf: Btf | undefined;
+}
+
+/** One program: its own instructions and, behind them, every subprogram that it reaches. */
+export interface ProgramSpec {
+  /** Name of its function. */
+  readonly name: string;
+  /** ELF section, e.g. `xdp`, `xdp.frags`, `xdp/devmap`. */
+  readonly section: string;
+  /** `xdp`, or what else the section's name says; only `xdp` programs can run. */
+  readonly type: 'xdp' | 'other';
+  readonly attachType: 'xdp' | 'devmap' | 'cpumap';
+  /** True for `xdp.frags`: the program can handle packets of several buffers. */
+  readonly frags: boolean;
+  /** Instructions of 8 bytes. Calls between functions are resolved; map references are not. */
+  readonly insns: Uint8Array;
+  readonly references: readonly MapReference[];
+  /** Functions in `insns`, the main one first. */
+  readonly functions: readonly FunctionSpec[];
+  /** Source lines, sorted by instruction. */
+  readonly lines: readonly LineSpec[];
+}
+
+export interface FunctionSpec {
+  readonly name: string;
+  readonly insnIndex: number;
+}
+
+/** A `lddw` that loads the address of a map (`map`) or of a byte in its first value (`value`). */
+export interface MapReference {
+  readonly insnIndex: number;
+  readonly map: string;
+  readonly kind: 'map' | 'value';
+  /** Byte offset in the value; 0 for `map`. */
+  readonly offBytes: number;
+}
+
+/** Source line of the instructions from `insnIndex` to the next entry. */
+export interface LineSpec {
+  readonly insnIndex: number;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly text: string;
+}
+
+/** Definition of a map. Numbers are those of the UAPI. */
+export interface MapSpec {
+  readonly name: string;
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  /** BTF types of key and value, 0 when unknown. */
+  readonly keyTypeId: number;
+  readonly valueTypeId: number;
+  /** Data section behind the map, e.g. `.rodata`; `undefined` for ordinary maps. */
+  readonly dataSection: string | undefined;
+  /** First value of a data section map. */
+  readonly initialValue: Uint8Array | undefined;
+  /** Programs that a PROG_ARRAY holds from the start. */
+  readonly initialPrograms: readonly { readonly index: number; readonly program: string }[];
+}
+
+/** A global variable: bytes in the value of a data section map. */
+export interface VariableSpec {
+  readonly name: string;
+  readonly map: string;
+  readonly offBytes: number;
+  readonly sizeBytes: number;
+  /** BTF type, 0 when unknown. */
+  readonly typeId: number;
+}
