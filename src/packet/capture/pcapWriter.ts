@@ -1,0 +1,82 @@
+import { ok } from '../../base/index.js';
+import type { Problem, Result } from '../../base/index.js';
+import { FileSink } from './byteSink.js';
+import type { ByteSink } from './byteSink.js';
+import { LINKTYPE_ETHERNET, MAX_PACKET_BYTES } from './captureReader.js';
+import { checkPacketArguments, timestampRangeProblem } from './writerChecks.js';
+import { OutputBuffer } from './outputBuffer.js';
+import type { CaptureTotals } from './outputBuffer.js';
+import {
+  PCAP_FILE_HEADER_BYTES, PCAP_MAGIC_NSEC, PCAP_MAGIC_USEC, PCAP_RECORD_HEADER_BYTES, PCAP_VERSION_MAJOR, PCAP_VERSION_MINOR,
+} from './pcapFormat.js';
+
+export interface PcapWriterOptions {
+  /** Unit of the timestamps in the file; microseconds are rounded down. Default `'nanoseconds'`. */
+  readonly resolution?: 'microseconds' | 'nanoseconds';
+  /** Snapshot length to state in the header, in bytes; packets aren't cut to it. Default 262144. */
+  readonly snapLen?: number;
+}
+
+/** Writes classic pcap: little-endian, Ethernet, no allocation per packet, memory that doesn't grow. */
+export class PcapWriter {
+  readonly #out: OutputBuffer;
+  readonly #microseconds: boolean;
+  #packets = 0;
+
+  constructor(sink: ByteSink, options: PcapWriterOptions = {}) {
+    this.#microseconds = options.resolution === 'microseconds';
+    const out = new OutputBuffer(sink);
+    this.#out = out;
+    out.reserve(PCAP_FILE_HEADER_BYTES);
+    out.u32(this.#microseconds ? PCAP_MAGIC_USEC : PCAP_MAGIC_NSEC);
+    out.u16(PCAP_VERSION_MAJOR);
+    out.u16(PCAP_VERSION_MINOR);
+    out.u32(0);
+    out.u32(0);
+    out.u32(options.snapLen ?? MAX_PACKET_BYTES);
+    out.u32(LINKTYPE_ETHERNET);
+  }
+
+  /** A writer to a new file at `path`; an existing one is replaced. Problem: `capture-unwritable`. */
+  static create(path: string, options: PcapWriterOptions = {}): Result<PcapWriter> {
+    const sink = FileSink.create(path);
+    return sink.ok ? ok(new PcapWriter(sink.value, options)) : sink;
+  }
+
+  /** The first thing that went wrong; the packets after it are dropped and `close` tells it again. */
+  get problem(): Problem | undefined {
+    return this.#out.problem;
+  }
+
+  /**
+   * Appends one packet. Throws a RangeError for lengths that the format can't hold; a time outside of the
+   * format's u32 seconds becomes `problem` (`capture-bad-timestamp`), because it may stem from an input capture.
+   *
+   * @param bytes buffer that holds the packet
+   * @param offBytes where it begins
+   * @param lengthBytes its length, at most 262144
+   * @param tSec whole seconds
+   * @param tNsec nanoseconds within the second, 0..999999999
+   * @param originalLen length on the wire, at least `lengthBytes` (default: not cut)
+   */
+  writePacket(bytes: Uint8Array, offBytes: number, lengthBytes: number, tSec: number, tNsec: number, originalLen: number = lengthBytes): void {
+    checkPacketArguments('PcapWriter.writePacket', bytes, offBytes, lengthBytes, tNsec, originalLen);
+    const out = this.#out;
+    if (!(tSec >= 0 && tSec < 2 ** 32)) {
+      out.problem ??= timestampRangeProblem('pcap', this.#packets + 1, tSec);
+      return;
+    }
+    out.reserve(PCAP_RECORD_HEADER_BYTES + lengthBytes);
+    out.u32(tSec);
+    out.u32(this.#microseconds ? Math.floor(tNsec / 1000) : tNsec);
+    out.u32(lengthBytes);
+    out.u32(originalLen);
+    out.bytes(bytes, offBytes, lengthBytes);
+    this.#packets++;
+  }
+
+  /** Completes the file. */
+  close(): Result<CaptureTotals> {
+    return this.#out.close(this.#packets);
+  }
+}

@@ -1,0 +1,11 @@
+export { FileSink, MemorySink } from './capture/byteSink.js';
+export type { ByteSink } from './capture/byteSink.js';
+export { LINKTYPE_ETHERNET, MAX_PACKET_BYTES } from './capture/captureReader.js';
+export type { CaptureReader, CaptureStatus } from './capture/captureReader.js';
+export { openCapture, openCaptureBytes } from './capture/openCapture.js';
+export type { CaptureTotals } from './capture/outputBuffer.js';
+export { EPB_FLAGS_INBOUND, EPB_FLAGS_OUTBOUND } from './capture/pcapngFormat.js';
+export { PcapngWriter } from './capture/pcapngWriter.js';
+export type { PcapngInterface, PcapngPacketOptions, PcapngWriterOptions } from './capture/pcapngWriter.js';
+export { PcapWriter } from './capture/pcapWriter.js';
+export type { PcapWriterOptions } from './capture/pcapWriter.js';
