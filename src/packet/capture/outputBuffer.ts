@@ -5,8 +5,8 @@ import type { ByteSink } from './byteSink.js';
 /** Bytes collected before the sink gets them; more than the longest record with all its options. */
 const BUFFER_BYTES = 1 << 19;
 
-/** A typed array's `set` needs a view of the packet, which costs more than copying this many bytes one by one. */
-const SHORT_COPY_BYTES = 128;
+/** A typed array's `set` needs a fresh view of the packet, which costs more than copying this many bytes word by word. */
+const SHORT_COPY_BYTES = 256;
 
 const textEncoder = new TextEncoder();
 
@@ -18,84 +18,56 @@ export interface CaptureTotals {
 }
 
 /**
- * The little-endian output side of the capture writers: one buffer, filled by `u16`, `u32`, `bytes`, ... and flushed to the sink when
- * full. The first failure of the sink is kept; what comes later is dropped, and `close` tells the failure.
+ * The output side of the capture writers: one buffer that is flushed to the sink when full.
+ *
+ * A writer calls `reserve`, then writes its record through `view` from `posBytes` on and moves `posBytes` behind it. The first failure of
+ * the sink is kept; what comes later is dropped, and `close` tells the failure.
  */
 export class OutputBuffer {
   problem: Problem | undefined;
-  readonly #sink: ByteSink;
+  readonly view: DataView;
+  /** Where the next record begins in `view`. */
+  posBytes = 0;
+
   readonly #data = new Uint8Array(BUFFER_BYTES);
-  readonly #view = new DataView(this.#data.buffer);
-  #posBytes = 0;
+  readonly #sink: ByteSink;
   #flushedBytes = 0;
   #closed = false;
+  /** The buffer that the last packet came from, and a view of it: callers hand in the same one again and again. */
+  #source: Uint8Array = this.#data;
+  #sourceView = new DataView<ArrayBufferLike>(this.#data.buffer);
 
   constructor(sink: ByteSink) {
     this.#sink = sink;
+    this.view = new DataView(this.#data.buffer);
   }
 
-  /** Makes room for `lengthBytes`; to be called before each record, with its greatest possible length. */
+  /** Makes room for `lengthBytes`, the greatest length that the next record can have. It may change `posBytes`. */
   reserve(lengthBytes: number): void {
     if (this.#closed) throw new Error('capture writer: written to after close()');
-    if (this.#posBytes + lengthBytes <= BUFFER_BYTES) return;
+    if (this.posBytes + lengthBytes <= BUFFER_BYTES) return;
     if (lengthBytes > BUFFER_BYTES) throw new RangeError(`OutputBuffer.reserve: ${lengthBytes} bytes is more than the buffer has`);
     this.#flush();
   }
 
-  /** Where the next byte goes in the buffer; for `patchU32`, before the next `reserve`. */
-  get posBytes(): number {
-    return this.#posBytes;
-  }
-
-  u16(value: number): void {
-    this.#view.setUint16(this.#posBytes, value, true);
-    this.#posBytes += 2;
-  }
-
-  u32(value: number): void {
-    this.#view.setUint32(this.#posBytes, value, true);
-    this.#posBytes += 4;
-  }
-
-  /** A non-negative safe integer as 64 bits. */
-  u64(value: number): void {
-    this.u32(value % 2 ** 32);
-    this.u32(Math.floor(value / 2 ** 32));
-  }
-
-  u8(value: number): void {
-    this.#data[this.#posBytes++] = value;
-  }
-
-  bytes(source: Uint8Array, offBytes: number, lengthBytes: number): void {
+  /** Copies a packet to `atBytes`. */
+  copy(atBytes: number, source: Uint8Array, offBytes: number, lengthBytes: number): void {
     const data = this.#data;
-    const at = this.#posBytes;
-    if (lengthBytes <= SHORT_COPY_BYTES) {
-      for (let i = 0; i < lengthBytes; i++) data[at + i] = source[offBytes + i]!;
-    } else {
-      data.set(source.subarray(offBytes, offBytes + lengthBytes), at);
+    if (lengthBytes > SHORT_COPY_BYTES) {
+      data.set(source.subarray(offBytes, offBytes + lengthBytes), atBytes);
+      return;
     }
-    this.#posBytes = at + lengthBytes;
+    const from = this.#viewOf(source);
+    const to = this.view;
+    const wordBytes = lengthBytes & ~3;
+    let i = 0;
+    for (; i < wordBytes; i += 4) to.setInt32(atBytes + i, from.getInt32(offBytes + i, true), true);
+    for (; i < lengthBytes; i++) data[atBytes + i] = source[offBytes + i]!;
   }
 
-  /** Text as UTF-8, cut at a whole character if it takes more than `mostBytes`; the bytes that it took. */
-  text(text: string, mostBytes: number): number {
-    const { written } = textEncoder.encodeInto(text, this.#data.subarray(this.#posBytes, this.#posBytes + mostBytes));
-    this.#posBytes += written;
-    return written;
-  }
-
-  /** Zero bytes up to the next multiple of 4, counted from a record of `lengthBytes` so far. */
-  padTo4(lengthBytes: number): void {
-    for (let i = lengthBytes; (i & 3) !== 0; i++) this.u8(0);
-  }
-
-  patchU16(posBytes: number, value: number): void {
-    this.#view.setUint16(posBytes, value, true);
-  }
-
-  patchU32(posBytes: number, value: number): void {
-    this.#view.setUint32(posBytes, value, true);
+  /** Writes text as UTF-8 to `atBytes`, cut at a whole character if it takes more than `mostBytes`; the bytes that it took. */
+  text(atBytes: number, text: string, mostBytes: number): number {
+    return textEncoder.encodeInto(text, this.#data.subarray(atBytes, atBytes + mostBytes)).written;
   }
 
   /** Hands everything to the sink and closes it; the first failure, if there was one. A second call gives the same answer. */
@@ -109,9 +81,17 @@ export class OutputBuffer {
     return this.problem === undefined ? ok({ packets, bytes: this.#flushedBytes }) : fail(this.problem);
   }
 
+  #viewOf(source: Uint8Array): DataView {
+    if (source !== this.#source) {
+      this.#source = source;
+      this.#sourceView = new DataView(source.buffer, source.byteOffset, source.byteLength);
+    }
+    return this.#sourceView;
+  }
+
   #flush(): void {
-    if (this.problem === undefined) this.problem = this.#sink.write(this.#data, this.#posBytes);
-    this.#flushedBytes += this.#posBytes;
-    this.#posBytes = 0;
+    if (this.problem === undefined) this.problem = this.#sink.write(this.#data, this.posBytes);
+    this.#flushedBytes += this.posBytes;
+    this.posBytes = 0;
   }
 }

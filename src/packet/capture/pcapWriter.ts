@@ -3,13 +3,14 @@ import type { Problem, Result } from '../../base/index.js';
 import { FileSink } from './byteSink.js';
 import type { ByteSink } from './byteSink.js';
 import { LINKTYPE_ETHERNET, MAX_PACKET_BYTES } from './captureReader.js';
-import { checkPacketArguments, timestampRangeProblem } from './writerChecks.js';
 import { OutputBuffer } from './outputBuffer.js';
 import type { CaptureTotals } from './outputBuffer.js';
 import {
-  PCAP_FILE_HEADER_BYTES, PCAP_MAGIC_NSEC, PCAP_MAGIC_USEC, PCAP_RECORD_HEADER_BYTES, PCAP_VERSION_MAJOR, PCAP_VERSION_MINOR,
+  PCAP_FILE_HEADER_BYTES, PCAP_LINKTYPE_OFF, PCAP_MAGIC_NSEC, PCAP_MAGIC_OFF, PCAP_MAGIC_USEC, PCAP_MAJOR_OFF, PCAP_MINOR_OFF,
+  PCAP_REC_CAPTURED_OFF, PCAP_REC_FRACTION_OFF, PCAP_REC_ORIGINAL_OFF, PCAP_REC_SEC_OFF, PCAP_RECORD_HEADER_BYTES, PCAP_SNAPLEN_OFF,
+  PCAP_VERSION_MAJOR, PCAP_VERSION_MINOR,
 } from './pcapFormat.js';
-
+import { checkPacketArguments, timestampRangeProblem } from './writerChecks.js';
 export interface PcapWriterOptions {
   /** Unit of the timestamps in the file; microseconds are rounded down. Default `'nanoseconds'`. */
   readonly resolution?: 'microseconds' | 'nanoseconds';
@@ -28,13 +29,13 @@ export class PcapWriter {
     const out = new OutputBuffer(sink);
     this.#out = out;
     out.reserve(PCAP_FILE_HEADER_BYTES);
-    out.u32(this.#microseconds ? PCAP_MAGIC_USEC : PCAP_MAGIC_NSEC);
-    out.u16(PCAP_VERSION_MAJOR);
-    out.u16(PCAP_VERSION_MINOR);
-    out.u32(0);
-    out.u32(0);
-    out.u32(options.snapLen ?? MAX_PACKET_BYTES);
-    out.u32(LINKTYPE_ETHERNET);
+    const { view } = out;
+    view.setUint32(PCAP_MAGIC_OFF, this.#microseconds ? PCAP_MAGIC_USEC : PCAP_MAGIC_NSEC, true);
+    view.setUint16(PCAP_MAJOR_OFF, PCAP_VERSION_MAJOR, true);
+    view.setUint16(PCAP_MINOR_OFF, PCAP_VERSION_MINOR, true);
+    view.setUint32(PCAP_SNAPLEN_OFF, options.snapLen ?? MAX_PACKET_BYTES, true);
+    view.setUint32(PCAP_LINKTYPE_OFF, LINKTYPE_ETHERNET, true);
+    out.posBytes = PCAP_FILE_HEADER_BYTES;
   }
 
   /** A writer to a new file at `path`; an existing one is replaced. Problem: `capture-unwritable`. */
@@ -67,11 +68,14 @@ export class PcapWriter {
       return;
     }
     out.reserve(PCAP_RECORD_HEADER_BYTES + lengthBytes);
-    out.u32(tSec);
-    out.u32(this.#microseconds ? Math.floor(tNsec / 1000) : tNsec);
-    out.u32(lengthBytes);
-    out.u32(originalLen);
-    out.bytes(bytes, offBytes, lengthBytes);
+    const { view } = out;
+    const at = out.posBytes;
+    view.setUint32(at + PCAP_REC_SEC_OFF, tSec, true);
+    view.setUint32(at + PCAP_REC_FRACTION_OFF, this.#microseconds ? Math.floor(tNsec / 1000) : tNsec, true);
+    view.setUint32(at + PCAP_REC_CAPTURED_OFF, lengthBytes, true);
+    view.setUint32(at + PCAP_REC_ORIGINAL_OFF, originalLen, true);
+    out.copy(at + PCAP_RECORD_HEADER_BYTES, bytes, offBytes, lengthBytes);
+    out.posBytes = at + PCAP_RECORD_HEADER_BYTES + lengthBytes;
     this.#packets++;
   }
 

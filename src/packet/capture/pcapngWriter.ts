@@ -6,9 +6,11 @@ import { LINKTYPE_ETHERNET, MAX_PACKET_BYTES } from './captureReader.js';
 import { OutputBuffer } from './outputBuffer.js';
 import type { CaptureTotals } from './outputBuffer.js';
 import {
-  BLOCK_ENHANCED_PACKET, BLOCK_INTERFACE_DESCRIPTION, BLOCK_LENGTH_OFF, BLOCK_SECTION_HEADER, BLOCK_TRAILER_BYTES, EPB_DATA_OFF, EPB_FLAGS,
-  EPB_PACKETID, EPB_QUEUE, EPB_VERDICT, IDB_OPTIONS_OFF, IF_DESCRIPTION, IF_NAME, IF_TSRESOL, MAX_OPTION_BYTES, OPT_COMMENT, OPT_ENDOFOPT,
-  OPTION_HEADER_BYTES, OPTION_LENGTH_OFF, padTo4, PCAPNG_VERSION_MAJOR, SHB_BYTE_ORDER_MAGIC, SHB_OPTIONS_OFF, SHB_USERAPPL,
+  BLOCK_ENHANCED_PACKET, BLOCK_INTERFACE_DESCRIPTION, BLOCK_LENGTH_OFF, BLOCK_SECTION_HEADER, BLOCK_TRAILER_BYTES, BLOCK_TYPE_OFF,
+  EPB_CAPTURED_OFF, EPB_DATA_OFF, EPB_FLAGS, EPB_INTERFACE_OFF, EPB_ORIGINAL_OFF, EPB_PACKETID, EPB_QUEUE, EPB_TIMESTAMP_HIGH_OFF,
+  EPB_TIMESTAMP_LOW_OFF, EPB_VERDICT, IDB_LINKTYPE_OFF, IDB_OPTIONS_OFF, IDB_SNAPLEN_OFF, IF_DESCRIPTION, IF_NAME, IF_TSRESOL,
+  MAX_OPTION_BYTES, OPT_COMMENT, OPT_ENDOFOPT, OPTION_HEADER_BYTES, OPTION_LENGTH_OFF, padTo4, PCAPNG_VERSION_MAJOR,
+  SHB_BYTE_ORDER_MAGIC, SHB_BYTE_ORDER_OFF, SHB_MAJOR_OFF, SHB_MINOR_OFF, SHB_OPTIONS_OFF, SHB_SECTION_LENGTH_OFF, SHB_USERAPPL,
   VERDICT_LINUX_EBPF_XDP,
 } from './pcapngFormat.js';
 import { checkPacketArguments, timestampRangeProblem } from './writerChecks.js';
@@ -58,23 +60,27 @@ export interface PcapngPacketOptions {
 /** Writes pcapng: one little-endian section, nanoseconds, no allocation per packet (but for comments), memory that doesn't grow. */
 export class PcapngWriter {
   readonly #out: OutputBuffer;
+  readonly #view: DataView;
   #interfaces = 0;
   #packets = 0;
 
   constructor(sink: ByteSink, options: PcapngWriterOptions = {}) {
     const out = new OutputBuffer(sink);
     this.#out = out;
+    this.#view = out.view;
     out.reserve(SHB_OPTIONS_OFF + 2 * LONGEST_OPTION_BYTES + OPTION_HEADER_BYTES + BLOCK_TRAILER_BYTES);
-    const start = this.#beginBlock(BLOCK_SECTION_HEADER);
-    out.u32(SHB_BYTE_ORDER_MAGIC);
-    out.u16(PCAPNG_VERSION_MAJOR);
-    out.u16(0);
-    // Section length -1: not stated, a reader walks the blocks.
-    out.u32(0xffffffff);
-    out.u32(0xffffffff);
-    if (options.comment !== undefined) this.#textOption(OPT_COMMENT, options.comment);
-    if (options.userApplication !== undefined) this.#textOption(SHB_USERAPPL, options.userApplication);
-    this.#endBlock(start, options.comment !== undefined || options.userApplication !== undefined);
+    const { view } = out;
+    const start = out.posBytes;
+    view.setUint32(start + BLOCK_TYPE_OFF, BLOCK_SECTION_HEADER, true);
+    view.setUint32(start + SHB_BYTE_ORDER_OFF, SHB_BYTE_ORDER_MAGIC, true);
+    view.setUint16(start + SHB_MAJOR_OFF, PCAPNG_VERSION_MAJOR, true);
+    view.setUint16(start + SHB_MINOR_OFF, 0, true);
+    // -1: not stated, a reader walks the blocks.
+    view.setBigInt64(start + SHB_SECTION_LENGTH_OFF, -1n, true);
+    let at = start + SHB_OPTIONS_OFF;
+    if (options.comment !== undefined) at = this.#textOption(at, OPT_COMMENT, options.comment);
+    if (options.userApplication !== undefined) at = this.#textOption(at, SHB_USERAPPL, options.userApplication);
+    this.#endBlock(start, at, at !== start + SHB_OPTIONS_OFF);
     for (const iface of options.interfaces ?? []) this.addInterface(iface);
   }
 
@@ -93,17 +99,16 @@ export class PcapngWriter {
   addInterface(iface: PcapngInterface): number {
     const out = this.#out;
     out.reserve(IDB_OPTIONS_OFF + 3 * LONGEST_OPTION_BYTES + OPTION_HEADER_BYTES + BLOCK_TRAILER_BYTES);
-    const start = this.#beginBlock(BLOCK_INTERFACE_DESCRIPTION);
-    out.u16(LINKTYPE_ETHERNET);
-    out.u16(0);
-    out.u32(iface.snapLen ?? MAX_PACKET_BYTES);
-    this.#textOption(IF_NAME, iface.name);
-    if (iface.description !== undefined) this.#textOption(IF_DESCRIPTION, iface.description);
-    out.u16(IF_TSRESOL);
-    out.u16(1);
-    out.u8(TSRESOL_NS);
-    out.padTo4(1);
-    this.#endBlock(start, true);
+    const view = this.#view;
+    const start = out.posBytes;
+    view.setUint32(start + BLOCK_TYPE_OFF, BLOCK_INTERFACE_DESCRIPTION, true);
+    view.setUint32(start + IDB_LINKTYPE_OFF, LINKTYPE_ETHERNET, true);
+    view.setUint32(start + IDB_SNAPLEN_OFF, iface.snapLen ?? MAX_PACKET_BYTES, true);
+    let at = this.#textOption(start + IDB_OPTIONS_OFF, IF_NAME, iface.name);
+    if (iface.description !== undefined) at = this.#textOption(at, IF_DESCRIPTION, iface.description);
+    at = this.#optionHeader(at, IF_TSRESOL, 1);
+    view.setUint32(at, TSRESOL_NS, true);
+    this.#endBlock(start, at + 4, true);
     return this.#interfaces++;
   }
 
@@ -135,14 +140,24 @@ export class PcapngWriter {
     }
     const commentBytes = options?.comment === undefined ? 0 : LONGEST_OPTION_BYTES;
     out.reserve(EPB_DATA_OFF + padTo4(lengthBytes) + PACKET_OPTIONS_BYTES + commentBytes + BLOCK_TRAILER_BYTES);
-    const start = this.#beginBlock(BLOCK_ENHANCED_PACKET);
-    out.u32(interfaceId);
-    this.#timestamp(tSec, tNsec);
-    out.u32(lengthBytes);
-    out.u32(originalLen);
-    out.bytes(bytes, offBytes, lengthBytes);
-    out.padTo4(lengthBytes);
-    this.#endBlock(start, options !== undefined && this.#packetOptions(options));
+    const view = this.#view;
+    const start = out.posBytes;
+    view.setUint32(start + BLOCK_TYPE_OFF, BLOCK_ENHANCED_PACKET, true);
+    view.setUint32(start + EPB_INTERFACE_OFF, interfaceId, true);
+    // tSec * 10^9 + tNsec as two words, in steps that Numbers do exactly: high is in units of 65536 ns, >>> and & take the low bits.
+    const high = Math.floor(tSec / 65536) * NS_PER_SEC;
+    const low = (high & 0xffff) * 65536 + (tSec & 0xffff) * NS_PER_SEC + tNsec;
+    view.setUint32(start + EPB_TIMESTAMP_HIGH_OFF, Math.floor(high / 65536) + Math.floor(low / 2 ** 32), true);
+    view.setUint32(start + EPB_TIMESTAMP_LOW_OFF, low >>> 0, true);
+    view.setUint32(start + EPB_CAPTURED_OFF, lengthBytes, true);
+    view.setUint32(start + EPB_ORIGINAL_OFF, originalLen, true);
+    const paddedBytes = padTo4(lengthBytes);
+    // The last word first: its padding stays when the packet is copied over it.
+    if (paddedBytes !== lengthBytes) view.setUint32(start + EPB_DATA_OFF + paddedBytes - 4, 0, true);
+    out.copy(start + EPB_DATA_OFF, bytes, offBytes, lengthBytes);
+    const optionsAt = start + EPB_DATA_OFF + paddedBytes;
+    const end = options === undefined ? optionsAt : this.#packetOptions(optionsAt, options);
+    this.#endBlock(start, end, end !== optionsAt);
     this.#packets++;
   }
 
@@ -151,71 +166,63 @@ export class PcapngWriter {
     return this.#out.close(this.#packets);
   }
 
-  /** `tSec * 10^9 + tNsec` as two words, high word first, in steps that Numbers do exactly. */
-  #timestamp(tSec: number, tNsec: number): void {
-    const highNs = Math.floor(tSec / 65536) * NS_PER_SEC; // in units of 65536 ns
-    const lowNs = (tSec % 65536) * NS_PER_SEC + tNsec;
-    const low = (highNs % 65536) * 65536 + lowNs;
-    this.#out.u32(Math.floor(highNs / 65536) + Math.floor(low / 2 ** 32));
-    this.#out.u32(low % 2 ** 32);
-  }
-
-  /** Whether there was any. */
-  #packetOptions(options: PcapngPacketOptions): boolean {
-    const out = this.#out;
+  /** Writes a packet's options; where they end. */
+  #packetOptions(atBytes: number, options: PcapngPacketOptions): number {
+    const view = this.#view;
     const { flags, packetId, queue, verdict, comment } = options;
-    if (comment !== undefined) this.#textOption(OPT_COMMENT, comment);
+    let at = atBytes;
+    if (comment !== undefined) at = this.#textOption(at, OPT_COMMENT, comment);
     if (flags !== undefined) {
-      out.u16(EPB_FLAGS);
-      out.u16(4);
-      out.u32(flags);
+      at = this.#optionHeader(at, EPB_FLAGS, 4);
+      view.setUint32(at, flags, true);
+      at += 4;
     }
     if (packetId !== undefined) {
-      out.u16(EPB_PACKETID);
-      out.u16(8);
-      out.u64(packetId);
+      at = this.#optionHeader(at, EPB_PACKETID, 8);
+      view.setUint32(at, packetId >>> 0, true);
+      view.setUint32(at + 4, Math.floor(packetId / 2 ** 32), true);
+      at += 8;
     }
     if (queue !== undefined) {
-      out.u16(EPB_QUEUE);
-      out.u16(4);
-      out.u32(queue);
+      at = this.#optionHeader(at, EPB_QUEUE, 4);
+      view.setUint32(at, queue, true);
+      at += 4;
     }
     if (verdict !== undefined) {
-      out.u16(EPB_VERDICT);
-      out.u16(9);
-      out.u8(VERDICT_LINUX_EBPF_XDP);
-      out.u64(verdict >>> 0);
-      out.padTo4(9);
+      // One octet of type and an unaligned u64, whose high half is 0, and three octets of padding.
+      at = this.#optionHeader(at, EPB_VERDICT, 9);
+      view.setUint8(at, VERDICT_LINUX_EBPF_XDP);
+      view.setUint32(at + 1, verdict, true);
+      view.setUint32(at + 5, 0, true);
+      view.setUint32(at + 8, 0, true);
+      at += 12;
     }
-    return flags !== undefined || packetId !== undefined || queue !== undefined || verdict !== undefined || comment !== undefined;
+    return at;
   }
 
-  #textOption(code: number, text: string): void {
-    const out = this.#out;
-    const start = out.posBytes;
-    out.u16(code);
-    out.u16(0);
-    const lengthBytes = out.text(text, MAX_OPTION_BYTES);
-    out.patchU16(start + OPTION_LENGTH_OFF, lengthBytes);
-    out.padTo4(lengthBytes);
+  /** Where the value goes. */
+  #optionHeader(at: number, code: number, lengthBytes: number): number {
+    this.#view.setUint16(at, code, true);
+    this.#view.setUint16(at + OPTION_LENGTH_OFF, lengthBytes, true);
+    return at + OPTION_HEADER_BYTES;
   }
 
-  /** Writes type and an open length; where the block begins, for `#endBlock`. */
-  #beginBlock(type: number): number {
-    const start = this.#out.posBytes;
-    this.#out.u32(type);
-    this.#out.u32(0);
-    return start;
+  /** Where the option ends. */
+  #textOption(at: number, code: number, text: string): number {
+    const lengthBytes = this.#out.text(at + OPTION_HEADER_BYTES, text, MAX_OPTION_BYTES);
+    const valueAt = this.#optionHeader(at, code, lengthBytes);
+    for (let i = lengthBytes; i < padTo4(lengthBytes); i++) this.#view.setUint8(valueAt + i, 0);
+    return valueAt + padTo4(lengthBytes);
   }
 
-  #endBlock(start: number, hasOptions: boolean): void {
-    const out = this.#out;
-    if (hasOptions) {
-      out.u16(OPT_ENDOFOPT);
-      out.u16(0);
-    }
-    const lengthBytes = out.posBytes - start + BLOCK_TRAILER_BYTES;
-    out.u32(lengthBytes);
-    out.patchU32(start + BLOCK_LENGTH_OFF, lengthBytes);
+  /** Closes the block that runs from `start` to `end`: end of options, and the length on both ends. */
+  #endBlock(start: number, end: number, hasOptions: boolean): void {
+    const view = this.#view;
+    let at = end;
+    if (hasOptions) at = this.#optionHeader(at, OPT_ENDOFOPT, 0);
+    const lengthBytes = at + BLOCK_TRAILER_BYTES - start;
+    view.setUint32(start + BLOCK_LENGTH_OFF, lengthBytes, true);
+    view.setUint32(at, lengthBytes, true);
+    this.#out.posBytes = at + BLOCK_TRAILER_BYTES;
   }
 }

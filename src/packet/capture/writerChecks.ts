@@ -5,8 +5,8 @@ import { MAX_PACKET_BYTES } from './captureReader.js';
 export function checkPacketArguments(
   caller: string, bytes: Uint8Array, offBytes: number, lengthBytes: number, tNsec: number, originalLen: number,
 ): void {
-  if (!(offBytes >= 0 && lengthBytes >= 0 && offBytes + lengthBytes <= bytes.byteLength)) {
-    throw new RangeError(`${caller}: packet ${offBytes}+${lengthBytes} lies outside of its buffer of ${bytes.byteLength} bytes`);
+  if (!(offBytes >= 0 && lengthBytes >= 0 && offBytes + lengthBytes <= bytes.length)) {
+    throw new RangeError(`${caller}: packet ${offBytes}+${lengthBytes} lies outside of its buffer of ${bytes.length} bytes`);
   }
   if (lengthBytes > MAX_PACKET_BYTES) throw new RangeError(`${caller}: packet of ${lengthBytes} bytes is longer than ${MAX_PACKET_BYTES}`);
   if (!(originalLen >= lengthBytes && originalLen < 2 ** 32)) {
