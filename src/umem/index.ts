@@ -1,0 +1,5 @@
+export * from './addressRing.js';
+export * from './descriptorRing.js';
+export * from './ring.js';
+export * from './umem.js';
+export * from './xskSocket.js';

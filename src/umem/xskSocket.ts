@@ -1,0 +1,206 @@
+import { EAGAIN, EBUSY, EINVAL, ENOBUFS, ENOMEM, ENOSPC } from '../base/index.js';
+import type { HostMemory } from '../memory/index.js';
+import { Owner } from '../memory/index.js';
+import { AddressRing } from './addressRing.js';
+import { DescriptorRing } from './descriptorRing.js';
+import type { XdpDesc } from './descriptorRing.js';
+import { XDP_RING_NEED_WAKEUP } from './ring.js';
+import { XDP_PACKET_HEADROOM } from './umem.js';
+import type { Umem } from './umem.js';
+
+/** Entries of the four rings, each a power of two. */
+export interface XskRingSizes {
+  readonly rx: number;
+  readonly tx: number;
+  readonly fill: number;
+  readonly completion: number;
+}
+
+/** struct xdp_statistics, version 2. */
+export interface XdpStatistics {
+  rx_dropped: number;
+  rx_invalid_descs: number;
+  tx_invalid_descs: number;
+  rx_ring_full: number;
+  rx_fill_ring_empty_descs: number;
+  tx_ring_empty_descs: number;
+}
+
+/** What a socket in copy mode sends through: the driver's transmit function. */
+export interface XskTransmit {
+  /**
+   * Copies a packet out of the UMEM and queues it.
+   *
+   * @param address host address of the packet
+   * @param completionOffBytes what to put on the COMPLETION ring when the packet has left
+   * @returns 0, or -EBUSY when the driver dropped it, or -EAGAIN when its queue is full
+   */
+  transmit(socket: XskSocket, address: number, lenBytes: number, completionOffBytes: number): number;
+}
+
+/** Descriptors that one send call handles in copy mode (TX_BATCH_SIZE, net/xdp/xsk.c). */
+const TX_BUDGET = 32;
+
+/**
+ * An AF_XDP socket in copy mode, bound to one queue of one device. Packets of one buffer: descriptors with XDP_PKT_CONTD
+ * are refused as invalid.
+ */
+export class XskSocket {
+  readonly id: number;
+  readonly ifindex: number;
+  readonly queueId: number;
+  readonly umem: Umem;
+  readonly rx: DescriptorRing;
+  readonly tx: DescriptorRing;
+  readonly fill: AddressRing;
+  readonly completion: AddressRing;
+  readonly statistics: XdpStatistics = {
+    rx_dropped: 0,
+    rx_invalid_descs: 0,
+    tx_invalid_descs: 0,
+    rx_ring_full: 0,
+    rx_fill_ring_empty_descs: 0,
+    tx_ring_empty_descs: 0,
+  };
+  /** Packets and bytes that reached the RX ring, and that were sent. */
+  rxPackets = 0;
+  rxBytes = 0;
+  txPackets = 0;
+  /** Chunks that were taken from FILL and not delivered; used before FILL, last in first out. */
+  readonly #stash: Int32Array;
+  #stashCount = 0;
+  /** Completions that are on their way: their slots on the COMPLETION ring are spoken for. */
+  #completionsReserved = 0;
+  readonly #u8: Uint8Array;
+  readonly #desc: XdpDesc = { addr: 0, len: 0, options: 0 };
+
+  constructor(memory: HostMemory, id: number, ifindex: number, queueId: number, umem: Umem, sizes: XskRingSizes) {
+    this.id = id;
+    this.ifindex = ifindex;
+    this.queueId = queueId;
+    this.umem = umem;
+    this.rx = new DescriptorRing(memory, `xsk${id} RX ring`, sizes.rx);
+    this.tx = new DescriptorRing(memory, `xsk${id} TX ring`, sizes.tx);
+    this.fill = new AddressRing(memory, `xsk${id} FILL ring`, sizes.fill);
+    this.completion = new AddressRing(memory, `xsk${id} COMPLETION ring`, sizes.completion);
+    // Copy mode: set when the ring is made and never cleared.
+    this.tx.ring.flags = XDP_RING_NEED_WAKEUP;
+    this.#stash = new Int32Array(umem.chunks.count);
+    this.#u8 = memory.u8;
+  }
+
+  /**
+   * Delivers one packet (xsk_rcv and __xsk_rcv, net/xdp/xsk.c, 6.18, copy mode).
+   *
+   * @param address host address of the packet's first byte; `metaBytes` of metadata lie directly before it
+   * @returns 0, or -ENOSPC (longer than a chunk), -ENOMEM (no FILL buffer), -ENOBUFS (RX ring full)
+   */
+  receive(address: number, lenBytes: number, metaBytes: number, packetId: number): number {
+    const { umem, statistics } = this;
+    if (lenBytes > umem.frameSizeBytes) {
+      statistics.rx_dropped++;
+      return -ENOSPC;
+    }
+    const chunk = this.#takeChunk();
+    if (chunk < 0) {
+      statistics.rx_dropped++;
+      return -ENOMEM;
+    }
+    const chunkAddress = umem.address + chunk;
+    const offBytes = chunk + XDP_PACKET_HEADROOM + umem.headroomBytes;
+    this.#u8.copyWithin(umem.address + offBytes - metaBytes, address - metaBytes, address + lenBytes);
+    if (!this.rx.produce(offBytes, lenBytes, 0)) {
+      statistics.rx_ring_full++;
+      this.#stash[this.#stashCount++] = chunk;
+      return -ENOBUFS;
+    }
+    umem.chunks.move(chunkAddress, Owner.kernel, Owner.rxRing);
+    umem.chunks.packetId[umem.chunks.indexOf(chunkAddress)] = packetId;
+    this.rxPackets++;
+    this.rxBytes += lenBytes;
+    return 0;
+  }
+
+  /** A chunk for a packet, now owned by the kernel; -1 when FILL has no usable one. Bad FILL entries are skipped silently. */
+  #takeChunk(): number {
+    if (this.#stashCount > 0) return this.#stash[--this.#stashCount]!;
+    const { umem } = this;
+    for (;;) {
+      const offBytes = this.fill.consume();
+      if (offBytes < 0) {
+        this.statistics.rx_fill_ring_empty_descs++;
+        return -1;
+      }
+      const chunk = umem.chunkStart(offBytes);
+      if (chunk < 0) continue;
+      umem.chunks.move(umem.address + chunk, Owner.fillRing, Owner.kernel);
+      return chunk;
+    }
+  }
+
+  /**
+   * The send call in copy mode (__xsk_generic_xmit, net/xdp/xsk.c, 6.18): at most 32 descriptors.
+   *
+   * @returns 0 when the ring was drained or an invalid descriptor ended the call; -EAGAIN (budget, COMPLETION or driver queue
+   *   full) or -EBUSY (driver dropped a packet)
+   */
+  send(driver: XskTransmit): number {
+    const { tx, umem } = this;
+    const desc = this.#desc;
+    for (let budget = TX_BUDGET; ; budget--) {
+      if (!tx.peek(desc)) {
+        this.statistics.tx_ring_empty_descs++;
+        return 0;
+      }
+      if (budget === 0) return -EAGAIN;
+      if (this.completion.ring.used + this.#completionsReserved >= this.completion.ring.size) return -EAGAIN;
+      if (!this.#isValid(desc)) {
+        this.statistics.tx_invalid_descs++;
+        tx.release();
+        this.#completeInvalid(desc.addr);
+        return 0;
+      }
+      const address = umem.address + desc.addr;
+      const error = driver.transmit(this, address, desc.len, desc.addr);
+      if (error === -EAGAIN) return error;
+      umem.chunks.move(address, Owner.txRing, Owner.kernel);
+      tx.release();
+      this.#completionsReserved++;
+      if (error !== 0) {
+        this.complete(desc.addr);
+        return error === -EINVAL ? -EINVAL : -EBUSY;
+      }
+      this.txPackets++;
+    }
+  }
+
+  /** The skb of a sent packet was freed: its address goes on the COMPLETION ring (xsk_destruct_skb). */
+  complete(offBytes: number): void {
+    this.#completionsReserved--;
+    this.umem.chunks.move(this.umem.address + offBytes, Owner.kernel, Owner.completionRing);
+    this.completion.produce(offBytes);
+  }
+
+  /** 6.18 completes an invalid descriptor too, so that the application gets its address back. */
+  #completeInvalid(offBytes: number): void {
+    const { umem } = this;
+    if (umem.chunkStart(offBytes) >= 0) umem.chunks.move(umem.address + offBytes, Owner.txRing, Owner.completionRing);
+    this.completion.produce(offBytes >>> 0);
+  }
+
+  /** xp_aligned_validate_desc: non-empty, inside the UMEM, inside one chunk, no unknown option. */
+  #isValid(desc: XdpDesc): boolean {
+    const { umem } = this;
+    return (
+      desc.len > 0 &&
+      desc.options === 0 &&
+      umem.chunkStart(desc.addr) >= 0 &&
+      (desc.addr % umem.chunkSizeBytes) + desc.len <= umem.chunkSizeBytes
+    );
+  }
+
+  /** Chunks that the kernel holds: in the stash, or in packets that are being sent. */
+  get kernelChunkCount(): number {
+    return this.#stashCount + this.#completionsReserved;
+  }
+}
