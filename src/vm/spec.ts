@@ -1,3 +1,4 @@
+import type { Problem } from '../base/index.js';
 import type { Btf } from './btf/btf.js';
 
 /** What an object file says, as plain data. Nothing here is alive: maps, programs and machines are made from it. */
@@ -33,6 +34,8 @@ export interface ProgramSpec {
   readonly functions: readonly FunctionSpec[];
   /** Source lines, sorted by instruction. */
   readonly lines: readonly LineSpec[];
+  /** Why this program can't run although the object is sound (a kfunc, a legacy map, ...); `undefined` when it can. */
+  readonly problem: Problem | undefined;
 }
 
 export interface FunctionSpec {
