@@ -43,7 +43,8 @@ export const SHINFO_FRAG_BYTES = 8;
 
 // ── state of one virtual machine ──
 //
-//     0 r0..r10 (u64 each)   96 fault record   160 counters and tables   256 saved frames   1024 stack of 8 frames
+//     0 r0..r10 (u64 each)   96 fault record   160 counters and tables   176 where the machine stands
+//     256 saved frames   1024 stack of 8 frames, the first one on top
 export const VM_REGS = 0;
 export const VM_FAULT_CODE = 96;
 export const VM_FAULT_PC = 100;
@@ -61,13 +62,36 @@ export const VM_ACCESS_COUNT = 164;
 export const VM_ACCESS_TABLE = 168;
 /** u32: instructions that the last run executed. */
 export const VM_EXECUTED = 172;
+/** u32: index of the next instruction (during a helper call: of the call), and the program block that it is in. */
+export const VM_PC = 176;
+export const VM_PROGRAM = 180;
+/** u32: frames below the main program's, and tail calls made so far. */
+export const VM_DEPTH = 184;
+export const VM_TAIL_CALLS = 188;
+/** u32: address of the xdp_md of this run. */
+export const VM_CONTEXT = 192;
+/** u32: lowest stack address that the current frame may touch. */
+export const VM_STACK_BOTTOM = 196;
+/** u32: index of the access table's row that was hit last. */
+export const VM_LAST_ROW = 200;
+/** u32: how many more may_goto may fall through. */
+export const VM_MAY_GOTO = 204;
 export const VM_FRAMES = 256;
 export const VM_FRAME_BYTES = 64;
+/** Saved frame of a caller: r6..r9 (u64 each), then u32 index of the instruction to return to and u32 program block. */
+export const FRAME_REGS = 0;
+export const FRAME_PC = 32;
+export const FRAME_PROGRAM = 36;
 export const VM_STACK = 1024;
 export const VM_STACK_FRAME_BYTES = 512;
 export const VM_MAX_FRAMES = 8;
 export const VM_STATE_BYTES = 5120;
 
+/** What single-stepping gives while the program has not ended; every fault code is positive, 0 is the end. */
+export const VM_RUNNING = -1;
+
+/** may_goto that one run may fall through (BPF_MAX_LOOPS; from 6.15 on the kernel limits the time instead, to 250 ms). */
+export const MAY_GOTO_MAX = 8388608;
 /** Tail calls that one run may make (MAX_TAIL_CALL_CNT, include/linux/bpf.h). */
 export const MAX_TAIL_CALL_CNT = 33;
 
@@ -86,6 +110,7 @@ export const ACCESS_MAX_ROWS = 4096;
 export const ACCESS_WRITABLE = 1;
 
 // ── struct bpf_map: what a map pointer in a register points to; no program may read it ──
+export const BPF_MAP_TYPE_PROG_ARRAY = 3;
 export const MAP_ID = 0;
 export const MAP_TYPE = 4;
 export const MAP_KEY_SIZE = 8;
@@ -102,6 +127,8 @@ export const PROG_INSNS = 8;
 export const PROG_BLOCK_BYTES = 16;
 
 // ── how a helper's result gets into r0; the loader writes it into the offset field of the call instruction ──
+/** The one helper that the engines carry out themselves. */
+export const BPF_FUNC_TAIL_CALL = 12;
 /** The helper returns an int: sign-extended to 64 bits. */
 export const RETURN_INT = 0;
 /** The helper returns a u32 or a pointer: zero-extended. */

@@ -1,0 +1,499 @@
+// The eBPF interpreter: RFC 9669 with the kernel's tail calls, may_goto, load-acquire and store-release.
+//
+// It trusts that the program has passed isa/checkInstructions.ts as to fields that an instruction doesn't use, and
+// nothing else: accesses, jumps, calls and the instruction count are checked here whatever the program is.
+// The machine lives in its state block (layout.ts, VM_*) whenever this code isn't running, so it can stop at any instruction.
+
+import {
+  BPF_FUNC_TAIL_CALL, BPF_MAP_TYPE_PROG_ARRAY,
+  FAULT_BUDGET, FAULT_CALL_DEPTH, FAULT_HELPER_ARGUMENT, FAULT_INSTRUCTION, FAULT_NONE, FAULT_PC,
+  FRAME_PC, FRAME_PROGRAM, FRAME_REGS,
+  MAP_BLOCK_BYTES, MAP_DATA, MAP_MAX_ENTRIES, MAP_TYPE, MAX_TAIL_CALL_CNT, MAY_GOTO_MAX,
+  PROG_BLOCK_BYTES, PROG_ID, PROG_INSNS, PROG_INSN_COUNT,
+  RETURN_INT, RETURN_U32, RETURN_U64,
+  VM_BUDGET, VM_CONTEXT, VM_DEPTH, VM_EXECUTED, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_PC, VM_FAULT_PROGRAM, VM_FAULT_REG,
+  VM_FRAMES, VM_FRAME_BYTES, VM_MAX_FRAMES, VM_MAY_GOTO, VM_PC, VM_PROGRAM, VM_RUNNING, VM_STACK_BOTTOM,
+  VM_STACK_FRAME_BYTES, VM_STATE_BYTES, VM_TAIL_CALLS,
+} from '../../layout';
+import {
+  BPF_ADD, BPF_ALU, BPF_ALU64, BPF_AND, BPF_ARSH, BPF_ATOMIC, BPF_B, BPF_CALL, BPF_CLASS_MASK, BPF_DIV, BPF_DW, BPF_END, BPF_EXIT,
+  BPF_H, BPF_IMM, BPF_JA, BPF_JCOND, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JLE, BPF_JLT, BPF_JMP, BPF_JMP32, BPF_JNE, BPF_JSET,
+  BPF_JSGE, BPF_JSGT, BPF_JSLE, BPF_JSLT, BPF_K, BPF_LD, BPF_LDX, BPF_LOAD_ACQ, BPF_LSH, BPF_MEM, BPF_MEMSX, BPF_MOD, BPF_MODE_MASK, BPF_MOV, BPF_MUL,
+  BPF_NEG, BPF_OR, BPF_PSEUDO_CALL, BPF_PSEUDO_HELPER, BPF_RSH, BPF_ST, BPF_STX, BPF_SUB, BPF_W, BPF_X, BPF_XOR,
+} from '../../isa/opcodes';
+import { READ, SIGNED, WRITE, access } from './access';
+import {
+  sdiv32, sdiv64, signExtend, smod32, smod64, swapBytes, truncate, udiv32, udiv64, umod32, umod64,
+} from './arithmetic';
+import { runAtomic } from './atomics';
+import { callHelper } from './env';
+import { isInMemory, refuse, setState, state } from './state';
+
+/**
+ * Instructions that one call of `execute` may run. V8 keeps a call in the code that it began in, so without slices
+ * a long first run would never get to the optimised code.
+ */
+const SLICE: u32 = 8192;
+
+/** Byte offsets of registers in the state. */
+const R1 = 8;
+const R2 = 16;
+const R3 = 24;
+const R4 = 32;
+const R5 = 40;
+const R6 = 48;
+const R10 = 80;
+
+/** Binds the machine to its state block. */
+export function init(stateAddress: u32): void {
+  setState(stateAddress);
+}
+
+/** Prepares a run: r1 = context, r10 = top of the stack, all other registers 0. */
+export function start(program: u32, context: u32): void {
+  memory.fill(state, 0, R10);
+  store<u64>(state, u64(context), R1);
+  store<u64>(state, u64(state + VM_STATE_BYTES), R10);
+  store<i32>(state, FAULT_NONE, VM_FAULT_CODE);
+  store<u32>(state, 0, VM_EXECUTED);
+  store<u32>(state, 0, VM_PC);
+  store<u32>(state, program, VM_PROGRAM);
+  store<u32>(state, 0, VM_DEPTH);
+  store<u32>(state, 0, VM_TAIL_CALLS);
+  store<u32>(state, context, VM_CONTEXT);
+  store<u32>(state, state + VM_STATE_BYTES - VM_STACK_FRAME_BYTES, VM_STACK_BOTTOM);
+  store<u32>(state, MAY_GOTO_MAX, VM_MAY_GOTO);
+}
+
+/** Runs at most `limit` instructions: VM_RUNNING, or FAULT_NONE at the end, or the fault. */
+export function step(limit: u32): i32 {
+  const left = load<u32>(state, VM_BUDGET) - load<u32>(state, VM_EXECUTED);
+  if (left == 0) return faultAt(FAULT_BUDGET, load<u32>(state, VM_PC) << 3, 0);
+  return execute(min(limit, left));
+}
+
+/** Runs a program to its end: FAULT_NONE with the result in r0, or the fault. */
+export function run(program: u32, context: u32): i32 {
+  start(program, context);
+  let result: i32;
+  do result = step(SLICE);
+  while (result == VM_RUNNING);
+  return result;
+}
+
+/** Writes back where the loop stands. */
+function halt(result: i32, pcBytes: u32, executed: u32): i32 {
+  store<i32>(state, i32(pcBytes) >> 3, VM_PC);
+  store<u32>(state, load<u32>(state, VM_EXECUTED) + executed, VM_EXECUTED);
+  return result;
+}
+
+/** Adds to the fault record where it happened, and through which register (base of an access, argument of a helper). */
+function recordPlace(code: i32, register: u32, helper: i32): i32 {
+  store<i32>(state, code, VM_FAULT_CODE);
+  store<i32>(state, load<i32>(state, VM_PC), VM_FAULT_PC);
+  store<u32>(state, load<u32>(load<u32>(state, VM_PROGRAM), PROG_ID), VM_FAULT_PROGRAM);
+  store<u32>(state, register, VM_FAULT_REG);
+  store<i32>(state, helper, VM_FAULT_HELPER);
+  return code;
+}
+
+/** Ends a run whose access was refused: the record has everything but the place and the register. */
+function faultAccess(insn: u32, imm: i32, pcBytes: u32, executed: u32): i32 {
+  const isLoad = (insn & BPF_CLASS_MASK) == BPF_LDX || ((insn & BPF_MODE_MASK) == BPF_ATOMIC && imm == BPF_LOAD_ACQ);
+  const register = (isLoad ? insn >> 12 : insn >> 8) & 15;
+  return recordPlace(halt(load<i32>(state, VM_FAULT_CODE), pcBytes, executed), register, 0);
+}
+
+/** Ends a run that a helper, or a tail call, has refused to go on with. */
+function faultHelper(helper: i32, pcBytes: u32, executed: u32): i32 {
+  return recordPlace(halt(load<i32>(state, VM_FAULT_CODE), pcBytes, executed), load<u32>(state, VM_FAULT_REG), helper);
+}
+
+/** Ends a run for a reason that has no address. */
+function faultAt(code: i32, pcBytes: u32, executed: u32): i32 {
+  refuse(code, 0, 0, false);
+  return recordPlace(halt(code, pcBytes, executed), 0, 0);
+}
+
+/** Calls a helper and puts its result into r0 as the loader has asked for. Gives the fault code that the helper set. */
+function runHelper(id: i32, returns: i32, pc: u32): i32 {
+  const base = state;
+  store<u32>(base, pc, VM_PC);
+  const result = callHelper(id, load<i32>(base, R1), load<i32>(base, R2), load<i32>(base, R3), load<i32>(base, R4), load<i32>(base, R5));
+  if (returns == RETURN_INT) store<u64>(base, u64(result));
+  else if (returns == RETURN_U32) store<u64>(base, u64(u32(result)));
+  return load<i32>(base, VM_FAULT_CODE);
+}
+
+/** True when a may_goto falls through. */
+function mayGoto(): bool {
+  const left = load<u32>(state, VM_MAY_GOTO);
+  if (left == 0) return false;
+  store<u32>(state, left - 1, VM_MAY_GOTO);
+  return true;
+}
+
+/** Address of the saved frame of this depth. */
+function frameAt(depth: u32): u32 {
+  return state + VM_FRAMES + depth * VM_FRAME_BYTES;
+}
+
+/** Opens the frame of a subprogram; false when there are too many. */
+function enterFrame(returnPc: u32): bool {
+  const depth = load<u32>(state, VM_DEPTH);
+  if (depth + 1 >= u32(VM_MAX_FRAMES)) return false;
+  const frame = frameAt(depth);
+  memory.copy(frame + FRAME_REGS, state + R6, 32);
+  store<u32>(frame, returnPc, FRAME_PC);
+  store<u32>(frame, load<u32>(state, VM_PROGRAM), FRAME_PROGRAM);
+  store<u32>(state, depth + 1, VM_DEPTH);
+  store<u64>(state, load<u64>(state, R10) - VM_STACK_FRAME_BYTES, R10);
+  store<u32>(state, load<u32>(state, VM_STACK_BOTTOM) - VM_STACK_FRAME_BYTES, VM_STACK_BOTTOM);
+  return true;
+}
+
+/** Closes the frame of a subprogram and gives the address of the saved frame of its caller. */
+function leaveFrame(): u32 {
+  const depth = load<u32>(state, VM_DEPTH) - 1;
+  const frame = frameAt(depth);
+  memory.copy(state + R6, frame + FRAME_REGS, 32);
+  store<u32>(state, depth, VM_DEPTH);
+  store<u64>(state, load<u64>(state, R10) + VM_STACK_FRAME_BYTES, R10);
+  store<u32>(state, load<u32>(state, VM_STACK_BOTTOM) + VM_STACK_FRAME_BYTES, VM_STACK_BOTTOM);
+  return frame;
+}
+
+/**
+ * bpf_tail_call(ctx, prog_array, index): the program to go on with, or 0 to fall through or (with the code in VM_FAULT_CODE) to fault.
+ * As in the x86-64 JIT of 6.18, only a call that finds a program counts against MAX_TAIL_CALL_CNT.
+ */
+function tailCallTarget(): u32 {
+  const context = load<u64>(state, R1);
+  if (context != u64(load<u32>(state, VM_CONTEXT))) return refuseArgument(1, context);
+  const map = load<u64>(state, R2);
+  if (!isInMemory(map, MAP_BLOCK_BYTES) || load<u32>(u32(map), MAP_TYPE) != BPF_MAP_TYPE_PROG_ARRAY) return refuseArgument(2, map);
+  const index = load<u32>(state, R3);
+  const count = load<u32>(state, VM_TAIL_CALLS);
+  if (index >= load<u32>(u32(map), MAP_MAX_ENTRIES) || count >= u32(MAX_TAIL_CALL_CNT)) return 0;
+  const slot = u64(load<u32>(u32(map), MAP_DATA)) + u64(index) * 4;
+  if (!isInMemory(slot, 4)) return refuseArgument(2, map);
+  const program = load<u32>(u32(slot));
+  if (program == 0) return 0;
+  if (!isInMemory(program, PROG_BLOCK_BYTES)) return refuseArgument(2, map);
+  store<u32>(state, count + 1, VM_TAIL_CALLS);
+  return program;
+}
+
+function refuseArgument(register: u32, value: u64): u32 {
+  store<u32>(state, register, VM_FAULT_REG);
+  return refuse(FAULT_HELPER_ARGUMENT, value, 0, false);
+}
+
+/** The loop. Runs at most `limit` instructions from where the state says. */
+function execute(limit: u32): i32 {
+  const base = state;
+  let program = load<u32>(base, VM_PROGRAM);
+  let insns = load<u32>(program, PROG_INSNS);
+  let sizeBytes = load<u32>(program, PROG_INSN_COUNT) << 3;
+  let pc = insns + (load<u32>(base, VM_PC) << 3);
+  let left = limit;
+
+  while (left != 0) {
+    left--;
+    if (pc - insns >= sizeBytes) return faultAt(FAULT_PC, pc - insns, limit - left - 1);
+    const insn = load<u32>(pc);
+    const imm = load<i32>(pc, 4);
+    const imm64 = u64(imm);
+    const off = i32(insn) >> 16;
+    const branch = u32(off << 3);
+    const dst = base + ((insn >> 5) & 0x78);
+    const src = base + ((insn >> 9) & 0x78);
+
+    switch (insn & 0xff) {
+      // ── arithmetic; every 32-bit result is zero-extended ──
+      case BPF_ALU64 | BPF_ADD | BPF_K: store<u64>(dst, load<u64>(dst) + imm64); break;
+      case BPF_ALU | BPF_ADD | BPF_K: store<u64>(dst, u64(load<u32>(dst) + u32(imm))); break;
+      case BPF_ALU64 | BPF_ADD | BPF_X: store<u64>(dst, load<u64>(dst) + load<u64>(src)); break;
+      case BPF_ALU | BPF_ADD | BPF_X: store<u64>(dst, u64(load<u32>(dst) + load<u32>(src))); break;
+      case BPF_ALU64 | BPF_SUB | BPF_K: store<u64>(dst, load<u64>(dst) - imm64); break;
+      case BPF_ALU | BPF_SUB | BPF_K: store<u64>(dst, u64(load<u32>(dst) - u32(imm))); break;
+      case BPF_ALU64 | BPF_SUB | BPF_X: store<u64>(dst, load<u64>(dst) - load<u64>(src)); break;
+      case BPF_ALU | BPF_SUB | BPF_X: store<u64>(dst, u64(load<u32>(dst) - load<u32>(src))); break;
+      case BPF_ALU64 | BPF_MUL | BPF_K: store<u64>(dst, load<u64>(dst) * imm64); break;
+      case BPF_ALU | BPF_MUL | BPF_K: store<u64>(dst, u64(load<u32>(dst) * u32(imm))); break;
+      case BPF_ALU64 | BPF_MUL | BPF_X: store<u64>(dst, load<u64>(dst) * load<u64>(src)); break;
+      case BPF_ALU | BPF_MUL | BPF_X: store<u64>(dst, u64(load<u32>(dst) * load<u32>(src))); break;
+      case BPF_ALU64 | BPF_OR | BPF_K: store<u64>(dst, load<u64>(dst) | imm64); break;
+      case BPF_ALU | BPF_OR | BPF_K: store<u64>(dst, u64(load<u32>(dst) | u32(imm))); break;
+      case BPF_ALU64 | BPF_OR | BPF_X: store<u64>(dst, load<u64>(dst) | load<u64>(src)); break;
+      case BPF_ALU | BPF_OR | BPF_X: store<u64>(dst, u64(load<u32>(dst) | load<u32>(src))); break;
+      case BPF_ALU64 | BPF_AND | BPF_K: store<u64>(dst, load<u64>(dst) & imm64); break;
+      case BPF_ALU | BPF_AND | BPF_K: store<u64>(dst, u64(load<u32>(dst) & u32(imm))); break;
+      case BPF_ALU64 | BPF_AND | BPF_X: store<u64>(dst, load<u64>(dst) & load<u64>(src)); break;
+      case BPF_ALU | BPF_AND | BPF_X: store<u64>(dst, u64(load<u32>(dst) & load<u32>(src))); break;
+      case BPF_ALU64 | BPF_XOR | BPF_K: store<u64>(dst, load<u64>(dst) ^ imm64); break;
+      case BPF_ALU | BPF_XOR | BPF_K: store<u64>(dst, u64(load<u32>(dst) ^ u32(imm))); break;
+      case BPF_ALU64 | BPF_XOR | BPF_X: store<u64>(dst, load<u64>(dst) ^ load<u64>(src)); break;
+      case BPF_ALU | BPF_XOR | BPF_X: store<u64>(dst, u64(load<u32>(dst) ^ load<u32>(src))); break;
+      case BPF_ALU64 | BPF_LSH | BPF_K: store<u64>(dst, load<u64>(dst) << imm64); break;
+      case BPF_ALU | BPF_LSH | BPF_K: store<u64>(dst, u64(load<u32>(dst) << u32(imm))); break;
+      case BPF_ALU64 | BPF_LSH | BPF_X: store<u64>(dst, load<u64>(dst) << load<u64>(src)); break;
+      case BPF_ALU | BPF_LSH | BPF_X: store<u64>(dst, u64(load<u32>(dst) << load<u32>(src))); break;
+      case BPF_ALU64 | BPF_RSH | BPF_K: store<u64>(dst, load<u64>(dst) >> imm64); break;
+      case BPF_ALU | BPF_RSH | BPF_K: store<u64>(dst, u64(load<u32>(dst) >> u32(imm))); break;
+      case BPF_ALU64 | BPF_RSH | BPF_X: store<u64>(dst, load<u64>(dst) >> load<u64>(src)); break;
+      case BPF_ALU | BPF_RSH | BPF_X: store<u64>(dst, u64(load<u32>(dst) >> load<u32>(src))); break;
+      case BPF_ALU64 | BPF_ARSH | BPF_K: store<i64>(dst, load<i64>(dst) >> i64(imm)); break;
+      case BPF_ALU | BPF_ARSH | BPF_K: store<u64>(dst, u64(u32(load<i32>(dst) >> i32(imm)))); break;
+      case BPF_ALU64 | BPF_ARSH | BPF_X: store<i64>(dst, load<i64>(dst) >> i64(load<u64>(src))); break;
+      case BPF_ALU | BPF_ARSH | BPF_X: store<u64>(dst, u64(u32(load<i32>(dst) >> i32(load<u32>(src))))); break;
+      case BPF_ALU64 | BPF_DIV | BPF_K:
+        if (off == 0) store<u64>(dst, udiv64(load<u64>(dst), imm64));
+        else store<i64>(dst, sdiv64(load<i64>(dst), i64(imm64)));
+        break;
+      case BPF_ALU | BPF_DIV | BPF_K:
+        if (off == 0) store<u64>(dst, u64(udiv32(load<u32>(dst), u32(imm))));
+        else store<u64>(dst, u64(u32(sdiv32(load<i32>(dst), i32(u32(imm))))));
+        break;
+      case BPF_ALU64 | BPF_DIV | BPF_X:
+        if (off == 0) store<u64>(dst, udiv64(load<u64>(dst), load<u64>(src)));
+        else store<i64>(dst, sdiv64(load<i64>(dst), i64(load<u64>(src))));
+        break;
+      case BPF_ALU | BPF_DIV | BPF_X:
+        if (off == 0) store<u64>(dst, u64(udiv32(load<u32>(dst), load<u32>(src))));
+        else store<u64>(dst, u64(u32(sdiv32(load<i32>(dst), i32(load<u32>(src))))));
+        break;
+      case BPF_ALU64 | BPF_MOD | BPF_K:
+        if (off == 0) store<u64>(dst, umod64(load<u64>(dst), imm64));
+        else store<i64>(dst, smod64(load<i64>(dst), i64(imm64)));
+        break;
+      case BPF_ALU | BPF_MOD | BPF_K:
+        if (off == 0) store<u64>(dst, u64(umod32(load<u32>(dst), u32(imm))));
+        else store<u64>(dst, u64(u32(smod32(load<i32>(dst), i32(u32(imm))))));
+        break;
+      case BPF_ALU64 | BPF_MOD | BPF_X:
+        if (off == 0) store<u64>(dst, umod64(load<u64>(dst), load<u64>(src)));
+        else store<i64>(dst, smod64(load<i64>(dst), i64(load<u64>(src))));
+        break;
+      case BPF_ALU | BPF_MOD | BPF_X:
+        if (off == 0) store<u64>(dst, u64(umod32(load<u32>(dst), load<u32>(src))));
+        else store<u64>(dst, u64(u32(smod32(load<i32>(dst), i32(load<u32>(src))))));
+        break;
+      case BPF_ALU64 | BPF_NEG: store<u64>(dst, 0 - load<u64>(dst)); break;
+      case BPF_ALU | BPF_NEG: store<u64>(dst, u64(0 - load<u32>(dst))); break;
+      case BPF_ALU64 | BPF_MOV | BPF_K: store<u64>(dst, imm64); break;
+      case BPF_ALU | BPF_MOV | BPF_K: store<u64>(dst, u64(u32(imm))); break;
+      case BPF_ALU64 | BPF_MOV | BPF_X: store<u64>(dst, off == 0 ? load<u64>(src) : signExtend(load<u64>(src), off)); break;
+      case BPF_ALU | BPF_MOV | BPF_X: store<u64>(dst, u64(u32(off == 0 ? load<u64>(src) : signExtend(load<u64>(src), off)))); break;
+      case BPF_ALU | BPF_END | BPF_K: store<u64>(dst, truncate(load<u64>(dst), imm)); break;
+      case BPF_ALU | BPF_END | BPF_X:
+      case BPF_ALU64 | BPF_END | BPF_K: store<u64>(dst, swapBytes(load<u64>(dst), imm)); break;
+
+      // ── jumps; `pc` is moved on once more below ──
+      case BPF_JMP | BPF_JA: pc += branch; break;
+      case BPF_JMP32 | BPF_JA: pc += u32(imm << 3); break;
+      case BPF_JMP | BPF_JCOND: pc += mayGoto() ? 0 : branch; break;
+      case BPF_JMP | BPF_JEQ | BPF_K: if (load<u64>(dst) == imm64) pc += branch; break;
+      case BPF_JMP32 | BPF_JEQ | BPF_K: if (load<u32>(dst) == u32(imm)) pc += branch; break;
+      case BPF_JMP | BPF_JEQ | BPF_X: if (load<u64>(dst) == load<u64>(src)) pc += branch; break;
+      case BPF_JMP32 | BPF_JEQ | BPF_X: if (load<u32>(dst) == load<u32>(src)) pc += branch; break;
+      case BPF_JMP | BPF_JNE | BPF_K: if (load<u64>(dst) != imm64) pc += branch; break;
+      case BPF_JMP32 | BPF_JNE | BPF_K: if (load<u32>(dst) != u32(imm)) pc += branch; break;
+      case BPF_JMP | BPF_JNE | BPF_X: if (load<u64>(dst) != load<u64>(src)) pc += branch; break;
+      case BPF_JMP32 | BPF_JNE | BPF_X: if (load<u32>(dst) != load<u32>(src)) pc += branch; break;
+      case BPF_JMP | BPF_JGT | BPF_K: if (load<u64>(dst) > imm64) pc += branch; break;
+      case BPF_JMP32 | BPF_JGT | BPF_K: if (load<u32>(dst) > u32(imm)) pc += branch; break;
+      case BPF_JMP | BPF_JGT | BPF_X: if (load<u64>(dst) > load<u64>(src)) pc += branch; break;
+      case BPF_JMP32 | BPF_JGT | BPF_X: if (load<u32>(dst) > load<u32>(src)) pc += branch; break;
+      case BPF_JMP | BPF_JGE | BPF_K: if (load<u64>(dst) >= imm64) pc += branch; break;
+      case BPF_JMP32 | BPF_JGE | BPF_K: if (load<u32>(dst) >= u32(imm)) pc += branch; break;
+      case BPF_JMP | BPF_JGE | BPF_X: if (load<u64>(dst) >= load<u64>(src)) pc += branch; break;
+      case BPF_JMP32 | BPF_JGE | BPF_X: if (load<u32>(dst) >= load<u32>(src)) pc += branch; break;
+      case BPF_JMP | BPF_JLT | BPF_K: if (load<u64>(dst) < imm64) pc += branch; break;
+      case BPF_JMP32 | BPF_JLT | BPF_K: if (load<u32>(dst) < u32(imm)) pc += branch; break;
+      case BPF_JMP | BPF_JLT | BPF_X: if (load<u64>(dst) < load<u64>(src)) pc += branch; break;
+      case BPF_JMP32 | BPF_JLT | BPF_X: if (load<u32>(dst) < load<u32>(src)) pc += branch; break;
+      case BPF_JMP | BPF_JLE | BPF_K: if (load<u64>(dst) <= imm64) pc += branch; break;
+      case BPF_JMP32 | BPF_JLE | BPF_K: if (load<u32>(dst) <= u32(imm)) pc += branch; break;
+      case BPF_JMP | BPF_JLE | BPF_X: if (load<u64>(dst) <= load<u64>(src)) pc += branch; break;
+      case BPF_JMP32 | BPF_JLE | BPF_X: if (load<u32>(dst) <= load<u32>(src)) pc += branch; break;
+      case BPF_JMP | BPF_JSGT | BPF_K: if (load<i64>(dst) > i64(imm)) pc += branch; break;
+      case BPF_JMP32 | BPF_JSGT | BPF_K: if (load<i32>(dst) > imm) pc += branch; break;
+      case BPF_JMP | BPF_JSGT | BPF_X: if (load<i64>(dst) > load<i64>(src)) pc += branch; break;
+      case BPF_JMP32 | BPF_JSGT | BPF_X: if (load<i32>(dst) > load<i32>(src)) pc += branch; break;
+      case BPF_JMP | BPF_JSGE | BPF_K: if (load<i64>(dst) >= i64(imm)) pc += branch; break;
+      case BPF_JMP32 | BPF_JSGE | BPF_K: if (load<i32>(dst) >= imm) pc += branch; break;
+      case BPF_JMP | BPF_JSGE | BPF_X: if (load<i64>(dst) >= load<i64>(src)) pc += branch; break;
+      case BPF_JMP32 | BPF_JSGE | BPF_X: if (load<i32>(dst) >= load<i32>(src)) pc += branch; break;
+      case BPF_JMP | BPF_JSLT | BPF_K: if (load<i64>(dst) < i64(imm)) pc += branch; break;
+      case BPF_JMP32 | BPF_JSLT | BPF_K: if (load<i32>(dst) < imm) pc += branch; break;
+      case BPF_JMP | BPF_JSLT | BPF_X: if (load<i64>(dst) < load<i64>(src)) pc += branch; break;
+      case BPF_JMP32 | BPF_JSLT | BPF_X: if (load<i32>(dst) < load<i32>(src)) pc += branch; break;
+      case BPF_JMP | BPF_JSLE | BPF_K: if (load<i64>(dst) <= i64(imm)) pc += branch; break;
+      case BPF_JMP32 | BPF_JSLE | BPF_K: if (load<i32>(dst) <= imm) pc += branch; break;
+      case BPF_JMP | BPF_JSLE | BPF_X: if (load<i64>(dst) <= load<i64>(src)) pc += branch; break;
+      case BPF_JMP32 | BPF_JSLE | BPF_X: if (load<i32>(dst) <= load<i32>(src)) pc += branch; break;
+      case BPF_JMP | BPF_JSET | BPF_K: if ((load<u64>(dst) & imm64) != 0) pc += branch; break;
+      case BPF_JMP32 | BPF_JSET | BPF_K: if ((load<u32>(dst) & u32(imm)) != 0) pc += branch; break;
+      case BPF_JMP | BPF_JSET | BPF_X: if ((load<u64>(dst) & load<u64>(src)) != 0) pc += branch; break;
+      case BPF_JMP32 | BPF_JSET | BPF_X: if ((load<u32>(dst) & load<u32>(src)) != 0) pc += branch; break;
+
+      // ── loads and stores ──
+      case BPF_LD | BPF_IMM | BPF_DW: {
+        if ((insn & 0xf000) != 0) return faultAt(FAULT_INSTRUCTION, pc - insns, limit - left);
+        if (pc + 8 - insns >= sizeBytes) return faultAt(FAULT_PC, pc - insns, limit - left);
+        store<u32>(dst, u32(imm));
+        store<u32>(dst, load<u32>(pc, 12), 4);
+        pc += 8;
+        break;
+      }
+      case BPF_LDX | BPF_MEM | BPF_B: {
+        const at = access(load<u64>(src) + u64(off), 1, READ);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<u64>(dst, load<u8>(at));
+        break;
+      }
+      case BPF_LDX | BPF_MEM | BPF_H: {
+        const at = access(load<u64>(src) + u64(off), 2, READ);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<u64>(dst, load<u16>(at));
+        break;
+      }
+      case BPF_LDX | BPF_MEM | BPF_W: {
+        const at = access(load<u64>(src) + u64(off), 4, READ);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<u64>(dst, load<u32>(at));
+        break;
+      }
+      case BPF_LDX | BPF_MEM | BPF_DW: {
+        const at = access(load<u64>(src) + u64(off), 8, READ);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<u64>(dst, load<u64>(at));
+        break;
+      }
+      case BPF_LDX | BPF_MEMSX | BPF_B: {
+        const at = access(load<u64>(src) + u64(off), 1, READ | SIGNED);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<i64>(dst, load<i8>(at));
+        break;
+      }
+      case BPF_LDX | BPF_MEMSX | BPF_H: {
+        const at = access(load<u64>(src) + u64(off), 2, READ | SIGNED);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<i64>(dst, load<i16>(at));
+        break;
+      }
+      case BPF_LDX | BPF_MEMSX | BPF_W: {
+        const at = access(load<u64>(src) + u64(off), 4, READ | SIGNED);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<i64>(dst, load<i32>(at));
+        break;
+      }
+      case BPF_ST | BPF_MEM | BPF_B: {
+        const at = access(load<u64>(dst) + u64(off), 1, WRITE);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<u8>(at, u8(imm64));
+        break;
+      }
+      case BPF_STX | BPF_MEM | BPF_B: {
+        const at = access(load<u64>(dst) + u64(off), 1, WRITE);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<u8>(at, u8(load<u64>(src)));
+        break;
+      }
+      case BPF_ST | BPF_MEM | BPF_H: {
+        const at = access(load<u64>(dst) + u64(off), 2, WRITE);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<u16>(at, u16(imm64));
+        break;
+      }
+      case BPF_STX | BPF_MEM | BPF_H: {
+        const at = access(load<u64>(dst) + u64(off), 2, WRITE);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<u16>(at, u16(load<u64>(src)));
+        break;
+      }
+      case BPF_ST | BPF_MEM | BPF_W: {
+        const at = access(load<u64>(dst) + u64(off), 4, WRITE);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<u32>(at, u32(imm64));
+        break;
+      }
+      case BPF_STX | BPF_MEM | BPF_W: {
+        const at = access(load<u64>(dst) + u64(off), 4, WRITE);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<u32>(at, u32(load<u64>(src)));
+        break;
+      }
+      case BPF_ST | BPF_MEM | BPF_DW: {
+        const at = access(load<u64>(dst) + u64(off), 8, WRITE);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<u64>(at, imm64);
+        break;
+      }
+      case BPF_STX | BPF_MEM | BPF_DW: {
+        const at = access(load<u64>(dst) + u64(off), 8, WRITE);
+        if (at == 0) return faultAccess(insn, imm, pc - insns, limit - left);
+        store<u64>(at, load<u64>(src));
+        break;
+      }
+      case BPF_STX | BPF_ATOMIC | BPF_B:
+      case BPF_STX | BPF_ATOMIC | BPF_H:
+      case BPF_STX | BPF_ATOMIC | BPF_W:
+      case BPF_STX | BPF_ATOMIC | BPF_DW: {
+        const code = runAtomic(insn & 0xff, imm, dst, src, off);
+        if (code == FAULT_INSTRUCTION) return faultAt(code, pc - insns, limit - left);
+        if (code != FAULT_NONE) return faultAccess(insn, imm, pc - insns, limit - left);
+        break;
+      }
+
+      // ── calls ──
+      case BPF_JMP | BPF_CALL: {
+        const kind = (insn >> 12) & 15;
+        if (kind == BPF_PSEUDO_CALL) {
+          if (!enterFrame(((pc - insns) >> 3) + 1)) return faultAt(FAULT_CALL_DEPTH, pc - insns, limit - left);
+          pc += u32(imm << 3);
+        } else if (kind != BPF_PSEUDO_HELPER) {
+          return faultAt(FAULT_INSTRUCTION, pc - insns, limit - left);
+        } else if (imm != BPF_FUNC_TAIL_CALL) {
+          if (runHelper(imm, off, (pc - insns) >> 3) != FAULT_NONE) return faultHelper(imm, pc - insns, limit - left);
+        } else {
+          const target = tailCallTarget();
+          if (target != 0) {
+            program = target;
+            store<u32>(base, program, VM_PROGRAM);
+            insns = load<u32>(program, PROG_INSNS);
+            sizeBytes = load<u32>(program, PROG_INSN_COUNT) << 3;
+            pc = insns - 8;
+          } else if (load<i32>(base, VM_FAULT_CODE) != FAULT_NONE) {
+            return faultHelper(imm, pc - insns, limit - left);
+          }
+        }
+        break;
+      }
+      // callx: a helper by its number in a register. The kernel refuses it, bpf_conformance has it.
+      case BPF_JMP | BPF_CALL | BPF_X: {
+        if (runHelper(load<i32>(dst), RETURN_U64, (pc - insns) >> 3) != FAULT_NONE) {
+          return faultHelper(load<i32>(dst), pc - insns, limit - left);
+        }
+        break;
+      }
+      case BPF_JMP | BPF_EXIT: {
+        if (load<u32>(base, VM_DEPTH) == 0) return halt(FAULT_NONE, pc - insns, limit - left);
+        const frame = leaveFrame();
+        program = load<u32>(frame, FRAME_PROGRAM);
+        store<u32>(base, program, VM_PROGRAM);
+        insns = load<u32>(program, PROG_INSNS);
+        sizeBytes = load<u32>(program, PROG_INSN_COUNT) << 3;
+        pc = insns + (load<u32>(frame, FRAME_PC) << 3) - 8;
+        break;
+      }
+
+      // Opcode 0 is the second slot of a lddw.
+      default: return faultAt((insn & 0xff) == 0 ? FAULT_PC : FAULT_INSTRUCTION, pc - insns, limit - left);
+    }
+    pc += 8;
+  }
+  return halt(VM_RUNNING, pc - insns, limit);
+}
