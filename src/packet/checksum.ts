@@ -1,0 +1,69 @@
+/**
+ * Internet checksums (RFC 1071), over big-endian 16-bit words of a byte range; nothing is allocated and nothing is written.
+ *
+ * A *sum* is a running one's complement sum that isn't folded yet: add ranges and pseudo headers to it in any order, then `fold` it. Every
+ * range but the last must have an even length. A sum stays exact (below 2^53) for 2^37 words.
+ */
+
+/** Adds `lengthBytes` bytes from `offBytes` on to a sum; an odd last byte counts as the high half of a word. */
+export function addToSum(sum: number, bytes: Uint8Array, offBytes: number, lengthBytes: number): number {
+  const end = offBytes + lengthBytes;
+  const evenEnd = end - (lengthBytes & 1);
+  let total = sum;
+  for (let i = offBytes; i < evenEnd; i += 2) total += (bytes[i]! << 8) | bytes[i + 1]!;
+  if (evenEnd !== end) total += bytes[evenEnd]! << 8;
+  return total;
+}
+
+/** A sum with all carries added back in: 16 bits. */
+export function fold(sum: number): number {
+  let folded = sum;
+  while (folded > 0xffff) folded = (folded & 0xffff) + Math.floor(folded / 0x10000);
+  return folded;
+}
+
+/** Checksum field value for a range whose own checksum field is zero: RFC 1071 section 1. */
+export function internetChecksum(bytes: Uint8Array, offBytes: number, lengthBytes: number): number {
+  return ~fold(addToSum(0, bytes, offBytes, lengthBytes)) & 0xffff;
+}
+
+/**
+ * The checksum after one 16-bit word that it covers changed: RFC 1624 equation 3, HC' = ~(~HC + ~m + m').
+ * All three are field values as read big-endian.
+ */
+export function updateChecksum(checksum: number, oldWord: number, newWord: number): number {
+  return ~fold((~checksum & 0xffff) + (~oldWord & 0xffff) + newWord) & 0xffff;
+}
+
+/** The same after a 32-bit word (an IPv4 address, say) changed. */
+export function updateChecksum32(checksum: number, oldWord: number, newWord: number): number {
+  const high = updateChecksum(checksum, oldWord >>> 16, newWord >>> 16);
+  return updateChecksum(high, oldWord & 0xffff, newWord & 0xffff);
+}
+
+/**
+ * Sum of the IPv4 pseudo header (RFC 768, RFC 9293 section 3.1): source, destination, zero and protocol, upper-layer length.
+ *
+ * @param ipOffBytes where the IPv4 header begins
+ * @param protocol protocol number
+ * @param upperLengthBytes length of the upper-layer header with its data
+ */
+export function pseudoHeaderSumV4(bytes: Uint8Array, ipOffBytes: number, protocol: number, upperLengthBytes: number): number {
+  return addToSum(protocol + upperLengthBytes, bytes, ipOffBytes + 12, 8);
+}
+
+/**
+ * Sum of the IPv6 pseudo header (RFC 8200 section 8.1): source, destination, u32 upper-layer length, next header.
+ *
+ * @param ipOffBytes where the IPv6 header begins
+ * @param nextHeader protocol number of the upper layer, not that of an extension header
+ * @param upperLengthBytes length of the upper-layer header with its data
+ */
+export function pseudoHeaderSumV6(bytes: Uint8Array, ipOffBytes: number, nextHeader: number, upperLengthBytes: number): number {
+  return addToSum(nextHeader + (upperLengthBytes >>> 16) + (upperLengthBytes & 0xffff), bytes, ipOffBytes + 8, 32);
+}
+
+/** Whether a range that includes its checksum field, together with `sum` for a pseudo header (else 0), sums to all ones. */
+export function isChecksumValid(sum: number, bytes: Uint8Array, offBytes: number, lengthBytes: number): boolean {
+  return fold(addToSum(sum, bytes, offBytes, lengthBytes)) === 0xffff;
+}
