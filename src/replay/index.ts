@@ -1,0 +1,11 @@
+export { thisHost } from './bpfSyscall.js';
+export type { Host, KernelBuffer, Koffi, Syscalls } from './bpfSyscall.js';
+export { KernelBpf } from './kernelBpf.js';
+export { KernelMap } from './kernelMap.js';
+export { KernelObject, loadIntoKernel } from './kernelObject.js';
+export type { KernelProgram, LoadOptions } from './kernelObject.js';
+export { probeKernel } from './kernelSupport.js';
+export { testRun } from './testRun.js';
+export type { TestRunRequest, TestRunResult, XdpMd } from './testRun.js';
+export { isVerifierProblem } from './verifierLog.js';
+export type { VerifierProblem } from './verifierLog.js';

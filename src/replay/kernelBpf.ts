@@ -1,0 +1,155 @@
+import type { KernelBuffer, Syscalls } from './bpfSyscall.js';
+import { TestRunBuffers } from './testRunBuffers.js';
+import {
+  BPF_MAP_CREATE, BPF_MAP_DELETE_ELEM, BPF_MAP_FREEZE, BPF_MAP_GET_NEXT_KEY, BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM,
+  BPF_OBJ_NAME_MAX, BPF_PROG_LOAD,
+} from './uapi.js';
+
+export interface MapCreateFields {
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  readonly name: string;
+}
+
+export interface ProgLoadFields {
+  readonly type: number;
+  readonly insns: Uint8Array;
+  readonly license: string;
+  readonly flags: number;
+  readonly name: string;
+  readonly expectedAttachType: number;
+  /** Where the verifier writes its log; `undefined`: no log. */
+  readonly log: KernelBuffer | undefined;
+}
+
+const AF_XDP = 44;
+const SOCK_RAW = 3;
+/** Largest part of union bpf_attr that is used here, up to 6.18. */
+const ATTR_BYTES = 152;
+const BPF_LOG_LEVEL1 = 1;
+
+/**
+ * The running kernel: one method a command of bpf(2). Results are a file descriptor or 0, or a negated errno; nothing throws.
+ * Layouts are those of union bpf_attr (include/uapi/linux/bpf.h); a field that isn't written is zero, which is its default.
+ */
+export class KernelBpf {
+  readonly syscalls: Syscalls;
+  /** CPUs that per-CPU maps have values for. */
+  readonly possibleCpus: number;
+  readonly testRunBuffers: TestRunBuffers;
+  readonly #attr: KernelBuffer;
+  /** Instructions and license of the program that is being loaded; a field, so that it outlives the call. */
+  #text: KernelBuffer;
+
+  constructor(syscalls: Syscalls, possibleCpus: number) {
+    this.syscalls = syscalls;
+    this.possibleCpus = possibleCpus;
+    this.testRunBuffers = new TestRunBuffers(syscalls);
+    this.#attr = syscalls.buffer(ATTR_BYTES);
+    this.#text = syscalls.buffer(0);
+  }
+
+  // ── BPF_MAP_CREATE ──
+  //
+  //     0 map_type  4 key_size  8 value_size  12 max_entries  16 map_flags  20 inner_map_fd  24 numa_node
+  //     28 map_name[16]  44 map_ifindex  48 btf_fd  52 btf_key_type_id  56 btf_value_type_id
+  mapCreate(fields: MapCreateFields): number {
+    const { view } = this.#clearAttr();
+    view.setUint32(0, fields.type, true);
+    view.setUint32(4, fields.keySize, true);
+    view.setUint32(8, fields.valueSize, true);
+    view.setUint32(12, fields.maxEntries, true);
+    view.setUint32(16, fields.flags, true);
+    this.#writeName(28, fields.name);
+    return this.syscalls.bpf(BPF_MAP_CREATE, this.#attr, 60);
+  }
+
+  // ── BPF_MAP_{LOOKUP,UPDATE,DELETE}_ELEM, BPF_MAP_GET_NEXT_KEY ──
+  //
+  //     0 map_fd  8 key (address)  16 value or next_key (address)  24 flags (u64)
+  mapLookup(fd: number, key: KernelBuffer, value: KernelBuffer): number {
+    return this.#element(BPF_MAP_LOOKUP_ELEM, fd, key.address, value.address, 0);
+  }
+
+  mapUpdate(fd: number, key: KernelBuffer, value: KernelBuffer, flags: number): number {
+    return this.#element(BPF_MAP_UPDATE_ELEM, fd, key.address, value.address, flags);
+  }
+
+  mapDelete(fd: number, key: KernelBuffer): number {
+    return this.#element(BPF_MAP_DELETE_ELEM, fd, key.address, 0, 0);
+  }
+
+  /** @param key `undefined`: the first key is wanted */
+  mapGetNextKey(fd: number, key: KernelBuffer | undefined, nextKey: KernelBuffer): number {
+    return this.#element(BPF_MAP_GET_NEXT_KEY, fd, key === undefined ? 0 : key.address, nextKey.address, 0);
+  }
+
+  #element(command: number, fd: number, keyAddress: number, valueAddress: number, flags: number): number {
+    const { view } = this.#clearAttr();
+    view.setUint32(0, fd, true);
+    setAddress(view, 8, keyAddress);
+    setAddress(view, 16, valueAddress);
+    view.setUint32(24, flags, true);
+    return this.syscalls.bpf(command, this.#attr, 32);
+  }
+
+  // ── BPF_MAP_FREEZE ──
+  //
+  //     0 map_fd
+  mapFreeze(fd: number): number {
+    const { view } = this.#clearAttr();
+    view.setUint32(0, fd, true);
+    return this.syscalls.bpf(BPF_MAP_FREEZE, this.#attr, 4);
+  }
+
+  // ── BPF_PROG_LOAD ──
+  //
+  //     0 prog_type  4 insn_cnt  8 insns (address)  16 license (address)  24 log_level  28 log_size  32 log_buf (address)
+  //     40 kern_version  44 prog_flags  48 prog_name[16]  64 prog_ifindex  68 expected_attach_type
+  progLoad(fields: ProgLoadFields): number {
+    const insnBytes = fields.insns.length;
+    const license = new TextEncoder().encode(`${fields.license}\0`);
+    if (this.#text.bytes.length < insnBytes + license.length) this.#text = this.syscalls.buffer(insnBytes + license.length);
+    this.#text.bytes.set(fields.insns);
+    this.#text.bytes.set(license, insnBytes);
+    const { view } = this.#clearAttr();
+    view.setUint32(0, fields.type, true);
+    view.setUint32(4, insnBytes / 8, true);
+    setAddress(view, 8, this.#text.address);
+    setAddress(view, 16, this.#text.address + insnBytes);
+    if (fields.log !== undefined) {
+      view.setUint32(24, BPF_LOG_LEVEL1, true);
+      view.setUint32(28, fields.log.bytes.length, true);
+      setAddress(view, 32, fields.log.address);
+    }
+    view.setUint32(44, fields.flags, true);
+    this.#writeName(48, fields.name);
+    view.setUint32(68, fields.expectedAttachType, true);
+    return this.syscalls.bpf(BPF_PROG_LOAD, this.#attr, 72);
+  }
+
+  /** An AF_XDP socket that is bound to nothing: enough to fill a slot of an XSKMAP. */
+  xskSocket(): number {
+    return this.syscalls.socket(AF_XDP, SOCK_RAW, 0);
+  }
+
+  #clearAttr(): KernelBuffer {
+    this.#attr.bytes.fill(0);
+    return this.#attr;
+  }
+
+  /** Names are for people and cut to fit; the kernel takes letters, digits, `_` and `.` only (bpf_obj_name_cpy). */
+  #writeName(offBytes: number, name: string): void {
+    const text = name.replace(/[^A-Za-z0-9_.]/g, '_').slice(0, BPF_OBJ_NAME_MAX);
+    new TextEncoder().encodeInto(text, this.#attr.bytes.subarray(offBytes, offBytes + BPF_OBJ_NAME_MAX));
+  }
+}
+
+/** Writes an address into a `__aligned_u64` field. */
+export function setAddress(view: DataView, offBytes: number, address: number): void {
+  view.setUint32(offBytes, address % 2 ** 32, true);
+  view.setUint32(offBytes + 4, Math.floor(address / 2 ** 32), true);
+}

@@ -1,0 +1,145 @@
+import { closeSync } from 'node:fs';
+import { EACCES, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, EPERM, errnoName, fail, ok } from '../base/index.js';
+import type { Result } from '../base/index.js';
+import type { MapSpec } from '../vm/spec.js';
+import type { KernelBuffer } from './bpfSyscall.js';
+import type { KernelBpf } from './kernelBpf.js';
+import {
+  BPF_F_MMAPABLE, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS, BPF_MAP_TYPE_LRU_PERCPU_HASH,
+  BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+} from './uapi.js';
+
+const PERCPU_TYPES: readonly number[] = [
+  BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
+];
+
+/** Errnos that say "nothing to read here": no such key, or a map whose values user space can't read (XSKMAP). */
+const NO_VALUE: readonly number[] = [-ENOENT, -EOPNOTSUPP, -ENOTSUPP];
+
+/**
+ * A map in the running kernel, seen from user space. Its methods are those of the user side of the simulator's maps, with the
+ * same results, so that one test can drive either.
+ */
+export class KernelMap {
+  readonly spec: MapSpec;
+  readonly fd: number;
+  /** Bytes of a value in user space: on a per-CPU map one value per possible CPU, each rounded up to 8 bytes. */
+  readonly userValueBytes: number;
+  readonly #kernel: KernelBpf;
+  readonly #key: KernelBuffer;
+  readonly #nextKey: KernelBuffer;
+  readonly #value: KernelBuffer;
+  #open = true;
+
+  constructor(kernel: KernelBpf, spec: MapSpec, fd: number) {
+    this.spec = spec;
+    this.fd = fd;
+    this.userValueBytes = PERCPU_TYPES.includes(spec.type)
+      ? Math.ceil(spec.valueSize / 8) * 8 * kernel.possibleCpus
+      : spec.valueSize;
+    this.#kernel = kernel;
+    this.#key = kernel.syscalls.buffer(spec.keySize);
+    this.#nextKey = kernel.syscalls.buffer(spec.keySize);
+    this.#value = kernel.syscalls.buffer(this.userValueBytes);
+  }
+
+  /** A copy of the value; `undefined` when the key has none or the kernel lets nobody read this kind of map. */
+  lookupBytes(key: Uint8Array): Uint8Array | undefined {
+    this.#takeKey(key);
+    const result = this.#kernel.mapLookup(this.fd, this.#key, this.#value);
+    if (NO_VALUE.includes(result)) return undefined;
+    if (result < 0) throw new Error(`KernelMap.lookupBytes: map ${this.spec.name}: ${errnoName(result)}`);
+    return this.#value.bytes.slice();
+  }
+
+  /** @returns 0 or a negated errno */
+  updateBytes(key: Uint8Array, value: Uint8Array, flags: number): number {
+    if (value.length !== this.userValueBytes) {
+      throw new RangeError(`KernelMap.updateBytes: a value of map ${this.spec.name} has ${this.userValueBytes} bytes, not ${value.length}`);
+    }
+    this.#takeKey(key);
+    this.#value.bytes.set(value);
+    return this.#kernel.mapUpdate(this.fd, this.#key, this.#value, flags);
+  }
+
+  /** @returns 0 or a negated errno */
+  deleteBytes(key: Uint8Array): number {
+    this.#takeKey(key);
+    return this.#kernel.mapDelete(this.fd, this.#key);
+  }
+
+  /** Copies of all entries, in the kernel's order: by index for arrays, by a hash with a random seed for hashes. */
+  *entries(): IterableIterator<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
+    let position: KernelBuffer | undefined;
+    for (;;) {
+      const result = this.#kernel.mapGetNextKey(this.fd, position, this.#nextKey);
+      if (NO_VALUE.includes(result)) return;
+      if (result < 0) throw new Error(`KernelMap.entries: map ${this.spec.name}: ${errnoName(result)}`);
+      const key = this.#nextKey.bytes.slice();
+      const value = this.lookupBytes(key);
+      if (value !== undefined) yield { key, value };
+      this.#takeKey(key);
+      position = this.#key;
+    }
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.fd);
+  }
+
+  #takeKey(key: Uint8Array): void {
+    if (key.length !== this.spec.keySize) {
+      throw new RangeError(`KernelMap: a key of map ${this.spec.name} has ${this.spec.keySize} bytes, not ${key.length}`);
+    }
+    this.#key.bytes.set(key);
+  }
+}
+
+/**
+ * BPF_MAP_CREATE. The map of a data section gets its first value and, when it is read-only for programs, is frozen: only
+ * then does the verifier take its bytes for constants, as it does after libbpf has loaded an object.
+ *
+ * @param initialValue first value of a data section map, with the variables that were set
+ */
+export function createKernelMap(kernel: KernelBpf, spec: MapSpec, where: string, initialValue: Uint8Array | undefined): Result<KernelMap> {
+  if (spec.type === BPF_MAP_TYPE_ARRAY_OF_MAPS || spec.type === BPF_MAP_TYPE_HASH_OF_MAPS) {
+    return fail({ code: 'unsupported-map-type', message: `map ${spec.name} is a map of maps, which replay can't fill yet`, where });
+  }
+  const isData = spec.dataSection !== undefined;
+  const fd = kernel.mapCreate({
+    type: spec.type,
+    keySize: spec.keySize,
+    valueSize: spec.valueSize,
+    maxEntries: spec.type === BPF_MAP_TYPE_PERF_EVENT_ARRAY && spec.maxEntries === 0 ? kernel.possibleCpus : spec.maxEntries,
+    flags: isData ? spec.flags | BPF_F_MMAPABLE : spec.flags,
+    name: spec.name,
+  });
+  if (fd < 0) return fail(mapProblem(spec, where, 'create', fd));
+
+  const map = new KernelMap(kernel, spec, fd);
+  if (initialValue === undefined) return ok(map);
+  let result = map.updateBytes(new Uint8Array(spec.keySize), initialValue, 0);
+  if (result === 0 && (spec.flags & BPF_F_RDONLY_PROG) !== 0) result = kernel.mapFreeze(fd);
+  if (result === 0) return ok(map);
+  map.close();
+  return fail(mapProblem(spec, where, 'fill', result));
+}
+
+const HINTS = new Map([
+  [-EPERM, 'run it as root, or with CAP_BPF and CAP_NET_ADMIN'],
+  [-EINVAL, 'check key size, value size, max_entries and flags of this map type'],
+  [-EACCES, 'check the flags of the map'],
+]);
+
+function mapProblem(spec: MapSpec, where: string, what: 'create' | 'fill', errno: number) {
+  const hint = HINTS.get(errno);
+  return {
+    code: `kernel-map-${what}`,
+    message: `the kernel refused to ${what} map ${spec.name} (type ${spec.type}, key ${spec.keySize}, value ${spec.valueSize}, ` +
+      `${spec.maxEntries} entries, flags 0x${spec.flags.toString(16)}): ${errnoName(errno)}`,
+    where,
+    ...(hint === undefined ? {} : { hint }),
+  };
+}

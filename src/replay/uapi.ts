@@ -1,0 +1,48 @@
+/** Numbers of include/uapi/linux/bpf.h that this folder hands to the kernel. */
+
+// enum bpf_cmd
+export const BPF_MAP_CREATE = 0;
+export const BPF_MAP_LOOKUP_ELEM = 1;
+export const BPF_MAP_UPDATE_ELEM = 2;
+export const BPF_MAP_DELETE_ELEM = 3;
+export const BPF_MAP_GET_NEXT_KEY = 4;
+export const BPF_PROG_LOAD = 5;
+export const BPF_PROG_TEST_RUN = 10;
+export const BPF_MAP_FREEZE = 22;
+
+// enum bpf_map_type
+export const BPF_MAP_TYPE_ARRAY = 2;
+export const BPF_MAP_TYPE_PROG_ARRAY = 3;
+export const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
+export const BPF_MAP_TYPE_PERCPU_HASH = 5;
+export const BPF_MAP_TYPE_PERCPU_ARRAY = 6;
+export const BPF_MAP_TYPE_LRU_PERCPU_HASH = 10;
+export const BPF_MAP_TYPE_ARRAY_OF_MAPS = 12;
+export const BPF_MAP_TYPE_HASH_OF_MAPS = 13;
+export const BPF_MAP_TYPE_XSKMAP = 17;
+export const BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE = 21;
+
+// Flags of BPF_MAP_CREATE
+export const BPF_F_RDONLY_PROG = 1 << 7;
+export const BPF_F_MMAPABLE = 1 << 10;
+
+// enum bpf_prog_type, enum bpf_attach_type
+export const BPF_PROG_TYPE_XDP = 6;
+export const BPF_XDP_DEVMAP = 33;
+export const BPF_XDP_CPUMAP = 35;
+export const BPF_XDP = 37;
+
+/** Flag of BPF_PROG_LOAD: the program can handle packets of several buffers. */
+export const BPF_F_XDP_HAS_FRAGS = 1 << 5;
+
+/** Flag of BPF_PROG_TEST_RUN: the verdict is carried out. */
+export const BPF_F_TEST_XDP_LIVE_FRAMES = 1 << 1;
+
+// src_reg of the instruction that loads 64 immediate bits
+export const BPF_PSEUDO_MAP_FD = 1;
+export const BPF_PSEUDO_MAP_VALUE = 2;
+/** BPF_LD | BPF_IMM | BPF_DW. */
+export const OPCODE_LDDW = 0x18;
+
+/** Longest name of a map or program, without the closing NUL (BPF_OBJ_NAME_LEN - 1). */
+export const BPF_OBJ_NAME_MAX = 15;
