@@ -1,0 +1,214 @@
+import type { Problem } from '../../base/index.js';
+import type { LineInfo } from '../btf/readBtfExt.js';
+import { R_BPF_64_32, R_BPF_64_64, SHN_UNDEF, STT_FUNC } from '../elf/elfFile.js';
+import type { ElfFile, ElfRelocation, ElfSymbol } from '../elf/elfFile.js';
+import type { MapReference, MapSpec } from '../spec.js';
+import { refuseDamaged } from './damaged.js';
+import { INSN_BYTES, isCodeSection } from './functionTable.js';
+import type { FunctionTable, ObjectFunction } from './functionTable.js';
+
+// Opcodes and pseudo source registers that linking must know (include/uapi/linux/bpf.h).
+const LDDW = 0x18;
+const CALL = 0x85;
+const BPF_PSEUDO_CALL = 1;
+const BPF_PSEUDO_KFUNC_CALL = 2;
+
+/** What a program may refer to besides functions. */
+export interface DataSymbols {
+  /** The ordinary map whose definition begins at a byte of a section. */
+  mapAt(sectionIndex: number, offBytes: number): MapSpec | undefined;
+  /** The map behind a data section. */
+  dataMap(sectionIndex: number): MapSpec | undefined;
+  /** True for symbols that stand for the kernel's configuration. */
+  isKconfig(name: string): boolean;
+}
+
+/** One function, its references resolved; instruction numbers count from its start. */
+export interface FunctionBody {
+  readonly insns: Uint8Array;
+  readonly calls: readonly { readonly insnIndex: number; readonly target: ObjectFunction }[];
+  readonly references: readonly MapReference[];
+  readonly lines: readonly { readonly insnIndex: number; readonly info: LineInfo }[];
+  /** The first thing in it that can't be run. */
+  readonly problem: Problem | undefined;
+}
+
+/** Everything about one section that its functions' bodies are made from. */
+export interface CodeSection {
+  /** Sorted by offset. */
+  readonly relocations: readonly ElfRelocation[];
+  /** Sorted by offset, at most one an instruction. */
+  readonly lines: readonly LineInfo[];
+}
+
+/**
+ * Resolves the calls and addresses in a function.
+ *
+ *     R_BPF_64_32  call   target = symbol + (imm + 1) instructions; imm is -1 when the symbol is the function itself
+ *     (none)       call   target = next instruction + imm, in the same section
+ *     R_BPF_64_64  lddw   address = symbol + imm bytes
+ *
+ * What is valid but can't be run ends up in `problem`; relocations that contradict the instructions refuse the object by a `ProblemError`.
+ */
+export function readFunctionBody(elf: ElfFile, fn: ObjectFunction, section: CodeSection, functions: FunctionTable, data: DataSymbols): FunctionBody {
+  return new BodyReader(elf, fn, section, functions, data).read();
+}
+
+class BodyReader {
+  readonly #elf: ElfFile;
+  readonly #fn: ObjectFunction;
+  readonly #functions: FunctionTable;
+  readonly #data: DataSymbols;
+  readonly #view: DataView;
+  readonly #insns: Uint8Array;
+  readonly #relocations: readonly ElfRelocation[];
+  readonly #lines: { insnIndex: number; info: LineInfo }[];
+  readonly #calls: { insnIndex: number; target: ObjectFunction }[] = [];
+  readonly #references: MapReference[] = [];
+  #problem: Problem | undefined;
+
+  constructor(elf: ElfFile, fn: ObjectFunction, section: CodeSection, functions: FunctionTable, data: DataSymbols) {
+    this.#elf = elf;
+    this.#fn = fn;
+    this.#functions = functions;
+    this.#data = data;
+    this.#insns = fn.section.bytes.subarray(fn.startBytes, fn.endBytes);
+    this.#view = new DataView(this.#insns.buffer, this.#insns.byteOffset, this.#insns.byteLength);
+    this.#relocations = within(section.relocations, fn);
+    this.#lines = within(section.lines, fn).map((info) => ({ insnIndex: (info.offBytes - fn.startBytes) / INSN_BYTES, info }));
+  }
+
+  read(): FunctionBody {
+    const count = this.#insns.length / INSN_BYTES;
+    let nextRelocation = 0;
+    for (let i = 0; i < count; i++) {
+      const opcode = this.#insns[i * INSN_BYTES]!;
+      const isWide = opcode === LDDW;
+      if (isWide && i + 1 === count) this.#refuse(i, 'a lddw is cut in two by the end of the function');
+      const nextBytes = this.#fn.startBytes + (i + (isWide ? 2 : 1)) * INSN_BYTES;
+      const relocation = this.#relocations[nextRelocation];
+      if (relocation !== undefined && relocation.offBytes < nextBytes) {
+        nextRelocation++;
+        this.#relocate(i, opcode, relocation);
+        if ((this.#relocations[nextRelocation]?.offBytes ?? nextBytes) < nextBytes) this.#refuse(i, 'two relocations patch one instruction');
+      } else {
+        this.#unrelocated(i, opcode);
+      }
+      if (isWide) i++;
+    }
+    return { insns: this.#insns, calls: this.#calls, references: this.#references, lines: this.#lines, problem: this.#problem };
+  }
+
+  #relocate(insnIndex: number, opcode: number, { offBytes, type, symbol }: ElfRelocation): void {
+    if (offBytes !== this.#fn.startBytes + insnIndex * INSN_BYTES) this.#refuse(insnIndex, 'a relocation begins inside an instruction');
+    if (type === R_BPF_64_32 && opcode === CALL) this.#relocateCall(insnIndex, symbol);
+    else if (type === R_BPF_64_64 && opcode === LDDW) this.#relocateAddress(insnIndex, symbol);
+    else this.#refuse(insnIndex, `a relocation of type ${type} doesn't go with opcode 0x${opcode.toString(16)}`);
+  }
+
+  #relocateCall(insnIndex: number, symbol: ElfSymbol): void {
+    if (symbol.sectionIndex === SHN_UNDEF) {
+      this.#report(insnIndex, 'unsupported-kfunc', `calls the kernel function ${symbol.name}`, 'kernel functions (kfuncs) are not modelled');
+      return;
+    }
+    this.#addCall(insnIndex, symbol.sectionIndex, symbol.value + (this.#imm(insnIndex) + 1) * INSN_BYTES);
+  }
+
+  #relocateAddress(insnIndex: number, symbol: ElfSymbol): void {
+    const { sectionIndex } = symbol;
+    if (sectionIndex === SHN_UNDEF) {
+      if (this.#data.isKconfig(symbol.name)) {
+        this.#report(insnIndex, 'unsupported-kconfig', `reads the kernel's configuration ${symbol.name}`, '.kconfig variables are not modelled yet');
+      } else {
+        this.#report(insnIndex, 'unsupported-ksym', `refers to the kernel symbol ${symbol.name}`, 'kernel symbols are not modelled');
+      }
+      return;
+    }
+    const section = this.#elf.sections[sectionIndex];
+    const offBytes = symbol.value + this.#imm(insnIndex);
+    const dataMap = this.#data.dataMap(sectionIndex);
+    if (dataMap !== undefined) {
+      // The kernel's bound (array_map_direct_value_addr, kernel/bpf/arraymap.c): the byte must exist.
+      if (offBytes >= 0 && offBytes < dataMap.valueSize) {
+        this.#references.push({ insnIndex, map: dataMap.name, kind: 'value', offBytes });
+      } else {
+        this.#report(insnIndex, 'program-bad-address', `points at byte ${offBytes} of ${dataMap.name}, which has ${dataMap.valueSize}`);
+      }
+      return;
+    }
+    const map = this.#data.mapAt(sectionIndex, offBytes);
+    if (map !== undefined) {
+      this.#references.push({ insnIndex, map: map.name, kind: 'map', offBytes: 0 });
+    } else if (section === undefined) {
+      this.#report(insnIndex, 'unsupported-symbol', `refers to '${symbol.name}', which is in no section`);
+    } else if (section.name === 'maps' || section.name.startsWith('maps/')) {
+      const hint = 'define its maps in .maps (BTF), or wait for a version that reads legacy maps';
+      this.#report(insnIndex, 'unsupported-legacy-maps', `uses map '${symbol.name}' of the legacy section '${section.name}'`, hint);
+    } else if (section.name === '.maps') {
+      this.#refuse(insnIndex, `the address of byte ${offBytes} of .maps is taken, where no map begins`);
+    } else if (symbol.type === STT_FUNC || isCodeSection(section)) {
+      const name = this.#functions.at(sectionIndex, offBytes)?.name ?? symbol.name;
+      const hint = 'callbacks (bpf_loop, bpf_for_each_map_elem, bpf_timer) are not modelled yet';
+      this.#report(insnIndex, 'unsupported-callback', `takes the address of function ${name}`, hint);
+    } else {
+      const hint = 'keep global data in .data, .rodata or .bss';
+      this.#report(insnIndex, 'unsupported-data-section', `uses '${symbol.name}' in section '${section.name}'`, hint);
+    }
+  }
+
+  // byte 1 of an instruction: source register << 4 | destination register
+  #unrelocated(insnIndex: number, opcode: number): void {
+    const source = this.#insns[insnIndex * INSN_BYTES + 1]! >> 4;
+    if (opcode === LDDW && source !== 0) {
+      this.#report(insnIndex, 'program-bad-address', `a lddw refers to something of kind ${source}, but no relocation says to what`);
+    } else if (opcode === CALL && source === BPF_PSEUDO_KFUNC_CALL) {
+      this.#report(insnIndex, 'unsupported-kfunc', 'calls a kernel function by its number', 'kernel functions (kfuncs) are not modelled');
+    } else if (opcode === CALL && source === BPF_PSEUDO_CALL) {
+      this.#addCall(insnIndex, this.#fn.section.index, this.#fn.startBytes + (insnIndex + 1 + this.#imm(insnIndex)) * INSN_BYTES);
+    }
+  }
+
+  #addCall(insnIndex: number, sectionIndex: number, offBytes: number): void {
+    const target = this.#functions.at(sectionIndex, offBytes);
+    if (target !== undefined) {
+      this.#calls.push({ insnIndex, target });
+    } else {
+      const section = this.#elf.sections[sectionIndex]?.name ?? `section ${sectionIndex}`;
+      this.#report(insnIndex, 'program-bad-call', `calls byte ${offBytes} of ${section}, where no function begins`);
+    }
+  }
+
+  #imm(insnIndex: number): number {
+    return this.#view.getInt32(insnIndex * INSN_BYTES + 4, true);
+  }
+
+  /** Notes why the program can't run; the first reason stays. */
+  #report(insnIndex: number, code: string, message: string, hint?: string): void {
+    this.#problem ??= { code, message: `'${this.#fn.name}' ${message}`, where: this.#place(insnIndex), ...(hint === undefined ? {} : { hint }) };
+  }
+
+  #place(insnIndex: number): string {
+    const line = this.#lines.findLast((entry) => entry.insnIndex <= insnIndex)?.info;
+    return `${this.#elf.name}, ${line === undefined ? `function ${this.#fn.name}` : `${line.file}:${line.line}`}, instruction ${insnIndex}`;
+  }
+
+  #refuse(insnIndex: number, message: string): never {
+    return refuseDamaged('elf-bad-relocation', message, this.#place(insnIndex));
+  }
+}
+
+/** The entries of a list sorted by offset that lie in a function. */
+function within<T extends { readonly offBytes: number }>(entries: readonly T[], fn: ObjectFunction): readonly T[] {
+  return entries.slice(lowerBound(entries, fn.startBytes), lowerBound(entries, fn.endBytes));
+}
+
+function lowerBound(entries: readonly { readonly offBytes: number }[], offBytes: number): number {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (entries[middle]!.offBytes < offBytes) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,71 @@
+import { SHF_EXECINSTR, SHT_PROGBITS, STB_LOCAL, STT_FUNC, STT_NOTYPE } from '../elf/elfFile.js';
+import type { ElfFile, ElfSection, ElfSymbol } from '../elf/elfFile.js';
+import { refuseDamaged } from './damaged.js';
+
+export const INSN_BYTES = 8;
+
+/** Where a function of the object lies; all numbers in bytes of its section. */
+export interface ObjectFunction {
+  readonly name: string;
+  readonly section: ElfSection;
+  readonly startBytes: number;
+  readonly endBytes: number;
+  readonly isStatic: boolean;
+}
+
+/** Every function of an object, by place. */
+export interface FunctionTable {
+  /** In the order of sections and bytes. */
+  readonly all: readonly ObjectFunction[];
+  /** The function that begins at a byte of a section. */
+  at(sectionIndex: number, offBytes: number): ObjectFunction | undefined;
+}
+
+/** Sections that hold instructions. */
+export function isCodeSection(section: ElfSection): boolean {
+  return section.type === SHT_PROGBITS && (section.flags & SHF_EXECINSTR) !== 0 && section.sizeBytes > 0;
+}
+
+/**
+ * Finds the functions of an object: STT_FUNC symbols of sections with code. Compilers before LLVM 6 wrote none; there
+ * the global symbols without a type are the functions, each as long as there is room.
+ *
+ * Throws a `ProblemError` for functions that are no whole instructions, stick out of their section or overlap.
+ */
+export function readFunctions(elf: ElfFile): FunctionTable {
+  const symbolsBySection = new Map<number, ElfSymbol[]>();
+  for (const symbol of elf.symbols) {
+    const symbols = symbolsBySection.get(symbol.sectionIndex);
+    if (symbols === undefined) symbolsBySection.set(symbol.sectionIndex, [symbol]);
+    else symbols.push(symbol);
+  }
+  const all = elf.sections.filter(isCodeSection).flatMap((section) => sectionFunctions(elf, section, symbolsBySection.get(section.index) ?? []));
+  const byPlace = new Map(all.map((fn) => [placeKey(fn.section.index, fn.startBytes), fn]));
+  return { all, at: (sectionIndex, offBytes) => byPlace.get(placeKey(sectionIndex, offBytes)) };
+}
+
+function placeKey(sectionIndex: number, offBytes: number): string {
+  return `${sectionIndex}:${offBytes}`;
+}
+
+function sectionFunctions(elf: ElfFile, section: ElfSection, symbols: readonly ElfSymbol[]): ObjectFunction[] {
+  const typed = symbols.filter((symbol) => symbol.type === STT_FUNC);
+  const untyped = symbols.filter((symbol) => symbol.type === STT_NOTYPE && symbol.binding !== STB_LOCAL);
+  const starts = (typed.length > 0 ? typed : untyped).sort((a, b) => a.value - b.value);
+  return starts.map((symbol, i) => {
+    const startBytes = symbol.value;
+    const nextBytes = starts[i + 1]?.value ?? section.sizeBytes;
+    const endBytes = symbol.type === STT_FUNC ? startBytes + symbol.sizeBytes : nextBytes;
+    const where = `${elf.name}, section ${section.name}, byte ${startBytes}`;
+    if (startBytes % INSN_BYTES !== 0 || endBytes % INSN_BYTES !== 0 || endBytes <= startBytes) {
+      refuseDamaged('elf-bad-function', `function '${symbol.name}' of ${endBytes - startBytes} bytes is no list of instructions`, where);
+    }
+    if (endBytes > section.sizeBytes) {
+      refuseDamaged('elf-bad-function', `function '${symbol.name}' ends at byte ${endBytes}, its section has ${section.sizeBytes}`, where);
+    }
+    if (endBytes > nextBytes) {
+      refuseDamaged('elf-bad-function', `functions '${symbol.name}' and '${starts[i + 1]!.name}' overlap`, where);
+    }
+    return { name: symbol.name, section, startBytes, endBytes, isStatic: symbol.binding === STB_LOCAL };
+  });
+}

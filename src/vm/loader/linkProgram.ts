@@ -1,0 +1,81 @@
+import type { Problem } from '../../base/index.js';
+import type { FunctionSpec, LineSpec, MapReference, ProgramSpec } from '../spec.js';
+import type { FunctionBody } from './functionBody.js';
+import { INSN_BYTES } from './functionTable.js';
+import type { ObjectFunction } from './functionTable.js';
+import { programKind } from './programSection.js';
+
+/** BPF_COMPLEXITY_LIMIT_INSNS (include/linux/bpf.h): the kernel takes no longer program. */
+const MAX_PROGRAM_INSNS = 1_000_000;
+
+/**
+ * Makes a program out of a function: appends every subprogram that it reaches, each once, in the order of libbpf
+ * (`bpf_object__reloc_code`: depth first, at the first call), and points the calls at them.
+ *
+ * A program that would be longer than the kernel's limit keeps only its own function and carries a problem.
+ */
+export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) => FunctionBody, objectName: string): ProgramSpec {
+  const placed = placeFunctions(main, bodyOf);
+  const tooLong = placed === undefined;
+  const functions: readonly PlacedFunction[] = placed ?? [{ fn: main, body: bodyOf(main), insnIndex: 0 }];
+  const indexOf = new Map(functions.map(({ fn, insnIndex }) => [fn, insnIndex]));
+
+  const last = functions[functions.length - 1]!;
+  const insns = new Uint8Array(last.insnIndex * INSN_BYTES + last.body.insns.length);
+  const view = new DataView(insns.buffer);
+  const references: MapReference[] = [];
+  const lines: LineSpec[] = [];
+  const functionSpecs: FunctionSpec[] = [];
+  let problem: Problem | undefined;
+  if (tooLong) {
+    const message = `'${main.name}' and the functions that it calls have more than ${MAX_PROGRAM_INSNS} instructions`;
+    problem = { code: 'program-too-long', message, where: `${objectName}, section ${main.section.name}`, hint: 'split it with tail calls' };
+  }
+
+  for (const { fn, body, insnIndex: start } of functions) {
+    insns.set(body.insns, start * INSN_BYTES);
+    functionSpecs.push({ name: fn.name, insnIndex: start });
+    for (const { insnIndex, target } of body.calls) {
+      const targetIndex = indexOf.get(target);
+      // A call's imm counts from the instruction behind it.
+      if (targetIndex !== undefined) view.setInt32((start + insnIndex) * INSN_BYTES + 4, targetIndex - (start + insnIndex + 1), true);
+    }
+    for (const reference of body.references) references.push({ ...reference, insnIndex: start + reference.insnIndex });
+    for (const { insnIndex, info } of body.lines) {
+      lines.push({ insnIndex: start + insnIndex, file: info.file, line: info.line, column: info.column, text: info.text });
+    }
+    problem ??= body.problem;
+  }
+  const section = main.section.name;
+  return { name: main.name, section, ...programKind(section), insns, references, functions: functionSpecs, lines, problem };
+}
+
+interface PlacedFunction {
+  readonly fn: ObjectFunction;
+  readonly body: FunctionBody;
+  readonly insnIndex: number;
+}
+
+/** Order and place of a program's functions; `undefined` when they are too long together. The call chain may be deep, so the stack is our own. */
+function placeFunctions(main: ObjectFunction, bodyOf: (fn: ObjectFunction) => FunctionBody): PlacedFunction[] | undefined {
+  const placed: PlacedFunction[] = [];
+  const seen = new Set<ObjectFunction>();
+  const stack: { body: FunctionBody; nextCall: number }[] = [];
+  let insnCount = 0;
+  const place = (fn: ObjectFunction): void => {
+    const body = bodyOf(fn);
+    seen.add(fn);
+    placed.push({ fn, body, insnIndex: insnCount });
+    stack.push({ body, nextCall: 0 });
+    insnCount += body.insns.length / INSN_BYTES;
+  };
+  place(main);
+  while (stack.length > 0) {
+    if (insnCount > MAX_PROGRAM_INSNS) return undefined;
+    const top = stack[stack.length - 1]!;
+    const call = top.body.calls[top.nextCall++];
+    if (call === undefined) stack.pop();
+    else if (!seen.has(call.target)) place(call.target);
+  }
+  return placed;
+}

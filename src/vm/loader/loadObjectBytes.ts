@@ -1,0 +1,152 @@
+import { ProblemError, catchProblem, unwrap } from '../../base/index.js';
+import type { Result } from '../../base/index.js';
+import type { Btf } from '../btf/btf.js';
+import { readBtf } from '../btf/readBtf.js';
+import { readBtfExt } from '../btf/readBtfExt.js';
+import type { BtfExt, LineInfo } from '../btf/readBtfExt.js';
+import type { ElfFile, ElfSection } from '../elf/elfFile.js';
+import { readElf, readRelocations } from '../elf/readElf.js';
+import type { MapSpec, ObjectSpec, ProgramSpec } from '../spec.js';
+import { refuseDamaged } from './damaged.js';
+import { checkDataSize, completeDatasecs, dataSectionMap, isDataSection, sectionVariables } from './dataSections.js';
+import { readFunctionBody } from './functionBody.js';
+import type { CodeSection, DataSymbols, FunctionBody } from './functionBody.js';
+import { INSN_BYTES, readFunctions } from './functionTable.js';
+import type { FunctionTable, ObjectFunction } from './functionTable.js';
+import { linkProgram } from './linkProgram.js';
+import { readMapDefinitions } from './mapDefinitions.js';
+
+/** All programs of an object together, subprograms counted once for each program that they are linked to. */
+const MAX_OBJECT_INSNS = 4_000_000;
+/** The kernel's buffer (bpf_prog_load, kernel/bpf/syscall.c) less its NUL. */
+const MAX_LICENSE_BYTES = 127;
+
+/**
+ * Reads a compiled BPF object the way libbpf does, up to the point where maps and programs would be created.
+ *
+ * Nothing in `bytes` is trusted: whatever they are, the answer is a Result, in time and memory proportional to them. An object that is sound but
+ * has a program that can't run here is loaded; the reason is in that program's `problem`. CO-RE relocations stay as the compiler resolved
+ * them, see `readBtfExt`.
+ *
+ * @param name file name for messages
+ */
+export function loadObjectBytes(bytes: Uint8Array, name: string): Result<ObjectSpec> {
+  return catchProblem(() => {
+    const elf = readElf(bytes, name);
+    const btf = objectBtf(elf);
+    const functions = readFunctions(elf);
+    const mapSections = readMaps(elf, btf, functions);
+    return {
+      name,
+      license: readLicense(elf),
+      programs: linkPrograms(elf, functions, mapSections.symbols, objectBtfExt(elf, btf)),
+      maps: mapSections.maps,
+      variables: elf.sections.filter(isDataSection).flatMap((section) => sectionVariables(elf, section, btf)),
+      btf,
+    };
+  });
+}
+
+function sectionNamed(elf: ElfFile, name: string): ElfSection | undefined {
+  return elf.sections.find((section) => section.name === name && section.bytes.length > 0);
+}
+
+function objectBtf(elf: ElfFile): Btf | undefined {
+  const section = sectionNamed(elf, '.BTF');
+  return section && completeDatasecs(unwrap(readBtf(section.bytes, `${elf.name}, section .BTF`)), elf);
+}
+
+function objectBtfExt(elf: ElfFile, btf: Btf | undefined): BtfExt | undefined {
+  const section = sectionNamed(elf, '.BTF.ext');
+  return section && btf && readBtfExt(section.bytes, btf.strings, `${elf.name}, section .BTF.ext`);
+}
+
+function readLicense(elf: ElfFile): string {
+  const bytes = sectionNamed(elf, 'license')?.bytes.subarray(0, MAX_LICENSE_BYTES) ?? new Uint8Array(0);
+  const end = bytes.indexOf(0);
+  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString('latin1');
+}
+
+function readMaps(elf: ElfFile, btf: Btf | undefined, functions: FunctionTable): { maps: MapSpec[]; symbols: DataSymbols } {
+  const maps: MapSpec[] = [];
+  const names = new Set<string>();
+  const byPlace = new Map<string, MapSpec>();
+  const bySection = new Map<number, MapSpec>();
+  const add = (map: MapSpec, section: ElfSection): void => {
+    if (names.has(map.name)) refuseDamaged('map-duplicate', `there are two maps '${map.name}'`, `${elf.name}, section ${section.name}`);
+    names.add(map.name);
+    maps.push(map);
+  };
+  checkDataSize(elf, elf.sections.filter(isDataSection));
+  for (const section of elf.sections) {
+    if (section.name === '.maps' && section.bytes.length > 0) {
+      for (const { spec, offBytes } of readMapDefinitions(elf, section, btf, functions)) {
+        add(spec, section);
+        byPlace.set(`${section.index}:${offBytes}`, spec);
+      }
+    } else if (isDataSection(section)) {
+      const map = dataSectionMap(section, btf);
+      add(map, section);
+      bySection.set(section.index, map);
+    }
+  }
+  const kconfig = externNames(btf, '.kconfig');
+  return {
+    maps,
+    symbols: {
+      mapAt: (sectionIndex, offBytes) => byPlace.get(`${sectionIndex}:${offBytes}`),
+      dataMap: (sectionIndex) => bySection.get(sectionIndex),
+      isKconfig: (name) => kconfig.has(name),
+    },
+  };
+}
+
+function externNames(btf: Btf | undefined, datasecName: string): ReadonlySet<string> {
+  const datasec = btf?.type(btf.find('datasec', datasecName) ?? 0);
+  if (btf === undefined || datasec?.kind !== 'datasec') return new Set();
+  return new Set(datasec.variables.map(({ typeId }) => btf.type(typeId).name));
+}
+
+/** Links every function that is a program of its own: all outside `.text`, except static ones that another function calls. */
+function linkPrograms(elf: ElfFile, functions: FunctionTable, data: DataSymbols, ext: BtfExt | undefined): ProgramSpec[] {
+  const sections = new Map<number, CodeSection>();
+  const bodies = new Map<ObjectFunction, FunctionBody>();
+  for (const fn of functions.all) {
+    const section = sections.get(fn.section.index) ?? readCodeSection(elf, fn.section, ext);
+    sections.set(fn.section.index, section);
+    bodies.set(fn, readFunctionBody(elf, fn, section, functions, data));
+  }
+  const called = new Set([...bodies.values()].flatMap((body) => body.calls.map(({ target }) => target)));
+
+  const programs: ProgramSpec[] = [];
+  let insnCount = 0;
+  for (const fn of functions.all) {
+    if (fn.section.name === '.text' || (fn.isStatic && called.has(fn))) continue;
+    const program = linkProgram(fn, (other) => bodies.get(other)!, elf.name);
+    insnCount += program.insns.length / INSN_BYTES;
+    if (insnCount > MAX_OBJECT_INSNS) {
+      const message = `the programs have more than ${MAX_OBJECT_INSNS} instructions in all`;
+      throw new ProblemError({ code: 'object-too-big', message, where: elf.name, hint: 'split the object' });
+    }
+    programs.push(program);
+  }
+  return programs;
+}
+
+function readCodeSection(elf: ElfFile, section: ElfSection, ext: BtfExt | undefined): CodeSection {
+  const lines = ext?.lines.get(section.name) ?? [];
+  for (const { offBytes } of lines) {
+    if (offBytes % INSN_BYTES !== 0 || offBytes >= section.sizeBytes) {
+      refuseDamaged('btf-bad-ext', `line information for byte ${offBytes}, where no instruction begins`, `${elf.name}, section ${section.name}`);
+    }
+  }
+  return {
+    relocations: readRelocations(elf, section).sort((a, b) => a.offBytes - b.offBytes),
+    lines: onePerInstruction([...lines].sort((a, b) => a.offBytes - b.offBytes)),
+  };
+}
+
+/** Of several lines for one instruction the first counts. */
+function onePerInstruction(sorted: readonly LineInfo[]): LineInfo[] {
+  return sorted.filter((entry, i) => entry.offBytes !== sorted[i - 1]?.offBytes);
+}

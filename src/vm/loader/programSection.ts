@@ -1,0 +1,18 @@
+import type { ProgramSpec } from '../spec.js';
+
+const DEVMAP_OR_CPUMAP = /^xdp(?:\.frags)?\/(devmap|cpumap)(?:\/|$)|^xdp_(devmap|cpumap)\//;
+const FRAGS = /^xdp\.frags(?:\/|$)/;
+
+/**
+ * What the name of a program's section says about it, by libbpf's section table (`section_defs`, tools/lib/bpf/libbpf.c).
+ *
+ * Older than that table are names of one's own like `xdp_prog` or `xdp1`: everything else that begins with `xdp` is a plain XDP program.
+ * A leading `?` ("don't load by default") says nothing about the type.
+ */
+export function programKind(section: string): Pick<ProgramSpec, 'type' | 'attachType' | 'frags'> {
+  const name = section.startsWith('?') ? section.slice(1) : section;
+  if (!name.startsWith('xdp')) return { type: 'other', attachType: 'xdp', frags: false };
+  const second = DEVMAP_OR_CPUMAP.exec(name);
+  const attachType = (second?.[1] ?? second?.[2] ?? 'xdp') as ProgramSpec['attachType'];
+  return { type: 'xdp', attachType, frags: FRAGS.test(name) };
+}
