@@ -42,6 +42,7 @@ export function program(name: string, insns: readonly Insn[], more: Partial<Prog
     references: [],
     functions: [{ name, insnIndex: 0 }],
     lines: [],
+    problem: undefined,
     ...more,
   };
 }
