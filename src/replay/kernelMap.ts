@@ -5,13 +5,20 @@ import type { MapSpec } from '../vm/spec.js';
 import type { KernelBuffer } from './bpfSyscall.js';
 import type { KernelBpf } from './kernelBpf.js';
 import {
-  BPF_F_MMAPABLE, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS, BPF_MAP_TYPE_LRU_PERCPU_HASH,
+  BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS, BPF_MAP_TYPE_LRU_PERCPU_HASH,
   BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERF_EVENT_ARRAY,
 } from './uapi.js';
 
 const PERCPU_TYPES: readonly number[] = [
   BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
 ];
+
+/** The kernel gives root as much memory as a map asks for, and an object file may ask for anything. */
+const MAX_MAP_BYTES = 1 << 30;
+
+function estimateBytes(spec: MapSpec): number {
+  return spec.maxEntries * Math.max(1, spec.keySize + spec.valueSize);
+}
 
 /** Errnos that say "nothing to read here": no such key, or a map whose values user space can't read (XSKMAP). */
 const NO_VALUE: readonly number[] = [-ENOENT, -EOPNOTSUPP, -ENOTSUPP];
@@ -107,13 +114,20 @@ export function createKernelMap(kernel: KernelBpf, spec: MapSpec, where: string,
   if (spec.type === BPF_MAP_TYPE_ARRAY_OF_MAPS || spec.type === BPF_MAP_TYPE_HASH_OF_MAPS) {
     return fail({ code: 'unsupported-map-type', message: `map ${spec.name} is a map of maps, which replay can't fill yet`, where });
   }
-  const isData = spec.dataSection !== undefined;
+  if (estimateBytes(spec) > MAX_MAP_BYTES && (spec.flags & BPF_F_NO_PREALLOC) === 0) {
+    return fail({
+      code: 'kernel-map-too-big',
+      message: `map ${spec.name} would take ${spec.maxEntries} entries of ${spec.keySize + spec.valueSize} bytes at once`,
+      where,
+      hint: `replay makes no map over ${MAX_MAP_BYTES} bytes; lower max_entries`,
+    });
+  }
   const fd = kernel.mapCreate({
     type: spec.type,
     keySize: spec.keySize,
     valueSize: spec.valueSize,
     maxEntries: spec.type === BPF_MAP_TYPE_PERF_EVENT_ARRAY && spec.maxEntries === 0 ? kernel.possibleCpus : spec.maxEntries,
-    flags: isData ? spec.flags | BPF_F_MMAPABLE : spec.flags,
+    flags: spec.flags,
     name: spec.name,
   });
   if (fd < 0) return fail(mapProblem(spec, where, 'create', fd));

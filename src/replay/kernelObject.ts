@@ -36,8 +36,9 @@ export interface LoadOptions {
 /**
  * Loads one program of an object, with the maps it refers to and the programs that those maps hold from the start.
  *
- * Fails with `no-such-program`, `unsupported-program-type`, `no-such-variable`, `variable-size`, `kernel-map-create`,
- * `kernel-map-fill`, or with a VerifierProblem of code `kernel-program-refused`.
+ * Fails with `no-such-program`, `unsupported-program-type`, `unsupported-map-type`, `no-such-variable`, `variable-size`,
+ * `kernel-map-create`, `kernel-map-fill`, `kernel-map-too-big`, the program's own problem if it has one, or a VerifierProblem of code
+ * `kernel-program-refused`.
  */
 export function loadIntoKernel(kernel: KernelBpf, spec: ObjectSpec, programName: string, options: LoadOptions = {}): Result<KernelProgram> {
   const object = new KernelObject(kernel, spec, options);
@@ -83,6 +84,7 @@ export class KernelObject {
         where: this.spec.name,
       });
     }
+    if (spec.problem !== undefined) return fail(spec.problem);
     const program = this.#loadSpec(spec);
     if (!program.ok) return program;
     const filled = this.#fillProgArrays();

@@ -11,7 +11,6 @@ export const BPF_PROG_TEST_RUN = 10;
 export const BPF_MAP_FREEZE = 22;
 
 // enum bpf_map_type
-export const BPF_MAP_TYPE_ARRAY = 2;
 export const BPF_MAP_TYPE_PROG_ARRAY = 3;
 export const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
 export const BPF_MAP_TYPE_PERCPU_HASH = 5;
@@ -23,8 +22,8 @@ export const BPF_MAP_TYPE_XSKMAP = 17;
 export const BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE = 21;
 
 // Flags of BPF_MAP_CREATE
+export const BPF_F_NO_PREALLOC = 1 << 0;
 export const BPF_F_RDONLY_PROG = 1 << 7;
-export const BPF_F_MMAPABLE = 1 << 10;
 
 // enum bpf_prog_type, enum bpf_attach_type
 export const BPF_PROG_TYPE_XDP = 6;

@@ -192,4 +192,8 @@ withKernel('maps in the kernel', (kernel) => {
     });
     expect(new KernelObject(kernel, object([], [map('outer', ARRAY_OF_MAPS, 4, 4, 4)])).map('outer')).toMatchObject({ problem: { code: 'unsupported-map-type' } });
   });
+
+  it('is not created when it would eat the memory of the machine', () => {
+    expect(new KernelObject(kernel, object([], [map('huge', ARRAY, 4, 1 << 20, 1 << 20)])).map('huge')).toMatchObject({ problem: { code: 'kernel-map-too-big' } });
+  });
 });

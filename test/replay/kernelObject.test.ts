@@ -93,6 +93,11 @@ withKernel('objects in the kernel', (kernel) => {
     expect(loadIntoKernel(kernel, spec, 'b')).toMatchObject({ problem: { code: 'unsupported-program-type', message: 'program b is in section tc, and only XDP programs can be replayed' } });
   });
 
+  it('hand on the reason why a program cannot run', () => {
+    const problem = { code: 'unsupported-kfunc', message: 'calls a kernel function' };
+    expect(loadIntoKernel(kernel, object([program('a', [exit], { problem })]), 'a')).toEqual({ ok: false, problem });
+  });
+
   it('close every file descriptor, after success and after a refusal', () => {
     const good = object([program('entry', tailCall(0, 1), { references }), program('drop', [movImm(0, 7), exit])], [stages([{ index: 0, program: 'drop' }]), map('spare', ARRAY, 4, 4, 1)]);
     const bad = object([program('entry', tailCall(0, 1), { references }), program('drop', [exit])], [stages([{ index: 0, program: 'drop' }])]);
