@@ -1,0 +1,574 @@
+import { EAGAIN } from '../../base/index.js';
+import { Owner } from '../../memory/index.js';
+import type { HostMemory, PageAllocator } from '../../memory/index.js';
+import { XskSocket } from '../../umem/index.js';
+import type { XskTransmit } from '../../umem/index.js';
+import { MAX_SKB_FRAGS, XDP_BUFF_FLAGS, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META } from '../../vm/index.js';
+import type { LoadedProgram, Vm } from '../../vm/index.js';
+import {
+  addFragment,
+  contextSharedInfo,
+  convertBuffToFrame,
+  fragmentAddress,
+  fragmentCount,
+  fragmentLen,
+  Outcome,
+  prepareXdpBuff,
+  redirectErrorOutcome,
+  resolveRedirect,
+  sharedInfoAddress,
+  startFragments,
+  VERDICT_COUNT,
+  verdictIndex,
+  XDP_ABORTED,
+  XDP_DROP,
+  XDP_PASS,
+  XDP_REDIRECT,
+  XDP_TX,
+} from '../../xdp/index.js';
+import type { RedirectTargets, XdpRxqInfo, XdpXmitDevice } from '../../xdp/index.js';
+import { BATCH_FRAMES, DESC_EOP } from '../device/batch.js';
+import { DMA_READ } from '../device/iommu.js';
+import type { Iommu } from '../device/iommu.js';
+import type { NicDevice } from '../device/nicDevice.js';
+import type { NicProfile } from '../profiles/profile.js';
+import type { Scheduler } from '../scheduler.js';
+import { PagePool } from './pagePool.js';
+import { RxQueue } from './rxQueue.js';
+import { TX_NONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB, TxQueue } from './txQueue.js';
+
+/** NAPI weight: packets that one poll may handle. */
+const NAPI_BUDGET = BATCH_FRAMES;
+
+/** What the driver tells whoever watches the simulation. */
+export interface DriverObserver {
+  /** A packet that the driver had received reached its end; its bytes lie at `address`, `metaBytes` of metadata before them. */
+  onPacketEnd(packetId: number, outcome: Outcome, retval: number, queue: number, address: number, lenBytes: number, metaBytes: number): void;
+  /** The program did what it must not: `vm.fault()` has the details. */
+  onFault(packetId: number): void;
+  /** A socket has new packets or completions. */
+  onSocketReady(socket: XskSocket): void;
+}
+
+/** Counters of one queue, in the driver's own words. */
+export interface DriverCounters {
+  rxPackets: number;
+  rxBytes: number;
+  rxErrors: number;
+  xdpDrop: number;
+  xdpPass: number;
+  xdpTx: number;
+  xdpTxErrors: number;
+  xdpRedirect: number;
+  xdpRedirectErrors: number;
+  xdpAborted: number;
+  txPackets: number;
+  txBytes: number;
+  txXdpXmit: number;
+  txXdpXmitErrors: number;
+  polls: number;
+}
+
+/** What a driver is made of. */
+export interface DriverConfig {
+  readonly memory: HostMemory;
+  readonly allocator: PageAllocator;
+  readonly iommu: Iommu;
+  readonly scheduler: Scheduler;
+  readonly profile: NicProfile;
+  readonly queues: number;
+  readonly rxRingSize: number;
+  readonly txRingSize: number;
+  readonly ifindex: number;
+  readonly mtu: number;
+  readonly vm: Vm;
+  /** Program of the device; `undefined` passes everything. */
+  readonly program: LoadedProgram | undefined;
+  readonly targets: RedirectTargets;
+  readonly observer: DriverObserver;
+}
+
+/** Everything that belongs to one queue pair and its NAPI instance. */
+interface QueuePair {
+  readonly rx: RxQueue;
+  readonly tx: TxQueue;
+  readonly rxq: XdpRxqInfo;
+  readonly counters: DriverCounters;
+  /** Pages of packets that were passed up during the present poll; the stack is done with them at its end. */
+  readonly stackPages: Int32Array;
+  stackCount: number;
+}
+
+/**
+ * A driver with native XDP on page_pool: NAPI poll, verdicts, XDP_TX, redirect and completion.
+ *
+ * It knows the device by its doorbells and by what stands in the descriptors, nothing else.
+ */
+export class NicDriver implements XskTransmit, XdpXmitDevice {
+  readonly ifindex: number;
+  readonly mtu: number;
+  /** Counts by verdict (XDP_ABORTED to XDP_REDIRECT, then anything else). */
+  readonly verdicts = new Float64Array(VERDICT_COUNT);
+  readonly #config: DriverConfig;
+  readonly #pairs: QueuePair[];
+  readonly #pollHandler: number;
+  readonly #readySockets = new Set<XskSocket>();
+  readonly #gatherBuffer: number;
+  #device: NicDevice | undefined;
+
+  constructor(config: DriverConfig) {
+    const { memory, allocator, iommu, profile, scheduler } = config;
+    this.#config = config;
+    this.ifindex = config.ifindex;
+    this.mtu = config.mtu;
+    const iovaLowOfPage = new Int32Array(allocator.ledger.count);
+    this.#pairs = Array.from({ length: config.queues }, (_, queue) => {
+      const pool = new PagePool(allocator, iommu, iovaLowOfPage, profile.poolRingSize);
+      return {
+        rx: new RxQueue(memory, allocator.ledger, iommu, profile.format, pool, queue, config.rxRingSize, profile.headroomBytes, rxBufferBytes(profile)),
+        tx: new TxQueue(memory, iommu, profile.format, queue, config.txRingSize),
+        rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: profile.frameSizeBytes },
+        counters: newCounters(),
+        stackPages: new Int32Array(NAPI_BUDGET),
+        stackCount: 0,
+      };
+    });
+    this.#gatherBuffer = memory.reserve('gathered packet', (MAX_SKB_FRAGS + 1) * 4096);
+    this.#pollHandler = scheduler.register((queue) => this.#poll(queue));
+  }
+
+  /** Opens the device (ndo_open): programs the rings and posts the first buffers. */
+  open(device: NicDevice): void {
+    this.#device = device;
+    this.#pairs.forEach(({ rx, tx }, queue) => {
+      device.configureRx(queue, 1, rx.ringIovaLow, rx.ring.size, rxBufferBytes(this.#config.profile));
+      device.configureTx(queue, 1, tx.ringIovaLow, tx.ring.size);
+      device.rxDoorbell(queue, rx.refill());
+    });
+  }
+
+  /** Shuts down (ndo_stop): takes back what the device holds and empties the pools. */
+  close(): void {
+    for (const { rx } of this.#pairs) {
+      rx.drain();
+      rx.pool.destroy();
+    }
+  }
+
+  /** The interrupt handler: masks the line and lets NAPI poll. */
+  onInterrupt(queue: number): void {
+    this.#dev.interrupt(queue).mask();
+    this.#schedulePoll(queue);
+  }
+
+  counters(queue: number): DriverCounters {
+    return this.#pairs[queue].counters;
+  }
+
+  pool(queue: number): PagePool {
+    return this.#pairs[queue].rx.pool;
+  }
+
+  rxQueue(queue: number): RxQueue {
+    return this.#pairs[queue].rx;
+  }
+
+  txQueue(queue: number): TxQueue {
+    return this.#pairs[queue].tx;
+  }
+
+  get #dev(): NicDevice {
+    if (this.#device === undefined) throw new Error('NicDriver: the device is not open');
+    return this.#device;
+  }
+
+  #schedulePoll(queue: number): void {
+    const { scheduler } = this.#config;
+    scheduler.schedule(scheduler.nowNs, this.#pollHandler, queue);
+  }
+
+  // ── NAPI ──
+
+  #poll(queue: number): void {
+    const pair = this.#pairs[queue];
+    const line = this.#dev.interrupt(queue);
+    line.acknowledge();
+    pair.counters.polls++;
+    this.#cleanTx(pair);
+    const done = this.#cleanRx(queue, pair);
+    if (pair.tx.flush()) this.#dev.txDoorbell(queue, pair.tx.nextToUse);
+    this.#flushSockets();
+    this.#releaseStackPages(pair);
+    this.#dev.rxDoorbell(queue, pair.rx.refill());
+    if (done >= NAPI_BUDGET) this.#schedulePoll(queue);
+    else line.unmask();
+  }
+
+  /** Handles finished RX descriptors up to the budget; a frame whose last descriptor lies beyond it waits. Gives descriptors seen. */
+  #cleanRx(queue: number, pair: QueuePair): number {
+    const { rx, counters } = pair;
+    const { flags, lenBytes } = rx.batch;
+    const { environment } = this.#config.vm;
+    environment.tNs = this.#config.scheduler.nowNs;
+    environment.cpu = queue % environment.possibleCpus;
+    const seen = rx.poll(NAPI_BUDGET);
+    let first = 0;
+    for (let i = 0; i < seen; i++) {
+      if ((flags[i] & DESC_EOP) === 0) continue;
+      let frameBytes = 0;
+      let isBroken = false;
+      for (let segment = first; segment <= i; segment++) {
+        frameBytes += lenBytes[segment];
+        if (lenBytes[segment] === 0) isBroken = true;
+      }
+      if (isBroken) this.#dropBroken(pair, first, i);
+      else {
+        counters.rxPackets++;
+        counters.rxBytes += frameBytes;
+        this.#runProgram(queue, pair, first, i);
+      }
+      first = i + 1;
+    }
+    rx.nextToClean = (rx.nextToClean + first) | 0;
+    return seen;
+  }
+
+  #dropBroken(pair: QueuePair, first: number, last: number): void {
+    const { rx, counters } = pair;
+    for (let segment = first; segment <= last; segment++) {
+      rx.pool.recycleDirect(rx.page[(rx.nextToClean + segment) & (rx.ring.size - 1)], Owner.device);
+    }
+    counters.rxErrors++;
+  }
+
+  /** One frame, descriptors `first` to `last` of the batch: xdp_buff, program, verdict. */
+  #runProgram(queue: number, pair: QueuePair, first: number, last: number): void {
+    const { memory, allocator, profile, vm, program, observer } = this.#config;
+    const { u32 } = memory;
+    const { rx } = pair;
+    const { ledger } = allocator;
+    const mask = rx.ring.size - 1;
+    const context = vm.contextAddress;
+    const page = rx.page[(rx.nextToClean + first) & mask];
+    ledger.move(page, Owner.device, Owner.driver);
+    prepareXdpBuff(u32, context, pair.rxq, page, profile.frameSizeBytes, profile.headroomBytes, rx.batch.lenBytes[first]);
+    if (last > first) {
+      const sharedInfo = sharedInfoAddress(page, profile.frameSizeBytes);
+      startFragments(u32, context, sharedInfo);
+      for (let segment = first + 1; segment <= last; segment++) {
+        const fragPage = rx.page[(rx.nextToClean + segment) & mask];
+        ledger.move(fragPage, Owner.device, Owner.driver);
+        addFragment(u32, sharedInfo, fragPage + profile.headroomBytes, rx.batch.lenBytes[segment]);
+      }
+    }
+    const packetId = ledger.packetId[ledger.indexOf(page)];
+    if (program === undefined) {
+      this.#verdict(queue, pair, page, packetId, XDP_PASS);
+      return;
+    }
+    ledger.move(page, Owner.driver, Owner.program);
+    const fault = vm.run(program.address);
+    ledger.move(page, Owner.program, Owner.driver);
+    if (last > first) this.#recycleCutFragments(pair, first, last);
+    if (fault !== 0) {
+      observer.onFault(packetId);
+      pair.counters.xdpAborted++;
+      this.#end(queue, pair, page, packetId, Outcome.programFault, XDP_ABORTED);
+      return;
+    }
+    const retval = vm.retval;
+    this.verdicts[verdictIndex(retval)]++;
+    this.#verdict(queue, pair, page, packetId, retval);
+  }
+
+  /** Fragments that bpf_xdp_adjust_tail cut off whole go back to the pool at once. */
+  #recycleCutFragments(pair: QueuePair, first: number, last: number): void {
+    const { rx } = pair;
+    const kept = fragmentCount(this.#config.memory.u32, this.#config.vm.contextAddress);
+    for (let segment = first + 1 + kept; segment <= last; segment++) {
+      rx.pool.recycleDirect(rx.page[(rx.nextToClean + segment) & (rx.ring.size - 1)], Owner.driver);
+    }
+  }
+
+  #verdict(queue: number, pair: QueuePair, page: number, packetId: number, retval: number): void {
+    const { counters } = pair;
+    switch (retval) {
+      case XDP_PASS:
+        counters.xdpPass++;
+        this.#pass(queue, pair, page, packetId);
+        return;
+      case XDP_DROP:
+        counters.xdpDrop++;
+        this.#end(queue, pair, page, packetId, Outcome.xdpDrop, retval);
+        return;
+      case XDP_TX:
+        this.#xdpTx(queue, pair, page, packetId);
+        return;
+      case XDP_REDIRECT:
+        this.#redirect(queue, pair, page, packetId);
+        return;
+      default:
+        counters.xdpAborted++;
+        this.#end(queue, pair, page, packetId, retval === XDP_ABORTED ? Outcome.xdpAborted : Outcome.invalidVerdict, retval);
+    }
+  }
+
+  /** The packet ends here: it is reported, and its buffers go straight back into the pool. */
+  #end(queue: number, pair: QueuePair, page: number, packetId: number, outcome: Outcome, retval: number): void {
+    this.#report(queue, packetId, outcome, retval);
+    this.#recycleFragments(pair);
+    pair.rx.pool.recycleDirect(page, Owner.driver);
+  }
+
+  #report(queue: number, packetId: number, outcome: Outcome, retval: number): void {
+    const { memory, vm, observer } = this.#config;
+    const { u32 } = memory;
+    const word = vm.contextAddress >>> 2;
+    const data = u32[word + XDP_MD_DATA / 4];
+    const metaBytes = data - u32[word + XDP_MD_DATA_META / 4];
+    const address = fragmentCount(u32, vm.contextAddress) === 0 ? data : this.#gather(data, metaBytes);
+    observer.onPacketEnd(packetId, outcome, retval, queue, address, this.#packetBytes(), metaBytes);
+  }
+
+  /** Puts metadata, linear part and fragments side by side for the observer; gives the address of the packet's first byte. */
+  #gather(data: number, metaBytes: number): number {
+    const { memory, vm } = this.#config;
+    const { u8, u32 } = memory;
+    const context = vm.contextAddress;
+    const dataEnd = u32[(context + XDP_MD_DATA_END) >>> 2];
+    const start = this.#gatherBuffer;
+    u8.copyWithin(start, data - metaBytes, dataEnd);
+    let end = start + metaBytes + dataEnd - data;
+    const sharedInfo = contextSharedInfo(u32, context);
+    for (let i = 0; i < fragmentCount(u32, context); i++) {
+      const address = fragmentAddress(u32, sharedInfo, i);
+      const lenBytes = fragmentLen(u32, sharedInfo, i);
+      u8.copyWithin(end, address, address + lenBytes);
+      end += lenBytes;
+    }
+    return start + metaBytes;
+  }
+
+  /** Length of the packet in the context block with all fragments. */
+  #packetBytes(): number {
+    const { u32 } = this.#config.memory;
+    const context = this.#config.vm.contextAddress;
+    const word = context >>> 2;
+    let bytes = u32[word + XDP_MD_DATA_END / 4] - u32[word + XDP_MD_DATA / 4];
+    const count = fragmentCount(u32, context);
+    if (count > 0) {
+      const sharedInfo = contextSharedInfo(u32, context);
+      for (let i = 0; i < count; i++) bytes += fragmentLen(u32, sharedInfo, i);
+    }
+    return bytes;
+  }
+
+  #recycleFragments(pair: QueuePair): void {
+    const { u32 } = this.#config.memory;
+    const context = this.#config.vm.contextAddress;
+    const count = fragmentCount(u32, context);
+    if (count === 0) return;
+    const sharedInfo = contextSharedInfo(u32, context);
+    for (let i = 0; i < count; i++) pair.rx.pool.recycleDirect(pageOf(fragmentAddress(u32, sharedInfo, i)), Owner.driver);
+  }
+
+  // ── XDP_PASS ──
+
+  /** build_skb: the stack owns the pages until the end of the poll, then frees the skb, which brings them back through the pool's ring. */
+  #pass(queue: number, pair: QueuePair, page: number, packetId: number): void {
+    const { memory, allocator, vm } = this.#config;
+    const { u32 } = memory;
+    this.#report(queue, packetId, Outcome.stack, XDP_PASS);
+    allocator.ledger.move(page, Owner.driver, Owner.stack);
+    pair.stackPages[pair.stackCount++] = page;
+    const count = fragmentCount(u32, vm.contextAddress);
+    if (count === 0) return;
+    const sharedInfo = contextSharedInfo(u32, vm.contextAddress);
+    for (let i = 0; i < count; i++) {
+      const fragPage = pageOf(fragmentAddress(u32, sharedInfo, i));
+      allocator.ledger.move(fragPage, Owner.driver, Owner.stack);
+      pair.stackPages[pair.stackCount++] = fragPage;
+    }
+  }
+
+  #releaseStackPages(pair: QueuePair): void {
+    for (let i = 0; i < pair.stackCount; i++) pair.rx.pool.recycleToRing(pair.stackPages[i], Owner.stack);
+    pair.stackCount = 0;
+  }
+
+  // ── XDP_TX and redirect ──
+
+  #xdpTx(queue: number, pair: QueuePair, page: number, packetId: number): void {
+    const { counters, tx } = pair;
+    const outcome = this.#queueFrame(pair, page, TX_XDP_TX, XDP_TX);
+    if (outcome === Outcome.tx) {
+      counters.xdpTx++;
+      return;
+    }
+    if (outcome === Outcome.txRingFull) tx.fullCount++;
+    counters.xdpTxErrors++;
+    this.#end(queue, pair, page, packetId, outcome, XDP_TX);
+  }
+
+  /** Converts the packet to a frame and queues all its buffers; on success they belong to the TX ring. */
+  #queueFrame(pair: QueuePair, page: number, kind: number, retval: number): Outcome {
+    const { memory, allocator, iommu, profile, vm } = this.#config;
+    const { u32 } = memory;
+    const { tx, rx } = pair;
+    const context = vm.contextAddress;
+    const word = context >>> 2;
+    const data = u32[word + XDP_MD_DATA / 4];
+    const dataEnd = u32[word + XDP_MD_DATA_END / 4];
+    const dataMeta = u32[word + XDP_MD_DATA_META / 4];
+    const fragments = fragmentCount(u32, context);
+    if (tx.free < fragments + 1) return Outcome.txRingFull;
+    if (!convertBuffToFrame(u32, page, profile.frameSizeBytes, dataMeta, data, dataEnd, u32[word + XDP_BUFF_FLAGS / 4])) return Outcome.txNoHeadroom;
+    const sharedInfo = sharedInfoAddress(page, profile.frameSizeBytes);
+    for (let i = -1; i < fragments; i++) {
+      const address = i < 0 ? data : fragmentAddress(u32, sharedInfo, i);
+      const lenBytes = i < 0 ? dataEnd - data : fragmentLen(u32, sharedInfo, i);
+      const buffer = pageOf(address);
+      // A frame of our own pool is mapped already; one that came by redirect gets a mapping of its own.
+      const unmap = kind === TX_XDP_XMIT ? iommu.mapPage(buffer, DMA_READ) : 0;
+      const iovaLow = (kind === TX_XDP_XMIT ? unmap : rx.pool.iovaLow(buffer)) + (address - buffer);
+      const slot = tx.push(iovaLow, lenBytes, i === fragments - 1);
+      allocator.ledger.move(buffer, Owner.driver, Owner.txRing);
+      tx.kind[slot] = kind;
+      tx.page[slot] = buffer;
+      tx.unmapIovaLow[slot] = unmap;
+      tx.retval[slot] = retval;
+    }
+    return Outcome.tx;
+  }
+
+  #redirect(queue: number, pair: QueuePair, page: number, packetId: number): void {
+    const { memory, allocator, vm, targets } = this.#config;
+    const { counters } = pair;
+    const lenBytes = this.#packetBytes();
+    const target = resolveRedirect(vm.redirect, targets, lenBytes);
+    if (typeof target === 'number') {
+      counters.xdpRedirectErrors++;
+      this.#end(queue, pair, page, packetId, redirectErrorOutcome(target), XDP_REDIRECT);
+      return;
+    }
+    if (!(target instanceof XskSocket)) {
+      this.#redirectToDevice(queue, pair, page, packetId);
+      return;
+    }
+    if (target.queueId !== queue || target.ifindex !== this.ifindex) {
+      counters.xdpRedirectErrors++;
+      this.#end(queue, pair, page, packetId, Outcome.xskWrongQueue, XDP_REDIRECT);
+      return;
+    }
+    const word = vm.contextAddress >>> 2;
+    const data = memory.u32[word + XDP_MD_DATA / 4];
+    const metaBytes = data - memory.u32[word + XDP_MD_DATA_META / 4];
+    allocator.ledger.move(page, Owner.driver, Owner.redirect);
+    const error = target.receive(data, lenBytes, metaBytes, packetId);
+    allocator.ledger.move(page, Owner.redirect, Owner.driver);
+    if (error === 0) {
+      counters.xdpRedirect++;
+      this.#readySockets.add(target);
+    } else counters.xdpRedirectErrors++;
+    this.#end(queue, pair, page, packetId, error === 0 ? Outcome.xsk : redirectErrorOutcome(error), XDP_REDIRECT);
+  }
+
+  /** ndo_xdp_xmit: the frame goes out of the queue of this CPU, which is the one that is polled. */
+  #redirectToDevice(queue: number, pair: QueuePair, page: number, packetId: number): void {
+    const { counters } = pair;
+    const outcome = this.#queueFrame(pair, page, TX_XDP_XMIT, XDP_REDIRECT);
+    if (outcome === Outcome.tx) {
+      counters.xdpRedirect++;
+      counters.txXdpXmit++;
+      return;
+    }
+    counters.xdpRedirectErrors++;
+    counters.txXdpXmitErrors++;
+    this.#end(queue, pair, page, packetId, outcome, XDP_REDIRECT);
+  }
+
+  /** xdp_do_flush for AF_XDP: wakes the applications whose sockets got packets or completions. */
+  #flushSockets(): void {
+    if (this.#readySockets.size === 0) return;
+    for (const socket of this.#readySockets) this.#config.observer.onSocketReady(socket);
+    this.#readySockets.clear();
+  }
+
+  // ── AF_XDP TX in copy mode, and completion ──
+
+  /** The packet is copied into an skb's page and queued on the socket's queue; the caller's send call ends with `kick`. */
+  transmit(socket: XskSocket, address: number, lenBytes: number, completionOffBytes: number): number {
+    const { memory, allocator, iommu } = this.#config;
+    const { tx } = this.#pairs[socket.queueId];
+    if (tx.free < 1) return -EAGAIN;
+    const page = allocator.alloc(Owner.stack);
+    if (page === 0) return -EAGAIN;
+    memory.u8.copyWithin(page, address, address + lenBytes);
+    const { ledger } = allocator;
+    ledger.packetId[ledger.indexOf(page)] = socket.umem.chunks.packetId[socket.umem.chunks.indexOf(address)];
+    ledger.move(page, Owner.stack, Owner.txRing);
+    const iovaLow = iommu.mapPage(page, DMA_READ);
+    const slot = tx.push(iovaLow, lenBytes, true);
+    tx.kind[slot] = TX_XSK_SKB;
+    tx.page[slot] = page;
+    tx.unmapIovaLow[slot] = iovaLow;
+    tx.socketId[slot] = socket.id;
+    tx.completionOffBytes[slot] = completionOffBytes;
+    return 0;
+  }
+
+  /** Rings the TX doorbell after frames were queued from outside a poll. */
+  kick(queue: number): void {
+    const { tx } = this.#pairs[queue];
+    if (tx.flush()) this.#dev.txDoorbell(queue, tx.nextToUse);
+  }
+
+  /** Gives back what the device has sent. XDP_TX pages may go directly into the pool's cache, as this is their own NAPI context. */
+  #cleanTx(pair: QueuePair): void {
+    const { allocator, iommu, targets } = this.#config;
+    const { tx, rx, counters } = pair;
+    const mask = tx.ring.size - 1;
+    for (let left = tx.completed(); left > 0; left--) {
+      const slot = tx.nextToClean & mask;
+      const page = tx.page[slot];
+      const unmap = tx.unmapIovaLow[slot];
+      if (unmap !== 0) iommu.unmapPage(unmap);
+      switch (tx.kind[slot]) {
+        case TX_XDP_TX:
+          rx.pool.recycleDirect(page, Owner.txRing);
+          break;
+        case TX_XDP_XMIT:
+          rx.pool.recycleToRing(page, Owner.txRing);
+          break;
+        case TX_XSK_SKB:
+          allocator.free(page, Owner.txRing);
+          targets.sockets[tx.socketId[slot]].complete(tx.completionOffBytes[slot]);
+          this.#readySockets.add(targets.sockets[tx.socketId[slot]]);
+          break;
+        default:
+          throw new Error(`NicDriver: TX slot ${slot} completed, but holds nothing`);
+      }
+      counters.txPackets++;
+      counters.txBytes += tx.lenBytes[slot];
+      tx.kind[slot] = TX_NONE;
+      tx.nextToClean = (tx.nextToClean + 1) | 0;
+    }
+  }
+}
+
+/** Start of the page that holds an address. */
+function pageOf(address: number): number {
+  return address - (address & 4095);
+}
+
+/** Bytes of packet that one RX buffer can take: what headroom and skb_shared_info leave. */
+export function rxBufferBytes(profile: NicProfile): number {
+  return profile.frameSizeBytes - profile.headroomBytes - 320;
+}
+
+function newCounters(): DriverCounters {
+  return {
+    rxPackets: 0, rxBytes: 0, rxErrors: 0, xdpDrop: 0, xdpPass: 0, xdpTx: 0, xdpTxErrors: 0, xdpRedirect: 0, xdpRedirectErrors: 0,
+    xdpAborted: 0, txPackets: 0, txBytes: 0, txXdpXmit: 0, txXdpXmitErrors: 0, polls: 0,
+  };
+}

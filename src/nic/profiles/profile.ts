@@ -1,0 +1,23 @@
+import type { DescriptorFormat } from '../device/formats/descriptorFormat.js';
+
+/** What a NIC and its driver can do: plain data, one file a NIC. */
+export interface NicProfile {
+  readonly name: string;
+  /** One sentence for `--help`. */
+  readonly description: string;
+  readonly format: DescriptorFormat;
+  readonly queuesMax: number;
+  /** Entries of an RX or TX ring: powers of two. */
+  readonly ringMin: number;
+  readonly ringMax: number;
+  readonly ringDefault: number;
+  readonly mtuMin: number;
+  readonly mtuMax: number;
+  /** Bytes before the packet, and size of the buffer with headroom and tailroom. */
+  readonly headroomBytes: number;
+  readonly frameSizeBytes: number;
+  /** True when packets of several buffers reach `xdp.frags` programs. */
+  readonly hasMultiBuffer: boolean;
+  /** Pages in a page_pool's ring. */
+  readonly poolRingSize: number;
+}

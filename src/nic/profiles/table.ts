@@ -1,0 +1,10 @@
+import { plainProfile } from './plain.js';
+import type { NicProfile } from './profile.js';
+
+/** Every NIC profile. A new one is a file beside this and a row here. */
+export const PROFILES: readonly NicProfile[] = [plainProfile];
+
+/** The profile with this name. */
+export function findProfile(name: string): NicProfile | undefined {
+  return PROFILES.find((profile) => profile.name === name);
+}

@@ -1,0 +1,126 @@
+import type { PageAllocator } from '../memory/index.js';
+import type { OwnerLedger } from '../memory/index.js';
+import type { Nic } from '../nic/index.js';
+import type { XskSocket } from '../umem/index.js';
+
+/** One thing that the audit looked at. */
+export interface AuditCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  /** The numbers behind it, as a sentence. */
+  readonly detail: string;
+}
+
+/** Result of the audit at the end of a run. */
+export interface AuditReport {
+  readonly ok: boolean;
+  readonly checks: readonly AuditCheck[];
+  /** Who owned the pages and chunks before the NIC was shut down. */
+  readonly pages: Readonly<Record<string, number>>;
+  readonly chunks: Readonly<Record<string, number>>;
+}
+
+/** Pages as the run left them, before anything is shut down. */
+export interface PageCensus {
+  readonly owners: Record<string, number>;
+  /** Pages that the pools took from the allocator and still answer for, and of these the idle ones. */
+  readonly inflight: number;
+  readonly idle: number;
+  /** Pages on RX rings, as the drivers count them. */
+  readonly posted: number;
+}
+
+/** Counts pages while the NIC still runs. */
+export function takeCensus(nic: Nic, allocator: PageAllocator): PageCensus {
+  let inflight = 0;
+  let idle = 0;
+  let posted = 0;
+  for (let queue = 0; queue < nic.settings.queues; queue++) {
+    const pool = nic.driver.pool(queue);
+    const rx = nic.driver.rxQueue(queue);
+    inflight += pool.inflight;
+    idle += pool.idle;
+    posted += (rx.nextToUse - rx.nextToClean) | 0;
+  }
+  const { free: _free, ...owners } = allocator.ledger.census();
+  return { owners, inflight, idle, posted };
+}
+
+/**
+ * Proves conservation: every packet ended once, every page and chunk has the owner it must have, nothing broke the ownership
+ * rule, nothing stayed mapped. Call it after the NIC was shut down.
+ *
+ * @param census what `takeCensus` saw before the shutdown
+ */
+export function audit(
+  nic: Nic,
+  allocator: PageAllocator,
+  sockets: readonly XskSocket[],
+  census: PageCensus,
+  packetsReceived: number,
+  packetsEnded: number,
+): AuditReport {
+  const checks: AuditCheck[] = [];
+  const check = (name: string, isOk: boolean, detail: string): void => {
+    checks.push({ name, ok: isOk, detail });
+  };
+  check('packets', packetsReceived === packetsEnded, `${packetsReceived} on the wire, ${packetsEnded} with an outcome`);
+
+  const owned = Object.values(census.owners).reduce((sum, count) => sum + count, 0);
+  check(
+    'pages',
+    owned === census.inflight && census.inflight === census.idle + census.posted,
+    `${owned} in use: ${census.posted} on RX rings, ${census.idle} idle in the pools` +
+      (census.inflight === owned ? '' : `, but the pools answer for ${census.inflight}`),
+  );
+  const leaked = allocator.usedCount;
+  check('pages after shutdown', leaked === 0, leaked === 0 ? 'all given back' : `${leaked} leaked: ${describeCensus(allocator.ledger)}`);
+
+  let ringPages = 0;
+  const { rxRingSize, txRingSize, queues, profile } = nic.settings;
+  for (const size of [rxRingSize, txRingSize]) ringPages += queues * Math.ceil((size * profile.format.descriptorBytes) / 4096);
+  const mapped = nic.iommu.mappedCount - ringPages;
+  check('DMA mappings', mapped === 0 && nic.iommu.faultCount === 0, `${mapped} left over, ${nic.iommu.faultCount} faults`);
+
+  const chunks: Record<string, number> = {};
+  for (const socket of sockets) checkSocket(socket, chunks, check);
+
+  const ledgers = [allocator.ledger, ...sockets.map((socket) => socket.umem.chunks)];
+  const violations = ledgers.flatMap((ledger) => ledger.violations);
+  const violationCount = ledgers.reduce((sum, ledger) => sum + ledger.violationCount, 0);
+  const first = violations[0];
+  check(
+    'ownership',
+    violationCount === 0,
+    first === undefined
+      ? 'every hand-over came from the owner'
+      : `${violationCount} hand-overs by somebody else; first: ${first.buffer} (packet ${first.packetId}) was to go from ${first.expected} to ${first.next}, but belonged to ${first.found}`,
+  );
+  return { ok: checks.every((each) => each.ok), checks, pages: census.owners, chunks };
+}
+
+function checkSocket(socket: XskSocket, chunks: Record<string, number>, check: (name: string, ok: boolean, detail: string) => void): void {
+  const census = socket.umem.chunks.census();
+  for (const [owner, count] of Object.entries(census)) chunks[owner] = (chunks[owner] ?? 0) + count;
+  const expected: [string, number][] = [
+    ['fillRing', socket.fill.ring.used],
+    ['rxRing', socket.rx.ring.used],
+    ['txRing', socket.tx.ring.used],
+    ['completionRing', socket.completion.ring.used],
+    ['kernel', socket.kernelChunkCount],
+  ];
+  const wrong = expected.filter(([owner, count]) => (census[owner] ?? 0) !== count);
+  check(
+    `chunks of socket ${socket.id}`,
+    wrong.length === 0,
+    wrong.length === 0
+      ? `${socket.umem.chunks.count} accounted for: ${describeCensus(socket.umem.chunks)}`
+      : wrong.map(([owner, count]) => `${owner} owns ${census[owner] ?? 0}, but ${count} are there`).join(', '),
+  );
+}
+
+function describeCensus(ledger: OwnerLedger): string {
+  return Object.entries(ledger.census())
+    .map(([owner, count]) => `${owner} ${count}`)
+    .join(', ');
+}

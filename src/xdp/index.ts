@@ -1,0 +1,5 @@
+export * from './outcome.js';
+export * from './redirect.js';
+export * from './verdict.js';
+export * from './xdpBuff.js';
+export * from './xdpFrame.js';

@@ -1,0 +1,68 @@
+/**
+ * Where a received packet ended. Each packet ends exactly once; the audit proves that the sum of all outcomes is the number
+ * of packets on the wire. Adding an outcome is one row here.
+ */
+export interface OutcomeSpec {
+  readonly code: number;
+  /** Key in JSON. */
+  readonly name: string;
+  /** What happened and why, for a person. */
+  readonly text: string;
+  /** True when the packet went on its way, false when it was lost. */
+  readonly delivered: boolean;
+}
+
+export const Outcome = {
+  stack: 0,
+  tx: 1,
+  xsk: 2,
+  redirect: 3,
+  xdpDrop: 4,
+  xdpAborted: 5,
+  invalidVerdict: 6,
+  programFault: 7,
+  macRunt: 8,
+  macOverLength: 9,
+  macAddress: 10,
+  rxMissed: 11,
+  dmaError: 12,
+  txRingFull: 13,
+  txNoHeadroom: 14,
+  xskTooLong: 15,
+  xskFillEmpty: 16,
+  xskRxFull: 17,
+  xskWrongQueue: 18,
+  redirectNoTarget: 19,
+  redirectNoHelper: 20,
+  redirectTooLong: 21,
+} as const;
+
+export type Outcome = (typeof Outcome)[keyof typeof Outcome];
+
+const ROWS: readonly (readonly [Outcome, string, string, boolean])[] = [
+  [Outcome.stack, 'stack', 'passed to the network stack', true],
+  [Outcome.tx, 'tx', 'sent back out of the same port by XDP_TX', true],
+  [Outcome.xsk, 'xsk', 'delivered to an AF_XDP socket', true],
+  [Outcome.redirect, 'redirect', 'sent out of a device by XDP_REDIRECT', true],
+  [Outcome.xdpDrop, 'xdp_drop', 'dropped by the program', false],
+  [Outcome.xdpAborted, 'xdp_aborted', 'aborted by the program: an exception, the packet is dropped', false],
+  [Outcome.invalidVerdict, 'xdp_invalid_verdict', 'dropped, as the program returned a number that is no XDP action', false],
+  [Outcome.programFault, 'program_fault', 'dropped, as the program touched what it must not; the kernel would have refused to load it', false],
+  [Outcome.macRunt, 'rx_runt', 'dropped by the MAC: shorter than an Ethernet header', false],
+  [Outcome.macOverLength, 'rx_over_length', 'dropped by the MAC: longer than the MTU allows', false],
+  [Outcome.macAddress, 'rx_address_filter', 'dropped by the MAC: addressed to somebody else', false],
+  [Outcome.rxMissed, 'rx_missed', 'dropped by the NIC: no free RX descriptor', false],
+  [Outcome.dmaError, 'rx_dma_error', 'dropped by the NIC: the IOMMU refused the DMA', false],
+  [Outcome.txRingFull, 'tx_ring_full', 'XDP_TX or redirect found the TX ring full', false],
+  [Outcome.txNoHeadroom, 'tx_no_headroom', 'no room for struct xdp_frame before the packet', false],
+  [Outcome.xskTooLong, 'xsk_too_long', 'longer than a chunk of the UMEM (ENOSPC)', false],
+  [Outcome.xskFillEmpty, 'xsk_fill_empty', 'the socket had no buffer on its FILL ring (ENOMEM)', false],
+  [Outcome.xskRxFull, 'xsk_rx_full', "the socket's RX ring was full (ENOBUFS)", false],
+  [Outcome.xskWrongQueue, 'xsk_wrong_queue', 'the socket is bound to another queue (EINVAL)', false],
+  [Outcome.redirectNoTarget, 'redirect_no_target', 'redirected to an interface that does not exist (EINVAL)', false],
+  [Outcome.redirectNoHelper, 'redirect_no_helper', 'XDP_REDIRECT returned without a call of a redirect helper (EBADRQC)', false],
+  [Outcome.redirectTooLong, 'redirect_too_long', "longer than the target's MTU allows (EMSGSIZE)", false],
+];
+
+/** All outcomes; the index is the code. */
+export const OUTCOMES: readonly OutcomeSpec[] = ROWS.map(([code, name, text, delivered]) => ({ code, name, text, delivered }));
