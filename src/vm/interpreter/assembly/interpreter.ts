@@ -190,6 +190,14 @@ function refuseArgument(register: u32, value: u64): u32 {
   return refuse(FAULT_HELPER_ARGUMENT, value, 0, false);
 }
 
+/**
+ * Writes a 32-bit result, zero-extended. It must be an argument of this type: where AssemblyScript expects a u64, it
+ * loads and computes a u32 in 64 bits.
+ */
+function setLow(register: u32, value: u32): void {
+  store<u64>(register, u64(value));
+}
+
 /** The loop. Runs at most `limit` instructions from where the state says. */
 function execute(limit: u32): i32 {
   const base = state;
@@ -213,79 +221,79 @@ function execute(limit: u32): i32 {
     switch (insn & 0xff) {
       // ── arithmetic; every 32-bit result is zero-extended ──
       case BPF_ALU64 | BPF_ADD | BPF_K: store<u64>(dst, load<u64>(dst) + imm64); break;
-      case BPF_ALU | BPF_ADD | BPF_K: store<u64>(dst, u64(load<u32>(dst) + u32(imm))); break;
+      case BPF_ALU | BPF_ADD | BPF_K: setLow(dst, load<u32>(dst) + u32(imm)); break;
       case BPF_ALU64 | BPF_ADD | BPF_X: store<u64>(dst, load<u64>(dst) + load<u64>(src)); break;
-      case BPF_ALU | BPF_ADD | BPF_X: store<u64>(dst, u64(load<u32>(dst) + load<u32>(src))); break;
+      case BPF_ALU | BPF_ADD | BPF_X: setLow(dst, load<u32>(dst) + load<u32>(src)); break;
       case BPF_ALU64 | BPF_SUB | BPF_K: store<u64>(dst, load<u64>(dst) - imm64); break;
-      case BPF_ALU | BPF_SUB | BPF_K: store<u64>(dst, u64(load<u32>(dst) - u32(imm))); break;
+      case BPF_ALU | BPF_SUB | BPF_K: setLow(dst, load<u32>(dst) - u32(imm)); break;
       case BPF_ALU64 | BPF_SUB | BPF_X: store<u64>(dst, load<u64>(dst) - load<u64>(src)); break;
-      case BPF_ALU | BPF_SUB | BPF_X: store<u64>(dst, u64(load<u32>(dst) - load<u32>(src))); break;
+      case BPF_ALU | BPF_SUB | BPF_X: setLow(dst, load<u32>(dst) - load<u32>(src)); break;
       case BPF_ALU64 | BPF_MUL | BPF_K: store<u64>(dst, load<u64>(dst) * imm64); break;
-      case BPF_ALU | BPF_MUL | BPF_K: store<u64>(dst, u64(load<u32>(dst) * u32(imm))); break;
+      case BPF_ALU | BPF_MUL | BPF_K: setLow(dst, load<u32>(dst) * u32(imm)); break;
       case BPF_ALU64 | BPF_MUL | BPF_X: store<u64>(dst, load<u64>(dst) * load<u64>(src)); break;
-      case BPF_ALU | BPF_MUL | BPF_X: store<u64>(dst, u64(load<u32>(dst) * load<u32>(src))); break;
+      case BPF_ALU | BPF_MUL | BPF_X: setLow(dst, load<u32>(dst) * load<u32>(src)); break;
       case BPF_ALU64 | BPF_OR | BPF_K: store<u64>(dst, load<u64>(dst) | imm64); break;
-      case BPF_ALU | BPF_OR | BPF_K: store<u64>(dst, u64(load<u32>(dst) | u32(imm))); break;
+      case BPF_ALU | BPF_OR | BPF_K: setLow(dst, load<u32>(dst) | u32(imm)); break;
       case BPF_ALU64 | BPF_OR | BPF_X: store<u64>(dst, load<u64>(dst) | load<u64>(src)); break;
-      case BPF_ALU | BPF_OR | BPF_X: store<u64>(dst, u64(load<u32>(dst) | load<u32>(src))); break;
+      case BPF_ALU | BPF_OR | BPF_X: setLow(dst, load<u32>(dst) | load<u32>(src)); break;
       case BPF_ALU64 | BPF_AND | BPF_K: store<u64>(dst, load<u64>(dst) & imm64); break;
-      case BPF_ALU | BPF_AND | BPF_K: store<u64>(dst, u64(load<u32>(dst) & u32(imm))); break;
+      case BPF_ALU | BPF_AND | BPF_K: setLow(dst, load<u32>(dst) & u32(imm)); break;
       case BPF_ALU64 | BPF_AND | BPF_X: store<u64>(dst, load<u64>(dst) & load<u64>(src)); break;
-      case BPF_ALU | BPF_AND | BPF_X: store<u64>(dst, u64(load<u32>(dst) & load<u32>(src))); break;
+      case BPF_ALU | BPF_AND | BPF_X: setLow(dst, load<u32>(dst) & load<u32>(src)); break;
       case BPF_ALU64 | BPF_XOR | BPF_K: store<u64>(dst, load<u64>(dst) ^ imm64); break;
-      case BPF_ALU | BPF_XOR | BPF_K: store<u64>(dst, u64(load<u32>(dst) ^ u32(imm))); break;
+      case BPF_ALU | BPF_XOR | BPF_K: setLow(dst, load<u32>(dst) ^ u32(imm)); break;
       case BPF_ALU64 | BPF_XOR | BPF_X: store<u64>(dst, load<u64>(dst) ^ load<u64>(src)); break;
-      case BPF_ALU | BPF_XOR | BPF_X: store<u64>(dst, u64(load<u32>(dst) ^ load<u32>(src))); break;
+      case BPF_ALU | BPF_XOR | BPF_X: setLow(dst, load<u32>(dst) ^ load<u32>(src)); break;
       case BPF_ALU64 | BPF_LSH | BPF_K: store<u64>(dst, load<u64>(dst) << imm64); break;
-      case BPF_ALU | BPF_LSH | BPF_K: store<u64>(dst, u64(load<u32>(dst) << u32(imm))); break;
+      case BPF_ALU | BPF_LSH | BPF_K: setLow(dst, load<u32>(dst) << u32(imm)); break;
       case BPF_ALU64 | BPF_LSH | BPF_X: store<u64>(dst, load<u64>(dst) << load<u64>(src)); break;
-      case BPF_ALU | BPF_LSH | BPF_X: store<u64>(dst, u64(load<u32>(dst) << load<u32>(src))); break;
+      case BPF_ALU | BPF_LSH | BPF_X: setLow(dst, load<u32>(dst) << load<u32>(src)); break;
       case BPF_ALU64 | BPF_RSH | BPF_K: store<u64>(dst, load<u64>(dst) >> imm64); break;
-      case BPF_ALU | BPF_RSH | BPF_K: store<u64>(dst, u64(load<u32>(dst) >> u32(imm))); break;
+      case BPF_ALU | BPF_RSH | BPF_K: setLow(dst, load<u32>(dst) >> u32(imm)); break;
       case BPF_ALU64 | BPF_RSH | BPF_X: store<u64>(dst, load<u64>(dst) >> load<u64>(src)); break;
-      case BPF_ALU | BPF_RSH | BPF_X: store<u64>(dst, u64(load<u32>(dst) >> load<u32>(src))); break;
+      case BPF_ALU | BPF_RSH | BPF_X: setLow(dst, load<u32>(dst) >> load<u32>(src)); break;
       case BPF_ALU64 | BPF_ARSH | BPF_K: store<i64>(dst, load<i64>(dst) >> i64(imm)); break;
-      case BPF_ALU | BPF_ARSH | BPF_K: store<u64>(dst, u64(u32(load<i32>(dst) >> i32(imm)))); break;
-      case BPF_ALU64 | BPF_ARSH | BPF_X: store<i64>(dst, load<i64>(dst) >> i64(load<u64>(src))); break;
-      case BPF_ALU | BPF_ARSH | BPF_X: store<u64>(dst, u64(u32(load<i32>(dst) >> i32(load<u32>(src))))); break;
+      case BPF_ALU | BPF_ARSH | BPF_K: setLow(dst, u32(load<i32>(dst) >> imm)); break;
+      case BPF_ALU64 | BPF_ARSH | BPF_X: store<i64>(dst, load<i64>(dst) >> load<i64>(src)); break;
+      case BPF_ALU | BPF_ARSH | BPF_X: setLow(dst, u32(load<i32>(dst) >> load<i32>(src))); break;
       case BPF_ALU64 | BPF_DIV | BPF_K:
         if (off == 0) store<u64>(dst, udiv64(load<u64>(dst), imm64));
-        else store<i64>(dst, sdiv64(load<i64>(dst), i64(imm64)));
+        else store<i64>(dst, sdiv64(load<i64>(dst), i64(imm)));
         break;
       case BPF_ALU | BPF_DIV | BPF_K:
-        if (off == 0) store<u64>(dst, u64(udiv32(load<u32>(dst), u32(imm))));
-        else store<u64>(dst, u64(u32(sdiv32(load<i32>(dst), i32(u32(imm))))));
+        if (off == 0) setLow(dst, udiv32(load<u32>(dst), u32(imm)));
+        else setLow(dst, u32(sdiv32(load<i32>(dst), imm)));
         break;
       case BPF_ALU64 | BPF_DIV | BPF_X:
         if (off == 0) store<u64>(dst, udiv64(load<u64>(dst), load<u64>(src)));
-        else store<i64>(dst, sdiv64(load<i64>(dst), i64(load<u64>(src))));
+        else store<i64>(dst, sdiv64(load<i64>(dst), load<i64>(src)));
         break;
       case BPF_ALU | BPF_DIV | BPF_X:
-        if (off == 0) store<u64>(dst, u64(udiv32(load<u32>(dst), load<u32>(src))));
-        else store<u64>(dst, u64(u32(sdiv32(load<i32>(dst), i32(load<u32>(src))))));
+        if (off == 0) setLow(dst, udiv32(load<u32>(dst), load<u32>(src)));
+        else setLow(dst, u32(sdiv32(load<i32>(dst), load<i32>(src))));
         break;
       case BPF_ALU64 | BPF_MOD | BPF_K:
         if (off == 0) store<u64>(dst, umod64(load<u64>(dst), imm64));
-        else store<i64>(dst, smod64(load<i64>(dst), i64(imm64)));
+        else store<i64>(dst, smod64(load<i64>(dst), i64(imm)));
         break;
       case BPF_ALU | BPF_MOD | BPF_K:
-        if (off == 0) store<u64>(dst, u64(umod32(load<u32>(dst), u32(imm))));
-        else store<u64>(dst, u64(u32(smod32(load<i32>(dst), i32(u32(imm))))));
+        if (off == 0) setLow(dst, umod32(load<u32>(dst), u32(imm)));
+        else setLow(dst, u32(smod32(load<i32>(dst), imm)));
         break;
       case BPF_ALU64 | BPF_MOD | BPF_X:
         if (off == 0) store<u64>(dst, umod64(load<u64>(dst), load<u64>(src)));
-        else store<i64>(dst, smod64(load<i64>(dst), i64(load<u64>(src))));
+        else store<i64>(dst, smod64(load<i64>(dst), load<i64>(src)));
         break;
       case BPF_ALU | BPF_MOD | BPF_X:
-        if (off == 0) store<u64>(dst, u64(umod32(load<u32>(dst), load<u32>(src))));
-        else store<u64>(dst, u64(u32(smod32(load<i32>(dst), i32(load<u32>(src))))));
+        if (off == 0) setLow(dst, umod32(load<u32>(dst), load<u32>(src)));
+        else setLow(dst, u32(smod32(load<i32>(dst), load<i32>(src))));
         break;
       case BPF_ALU64 | BPF_NEG: store<u64>(dst, 0 - load<u64>(dst)); break;
-      case BPF_ALU | BPF_NEG: store<u64>(dst, u64(0 - load<u32>(dst))); break;
+      case BPF_ALU | BPF_NEG: setLow(dst, 0 - load<u32>(dst)); break;
       case BPF_ALU64 | BPF_MOV | BPF_K: store<u64>(dst, imm64); break;
-      case BPF_ALU | BPF_MOV | BPF_K: store<u64>(dst, u64(u32(imm))); break;
+      case BPF_ALU | BPF_MOV | BPF_K: setLow(dst, u32(imm)); break;
       case BPF_ALU64 | BPF_MOV | BPF_X: store<u64>(dst, off == 0 ? load<u64>(src) : signExtend(load<u64>(src), off)); break;
-      case BPF_ALU | BPF_MOV | BPF_X: store<u64>(dst, u64(u32(off == 0 ? load<u64>(src) : signExtend(load<u64>(src), off)))); break;
+      case BPF_ALU | BPF_MOV | BPF_X: setLow(dst, u32(off == 0 ? load<u64>(src) : signExtend(load<u64>(src), off))); break;
       case BPF_ALU | BPF_END | BPF_K: store<u64>(dst, truncate(load<u64>(dst), imm)); break;
       case BPF_ALU | BPF_END | BPF_X:
       case BPF_ALU64 | BPF_END | BPF_K: store<u64>(dst, swapBytes(load<u64>(dst), imm)); break;

@@ -1,0 +1,137 @@
+import { hex } from '../base/index.js';
+import type { HostMemory } from '../memory/index.js';
+import { describePlace } from './faultPlace.js';
+import { offAt, rowAt } from './isa/decode.js';
+import { disassemble } from './isa/disassemble.js';
+import { INSN_BYTES } from './isa/opcodes.js';
+import {
+  FAULT_ACCESS, FAULT_ATOMIC, FAULT_BUDGET, FAULT_CALL_DEPTH, FAULT_CONTEXT, FAULT_HELPER_ARGUMENT, FAULT_INSTRUCTION, FAULT_PC,
+  FAULT_READ_ONLY, VM_BUDGET, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_PC,
+  VM_FAULT_PROGRAM, VM_FAULT_REG, VM_FAULT_SIZE, VM_MAX_FRAMES,
+} from './layout.js';
+import type { LineSpec } from './spec.js';
+
+/** What a fault message needs to know about a program; a ProgramSpec has it. */
+export interface FaultProgram {
+  readonly name: string;
+  readonly insns: Uint8Array;
+  readonly lines: readonly LineSpec[];
+}
+
+/** Why a program was stopped. */
+export interface Fault {
+  /** FAULT_* of layout.ts. */
+  readonly code: number;
+  /** The code in words, e.g. `bad-access`: stable, for scripts. */
+  readonly name: string;
+  readonly program: string;
+  readonly insnIndex: number;
+  /** The instruction, disassembled. */
+  readonly insn: string;
+  readonly source: LineSpec | undefined;
+  /** 64-bit address of the access, or the value of a helper's argument; 0 for faults that have none. */
+  readonly address: bigint;
+  readonly sizeBytes: number;
+  readonly isWrite: boolean;
+  /** Register that the address was computed from, or that holds the helper's argument. */
+  readonly register: number;
+  /** Where the address lies, in words. */
+  readonly region: string;
+  /** Helper that refused its argument, 0 for none. */
+  readonly helperId: number;
+  /** Everything in one line. */
+  readonly message: string;
+}
+
+const NAMES: Readonly<Record<number, string>> = {
+  [FAULT_ACCESS]: 'bad-access',
+  [FAULT_READ_ONLY]: 'read-only',
+  [FAULT_CONTEXT]: 'bad-context-access',
+  [FAULT_BUDGET]: 'instruction-budget',
+  [FAULT_CALL_DEPTH]: 'call-depth',
+  [FAULT_PC]: 'bad-program-counter',
+  [FAULT_INSTRUCTION]: 'bad-instruction',
+  [FAULT_HELPER_ARGUMENT]: 'bad-helper-argument',
+  [FAULT_ATOMIC]: 'bad-atomic',
+};
+
+/** Stable name of a fault code. */
+export function faultName(code: number): string {
+  return NAMES[code] ?? `fault-${code}`;
+}
+
+/**
+ * Reads the fault record that an engine left in the machine's state.
+ *
+ * @param programById program of a PROG_ID; `undefined` when it is not known any more
+ * @param helperName name of a helper, for messages
+ */
+export function readFault(
+  memory: HostMemory,
+  stateAddress: number,
+  programById: (id: number) => FaultProgram | undefined,
+  helperName?: (id: number) => string | undefined,
+): Fault {
+  const { view } = memory;
+  const field = (offset: number): number => view.getUint32(stateAddress + offset, true);
+  const code = field(VM_FAULT_CODE);
+  const insnIndex = view.getInt32(stateAddress + VM_FAULT_PC, true);
+  const programId = field(VM_FAULT_PROGRAM);
+  const program = programById(programId);
+  const insns = program?.insns;
+  const known = insns !== undefined && insnIndex >= 0 && (insnIndex + 1) * INSN_BYTES <= insns.length;
+  const address = (BigInt(field(VM_FAULT_ADDR_HI)) << 32n) | BigInt(field(VM_FAULT_ADDR_LO));
+  const sizeBytes = field(VM_FAULT_SIZE);
+  const hasAddress = code === FAULT_ACCESS || code === FAULT_READ_ONLY || code === FAULT_CONTEXT || code === FAULT_ATOMIC || code === FAULT_HELPER_ARGUMENT;
+  const fault = {
+    code,
+    name: faultName(code),
+    program: program?.name ?? `program ${programId}`,
+    insnIndex,
+    insn: known ? disassemble(insns, insnIndex, helperName === undefined ? {} : { helperName }) : 'no instruction',
+    source: program === undefined ? undefined : sourceOf(program.lines, insnIndex),
+    address,
+    sizeBytes,
+    isWrite: field(VM_FAULT_IS_WRITE) !== 0,
+    register: field(VM_FAULT_REG),
+    region: hasAddress ? describePlace(memory, stateAddress, address, sizeBytes) : '',
+    helperId: field(VM_FAULT_HELPER),
+  };
+  const place = fault.source === undefined ? `program ${fault.program}` : `${fault.source.file}:${fault.source.line}`;
+  const offset = known && hasOffset(insns, insnIndex) ? offAt(insns, insnIndex) : 0;
+  const reason = reasonOf(fault, offset, field(VM_BUDGET), helperName?.(fault.helperId) ?? `helper ${fault.helperId}`);
+  return { ...fault, message: `${place}: ${reason} [insn ${insnIndex}: ${fault.insn}]` };
+}
+
+/** Last line that begins at or before the instruction. */
+function sourceOf(lines: readonly LineSpec[], insnIndex: number): LineSpec | undefined {
+  return lines.findLast((line) => line.insnIndex <= insnIndex);
+}
+
+function hasOffset(insns: Uint8Array, index: number): boolean {
+  return rowAt(insns, index)?.off === 'any';
+}
+
+function reasonOf(fault: Omit<Fault, 'message'>, offset: number, budget: number, helper: string): string {
+  const { address, sizeBytes, isWrite, register, region } = fault;
+  const base = `r${register}${offset === 0 ? '' : offset < 0 ? String(offset) : `+${offset}`}`;
+  const access = `${isWrite ? 'store' : 'load'} of ${sizeBytes} ${sizeBytes === 1 ? 'byte' : 'bytes'} at ${base} = 0x${address.toString(16)}`;
+  switch (fault.code) {
+    case FAULT_ACCESS: return `${access}: ${region}`;
+    case FAULT_READ_ONLY: return `${access}: ${region}, which is read-only`;
+    case FAULT_CONTEXT:
+      return isWrite
+        ? `${access}: the context is read-only`
+        : `${access}: ${region}, of which only 4-byte fields can be loaded, and data, data_end and data_meta not sign-extended`;
+    case FAULT_ATOMIC: return `atomic ${access}: ${region}; atomics need an address that is a multiple of their size, outside packet and context`;
+    case FAULT_BUDGET: return `still running after ${budget} instructions`;
+    case FAULT_CALL_DEPTH: return `this call is too deep, at most ${VM_MAX_FRAMES} functions can be active`;
+    case FAULT_PC: return 'the program counter left the program, or points into the middle of a lddw';
+    case FAULT_INSTRUCTION: return "this instruction can't be executed";
+    case FAULT_HELPER_ARGUMENT: {
+      const need = sizeBytes === 0 ? '' : ` with ${sizeBytes} ${isWrite ? 'writable' : 'readable'} ${sizeBytes === 1 ? 'byte' : 'bytes'}`;
+      return `${helper} refuses r${register} = 0x${address.toString(16)}${need}: ${region}`;
+    }
+    default: return `fault ${hex(fault.code)}`;
+  }
+}
