@@ -121,8 +121,11 @@ export function fieldAt(bytes: Uint8Array, lengthBytes: number, offsetBytes: num
     const nth = packet.layers.slice(0, index + 1).filter((other) => other.name === layer.name).length;
     const prefix = nth === 1 ? layer.name : `${layer.name}${nth}`;
     const inHeader = offsetBytes - layer.offBytes;
-    const found = header.fields(bytes, layer.offBytes).find((f) => inHeader >= f.offBytes && inHeader < f.offBytes + f.lengthBytes);
-    return found === undefined ? `${prefix}.${header.rest}+${inHeader - header.minBytes}` : `${prefix}.${found.name}`;
+    const fields = header.fields(bytes, layer.offBytes);
+    const found = fields.find((f) => inHeader >= f.offBytes && inHeader < f.offBytes + f.lengthBytes);
+    if (found !== undefined) return `${prefix}.${found.name}`;
+    const last = fields.at(-1)!;
+    return `${prefix}.${header.rest}+${inHeader - last.offBytes - last.lengthBytes}`;
   }
   if (offsetBytes >= packet.payloadEndBytes) return `trailer+${offsetBytes - packet.payloadEndBytes}`;
   const { fault } = packet;

@@ -16,9 +16,9 @@ export type HeaderName =
 export interface Header {
   /** Length of the part that is always there. */
   readonly minBytes: number;
-  /** What the bytes from `minBytes` on are called when `fields` doesn't name them. */
+  /** What the bytes behind the named fields are called. */
   readonly rest: string;
-  /** The named fields, which may depend on a type or length in the header. */
+  /** The named fields from the beginning on, without gaps; they may depend on a type or length in the header. */
   fields(bytes: Uint8Array, at: number): readonly HeaderField[];
   /** Length of the whole header; less than `minBytes` when a length field in it makes no sense. */
   lengthBytes(bytes: Uint8Array, at: number): number;

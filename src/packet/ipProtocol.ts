@@ -12,10 +12,12 @@ export const IPPROTO_ICMPV6 = 58;
 export const IPPROTO_NONE = 59;
 export const IPPROTO_DSTOPTS = 60;
 
-/** Names for people of protocols that aren't taken apart. */
+/** Names for people. */
 const PROTOCOL_NAMES = new Map<number, string>([
-  [2, 'IGMP'], [4, 'IPIP'], [41, 'IPv6-in-IP'], [47, 'GRE'], [50, 'ESP'], [IPPROTO_AH, 'AH'], [IPPROTO_NONE, 'no next header'],
-  [89, 'OSPF'], [103, 'PIM'], [112, 'VRRP'], [132, 'SCTP'],
+  [IPPROTO_HOPOPTS, 'hop-by-hop options'], [IPPROTO_ICMP, 'ICMP'], [2, 'IGMP'], [4, 'IPIP'], [IPPROTO_TCP, 'TCP'], [IPPROTO_UDP, 'UDP'],
+  [41, 'IPv6-in-IP'], [IPPROTO_ROUTING, 'routing'], [IPPROTO_FRAGMENT, 'fragment'], [47, 'GRE'], [50, 'ESP'], [IPPROTO_AH, 'AH'],
+  [IPPROTO_ICMPV6, 'ICMPv6'], [IPPROTO_NONE, 'no next header'], [IPPROTO_DSTOPTS, 'destination options'], [89, 'OSPF'], [103, 'PIM'],
+  [112, 'VRRP'], [132, 'SCTP'],
 ]);
 
 /** `SCTP`, or `protocol 253` for a number without a name here. */

@@ -3,14 +3,17 @@ import { decode, layerOf } from './decode.js';
 import type { DecodedPacket, Layer } from './decode.js';
 import { ETH_DST_OFF, ETH_HEADER_BYTES, ETH_SRC_OFF, ETH_TYPE_OFF, ETHERTYPE_MIN, formatMac } from './ethernet.js';
 import { u16, u32 } from './header.js';
+import type { HeaderName } from './header.js';
 import {
-  ICMP_CODE_OFF, ICMP_ECHO_ID_OFF, ICMP_ECHO_SEQ_OFF, ICMP_TYPE_OFF, icmpTypeName, icmpv6TypeName, isIcmpEcho, isIcmpv6Echo, isNeighborMessage,
-  ND_TARGET_OFF,
+  ICMP_CODE_OFF, ICMP_ECHO_ID_OFF, ICMP_ECHO_SEQ_OFF, ICMP_TYPE_OFF, icmpTypeName, icmpv6TypeName, isIcmpEcho, isIcmpv6Echo,
+  isNeighborMessage, ND_TARGET_OFF,
 } from './icmp.js';
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, protocolName } from './ipProtocol.js';
+import { protocolName } from './ipProtocol.js';
 import { formatIpv4, IPV4_DST_OFF, IPV4_PROTOCOL_OFF, IPV4_SRC_OFF, ipv4FragmentOffset, isIpv4Fragment } from './ipv4.js';
 import { formatIpv6, IPV6_DST_OFF, IPV6_NEXT_HEADER_OFF, IPV6_SRC_OFF, ipv6FragmentOffset } from './ipv6.js';
-import { formatTcpFlags, TCP_ACK, TCP_ACK_OFF, TCP_DST_PORT_OFF, TCP_FLAGS_OFF, TCP_SEQ_OFF, TCP_SRC_PORT_OFF, TCP_WINDOW_OFF } from './tcp.js';
+import {
+  formatTcpFlags, TCP_ACK, TCP_ACK_OFF, TCP_DST_PORT_OFF, TCP_FLAGS_OFF, TCP_SEQ_OFF, TCP_SRC_PORT_OFF, TCP_WINDOW_OFF,
+} from './tcp.js';
 import { UDP_DST_PORT_OFF, UDP_SRC_PORT_OFF } from './udp.js';
 import { VLAN_PCP_SHIFT, VLAN_TCI_OFF, VLAN_VID_MASK } from './vlan.js';
 
@@ -21,7 +24,7 @@ import { VLAN_PCP_SHIFT, VLAN_TCI_OFF, VLAN_VID_MASK } from './vlan.js';
 export function summarize(bytes: Uint8Array, offBytes: number, lengthBytes: number): string {
   const packet = decode(bytes, offBytes, lengthBytes);
   const tags = packet.layers.filter((layer) => layer.name === 'vlan').map((layer) => `${vlanText(bytes, layer)} `).join('');
-  return `${tags}${bodyText(bytes, packet)}${endText(packet, lengthBytes)}`;
+  return `${tags}${bodyText(bytes, packet)}${endText(bytes, packet, lengthBytes)}`;
 }
 
 function vlanText(bytes: Uint8Array, layer: Layer): string {
@@ -49,8 +52,10 @@ function ipv4Text(bytes: Uint8Array, packet: DecodedPacket, at: number): string 
   return `IPv4 ${upperText(bytes, packet, src, dst, bytes[at + IPV4_PROTOCOL_OFF]!)}${fragment}`;
 }
 
+const EXTENSION_HEADERS: ReadonlySet<HeaderName> = new Set(['hopopts', 'routing', 'fragment', 'dstopts', 'ah']);
+
 function ipv6Text(bytes: Uint8Array, packet: DecodedPacket, at: number): string {
-  const extension = packet.layers.findLast(({ name }) => name === 'hopopts' || name === 'routing' || name === 'fragment' || name === 'dstopts' || name === 'ah');
+  const extension = packet.layers.findLast((layer) => EXTENSION_HEADERS.has(layer.name));
   // Every extension header begins with its next-header octet.
   const nextHeader = extension === undefined ? bytes[at + IPV6_NEXT_HEADER_OFF]! : bytes[extension.offBytes]!;
   const fragmentLayer = layerOf(packet, 'fragment');
@@ -71,22 +76,16 @@ function upperText(bytes: Uint8Array, packet: DecodedPacket, src: string, dst: s
     case 'udp':
       return `${src}:${u16(bytes, at + UDP_SRC_PORT_OFF)} > ${dst}:${u16(bytes, at + UDP_DST_PORT_OFF)} UDP ${payloadBytes}`;
     case 'tcp':
-      return `${src}:${u16(bytes, at + TCP_SRC_PORT_OFF)} > ${dst}:${u16(bytes, at + TCP_DST_PORT_OFF)} TCP ${tcpText(bytes, at)} len ${payloadBytes}`;
+      return `${src}:${u16(bytes, at + TCP_SRC_PORT_OFF)} > ${dst}:${u16(bytes, at + TCP_DST_PORT_OFF)} `
+        + `TCP ${tcpText(bytes, at)} len ${payloadBytes}`;
     case 'icmp':
       return `${src} > ${dst} ICMP ${icmpText(bytes, at)} len ${payloadBytes}`;
     case 'icmpv6':
       return `${src} > ${dst} ICMPv6 ${icmpv6Text(bytes, at)} len ${payloadBytes}`;
-    default: {
-      const name = packet.fault === undefined ? PROTOCOL_OF_PAYLOAD.get(protocol) ?? protocolName(protocol) : packet.fault.name;
-      return `${src} > ${dst} ${name} ${payloadBytes}`;
-    }
+    default:
+      return `${src} > ${dst} ${protocolName(protocol)} ${payloadBytes}`;
   }
 }
-
-/** Protocols whose header is taken apart, for fragments that don't have it. */
-const PROTOCOL_OF_PAYLOAD = new Map<number, string>([
-  [IPPROTO_ICMP, 'ICMP'], [IPPROTO_TCP, 'TCP'], [IPPROTO_UDP, 'UDP'], [IPPROTO_ICMPV6, 'ICMPv6'],
-]);
 
 function tcpText(bytes: Uint8Array, at: number): string {
   const flags = bytes[at + TCP_FLAGS_OFF]!;
@@ -132,9 +131,12 @@ function ethernetText(bytes: Uint8Array, packet: DecodedPacket, at: number): str
   return `Ethernet ${formatMac(bytes, at + ETH_SRC_OFF)} > ${formatMac(bytes, at + ETH_DST_OFF)} ${kind} ${payloadBytes}`;
 }
 
-function endText(packet: DecodedPacket, lengthBytes: number): string {
+function endText(bytes: Uint8Array, packet: DecodedPacket, lengthBytes: number): string {
   const { fault } = packet;
   if (fault !== undefined) return ` (${fault.name} header ${fault.kind}${fault.name === 'eth' ? `, ${lengthBytes} bytes` : ''})`;
-  const isFragment = packet.layers.some((layer) => layer.name === 'fragment');
+  // The upper-layer length of a first fragment counts what the other fragments carry.
+  const isFragment = packet.layers.some(
+    ({ name, offBytes }) => name === 'fragment' || (name === 'ipv4' && isIpv4Fragment(bytes, offBytes)),
+  );
   return packet.missingBytes > 0 && !isFragment ? ` (${packet.missingBytes} bytes missing)` : '';
 }

@@ -38,7 +38,9 @@ export function verifyChecksums(bytes: Uint8Array, offBytes: number, lengthBytes
   const at = upper.offBytes;
   const upperBytes = packet.payloadEndBytes - at;
   const pseudoSum = (protocol: number): number =>
-    ip4 === undefined ? pseudoHeaderSumV6(bytes, ip6!.offBytes, protocol, upperBytes) : pseudoHeaderSumV4(bytes, ip4.offBytes, protocol, upperBytes);
+    ip4 === undefined
+      ? pseudoHeaderSumV6(bytes, ip6!.offBytes, protocol, upperBytes)
+      : pseudoHeaderSumV4(bytes, ip4.offBytes, protocol, upperBytes);
   const isWhole = packet.missingBytes === 0 && !(ip4 !== undefined && isIpv4Fragment(bytes, ip4.offBytes))
     && !packet.layers.some((layer) => layer.name === 'fragment' || layer.name === 'routing');
   const checkUpper = (): ChecksumState => {

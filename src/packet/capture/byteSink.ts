@@ -74,5 +74,10 @@ export class MemorySink implements ByteSink {
 }
 
 function unwritable(path: string, error: Error): Problem {
-  return { code: 'capture-unwritable', message: `capture can't be written: ${error.message}`, where: path, hint: 'check the folder, its permissions and the free space' };
+  return {
+    code: 'capture-unwritable',
+    message: `capture can't be written: ${error.message}`,
+    where: path,
+    hint: 'check the folder, its permissions and the free space',
+  };
 }

@@ -2,11 +2,14 @@ import type { Problem } from '../../base/index.js';
 import type { ByteWindow } from './byteWindow.js';
 import { MAX_PACKET_BYTES } from './captureReader.js';
 
+/** The operating system refused to read. */
+export function unreadableProblem(readError: string, where: string): Problem {
+  return { code: 'capture-unreadable', message: `reading failed: ${readError}`, where, hint: 'check the disk or copy the file again' };
+}
+
 /** Why `window.ensure(needBytes)` failed: the file ends inside `what`, or the operating system couldn't read it. */
 export function truncatedProblem(window: ByteWindow, what: string, needBytes: number, where: string): Problem {
-  if (window.readError !== undefined) {
-    return { code: 'capture-unreadable', message: `reading failed: ${window.readError}`, where, hint: 'check the disk or copy the file again' };
-  }
+  if (window.readError !== undefined) return unreadableProblem(window.readError, where);
   return {
     code: 'capture-truncated',
     message: `${what} is cut short: it needs ${needBytes} bytes, the file has ${window.availableBytes} left`,

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, constants } from 'node:fs';
 import { fail } from '../../base/index.js';
 import type { Problem, Result } from '../../base/index.js';
 import { ByteWindow } from './byteWindow.js';
+import { unreadableProblem } from './captureProblems.js';
 import type { CaptureReader } from './captureReader.js';
 import { PcapngReader } from './pcapngReader.js';
 import { PcapReader } from './pcapReader.js';
@@ -41,7 +42,12 @@ export function openCapture(path: string): Result<CaptureReader> {
   if (!kind.isFile()) {
     closeSync(fd);
     const what = kind.isDirectory() ? 'a directory' : kind.isFIFO() ? 'a pipe' : 'not a regular file';
-    return fail({ code: 'capture-not-a-file', message: `capture is ${what}`, where: path, hint: 'give a pcap or pcapng file; save a pipe to a file first' });
+    return fail({
+      code: 'capture-not-a-file',
+      message: `capture is ${what}`,
+      where: path,
+      hint: 'give a pcap or pcapng file; save a pipe to a file first',
+    });
   }
   const window = ByteWindow.overFile(fd);
   const reader = readerFor(window, path);
@@ -56,11 +62,14 @@ export function openCaptureBytes(bytes: Uint8Array, name: string): Result<Captur
 
 function readerFor(window: ByteWindow, name: string): Result<CaptureReader> {
   if (!window.ensure(MAGIC_BYTES)) {
-    if (window.readError !== undefined) {
-      return fail({ code: 'capture-unreadable', message: `reading failed: ${window.readError}`, where: name, hint: 'check the disk or copy the file again' });
-    }
+    if (window.readError !== undefined) return fail(unreadableProblem(window.readError, name));
     if (window.availableBytes === 0) {
-      return fail({ code: 'capture-empty', message: 'capture file is empty', where: name, hint: 'capture again; even a capture without packets has a header' });
+      return fail({
+        code: 'capture-empty',
+        message: 'capture file is empty',
+        where: name,
+        hint: 'capture again; even a capture without packets has a header',
+      });
     }
     return fail(unknownFormat(window, name));
   }
@@ -89,5 +98,10 @@ function openProblem(path: string, error: NodeJS.ErrnoException): Problem {
   if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
     return { code: 'capture-missing', message: 'no such capture file', where: path, hint: 'check the path' };
   }
-  return { code: 'capture-unreadable', message: `capture file can't be opened: ${error.message}`, where: path, hint: 'check its permissions' };
+  return {
+    code: 'capture-unreadable',
+    message: `capture file can't be opened: ${error.message}`,
+    where: path,
+    hint: 'check its permissions',
+  };
 }

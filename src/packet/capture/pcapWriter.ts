@@ -60,7 +60,9 @@ export class PcapWriter {
    * @param tNsec nanoseconds within the second, 0..999999999
    * @param originalLen length on the wire, at least `lengthBytes` (default: not cut)
    */
-  writePacket(bytes: Uint8Array, offBytes: number, lengthBytes: number, tSec: number, tNsec: number, originalLen: number = lengthBytes): void {
+  writePacket(
+    bytes: Uint8Array, offBytes: number, lengthBytes: number, tSec: number, tNsec: number, originalLen: number = lengthBytes,
+  ): void {
     checkPacketArguments('PcapWriter.writePacket', bytes, offBytes, lengthBytes, tNsec, originalLen);
     const out = this.#out;
     if (!(tSec >= 0 && tSec < 2 ** 32)) {

@@ -198,17 +198,17 @@ export class PcapngReader implements CaptureReader {
     const iface = this.#interface(interfaceId);
     const capturedLen = view.getUint32(at + EPB_CAPTURED_OFF, littleEndian);
     const originalLen = view.getUint32(at + EPB_ORIGINAL_OFF, littleEndian);
-    const optionsOff = EPB_DATA_OFF + this.#checkedDataLength(capturedLen, originalLen, lengthBytes - EPB_DATA_OFF - BLOCK_TRAILER_BYTES);
+    const roomBytes = lengthBytes - EPB_DATA_OFF - BLOCK_TRAILER_BYTES;
+    const paddedBytes = this.#checkedDataLength(capturedLen, originalLen, roomBytes);
     const { clock } = iface;
-    if (!clock.convert(view.getUint32(at + EPB_TIMESTAMP_HIGH_OFF, littleEndian), view.getUint32(at + EPB_TIMESTAMP_LOW_OFF, littleEndian))) {
-      throw this.#badTimestamp(clock.sec);
-    }
+    const high = view.getUint32(at + EPB_TIMESTAMP_HIGH_OFF, littleEndian);
+    if (!clock.convert(high, view.getUint32(at + EPB_TIMESTAMP_LOW_OFF, littleEndian))) throw this.#badTimestamp(clock.sec);
     this.tSec = clock.sec;
     this.tNsec = clock.nsec;
     this.hasTimestamp = true;
     let { fcsLen } = iface;
-    if (optionsOff !== lengthBytes - BLOCK_TRAILER_BYTES) {
-      const flagsFcsLen = this.#readPacketOptions(at + optionsOff, at + lengthBytes - BLOCK_TRAILER_BYTES);
+    if (paddedBytes !== roomBytes) {
+      const flagsFcsLen = this.#readPacketOptions(at + EPB_DATA_OFF + paddedBytes, at + EPB_DATA_OFF + roomBytes);
       if (flagsFcsLen !== 0) fcsLen = flagsFcsLen;
     }
     this.#deliver(interfaceId, at + EPB_DATA_OFF, capturedLen, originalLen, fcsLen, lengthBytes);
@@ -273,7 +273,9 @@ export class PcapngReader implements CaptureReader {
   #wholeBlock(what: string, leastBytes: number): number {
     const window = this.#window;
     const lengthBytes = this.#blockLength(what, leastBytes);
-    if (lengthBytes > MAX_BLOCK_BYTES) throw this.#badBlock(`${what} of ${lengthBytes} bytes is longer than the ${MAX_BLOCK_BYTES} that one may have`);
+    if (lengthBytes > MAX_BLOCK_BYTES) {
+      throw this.#badBlock(`${what} of ${lengthBytes} bytes is longer than the ${MAX_BLOCK_BYTES} that one may have`);
+    }
     if (!window.ensure(lengthBytes)) throw this.#truncated(what, lengthBytes);
     const trailerOff = window.posBytes + lengthBytes - BLOCK_TRAILER_BYTES;
     if (window.view.getUint32(trailerOff, this.#littleEndian) !== lengthBytes) this.#checkTrailer(trailerOff, lengthBytes, this.#where());
@@ -301,7 +303,9 @@ export class PcapngReader implements CaptureReader {
       if (problem !== undefined) throw new ProblemError(problem);
     }
     const paddedBytes = padTo4(capturedLen);
-    if (paddedBytes > roomBytes) throw this.#badBlock(`captured length ${capturedLen} is more than the ${roomBytes} bytes left in its block`);
+    if (paddedBytes > roomBytes) {
+      throw this.#badBlock(`captured length ${capturedLen} is more than the ${roomBytes} bytes left in its block`);
+    }
     return paddedBytes;
   }
 
@@ -326,7 +330,8 @@ export class PcapngReader implements CaptureReader {
   /** The block that the window stands at, with the packet's number if it is a packet block. */
   #where(): string {
     const window = this.#window;
-    const type = window.availableBytes < BLOCK_BODY_OFF ? BLOCK_ENHANCED_PACKET : window.view.getUint32(window.posBytes, this.#littleEndian);
+    const isTypeKnown = window.availableBytes >= BLOCK_BODY_OFF;
+    const type = isTypeKnown ? window.view.getUint32(window.posBytes, this.#littleEndian) : BLOCK_ENHANCED_PACKET;
     const isPacket = type === BLOCK_ENHANCED_PACKET || type === BLOCK_SIMPLE_PACKET || type === BLOCK_PACKET_OBSOLETE;
     return `${this.#name}${isPacket ? `, packet ${this.packetNumber + 1}` : ''}, byte ${window.fileOffsetBytes}`;
   }
