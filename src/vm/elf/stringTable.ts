@@ -19,11 +19,13 @@ export class StringTable {
   readonly #where: string;
   readonly #names = new Map<number, string>();
   readonly #texts = new Map<number, string>();
+  readonly #lastNul: number;
   #budgetBytes = DECODE_BUDGET_BYTES;
 
   /** @param where object and section, for messages */
   constructor(bytes: Uint8Array, kind: 'elf' | 'btf', where: string) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#lastNul = this.#bytes.lastIndexOf(0);
     this.#kind = kind;
     this.#where = where;
   }
@@ -32,10 +34,8 @@ export class StringTable {
   name(offBytes: number): string {
     const known = this.#names.get(offBytes);
     if (known !== undefined) return known;
-    const end = this.#endOf(offBytes);
-    if (end - offBytes > MAX_NAME_BYTES) {
-      throw this.#problem(`the name at string offset ${offBytes} is longer than ${MAX_NAME_BYTES} bytes`);
-    }
+    const end = this.#endWithin(offBytes, MAX_NAME_BYTES);
+    if (end === undefined) throw this.#problem(`the name at string offset ${offBytes} is longer than ${MAX_NAME_BYTES} bytes`);
     const name = this.#decode(offBytes, end);
     if (CONTROL.test(name)) throw this.#problem(`the name at string offset ${offBytes} holds control characters`);
     this.#names.set(offBytes, name);
@@ -46,18 +46,19 @@ export class StringTable {
   text(offBytes: number): string {
     const known = this.#texts.get(offBytes);
     if (known !== undefined) return known;
-    const end = this.#endOf(offBytes);
-    const text = this.#decode(offBytes, Math.min(end, offBytes + MAX_TEXT_BYTES)).replace(CONTROL_EXCEPT_TAB, ' ');
+    const end = this.#endWithin(offBytes, MAX_TEXT_BYTES) ?? offBytes + MAX_TEXT_BYTES;
+    const text = this.#decode(offBytes, end).replace(CONTROL_EXCEPT_TAB, ' ');
     this.#texts.set(offBytes, text);
     return text;
   }
 
-  #endOf(offBytes: number): number {
+  /** End of the string at an offset; `undefined` when it is longer than `maxBytes`, which is as far as we look. */
+  #endWithin(offBytes: number, maxBytes: number): number | undefined {
     const size = this.#bytes.length;
     if (offBytes >= size) throw this.#problem(`string offset ${offBytes} is outside the table of ${size} bytes`);
-    const end = this.#bytes.indexOf(0, offBytes);
-    if (end < 0) throw this.#problem(`the string at offset ${offBytes} has no end`);
-    return end;
+    if (offBytes > this.#lastNul) throw this.#problem(`the string at offset ${offBytes} has no end`);
+    const length = this.#bytes.subarray(offBytes, offBytes + maxBytes + 1).indexOf(0);
+    return length < 0 ? undefined : offBytes + length;
   }
 
   #decode(startBytes: number, endBytes: number): string {

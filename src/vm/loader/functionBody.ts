@@ -2,16 +2,15 @@ import type { Problem } from '../../base/index.js';
 import type { LineInfo } from '../btf/readBtfExt.js';
 import { R_BPF_64_32, R_BPF_64_64, SHN_UNDEF, STT_FUNC } from '../elf/elfFile.js';
 import type { ElfFile, ElfRelocation, ElfSymbol } from '../elf/elfFile.js';
+import { immAt, opcodeAt, srcAt } from '../isa/decode.js';
+import { BPF_CALL, BPF_DW, BPF_IMM, BPF_JMP, BPF_LD, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, INSN_BYTES } from '../isa/opcodes.js';
 import type { MapReference, MapSpec } from '../spec.js';
 import { refuseDamaged } from './damaged.js';
-import { INSN_BYTES, isCodeSection } from './functionTable.js';
+import { isCodeSection } from './functionTable.js';
 import type { FunctionTable, ObjectFunction } from './functionTable.js';
 
-// Opcodes and pseudo source registers that linking must know (include/uapi/linux/bpf.h).
-const LDDW = 0x18;
-const CALL = 0x85;
-const BPF_PSEUDO_CALL = 1;
-const BPF_PSEUDO_KFUNC_CALL = 2;
+const LDDW = BPF_LD | BPF_DW | BPF_IMM;
+const CALL = BPF_JMP | BPF_CALL;
 
 /** What a program may refer to besides functions. */
 export interface DataSymbols {
@@ -59,7 +58,6 @@ class BodyReader {
   readonly #fn: ObjectFunction;
   readonly #functions: FunctionTable;
   readonly #data: DataSymbols;
-  readonly #view: DataView;
   readonly #insns: Uint8Array;
   readonly #relocations: readonly ElfRelocation[];
   readonly #lines: { insnIndex: number; info: LineInfo }[];
@@ -73,7 +71,6 @@ class BodyReader {
     this.#functions = functions;
     this.#data = data;
     this.#insns = fn.section.bytes.subarray(fn.startBytes, fn.endBytes);
-    this.#view = new DataView(this.#insns.buffer, this.#insns.byteOffset, this.#insns.byteLength);
     this.#relocations = within(section.relocations, fn);
     this.#lines = within(section.lines, fn).map((info) => ({ insnIndex: (info.offBytes - fn.startBytes) / INSN_BYTES, info }));
   }
@@ -82,7 +79,7 @@ class BodyReader {
     const count = this.#insns.length / INSN_BYTES;
     let nextRelocation = 0;
     for (let i = 0; i < count; i++) {
-      const opcode = this.#insns[i * INSN_BYTES]!;
+      const opcode = opcodeAt(this.#insns, i);
       const isWide = opcode === LDDW;
       if (isWide && i + 1 === count) this.#refuse(i, 'a lddw is cut in two by the end of the function');
       const nextBytes = this.#fn.startBytes + (i + (isWide ? 2 : 1)) * INSN_BYTES;
@@ -111,7 +108,7 @@ class BodyReader {
       this.#report(insnIndex, 'unsupported-kfunc', `calls the kernel function ${symbol.name}`, 'kernel functions (kfuncs) are not modelled');
       return;
     }
-    this.#addCall(insnIndex, symbol.sectionIndex, symbol.value + (this.#imm(insnIndex) + 1) * INSN_BYTES);
+    this.#addCall(insnIndex, symbol.sectionIndex, symbol.value + (immAt(this.#insns, insnIndex) + 1) * INSN_BYTES);
   }
 
   #relocateAddress(insnIndex: number, symbol: ElfSymbol): void {
@@ -125,7 +122,7 @@ class BodyReader {
       return;
     }
     const section = this.#elf.sections[sectionIndex];
-    const offBytes = symbol.value + this.#imm(insnIndex);
+    const offBytes = symbol.value + immAt(this.#insns, insnIndex);
     const dataMap = this.#data.dataMap(sectionIndex);
     if (dataMap !== undefined) {
       // The kernel's bound (array_map_direct_value_addr, kernel/bpf/arraymap.c): the byte must exist.
@@ -156,15 +153,14 @@ class BodyReader {
     }
   }
 
-  // byte 1 of an instruction: source register << 4 | destination register
   #unrelocated(insnIndex: number, opcode: number): void {
-    const source = this.#insns[insnIndex * INSN_BYTES + 1]! >> 4;
+    const source = srcAt(this.#insns, insnIndex);
     if (opcode === LDDW && source !== 0) {
       this.#report(insnIndex, 'program-bad-address', `a lddw refers to something of kind ${source}, but no relocation says to what`);
     } else if (opcode === CALL && source === BPF_PSEUDO_KFUNC_CALL) {
       this.#report(insnIndex, 'unsupported-kfunc', 'calls a kernel function by its number', 'kernel functions (kfuncs) are not modelled');
     } else if (opcode === CALL && source === BPF_PSEUDO_CALL) {
-      this.#addCall(insnIndex, this.#fn.section.index, this.#fn.startBytes + (insnIndex + 1 + this.#imm(insnIndex)) * INSN_BYTES);
+      this.#addCall(insnIndex, this.#fn.section.index, this.#fn.startBytes + (insnIndex + 1 + immAt(this.#insns, insnIndex)) * INSN_BYTES);
     }
   }
 
@@ -176,10 +172,6 @@ class BodyReader {
       const section = this.#elf.sections[sectionIndex]?.name ?? `section ${sectionIndex}`;
       this.#report(insnIndex, 'program-bad-call', `calls byte ${offBytes} of ${section}, where no function begins`);
     }
-  }
-
-  #imm(insnIndex: number): number {
-    return this.#view.getInt32(insnIndex * INSN_BYTES + 4, true);
   }
 
   /** Notes why the program can't run; the first reason stays. */

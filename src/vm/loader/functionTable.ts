@@ -1,8 +1,7 @@
 import { SHF_EXECINSTR, SHT_PROGBITS, STB_LOCAL, STT_FUNC, STT_NOTYPE } from '../elf/elfFile.js';
 import type { ElfFile, ElfSection, ElfSymbol } from '../elf/elfFile.js';
+import { INSN_BYTES } from '../isa/opcodes.js';
 import { refuseDamaged } from './damaged.js';
-
-export const INSN_BYTES = 8;
 
 /** Where a function of the object lies; all numbers in bytes of its section. */
 export interface ObjectFunction {

@@ -1,7 +1,7 @@
 import type { Problem } from '../../base/index.js';
+import { INSN_BYTES } from '../isa/opcodes.js';
 import type { FunctionSpec, LineSpec, MapReference, ProgramSpec } from '../spec.js';
 import type { FunctionBody } from './functionBody.js';
-import { INSN_BYTES } from './functionTable.js';
 import type { ObjectFunction } from './functionTable.js';
 import { programKind } from './programSection.js';
 
