@@ -1,9 +1,29 @@
+import type { HostMemory } from '../../memory/index.js';
+import type { AccessTable } from '../accessTable.js';
 import type { MapSpec } from '../spec.js';
 
 /** Update flags of bpf(2) and bpf_map_update_elem. */
 export const BPF_ANY = 0;
 export const BPF_NOEXIST = 1;
 export const BPF_EXIST = 2;
+export const BPF_F_LOCK = 4;
+
+// Creation flags (include/uapi/linux/bpf.h).
+export const BPF_F_NO_PREALLOC = 1 << 0;
+export const BPF_F_NUMA_NODE = 1 << 2;
+export const BPF_F_RDONLY = 1 << 3;
+export const BPF_F_WRONLY = 1 << 4;
+export const BPF_F_ZERO_SEED = 1 << 6;
+export const BPF_F_RDONLY_PROG = 1 << 7;
+export const BPF_F_WRONLY_PROG = 1 << 8;
+export const BPF_F_MMAPABLE = 1 << 10;
+export const BPF_F_INNER_MAP = 1 << 12;
+
+// What a program may do to a map by helpers, bits of `BpfMap.programOps` (check_map_func_compatibility, kernel/bpf/verifier.c).
+export const MAP_OP_LOOKUP = 1;
+export const MAP_OP_UPDATE = 2;
+export const MAP_OP_DELETE = 4;
+export const MAP_OP_REDIRECT = 8;
 
 /**
  * A live map. Program side and user side as in the kernel: programs pass addresses in host memory, user space passes bytes.
@@ -14,8 +34,12 @@ export interface BpfMap {
   readonly id: number;
   /** Address of its map block (layout.ts, MAP_*): the value of a map pointer in a register. */
   readonly blockAddress: number;
+  /** One value for each possible CPU. */
+  readonly isPerCpu: boolean;
+  /** MAP_OP_* bits. */
+  readonly programOps: number;
 
-  // ── program side ──
+  // ── program side; addresses have been checked ──
   /** Address of the value (on a per-CPU map: of this CPU's), 0 when there is none. */
   lookup(keyAddress: number, cpu: number): number;
   update(keyAddress: number, valueAddress: number, flags: number, cpu: number): number;
@@ -33,4 +57,20 @@ export interface BpfMap {
 export interface MapEntry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
+}
+
+/** A map that bpf_redirect_map takes (XSKMAP, DEVMAP, CPUMAP). Its slots hold plain numbers; xdp/ knows what they stand for. */
+export interface RedirectMap extends BpfMap {
+  /** Flags that bpf_redirect_map may get besides the two bits of the fallback action. */
+  readonly redirectFlagMask: number;
+  /** Number in this slot, 0 when the slot is empty or the key is out of range. */
+  redirectTarget(key: number): number;
+}
+
+/** Where a map lives: everything that its constructor needs besides its definition. */
+export interface MapPlace {
+  readonly memory: HostMemory;
+  readonly accessTable: AccessTable;
+  readonly possibleCpus: number;
+  readonly id: number;
 }

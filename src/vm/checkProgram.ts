@@ -1,0 +1,102 @@
+import type { Problem } from '../base/index.js';
+import { HELPERS, helperName } from './helpers/helperTable.js';
+import { checkInstructions } from './isa/checkInstructions.js';
+import { immAt, srcAt } from './isa/decode.js';
+import { BPF_PSEUDO_HELPER, BPF_PSEUDO_KFUNC_CALL } from './isa/opcodes.js';
+import { isGplCompatible } from './license.js';
+import { lineAt } from './loader/sourceLine.js';
+import { ArrayMap } from './maps/arrayMap.js';
+import type { BpfMap } from './maps/map.js';
+import { ProgArray } from './maps/progArray.js';
+import { insnIndices, isCall } from './program.js';
+import type { MapReference, ObjectSpec, ProgramSpec } from './spec.js';
+
+/** Maps of an object: the live ones, and why the others are not. */
+export interface ObjectMaps {
+  readonly live: ReadonlyMap<string, BpfMap>;
+  readonly problems: ReadonlyMap<string, Problem>;
+}
+
+/**
+ * Whether a program can run here: its type, its structure, its helpers, its maps. What it does with them is checked when it runs.
+ *
+ * @returns the first problem, with program, instruction and source line; `undefined` when there is none
+ */
+export function checkProgram(object: ObjectSpec, program: ProgramSpec, maps: ObjectMaps): Problem | undefined {
+  const where = `${object.name}, program ${program.name}`;
+  if (program.type !== 'xdp') {
+    const message = `section ${program.section} holds no XDP program`;
+    return { code: 'program-not-xdp', message, where, hint: 'put the program into SEC("xdp")' };
+  }
+  return checkInstructions(program.insns, { where }) ?? checkCalls(object, program) ?? checkMaps(object, program, maps);
+}
+
+/** `prog.o, program main, insn 7 (prog.c:12)`. */
+function placeOf(object: ObjectSpec, program: ProgramSpec, insnIndex: number): string {
+  const line = lineAt(program, insnIndex);
+  const source = line === undefined ? '' : ` (${line.file}:${line.line})`;
+  return `${object.name}, program ${program.name}, insn ${insnIndex}${source}`;
+}
+
+function checkCalls(object: ObjectSpec, program: ProgramSpec): Problem | undefined {
+  const { insns } = program;
+  for (const index of insnIndices(insns)) {
+    if (!isCall(insns, index)) continue;
+    const kind = srcAt(insns, index);
+    if (kind === BPF_PSEUDO_HELPER) {
+      const problem = checkHelper(object, immAt(insns, index));
+      if (problem !== undefined) return { ...problem, where: placeOf(object, program, index) };
+    } else if (kind === BPF_PSEUDO_KFUNC_CALL) {
+      const message = `kernel functions (kfuncs) are not supported, this calls number ${immAt(insns, index)}`;
+      return { code: 'unsupported-kfunc', message, where: placeOf(object, program, index), hint: 'leave the call out' };
+    }
+  }
+  return undefined;
+}
+
+function checkHelper(object: ObjectSpec, id: number): Problem | undefined {
+  const helper = HELPERS[id];
+  if (helper === undefined) return { code: 'unknown-helper', message: `there is no helper ${id}`, hint: 'compile for Linux 6.18 or older' };
+  if (!helper.xdp) {
+    const hint = helper.instead === undefined ? 'leave the call out' : `use ${helper.instead}`;
+    return { code: 'helper-not-for-xdp', message: `${helper.name} is not for XDP programs: the kernel refuses to load this`, hint };
+  }
+  if (helper.gplOnly && !isGplCompatible(object.license)) {
+    const license = object.license === '' ? 'the object has no licence' : `the licence is '${object.license}'`;
+    const hint = 'add char _license[] SEC("license") = "GPL" or "Dual MIT/GPL"';
+    return { code: 'helper-gpl-only', message: `${helper.name} is for GPL-compatible programs only, but ${license}`, hint };
+  }
+  if (helper.support === undefined) {
+    return { code: 'unsupported-helper', message: `${helperName(id)} is not supported`, hint: 'leave the call out, or choose a program without it' };
+  }
+  return undefined;
+}
+
+function checkMaps(object: ObjectSpec, program: ProgramSpec, maps: ObjectMaps): Problem | undefined {
+  for (const reference of program.references) {
+    const problem = checkReference(program, reference, maps);
+    if (problem !== undefined) return { ...problem, where: placeOf(object, program, reference.insnIndex) };
+  }
+  return undefined;
+}
+
+function checkReference(program: ProgramSpec, reference: MapReference, maps: ObjectMaps): Problem | undefined {
+  const map = maps.live.get(reference.map);
+  if (map === undefined) {
+    return maps.problems.get(reference.map) ?? { code: 'unknown-map', message: `the object defines no map ${reference.map}`, hint: 'compile it again' };
+  }
+  if (reference.kind === 'value') {
+    // array_map_direct_value_addr (kernel/bpf/arraymap.c, 6.18).
+    if (!(map instanceof ArrayMap) || map.spec.maxEntries !== 1) {
+      return { code: 'map-no-direct-value', message: `map ${reference.map} is no array of one element, its value has no fixed address` };
+    }
+    if (reference.offBytes >= map.spec.valueSize) {
+      return { code: 'map-value-offset', message: `byte ${reference.offBytes} is not in the value of map ${reference.map}, which has ${map.spec.valueSize}` };
+    }
+  }
+  if (map instanceof ProgArray && !map.adopt(program)) {
+    const message = `map ${reference.map} belongs to programs ${program.frags ? 'without' : 'with'} support for fragments, so this one can't use it`;
+    return { code: 'program-array-mismatch', message, hint: 'use SEC("xdp.frags") for all programs that share a PROG_ARRAY, or for none' };
+  }
+  return undefined;
+}

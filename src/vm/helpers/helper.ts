@@ -1,0 +1,59 @@
+import type { HostMemory } from '../../memory/index.js';
+import type { VmEnvironment } from '../environment.js';
+import type { RedirectInfo } from '../redirect.js';
+import type { HelperArguments } from './helperArguments.js';
+
+/**
+ * A helper at work. It gets the low halves of r1..r5; what it gives goes into r0 as its row in the helper table says. An argument
+ * that the verifier would have refused is reported through `HelperArguments`, and then the result doesn't count.
+ */
+export type HelperFunction = (r1: number, r2: number, r3: number, r4: number, r5: number) => number;
+
+/** What helpers work on: one virtual machine. */
+export interface HelperContext {
+  readonly memory: HostMemory;
+  readonly environment: VmEnvironment;
+  readonly args: HelperArguments;
+  readonly redirect: RedirectInfo;
+  /** Address of the registers and the rest of the machine's state (layout.ts, VM_*). */
+  readonly stateAddress: number;
+  /** Address of the context block (layout.ts, XDP_MD_* and XDP_BUFF_*). */
+  readonly contextAddress: number;
+}
+
+/** Class of an argument, by the kernel's names in lower case (enum bpf_arg_type, include/linux/bpf.h). */
+export type ArgClass =
+  | 'ptr_to_ctx'
+  | 'const_map_ptr'
+  | 'ptr_to_map_key'
+  | 'ptr_to_map_value'
+  | 'ptr_to_mem'
+  | 'ptr_to_mem_or_null'
+  | 'ptr_to_uninit_mem'
+  | 'const_size'
+  | 'const_size_or_zero'
+  | 'anything';
+
+/** One helper function (enum bpf_func_id, include/uapi/linux/bpf.h). */
+export interface HelperSpec {
+  readonly id: number;
+  /** Kernel name, e.g. `bpf_map_lookup_elem`. */
+  readonly name: string;
+  /** Whether a program of type XDP may call it at all. */
+  readonly xdp: boolean;
+  /** Only for programs under a GPL-compatible licence. */
+  readonly gplOnly: boolean;
+  /** What an XDP program can do in place of a helper that it may not call. */
+  readonly instead: string | undefined;
+  /** How it works here; `undefined` when it isn't supported. */
+  readonly support: HelperSupport | undefined;
+}
+
+export interface HelperSupport {
+  /** Classes of r1, r2 ... */
+  readonly args: readonly ArgClass[];
+  /** RETURN_* (layout.ts). */
+  readonly returns: number;
+  /** Binds it to a machine. */
+  readonly make: (context: HelperContext) => HelperFunction;
+}

@@ -1,0 +1,114 @@
+import type { HostMemory } from '../../memory/index.js';
+import { ACCESS_OK } from '../accessTable.js';
+import type { AccessTable } from '../accessTable.js';
+import {
+  FAULT_HELPER_ARGUMENT, MAP_ID, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_REG,
+  VM_FAULT_SIZE, VM_REGS, VM_STACK_BOTTOM, VM_STATE_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META,
+} from '../layout.js';
+import type { BpfMap } from '../maps/map.js';
+
+/** Bound of a size argument (BPF_MAX_VAR_SIZ, include/linux/bpf_verifier.h). */
+const MAX_SIZE_BYTES = 2 ** 29;
+
+/**
+ * Checks what a program passes to a helper: the rules that the verifier proves at load (check_func_arg, kernel/bpf/verifier.c), here
+ * at the call. Each check that fails fills in the fault record; the interpreter then stops.
+ */
+export class HelperArguments {
+  /** Helper that is being called, for the fault record. */
+  helperId = 0;
+  readonly #memory: HostMemory;
+  readonly #stateAddress: number;
+  readonly #contextAddress: number;
+  readonly #accessTable: AccessTable;
+  /** All maps of the machine by id. */
+  readonly #maps: readonly (BpfMap | undefined)[];
+
+  constructor(memory: HostMemory, stateAddress: number, contextAddress: number, accessTable: AccessTable, maps: readonly (BpfMap | undefined)[]) {
+    this.#memory = memory;
+    this.#stateAddress = stateAddress;
+    this.#contextAddress = contextAddress;
+    this.#accessTable = accessTable;
+    this.#maps = maps;
+  }
+
+  /** Upper half of r1..r5. */
+  upperHalf(register: number): number {
+    return this.#memory.u32[(this.#stateAddress + VM_REGS + register * 8 + 4) >>> 2];
+  }
+
+  /** The register holds the program's context. */
+  isContext(register: number): boolean {
+    if (this.#low(register) === this.#contextAddress && this.upperHalf(register) === 0) return true;
+    return this.refuse(register, 0, false);
+  }
+
+  /** The map that the register points to, if a program may do all of `ops` (MAP_OP_*) to it; else `undefined`. */
+  map(register: number, ops: number): BpfMap | undefined {
+    const address = this.#low(register);
+    // A stray pointer can show any number as the id, but then the map of that id has its block elsewhere.
+    const map = this.#maps[this.#memory.u32[(address + MAP_ID) >>> 2] ?? 0];
+    if (map !== undefined && map.blockAddress === address && this.upperHalf(register) === 0 && (map.programOps & ops) === ops) return map;
+    this.refuse(register, 0, false);
+    return undefined;
+  }
+
+  /** The register holds a size: 1 (`orZero`: 0) to 2^29 - 1. */
+  isSize(register: number, orZero: boolean): boolean {
+    const size = this.#low(register);
+    if (this.upperHalf(register) === 0 && size < MAX_SIZE_BYTES && (orZero || size > 0)) return true;
+    return this.refuse(register, size, false);
+  }
+
+  /** The register points to `sizeBytes` (1 or more) that the program may read or write: in its stack, its packet or one map value. */
+  isMemory(register: number, sizeBytes: number, isWrite: boolean): boolean {
+    const address = this.#low(register);
+    if (this.upperHalf(register) === 0 && this.#mayTouch(address, sizeBytes, isWrite)) return true;
+    return this.refuse(register, sizeBytes, isWrite);
+  }
+
+  /** Bytes that the program may read from `address` on: to the end of its stack, packet or map value; 0 when it may read none. */
+  readableBytes(address: number): number {
+    const { u32 } = this.#memory;
+    const stackEnd = this.#stateAddress + VM_STATE_BYTES;
+    if (address >= u32[(this.#stateAddress + VM_STACK_BOTTOM) >>> 2] && address < stackEnd) return stackEnd - address;
+    const context = this.#contextAddress >>> 2;
+    const packetEnd = u32[context + (XDP_MD_DATA_END >> 2)];
+    if (address >= this.#packetStart() && address < packetEnd) return packetEnd - address;
+    return this.#accessTable.bytesLeft(address);
+  }
+
+  /** Reports an argument that the verifier would have refused. Always false. */
+  refuse(register: number, sizeBytes: number, isWrite: boolean): false {
+    const { view } = this.#memory;
+    const state = this.#stateAddress;
+    view.setUint32(state + VM_FAULT_CODE, FAULT_HELPER_ARGUMENT, true);
+    view.setUint32(state + VM_FAULT_ADDR_LO, this.#low(register), true);
+    view.setUint32(state + VM_FAULT_ADDR_HI, this.upperHalf(register), true);
+    view.setUint32(state + VM_FAULT_SIZE, sizeBytes, true);
+    view.setUint32(state + VM_FAULT_IS_WRITE, isWrite ? 1 : 0, true);
+    view.setUint32(state + VM_FAULT_REG, register, true);
+    view.setUint32(state + VM_FAULT_HELPER, this.helperId, true);
+    return false;
+  }
+
+  #low(register: number): number {
+    return this.#memory.u32[(this.#stateAddress + VM_REGS + register * 8) >>> 2];
+  }
+
+  /** First byte of packet or metadata. Without room for metadata data_meta is data + 1. */
+  #packetStart(): number {
+    const { u32 } = this.#memory;
+    const context = this.#contextAddress >>> 2;
+    return Math.min(u32[context + (XDP_MD_DATA >> 2)], u32[context + (XDP_MD_DATA_META >> 2)]);
+  }
+
+  #mayTouch(address: number, sizeBytes: number, isWrite: boolean): boolean {
+    const { u32 } = this.#memory;
+    const state = this.#stateAddress;
+    const end = address + sizeBytes;
+    if (address >= u32[(state + VM_STACK_BOTTOM) >>> 2] && end <= state + VM_STATE_BYTES) return true;
+    if (address >= this.#packetStart() && end <= u32[(this.#contextAddress + XDP_MD_DATA_END) >>> 2]) return true;
+    return this.#accessTable.check(address, sizeBytes, isWrite) === ACCESS_OK;
+  }
+}

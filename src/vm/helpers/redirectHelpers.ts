@@ -1,0 +1,52 @@
+import { RETURN_INT } from '../layout.js';
+import { MAP_OP_REDIRECT } from '../maps/map.js';
+import type { RedirectMap } from '../maps/map.js';
+import { REDIRECT_IFINDEX, REDIRECT_MAP } from '../redirect.js';
+import type { HelperSupport } from './helper.js';
+
+const XDP_ABORTED = 0;
+const XDP_REDIRECT = 4;
+
+/** Flag bits that hold the action for a look-up that misses: ABORTED to TX. */
+const FALLBACK_MASK = 3;
+
+/** bpf_redirect(ifindex, flags) (bpf_xdp_redirect, net/core/filter.c, 6.18): no flag is valid, the ifindex isn't checked yet. */
+export const redirect: HelperSupport = {
+  args: ['anything', 'anything'],
+  returns: RETURN_INT,
+  make: ({ args, redirect: info }) => (ifindex, flags) => {
+    if (flags !== 0 || args.upperHalf(2) !== 0) return XDP_ABORTED;
+    info.kind = REDIRECT_IFINDEX;
+    info.ifindex = ifindex >>> 0;
+    return XDP_REDIRECT;
+  },
+};
+
+/**
+ * bpf_redirect_map(map, key, flags) (__bpf_xdp_redirect_map, include/linux/filter.h, 6.18).
+ *
+ * A miss gives the fallback action and forgets an earlier redirect to a map: from then on XDP_REDIRECT would go to the ifindex that
+ * was set last, which is none unless bpf_redirect set one.
+ */
+export const redirectMap: HelperSupport = {
+  args: ['const_map_ptr', 'anything', 'anything'],
+  returns: RETURN_INT,
+  make: ({ args, redirect: info }) => (_map, key, flags) => {
+    const map = args.map(1, MAP_OP_REDIRECT) as RedirectMap | undefined;
+    if (map === undefined) return 0;
+    if ((flags & ~(FALLBACK_MASK | map.redirectFlagMask)) !== 0 || args.upperHalf(3) !== 0) return XDP_ABORTED;
+    const target = map.redirectTarget(key >>> 0);
+    if (target === 0) {
+      info.kind = REDIRECT_IFINDEX;
+      return flags & FALLBACK_MASK;
+    }
+    info.kind = REDIRECT_MAP;
+    info.target = target;
+    info.mapId = map.id;
+    info.mapType = map.spec.type;
+    info.key = key >>> 0;
+    info.target = target;
+    info.flags = flags;
+    return XDP_REDIRECT;
+  },
+};

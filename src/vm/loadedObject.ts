@@ -1,0 +1,132 @@
+import { ProblemError, catchProblem, errnoName, fail, ok } from '../base/index.js';
+import type { Problem, Result } from '../base/index.js';
+import type { HostMemory } from '../memory/index.js';
+import { formatValue } from './btf/btfFormat.js';
+import type { JsonValue } from './btf/btfFormat.js';
+import { parseText } from './btf/btfParse.js';
+import type { ObjectMaps } from './checkProgram.js';
+import { ArrayMap } from './maps/arrayMap.js';
+import type { BpfMap } from './maps/map.js';
+import { ProgArray } from './maps/progArray.js';
+import type { LoadedProgram } from './program.js';
+import { chooseAndCheckPrograms } from './programSet.js';
+import type { ObjectSpec, ProgramSpec, VariableSpec } from './spec.js';
+
+/** Puts a program that has been checked into a machine. */
+export type ProgramPlacer = (spec: ProgramSpec, maps: ReadonlyMap<string, BpfMap>) => LoadedProgram;
+
+/** An object in a virtual machine: its live maps, its programs, its global variables. */
+export class LoadedObject {
+  readonly spec: ObjectSpec;
+  readonly #memory: HostMemory;
+  readonly #maps: ObjectMaps;
+  readonly #place: ProgramPlacer;
+  readonly #programs: LoadedProgram[] = [];
+  readonly #problems = new Map<string, Problem>();
+
+  /** Made by `Vm.load`, without programs at first. */
+  constructor(spec: ObjectSpec, memory: HostMemory, maps: ObjectMaps, place: ProgramPlacer) {
+    this.spec = spec;
+    this.#memory = memory;
+    this.#maps = maps;
+    this.#place = place;
+  }
+
+  /** Live maps by name; maps of unsupported types that no program here needs are left out. */
+  get maps(): ReadonlyMap<string, BpfMap> {
+    return this.#maps.live;
+  }
+
+  /** Programs that can run. */
+  get programs(): readonly LoadedProgram[] {
+    return this.#programs;
+  }
+
+  /** Why the other XDP programs that were tried can't run, by name. */
+  get problems(): ReadonlyMap<string, Problem> {
+    return this.#problems;
+  }
+
+  /** A program that is loaded. */
+  program(name: string): LoadedProgram | undefined {
+    return this.#programs.find((program) => program.spec.name === name);
+  }
+
+  /** A program of the object, loaded now if it wasn't yet. Problems: as for a program that `Vm.load` was asked for. */
+  loadProgram(name: string): Result<LoadedProgram> {
+    return catchProblem(() => this.program(name) ?? (this.loadPrograms([name]), this.program(name)!));
+  }
+
+  /**
+   * Checks and places programs, and puts them into the PROG_ARRAYs that the object fills.
+   *
+   * @param names the programs, and with them all that they tail-call; `undefined` for all XDP programs that can run
+   * @throws ProblemError as `chooseAndCheckPrograms`, `program-array-mismatch`, `host-memory-exhausted`
+   */
+  loadPrograms(names: readonly string[] | undefined): void {
+    const { usable, problems } = chooseAndCheckPrograms(this.spec, names, this.#maps);
+    for (const [name, problem] of problems) this.#problems.set(name, problem);
+    for (const spec of usable) {
+      if (this.program(spec.name) === undefined) this.#programs.push(this.#place(spec, this.maps));
+    }
+    for (const map of this.maps.values()) {
+      if (map instanceof ProgArray) this.#fill(map);
+    }
+  }
+
+  /** Programs that are not loaded leave their slot empty. */
+  #fill(map: ProgArray): void {
+    for (const { index, program: name } of map.spec.initialPrograms) {
+      const program = this.program(name);
+      const error = program === undefined ? 0 : map.setProgram(index, program);
+      if (error === 0) continue;
+      throw new ProblemError({
+        code: 'program-array-mismatch',
+        message: `program ${name} can't be put into slot ${index} of map ${map.spec.name} (${errnoName(error)})`,
+        where: this.spec.name,
+        hint: 'use SEC("xdp.frags") for all programs that share a PROG_ARRAY, or for none, and a max_entries that fits',
+      });
+    }
+  }
+
+  /**
+   * Sets a global variable, `.rodata` included, before or between runs.
+   *
+   * @param text a number, or what else its BTF type takes (btfParse.ts)
+   *
+   * Problems: `unknown-variable`, and those of `parseText`.
+   */
+  setVariable(name: string, text: string): Result<void> {
+    const found = this.#find(name);
+    if (!found.ok) return found;
+    const { variable, address } = found.value;
+    const target = { btf: this.spec.btf, typeId: variable.typeId, sizeBytes: variable.sizeBytes, label: `variable ${name}` };
+    const parsed = parseText(target, text);
+    if (!parsed.ok) return parsed;
+    this.#memory.u8.set(parsed.value.subarray(0, variable.sizeBytes), address);
+    return ok(undefined);
+  }
+
+  /** Value of a global variable as JSON, by its BTF type (btfFormat.ts). Problem: `unknown-variable`. */
+  readVariable(name: string): Result<JsonValue> {
+    const found = this.#find(name);
+    if (!found.ok) return found;
+    const { variable, address } = found.value;
+    return ok(formatValue(this.spec.btf, variable.typeId, this.#memory.u8.slice(address, address + variable.sizeBytes)));
+  }
+
+  #find(name: string): Result<{ variable: VariableSpec; address: number }> {
+    const variable = this.spec.variables.find((candidate) => candidate.name === name);
+    const map = variable === undefined ? undefined : this.maps.get(variable.map);
+    if (variable === undefined || !(map instanceof ArrayMap)) {
+      const names = this.spec.variables.map((candidate) => candidate.name).join(', ');
+      return fail({
+        code: 'unknown-variable',
+        message: `there is no global variable ${name}`,
+        where: this.spec.name,
+        hint: names === '' ? 'this object has none' : `use one of ${names}`,
+      });
+    }
+    return ok({ variable, address: map.valuesAddress + variable.offBytes });
+  }
+}

@@ -1,0 +1,98 @@
+import { E2BIG, EEXIST, EINVAL } from '../../base/index.js';
+import type { HostMemory } from '../../memory/index.js';
+import type { MapSpec } from '../spec.js';
+import {
+  BPF_EXIST, BPF_F_INNER_MAP, BPF_F_LOCK, BPF_F_MMAPABLE, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY,
+  BPF_F_WRONLY_PROG, BPF_NOEXIST,
+} from './map.js';
+import type { BpfMap, MapEntry, MapPlace } from './map.js';
+import {
+  checkCommon, checkIndexKey, copyBytes, indexKey, keyIndex, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock,
+} from './mapSupport.js';
+
+/** ARRAY_CREATE_FLAG_MASK and the rules behind it (array_map_alloc_check, kernel/bpf/arraymap.c, 6.18). */
+const ARRAY_FLAGS = BPF_F_NUMA_NODE | BPF_F_MMAPABLE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG | BPF_F_INNER_MAP;
+const INT_MAX = 2 ** 31 - 1;
+
+/**
+ * 0 or the negated errno of an update of an array element (array_map_update_elem, kernel/bpf/arraymap.c, 6.18). Every element exists
+ * already, and a value with a spin lock isn't supported here, so BPF_NOEXIST and BPF_F_LOCK always fail; the order decides how.
+ */
+export function checkArrayUpdate(index: number, maxEntries: number, flags: number): number {
+  if ((flags & ~BPF_F_LOCK) >>> 0 > BPF_EXIST) return -EINVAL;
+  if (index >= maxEntries) return -E2BIG;
+  if ((flags & BPF_NOEXIST) !== 0) return -EEXIST;
+  return (flags & BPF_F_LOCK) !== 0 ? -EINVAL : 0;
+}
+
+/** BPF_MAP_TYPE_ARRAY: all elements exist from the start, zeroed; the sections of global data are arrays of one element. */
+export class ArrayMap implements BpfMap {
+  readonly spec: MapSpec;
+  readonly id: number;
+  readonly blockAddress: number;
+  readonly isPerCpu: boolean = false;
+  readonly programOps: number;
+  /** Address of the first element. */
+  readonly valuesAddress: number;
+  readonly #memory: HostMemory;
+  readonly #strideBytes: number;
+
+  constructor(spec: MapSpec, place: MapPlace) {
+    checkCommon(spec, EINVAL, ARRAY_FLAGS);
+    checkIndexKey(spec, EINVAL);
+    if (spec.valueSize > INT_MAX) refuseMap(spec, E2BIG, `value_size ${spec.valueSize} is over 2 GiB`, 'make the value smaller');
+    this.spec = spec;
+    this.id = place.id;
+    this.#memory = place.memory;
+    this.#strideBytes = roundUp8(spec.valueSize);
+    this.valuesAddress = reserveValues(spec, place, spec.maxEntries);
+    this.blockAddress = writeMapBlock(spec, place, this.valuesAddress);
+    this.programOps = valueMapOps(spec);
+    if (spec.initialValue !== undefined) this.#memory.u8.set(spec.initialValue.subarray(0, spec.valueSize), this.valuesAddress);
+  }
+
+  lookup(keyAddress: number): number {
+    const index = this.#memory.view.getUint32(keyAddress, true);
+    return index < this.spec.maxEntries ? this.valuesAddress + index * this.#strideBytes : 0;
+  }
+
+  update(keyAddress: number, valueAddress: number, flags: number): number {
+    const index = this.#memory.view.getUint32(keyAddress, true);
+    const error = checkArrayUpdate(index, this.spec.maxEntries, flags);
+    if (error !== 0) return error;
+    copyBytes(this.#memory, this.valuesAddress + index * this.#strideBytes, valueAddress, this.spec.valueSize);
+    return 0;
+  }
+
+  /** An array can't lose an element. */
+  delete(): number {
+    return -EINVAL;
+  }
+
+  lookupBytes(key: Uint8Array): Uint8Array | undefined {
+    const index = keyIndex(key);
+    return key.length === 4 && index < this.spec.maxEntries ? this.#copyOf(index) : undefined;
+  }
+
+  updateBytes(key: Uint8Array, value: Uint8Array, flags: number): number {
+    if (key.length !== 4 || value.length !== this.spec.valueSize || (flags & BPF_F_LOCK) !== 0) return -EINVAL;
+    const index = keyIndex(key);
+    const error = checkArrayUpdate(index, this.spec.maxEntries, flags);
+    if (error !== 0) return error;
+    this.#memory.u8.set(value, this.valuesAddress + index * this.#strideBytes);
+    return 0;
+  }
+
+  deleteBytes(): number {
+    return -EINVAL;
+  }
+
+  *entries(): IterableIterator<MapEntry> {
+    for (let index = 0; index < this.spec.maxEntries; index++) yield { key: indexKey(index), value: this.#copyOf(index) };
+  }
+
+  #copyOf(index: number): Uint8Array {
+    const address = this.valuesAddress + index * this.#strideBytes;
+    return this.#memory.u8.slice(address, address + this.spec.valueSize);
+  }
+}

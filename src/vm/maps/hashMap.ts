@@ -1,0 +1,137 @@
+import { E2BIG, EEXIST, EINVAL, ENOENT } from '../../base/index.js';
+import type { HostMemory } from '../../memory/index.js';
+import type { MapSpec } from '../spec.js';
+import {
+  BPF_EXIST, BPF_F_LOCK, BPF_F_NO_PREALLOC, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY, BPF_F_WRONLY_PROG,
+  BPF_F_ZERO_SEED, BPF_NOEXIST,
+} from './map.js';
+import type { BpfMap, MapEntry, MapPlace } from './map.js';
+import { HashTable, NO_NODE } from './hashTable.js';
+import { checkCommon, copyBytes, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock } from './mapSupport.js';
+
+/** HTAB_CREATE_FLAG_MASK without what only LRU maps take (kernel/bpf/hashtab.c, 6.18). */
+const HASH_FLAGS =
+  BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG | BPF_F_ZERO_SEED;
+
+/** KMALLOC_MAX_SIZE - sizeof(struct htab_elem), x86-64: bound of a key plus a value. */
+const ELEMENT_MAX_BYTES = 2 ** 22 - 48;
+
+/** Checks of htab_map_alloc_check (kernel/bpf/hashtab.c, 6.18). */
+export function checkHashSpec(spec: MapSpec, allowedFlags: number = HASH_FLAGS): void {
+  checkCommon(spec, EINVAL, allowedFlags);
+  if (spec.keySize === 0) refuseMap(spec, EINVAL, 'key_size is 0', 'give the map a key type');
+  if (spec.keySize + spec.valueSize >= ELEMENT_MAX_BYTES) {
+    refuseMap(spec, E2BIG, `key and value together have ${spec.keySize + spec.valueSize} bytes, ${ELEMENT_MAX_BYTES} is too many`, 'make them smaller');
+  }
+  if (spec.maxEntries > 2 ** 31) refuseMap(spec, E2BIG, `max_entries ${spec.maxEntries} is over 2^31`, 'use fewer entries');
+}
+
+/** 0, or the negated errno for these flags (htab_map_update_elem and check_flags). */
+export function checkHashUpdate(exists: boolean, flags: number): number {
+  // A value with a spin lock isn't supported here, so BPF_F_LOCK is as wrong as an unknown flag.
+  if (flags > BPF_EXIST) return -EINVAL;
+  if (exists && flags === BPF_NOEXIST) return -EEXIST;
+  return !exists && flags === BPF_EXIST ? -ENOENT : 0;
+}
+
+/**
+ * BPF_MAP_TYPE_HASH.
+ *
+ * As in the kernel an update of an existing element does not overwrite its value: the element gets the spare value of this CPU
+ * and leaves its old one as the next spare (htab->extra_elems). So a program that still holds the old pointer sees the old value.
+ */
+export class HashMap implements BpfMap {
+  readonly spec: MapSpec;
+  readonly id: number;
+  readonly blockAddress: number;
+  readonly isPerCpu: boolean = false;
+  readonly programOps: number;
+  readonly #memory: HostMemory;
+  readonly #table: HashTable;
+  readonly #valuesAddress: number;
+  readonly #strideBytes: number;
+  /** Address / 4 of u32 per node: address of its value, 0 in a node never used. Behind them one per CPU: its spare value. */
+  readonly #slots: number;
+  readonly #scratchKey: number;
+  readonly #scratchValue: number;
+
+  constructor(spec: MapSpec, place: MapPlace) {
+    checkHashSpec(spec);
+    const { memory, possibleCpus } = place;
+    this.spec = spec;
+    this.id = place.id;
+    this.#memory = memory;
+    this.#strideBytes = roundUp8(spec.valueSize);
+    this.#table = new HashTable(memory, spec.name, spec.keySize, spec.maxEntries);
+    this.#slots = memory.reserve(`value slots of map ${spec.name}`, (spec.maxEntries + possibleCpus) * 4) >>> 2;
+    this.#valuesAddress = reserveValues(spec, place, spec.maxEntries + possibleCpus);
+    for (let cpu = 0; cpu < possibleCpus; cpu++) {
+      memory.u32[this.#slots + spec.maxEntries + cpu] = this.#valuesAddress + (spec.maxEntries + cpu) * this.#strideBytes;
+    }
+    this.#scratchKey = memory.reserve(`user key of map ${spec.name}`, spec.keySize);
+    this.#scratchValue = memory.reserve(`user value of map ${spec.name}`, spec.valueSize);
+    this.blockAddress = writeMapBlock(spec, place, 0);
+    this.programOps = valueMapOps(spec);
+  }
+
+  lookup(keyAddress: number): number {
+    const node = this.#table.find(keyAddress);
+    return node === NO_NODE ? 0 : this.#memory.u32[this.#slots + node];
+  }
+
+  update(keyAddress: number, valueAddress: number, flags: number, cpu: number): number {
+    const { u32 } = this.#memory;
+    let node = this.#table.find(keyAddress);
+    const error = checkHashUpdate(node !== NO_NODE, flags);
+    if (error !== 0) return error;
+
+    if (node === NO_NODE) {
+      node = this.#table.insert(keyAddress);
+      if (node === NO_NODE) return -E2BIG;
+      if (u32[this.#slots + node] === 0) u32[this.#slots + node] = this.#valuesAddress + node * this.#strideBytes;
+      copyBytes(this.#memory, u32[this.#slots + node], valueAddress, this.spec.valueSize);
+      return 0;
+    }
+    const spare = this.#slots + this.spec.maxEntries + cpu;
+    const fresh = u32[spare];
+    copyBytes(this.#memory, fresh, valueAddress, this.spec.valueSize);
+    u32[spare] = u32[this.#slots + node];
+    u32[this.#slots + node] = fresh;
+    return 0;
+  }
+
+  delete(keyAddress: number): number {
+    return this.#table.remove(keyAddress) === NO_NODE ? -ENOENT : 0;
+  }
+
+  lookupBytes(key: Uint8Array): Uint8Array | undefined {
+    if (!this.#takeKey(key)) return undefined;
+    const address = this.lookup(this.#scratchKey);
+    return address === 0 ? undefined : this.#memory.u8.slice(address, address + this.spec.valueSize);
+  }
+
+  updateBytes(key: Uint8Array, value: Uint8Array, flags: number): number {
+    if ((flags & BPF_F_LOCK) !== 0 || !this.#takeKey(key) || value.length !== this.spec.valueSize) return -EINVAL;
+    this.#memory.u8.set(value, this.#scratchValue);
+    return this.update(this.#scratchKey, this.#scratchValue, flags, 0);
+  }
+
+  deleteBytes(key: Uint8Array): number {
+    return this.#takeKey(key) ? this.delete(this.#scratchKey) : -EINVAL;
+  }
+
+  *entries(): IterableIterator<MapEntry> {
+    const { u8, u32 } = this.#memory;
+    for (const node of this.#table.nodes()) {
+      const keyAt = this.#table.keyAddress(node);
+      const valueAt = u32[this.#slots + node];
+      yield { key: u8.slice(keyAt, keyAt + this.spec.keySize), value: u8.slice(valueAt, valueAt + this.spec.valueSize) };
+    }
+  }
+
+  #takeKey(key: Uint8Array): boolean {
+    if (key.length !== this.spec.keySize) return false;
+    this.#memory.u8.set(key, this.#scratchKey);
+    return true;
+  }
+}

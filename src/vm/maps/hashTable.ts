@@ -1,0 +1,161 @@
+import type { HostMemory } from '../../memory/index.js';
+import { copyBytes } from './mapSupport.js';
+
+/** No node. */
+export const NO_NODE = -1;
+
+/** Bit of a link that marks its node as free; the rest links the free list. */
+const FREE_BIT = 0x80000000;
+
+/** Seed of the hash: fixed, so that the order of everything is the same in every run. */
+const HASH_SEED = 0x5f3759df;
+
+const MIX_1 = 0xcc9e2d51;
+const MIX_2 = 0x1b873593;
+
+/**
+ * Keys of a hash map: buckets with chains of nodes, all in host memory and reserved in advance. What a node stands for is its
+ * user's affair.
+ *
+ *     buckets[]  u32: 1 + first node of the chain, 0 when empty
+ *     links[]    u32: 1 + next node of the chain, 0 at its end; FREE_BIT | 1 + next free node in a free one
+ *     keys[]     key bytes, padded to 4
+ *
+ * A freed node is the first to be used again, as in the kernel (kernel/bpf/percpu_freelist.c). Nothing here allocates.
+ */
+export class HashTable {
+  readonly capacity: number;
+  readonly #memory: HostMemory;
+  readonly #keySize: number;
+  readonly #keyStride: number;
+  readonly #bucketMask: number;
+  readonly #buckets: number;
+  readonly #links: number;
+  readonly #keys: number;
+  /** Nodes up to here have been used at least once. */
+  #freshNode = 0;
+  /** 1 + first free node, 0 when there is none. */
+  #freeHead = 0;
+  #count = 0;
+
+  constructor(memory: HostMemory, name: string, keySize: number, capacity: number) {
+    const bucketCount = 2 ** Math.ceil(Math.log2(capacity));
+    this.capacity = capacity;
+    this.#memory = memory;
+    this.#keySize = keySize;
+    this.#keyStride = Math.ceil(keySize / 4) * 4;
+    this.#bucketMask = bucketCount - 1;
+    this.#buckets = memory.reserve(`buckets of map ${name}`, bucketCount * 4) >>> 2;
+    this.#links = memory.reserve(`links of map ${name}`, capacity * 4) >>> 2;
+    this.#keys = memory.reserve(`keys of map ${name}`, capacity * this.#keyStride);
+  }
+
+  /** Nodes in use. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Address of a node's key. */
+  keyAddress(node: number): number {
+    return this.#keys + node * this.#keyStride;
+  }
+
+  /** The node with this key, or NO_NODE. */
+  find(keyAddress: number): number {
+    const { u32 } = this.#memory;
+    let link = u32[this.#buckets + this.#bucketOf(keyAddress)];
+    while (link !== 0) {
+      if (this.#isKeyOf(link - 1, keyAddress)) return link - 1;
+      link = u32[this.#links + link - 1];
+    }
+    return NO_NODE;
+  }
+
+  /** Adds a key that isn't there yet: its node, or NO_NODE when the table is full. */
+  insert(keyAddress: number): number {
+    const { u32 } = this.#memory;
+    let node: number;
+    if (this.#freeHead !== 0) {
+      node = this.#freeHead - 1;
+      this.#freeHead = (u32[this.#links + node] & ~FREE_BIT) >>> 0;
+    } else if (this.#freshNode < this.capacity) {
+      node = this.#freshNode++;
+    } else {
+      return NO_NODE;
+    }
+    const bucket = this.#buckets + this.#bucketOf(keyAddress);
+    u32[this.#links + node] = u32[bucket];
+    u32[bucket] = node + 1;
+    copyBytes(this.#memory, this.keyAddress(node), keyAddress, this.#keySize);
+    this.#count++;
+    return node;
+  }
+
+  /** Takes a key out: the node that it had, or NO_NODE. */
+  remove(keyAddress: number): number {
+    const { u32 } = this.#memory;
+    let from = this.#buckets + this.#bucketOf(keyAddress);
+    let link = u32[from];
+    while (link !== 0) {
+      const node = link - 1;
+      const next = u32[this.#links + node];
+      if (this.#isKeyOf(node, keyAddress)) {
+        u32[from] = next;
+        u32[this.#links + node] = (this.#freeHead | FREE_BIT) >>> 0;
+        this.#freeHead = link;
+        this.#count--;
+        return node;
+      }
+      from = this.#links + node;
+      link = next;
+    }
+    return NO_NODE;
+  }
+
+  /** Nodes in use, in the order of their first use. */
+  *nodes(): IterableIterator<number> {
+    for (let node = 0; node < this.#freshNode; node++) {
+      if ((this.#memory.u32[this.#links + node] & FREE_BIT) === 0) yield node;
+    }
+  }
+
+  #isKeyOf(node: number, keyAddress: number): boolean {
+    const { u8, view } = this.#memory;
+    const own = this.#keys + node * this.#keyStride;
+    const size = this.#keySize;
+    let at = 0;
+    for (; at + 4 <= size; at += 4) {
+      if (view.getUint32(own + at, true) !== view.getUint32(keyAddress + at, true)) return false;
+    }
+    for (; at < size; at++) {
+      if (u8[own + at] !== u8[keyAddress + at]) return false;
+    }
+    return true;
+  }
+
+  /** MurmurHash3 (x86, 32 bits; Austin Appleby, public domain) of the key. */
+  #bucketOf(keyAddress: number): number {
+    const { u8, view } = this.#memory;
+    const size = this.#keySize;
+    let hash = HASH_SEED;
+    let at = 0;
+    for (; at + 4 <= size; at += 4) {
+      hash ^= mixWord(view.getInt32(keyAddress + at, true));
+      hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+    }
+    if (at < size) {
+      let tail = 0;
+      for (let shift = 0; at < size; at++, shift += 8) tail |= u8[keyAddress + at] << shift;
+      hash ^= mixWord(tail);
+    }
+    hash ^= size;
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    return ((hash ^ (hash >>> 16)) & this.#bucketMask) >>> 0;
+  }
+}
+
+function mixWord(word: number): number {
+  const product = Math.imul(word, MIX_1);
+  return Math.imul((product << 15) | (product >>> 17), MIX_2);
+}

@@ -1,0 +1,112 @@
+import { ProblemError, errnoName } from '../../base/index.js';
+import type { HostMemory } from '../../memory/index.js';
+import {
+  MAP_BLOCK_BYTES, MAP_DATA, MAP_ID, MAP_KEY_SIZE, MAP_MAX_ENTRIES, MAP_TYPE, MAP_VALUE_SIZE,
+} from '../layout.js';
+import type { MapSpec } from '../spec.js';
+import {
+  BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, MAP_OP_DELETE, MAP_OP_LOOKUP, MAP_OP_UPDATE,
+} from './map.js';
+import type { MapPlace } from './map.js';
+
+/** Smallest unit of the per-CPU allocator: bound of a per-CPU value (PCPU_MIN_UNIT_SIZE, include/linux/percpu.h). */
+const PCPU_MIN_UNIT_SIZE = 32768;
+
+/** Rounds up to a multiple of 8, as map values are laid out. */
+export function roundUp8(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8;
+}
+
+/** Stops the creation of a map for a reason that bpf(2) would give as this errno. */
+export function refuseMap(spec: MapSpec, errno: number, why: string, hint?: string): never {
+  throw new ProblemError({
+    code: 'map-invalid',
+    message: `the kernel refuses to create map ${spec.name} (${errnoName(errno)}): ${why}`,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** Checks that all map types share: a size of 0, unknown flags, both access restrictions at once. */
+export function checkCommon(spec: MapSpec, errno: number, allowedFlags: number): void {
+  if (spec.maxEntries === 0) {
+    refuseMap(spec, errno, 'max_entries is 0', 'user space was meant to set the size before it loads the object: give max_entries in the source');
+  }
+  if (spec.valueSize === 0) refuseMap(spec, errno, 'value_size is 0', 'give the map a value type');
+  if ((spec.flags & ~allowedFlags) !== 0) {
+    refuseMap(spec, errno, `map_flags 0x${(spec.flags & ~allowedFlags).toString(16)} are not for this map type`, 'leave these flags out');
+  }
+  const both = BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
+  if ((spec.flags & both) === both) refuseMap(spec, errno, 'it is read-only and write-only for programs at once', 'leave out one of the two flags');
+}
+
+/** Bound of a per-CPU value. */
+export function checkPercpuValue(spec: MapSpec, errno: number): void {
+  if (roundUp8(spec.valueSize) > PCPU_MIN_UNIT_SIZE) {
+    refuseMap(spec, errno, `value_size ${spec.valueSize} is over the ${PCPU_MIN_UNIT_SIZE} bytes of a per-CPU value`, 'make the value smaller');
+  }
+}
+
+/** Key of an array-like map: an index. */
+export function checkIndexKey(spec: MapSpec, errno: number): void {
+  if (spec.keySize !== 4) refuseMap(spec, errno, `key_size is ${spec.keySize}, not 4`, 'use a __u32 as the key');
+}
+
+/** Reserves and fills the block that map pointers point to. */
+export function writeMapBlock(spec: MapSpec, place: MapPlace, dataAddress: number): number {
+  const block = place.memory.reserve(`struct bpf_map of ${spec.name}`, MAP_BLOCK_BYTES);
+  const { view } = place.memory;
+  view.setUint32(block + MAP_ID, place.id, true);
+  view.setUint32(block + MAP_TYPE, spec.type, true);
+  view.setUint32(block + MAP_KEY_SIZE, spec.keySize, true);
+  view.setUint32(block + MAP_VALUE_SIZE, spec.valueSize, true);
+  view.setUint32(block + MAP_MAX_ENTRIES, spec.maxEntries, true);
+  view.setUint32(block + MAP_DATA, dataAddress, true);
+  return block;
+}
+
+/** Reserves values at a fixed stride and lets programs touch them, as far as the map's flags allow. */
+export function reserveValues(spec: MapSpec, place: MapPlace, count: number): number {
+  const strideBytes = roundUp8(spec.valueSize);
+  const sizeBytes = count * strideBytes;
+  const start = place.memory.reserve(`map ${spec.name}`, sizeBytes);
+  place.accessTable.add({
+    start,
+    end: start + sizeBytes,
+    strideBytes,
+    valueBytes: spec.valueSize,
+    writable: (spec.flags & BPF_F_RDONLY_PROG) === 0,
+  });
+  return start;
+}
+
+/** Helpers that a program may use on a map of plain values with these flags (bpf_map_flags_to_cap, include/linux/bpf.h). */
+export function valueMapOps(spec: MapSpec): number {
+  if ((spec.flags & BPF_F_RDONLY_PROG) !== 0) return MAP_OP_LOOKUP;
+  if ((spec.flags & BPF_F_WRONLY_PROG) !== 0) return MAP_OP_UPDATE | MAP_OP_DELETE;
+  return MAP_OP_LOOKUP | MAP_OP_UPDATE | MAP_OP_DELETE;
+}
+
+/** Index in a key of 4 bytes. */
+export function keyIndex(key: Uint8Array): number {
+  return (key[0] | (key[1] << 8) | (key[2] << 16) | (key[3] << 24)) >>> 0;
+}
+
+/** A key of 4 bytes. */
+export function indexKey(index: number): Uint8Array {
+  return Uint8Array.of(index, index >>> 8, index >>> 16, index >>> 24);
+}
+
+/** Above this many bytes the built-in copy is faster than a loop. */
+const LOOP_COPY_BYTES = 64;
+
+/** Copies `sizeBytes` between two places that are the same or don't overlap. */
+export function copyBytes(memory: HostMemory, to: number, from: number, sizeBytes: number): void {
+  const { u8, view } = memory;
+  if (sizeBytes > LOOP_COPY_BYTES) {
+    u8.copyWithin(to, from, from + sizeBytes);
+    return;
+  }
+  let at = 0;
+  for (; at + 4 <= sizeBytes; at += 4) view.setUint32(to + at, view.getUint32(from + at, true), true);
+  for (; at < sizeBytes; at++) u8[to + at] = u8[from + at];
+}

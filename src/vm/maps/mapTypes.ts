@@ -1,0 +1,90 @@
+import { ProblemError, catchProblem } from '../../base/index.js';
+import type { Result } from '../../base/index.js';
+import { BPF_MAP_TYPE_PROG_ARRAY } from '../layout.js';
+import type { MapSpec } from '../spec.js';
+import { ArrayMap } from './arrayMap.js';
+import { HashMap } from './hashMap.js';
+import type { BpfMap, MapPlace } from './map.js';
+import { PercpuArrayMap } from './percpuArrayMap.js';
+import { PercpuHashMap } from './percpuHashMap.js';
+import { ProgArray } from './progArray.js';
+import { XskMap } from './xskMap.js';
+
+/** One type of the UAPI (enum bpf_map_type, include/uapi/linux/bpf.h, 6.18). */
+export interface MapType {
+  readonly type: number;
+  /** Name without BPF_MAP_TYPE_. */
+  readonly name: string;
+  /** Makes a live map; `undefined` when the type is not supported. */
+  readonly create: ((spec: MapSpec, place: MapPlace) => BpfMap) | undefined;
+}
+
+
+export const BPF_MAP_TYPE_XSKMAP = 17;
+
+/** All map types, by number. A new one is its file and its line here. */
+export const MAP_TYPES: readonly MapType[] = [
+  { type: 0, name: 'UNSPEC', create: undefined },
+  { type: 1, name: 'HASH', create: (spec, place) => new HashMap(spec, place) },
+  { type: 2, name: 'ARRAY', create: (spec, place) => new ArrayMap(spec, place) },
+  { type: BPF_MAP_TYPE_PROG_ARRAY, name: 'PROG_ARRAY', create: (spec, place) => new ProgArray(spec, place) },
+  { type: 4, name: 'PERF_EVENT_ARRAY', create: undefined },
+  { type: 5, name: 'PERCPU_HASH', create: (spec, place) => new PercpuHashMap(spec, place) },
+  { type: 6, name: 'PERCPU_ARRAY', create: (spec, place) => new PercpuArrayMap(spec, place) },
+  { type: 7, name: 'STACK_TRACE', create: undefined },
+  { type: 8, name: 'CGROUP_ARRAY', create: undefined },
+  { type: 9, name: 'LRU_HASH', create: undefined },
+  { type: 10, name: 'LRU_PERCPU_HASH', create: undefined },
+  { type: 11, name: 'LPM_TRIE', create: undefined },
+  { type: 12, name: 'ARRAY_OF_MAPS', create: undefined },
+  { type: 13, name: 'HASH_OF_MAPS', create: undefined },
+  { type: 14, name: 'DEVMAP', create: undefined },
+  { type: 15, name: 'SOCKMAP', create: undefined },
+  { type: 16, name: 'CPUMAP', create: undefined },
+  { type: BPF_MAP_TYPE_XSKMAP, name: 'XSKMAP', create: (spec, place) => new XskMap(spec, place) },
+  { type: 18, name: 'SOCKHASH', create: undefined },
+  { type: 19, name: 'CGROUP_STORAGE', create: undefined },
+  { type: 20, name: 'REUSEPORT_SOCKARRAY', create: undefined },
+  { type: 21, name: 'PERCPU_CGROUP_STORAGE', create: undefined },
+  { type: 22, name: 'QUEUE', create: undefined },
+  { type: 23, name: 'STACK', create: undefined },
+  { type: 24, name: 'SK_STORAGE', create: undefined },
+  { type: 25, name: 'DEVMAP_HASH', create: undefined },
+  { type: 26, name: 'STRUCT_OPS', create: undefined },
+  { type: 27, name: 'RINGBUF', create: undefined },
+  { type: 28, name: 'INODE_STORAGE', create: undefined },
+  { type: 29, name: 'TASK_STORAGE', create: undefined },
+  { type: 30, name: 'BLOOM_FILTER', create: undefined },
+  { type: 31, name: 'USER_RINGBUF', create: undefined },
+  { type: 32, name: 'CGRP_STORAGE', create: undefined },
+  { type: 33, name: 'ARENA', create: undefined },
+];
+
+/** Name of a map type as the kernel writes it, e.g. `XSKMAP`; an unknown number reads `type 99`. */
+export function mapTypeName(type: number): string {
+  return MAP_TYPES[type]?.name ?? `type ${type}`;
+}
+
+export function isMapTypeSupported(type: number): boolean {
+  return MAP_TYPES[type]?.create !== undefined;
+}
+
+/**
+ * Makes a live map.
+ *
+ * Problems: `unsupported-map-type`, `map-invalid` (bpf(2) would refuse the definition), `host-memory-exhausted`, `too-many-maps`.
+ */
+export function createMap(spec: MapSpec, place: MapPlace): Result<BpfMap> {
+  return catchProblem(() => {
+    const create = MAP_TYPES[spec.type]?.create;
+    if (create === undefined) {
+      const supported = MAP_TYPES.filter((row) => row.create !== undefined).map((row) => row.name).join(', ');
+      throw new ProblemError({
+        code: 'unsupported-map-type',
+        message: `map ${spec.name} has type ${mapTypeName(spec.type)}, which is not supported`,
+        hint: `use one of ${supported}`,
+      });
+    }
+    return create(spec, place);
+  });
+}

@@ -1,0 +1,93 @@
+import { E2BIG, EBADF, EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from '../../base/index.js';
+import type { HostMemory } from '../../memory/index.js';
+import type { MapSpec } from '../spec.js';
+import {
+  BPF_EXIST, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, BPF_NOEXIST, MAP_OP_LOOKUP, MAP_OP_REDIRECT,
+} from './map.js';
+import type { MapEntry, MapPlace, RedirectMap } from './map.js';
+import { checkCommon, checkIndexKey, indexKey, keyIndex, refuseMap, writeMapBlock } from './mapSupport.js';
+
+/** Checks of xsk_map_alloc (net/xdp/xskmap.c, 6.18). */
+const XSKMAP_FLAGS = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY;
+
+/**
+ * BPF_MAP_TYPE_XSKMAP: slots for AF_XDP sockets. A slot holds 1 + the socket's number, or 0 when it is empty; which socket
+ * has which number is known to whoever owns the sockets.
+ *
+ * User space passes a file descriptor to the kernel; here it passes the number in the slot (u32, little endian).
+ */
+export class XskMap implements RedirectMap {
+  readonly spec: MapSpec;
+  readonly id: number;
+  readonly blockAddress: number;
+  readonly isPerCpu: boolean = false;
+  readonly programOps: number = MAP_OP_LOOKUP | MAP_OP_REDIRECT;
+  readonly redirectFlagMask: number = 0;
+  readonly #memory: HostMemory;
+  readonly #slotsAddress: number;
+
+  constructor(spec: MapSpec, place: MapPlace) {
+    checkCommon(spec, EINVAL, XSKMAP_FLAGS);
+    checkIndexKey(spec, EINVAL);
+    if (spec.valueSize !== 4) refuseMap(spec, EINVAL, `value_size is ${spec.valueSize}, not 4`, 'use a __u32 as the value');
+    this.spec = spec;
+    this.id = place.id;
+    this.#memory = place.memory;
+    this.#slotsAddress = place.memory.reserve(`slots of map ${spec.name}`, spec.maxEntries * 4);
+    this.blockAddress = writeMapBlock(spec, place, this.#slotsAddress);
+  }
+
+  redirectTarget(key: number): number {
+    return key < this.spec.maxEntries ? this.#memory.u32[(this.#slotsAddress >>> 2) + key] : 0;
+  }
+
+  /** A program may ask whether there is a socket; what it gets is not a value that it could read. */
+  lookup(keyAddress: number): number {
+    const index = this.#memory.view.getUint32(keyAddress, true);
+    return this.redirectTarget(index) === 0 ? 0 : this.#slotsAddress + index * 4;
+  }
+
+  /** Programs can't put sockets into a map. */
+  update(): number {
+    return -EOPNOTSUPP;
+  }
+
+  delete(): number {
+    return -EOPNOTSUPP;
+  }
+
+  /** The kernel doesn't tell user space what a slot holds (EOPNOTSUPP); `entries` does, for reports. */
+  lookupBytes(): Uint8Array | undefined {
+    return undefined;
+  }
+
+  /** xsk_map_update_elem (net/xdp/xskmap.c, 6.18). */
+  updateBytes(key: Uint8Array, value: Uint8Array, flags: number): number {
+    if (key.length !== 4 || value.length !== 4 || flags > BPF_EXIST) return -EINVAL;
+    const index = keyIndex(key);
+    if (index >= this.spec.maxEntries) return -E2BIG;
+    const target = keyIndex(value);
+    if (target === 0) return -EBADF;
+    const old = this.redirectTarget(index);
+    if (old === target) return 0;
+    if (old !== 0 && flags === BPF_NOEXIST) return -EEXIST;
+    if (old === 0 && flags === BPF_EXIST) return -ENOENT;
+    this.#memory.u32[(this.#slotsAddress >>> 2) + index] = target;
+    return 0;
+  }
+
+  deleteBytes(key: Uint8Array): number {
+    const index = keyIndex(key);
+    if (key.length !== 4 || index >= this.spec.maxEntries) return -EINVAL;
+    this.#memory.u32[(this.#slotsAddress >>> 2) + index] = 0;
+    return 0;
+  }
+
+  /** The slots that are filled. */
+  *entries(): IterableIterator<MapEntry> {
+    for (let index = 0; index < this.spec.maxEntries; index++) {
+      const target = this.redirectTarget(index);
+      if (target !== 0) yield { key: indexKey(index), value: indexKey(target) };
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import type { HostMemory } from '../memory/index.js';
+import { HELPERS } from './helpers/helperTable.js';
+import { decode, encode, opcodeAt, srcAt } from './isa/decode.js';
+import { BPF_CALL, BPF_DW, BPF_IMM, BPF_JMP, BPF_LD, BPF_PSEUDO_HELPER, INSN_BYTES } from './isa/opcodes.js';
+import { PROG_BLOCK_BYTES, PROG_ID, PROG_INSNS, PROG_INSN_COUNT } from './layout.js';
+import { ArrayMap } from './maps/arrayMap.js';
+import type { BpfMap } from './maps/map.js';
+import type { ProgramSpec } from './spec.js';
+
+/** A program in a virtual machine. */
+export interface LoadedProgram {
+  readonly spec: ProgramSpec;
+  /** 1 or more, unique in its machine. */
+  readonly id: number;
+  /** Address of its block (layout.ts, PROG_*): what `Vm.run` and tail calls take. */
+  readonly address: number;
+}
+
+const LDDW = BPF_LD | BPF_IMM | BPF_DW;
+const CALL = BPF_JMP | BPF_CALL;
+
+/** Indices of the instructions, without the second halves of lddw. */
+export function* insnIndices(insns: Uint8Array): IterableIterator<number> {
+  for (let index = 0; index < insns.length / INSN_BYTES; index++) {
+    yield index;
+    if (opcodeAt(insns, index) === LDDW) index++;
+  }
+}
+
+/** The instruction calls a helper, function or kfunc; `srcAt` says which of them. */
+export function isCall(insns: Uint8Array, index: number): boolean {
+  return opcodeAt(insns, index) === CALL;
+}
+
+/**
+ * Puts a checked program into host memory: references to maps become addresses, and the offset field of each helper call says
+ * how the result gets into r0 (RETURN_*).
+ *
+ * @throws ProblemError `host-memory-exhausted`
+ */
+export function placeProgram(memory: HostMemory, spec: ProgramSpec, id: number, maps: ReadonlyMap<string, BpfMap>): LoadedProgram {
+  const insns = spec.insns.slice();
+  for (const index of insnIndices(insns)) {
+    if (!isCall(insns, index) || srcAt(insns, index) !== BPF_PSEUDO_HELPER) continue;
+    const call = decode(insns, index);
+    encode(insns, index, { ...call, off: HELPERS[call.imm]!.support!.returns });
+  }
+  for (const reference of spec.references) {
+    const map = maps.get(reference.map)!;
+    const address = map instanceof ArrayMap && reference.kind === 'value' ? map.valuesAddress + reference.offBytes : map.blockAddress;
+    // An address is below 2^32: the second half of the lddw holds the upper 32 bits.
+    encode(insns, reference.insnIndex, { ...decode(insns, reference.insnIndex), src: 0, imm: address | 0 });
+    encode(insns, reference.insnIndex + 1, { opcode: 0, dst: 0, src: 0, off: 0, imm: 0 });
+  }
+
+  const { u8, view } = memory;
+  const text = memory.reserve(`instructions of ${spec.name}`, insns.length);
+  u8.set(insns, text);
+  const address = memory.reserve(`struct bpf_prog of ${spec.name}`, PROG_BLOCK_BYTES);
+  view.setUint32(address + PROG_ID, id, true);
+  view.setUint32(address + PROG_INSN_COUNT, insns.length / INSN_BYTES, true);
+  view.setUint32(address + PROG_INSNS, text, true);
+  return { spec, id, address };
+}

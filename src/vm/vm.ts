@@ -1,0 +1,159 @@
+import { ProblemError, catchProblem } from '../base/index.js';
+import type { Problem, Result } from '../base/index.js';
+import type { HostMemory } from '../memory/index.js';
+import { AccessTable } from './accessTable.js';
+import type { ObjectMaps } from './checkProgram.js';
+import type { VmEnvironment } from './environment.js';
+import { readFault } from './fault.js';
+import type { Fault } from './fault.js';
+import { HelperArguments } from './helpers/helperArguments.js';
+import { HELPERS, helperName } from './helpers/helperTable.js';
+import type { HelperFunction } from './helpers/helper.js';
+import { Interpreter } from './interpreter/interpreter.js';
+import { VM_BUDGET, VM_REGS, VM_STATE_BYTES, XDP_BUFF_BYTES } from './layout.js';
+import { LoadedObject } from './loadedObject.js';
+import type { BpfMap } from './maps/map.js';
+import { createMap, isMapTypeSupported } from './maps/mapTypes.js';
+import { placeProgram } from './program.js';
+import type { LoadedProgram } from './program.js';
+import { clearRedirect, createRedirectInfo } from './redirect.js';
+import type { RedirectInfo } from './redirect.js';
+import type { ObjectSpec } from './spec.js';
+
+const DEFAULT_INSTRUCTION_BUDGET = 10_000_000;
+
+export interface VmOptions {
+  readonly memory: HostMemory;
+  readonly environment: VmEnvironment;
+  /** Instructions that one run may execute, 1 to 2^32 - 1. */
+  readonly instructionBudget?: number;
+}
+
+export interface LoadOptions {
+  /** Names of the programs to load; left out: all XDP programs. */
+  readonly programs?: readonly string[];
+}
+
+/**
+ * One virtual machine: loads objects, runs their programs one at a time.
+ *
+ * For a run the caller fills the context block (layout.ts, XDP_MD_* and XDP_BUFF_*) and calls `run`; helpers change the block in
+ * place. Maps live as long as the machine.
+ */
+export class Vm {
+  readonly memory: HostMemory;
+  readonly environment: VmEnvironment;
+  /** Address of the machine's state (layout.ts, VM_*). */
+  readonly stateAddress: number;
+  /** Address of the one context block that all runs use. */
+  readonly contextAddress: number;
+  /** What the last run's redirect helpers asked for. */
+  readonly redirect: RedirectInfo = createRedirectInfo();
+  readonly #accessTable: AccessTable;
+  readonly #interpreter: Interpreter;
+  /** By id; ids begin at 1. */
+  readonly #maps: (BpfMap | undefined)[] = [undefined];
+  readonly #programs: (LoadedProgram | undefined)[] = [undefined];
+  readonly #r0: number;
+
+  /** @throws ProblemError `host-memory-exhausted` */
+  constructor({ memory, environment, instructionBudget = DEFAULT_INSTRUCTION_BUDGET }: VmOptions) {
+    if (!Number.isInteger(instructionBudget) || instructionBudget < 1 || instructionBudget >= 2 ** 32) {
+      throw new RangeError(`Vm: instruction budget ${instructionBudget} is not a whole number from 1 to 2^32 - 1`);
+    }
+    this.memory = memory;
+    this.environment = environment;
+    this.stateAddress = memory.reserve('state of the virtual machine', VM_STATE_BYTES);
+    this.contextAddress = memory.reserve('xdp_md', XDP_BUFF_BYTES);
+    this.#accessTable = new AccessTable(memory, this.stateAddress);
+    this.#r0 = (this.stateAddress + VM_REGS) >>> 2;
+    memory.u32[(this.stateAddress + VM_BUDGET) >>> 2] = instructionBudget;
+    this.#interpreter = new Interpreter(memory, this.stateAddress, this.#helperDispatcher());
+  }
+
+  /**
+   * Makes the object's maps and places its programs. A Problem leaves the machine as it was.
+   *
+   * Problems: `unknown-program`, `no-xdp-program`; of a map: `map-invalid`, `host-memory-exhausted`, `too-many-maps`; of a program that was
+   * asked for, or of the first one if none is usable: those of `checkProgram`, e.g. `unsupported-helper`, `unsupported-map-type`, and
+   * `program-array-mismatch`.
+   */
+  load(object: ObjectSpec, options: LoadOptions = {}): Result<LoadedObject> {
+    const mark = this.memory.mark();
+    const rows = this.#accessTable.count;
+    const mapCount = this.#maps.length;
+    const programCount = this.#programs.length;
+    const result = catchProblem(() => this.#load(object, options));
+    if (!result.ok) {
+      this.memory.release(mark);
+      this.#accessTable.truncate(rows);
+      this.#maps.length = mapCount;
+      this.#programs.length = programCount;
+    }
+    return result;
+  }
+
+  /**
+   * Runs a program on the packet in the context block.
+   *
+   * @param programAddress `LoadedProgram.address`
+   * @returns 0 when it came to its end (see `retval`), else a fault code (see `fault`)
+   */
+  run(programAddress: number): number {
+    clearRedirect(this.redirect);
+    return this.#interpreter.run(programAddress, this.contextAddress);
+  }
+
+  /** What the last run returned: the low 32 bits of r0, as a driver gets them. */
+  get retval(): number {
+    return this.memory.u32[this.#r0];
+  }
+
+  /** Why the last run was stopped. Only right after `run` gave a fault code. */
+  fault(): Fault {
+    return readFault(this.memory, this.stateAddress, (id) => this.#programs[id]?.spec, helperName);
+  }
+
+  #helperDispatcher(): (id: number, r1: number, r2: number, r3: number, r4: number, r5: number) => number {
+    const args = new HelperArguments(this.memory, this.stateAddress, this.contextAddress, this.#accessTable, this.#maps);
+    const { memory, environment, redirect, stateAddress, contextAddress } = this;
+    const context = { memory, environment, args, redirect, stateAddress, contextAddress };
+    const functions: (HelperFunction | undefined)[] = HELPERS.map((helper) => helper?.support?.make(context));
+    return (id, r1, r2, r3, r4, r5) => {
+      const call = functions[id];
+      if (call === undefined) throw new RangeError(`Vm: ${helperName(id)} is not supported, but the loader let it pass`);
+      args.helperId = id;
+      return call(r1, r2, r3, r4, r5);
+    };
+  }
+
+  #load(object: ObjectSpec, options: LoadOptions): LoadedObject {
+    const loaded = new LoadedObject(object, this.memory, this.#createMaps(object), (spec, maps) => {
+      const program = placeProgram(this.memory, spec, this.#programs.length, maps);
+      this.#programs.push(program);
+      return program;
+    });
+    loaded.loadPrograms(options.programs);
+    return loaded;
+  }
+
+  #createMaps(object: ObjectSpec): ObjectMaps {
+    const live = new Map<string, BpfMap>();
+    const problems = new Map<string, Problem>();
+    for (const spec of object.maps) {
+      const id = this.#maps.length;
+      const place = { memory: this.memory, accessTable: this.#accessTable, possibleCpus: this.environment.possibleCpus, id };
+      const created = createMap(spec, place);
+      // A map that can't be here only matters to programs that use it; one that the kernel refuses stops libbpf too.
+      if (created.ok) {
+        live.set(spec.name, created.value);
+        this.#maps.push(created.value);
+      } else if (isMapTypeSupported(spec.type)) {
+        throw new ProblemError({ ...created.problem, where: object.name });
+      } else {
+        problems.set(spec.name, created.problem);
+      }
+    }
+    return { live, problems };
+  }
+}
