@@ -6,7 +6,7 @@ import type { Nic, NicSettings } from '../nic/index.js';
 import type { CaptureReader } from '../packet/index.js';
 import { createUmem, XskSocket } from '../umem/index.js';
 import type { XskRingSizes } from '../umem/index.js';
-import { BPF_MAP_TYPE_XSKMAP, Vm } from '../vm/index.js';
+import { Vm, XskMap } from '../vm/index.js';
 import type { Fault, LoadedObject, LoadedProgram, ObjectSpec, VmEnvironment } from '../vm/index.js';
 import { OUTCOMES } from '../xdp/index.js';
 import type { Outcome } from '../xdp/index.js';
@@ -53,7 +53,10 @@ export interface WatchedPacket {
   /** What the program returned, -1 when it didn't see the packet. */
   retval: number;
   queue: number;
+  /** Virtual time, and the same moment on the capture's clock. */
   tNs: number;
+  tSec: number;
+  tNsec: number;
   /** Host address of the packet; metadata lies before it. */
   address: number;
   /** Bytes of the packet; of one longer than WIRE_SLOT_BYTES, which the MAC dropped, only so many are there. */
@@ -126,6 +129,7 @@ export class Simulation {
     const state = this.#state;
     const events = this.#events;
     state.watcher = watcher;
+    state.traffic = traffic;
     const batch = new WireBatch();
     while (traffic.nextNs !== Infinity) {
       // Events go first: what one batch set off is done before the next batch of the same time arrives.
@@ -185,9 +189,28 @@ class RunState {
   faultCount = 0;
   applicationFrames = 0;
   watcher: PacketWatcher = {};
+  traffic: CaptureTraffic | undefined;
   readonly packet: WatchedPacket = {
-    packetId: 0, outcome: 0, retval: 0, queue: 0, tNs: 0, address: 0, lenBytes: 0, metaBytes: 0,
+    packetId: 0, outcome: 0, retval: 0, queue: 0, tNs: 0, tSec: 0, tNsec: 0, address: 0, lenBytes: 0, metaBytes: 0,
   };
+
+  /** Fills the packet that watchers see. */
+  describe(
+    tNs: number, packetId: number, outcome: Outcome, retval: number, queue: number, address: number, lenBytes: number, metaBytes: number,
+  ): WatchedPacket {
+    const { packet, traffic } = this;
+    packet.tNs = tNs;
+    packet.tSec = traffic?.captureSec(tNs) ?? 0;
+    packet.tNsec = traffic?.captureNsec(tNs) ?? 0;
+    packet.packetId = packetId;
+    packet.outcome = outcome;
+    packet.retval = retval;
+    packet.queue = queue;
+    packet.address = address;
+    packet.lenBytes = lenBytes;
+    packet.metaBytes = metaBytes;
+    return packet;
+  }
 }
 
 /** Builds a simulation. Problems come from the object, the program, the NIC's settings and the memory that all of it needs. */
@@ -221,11 +244,16 @@ function build(options: SimulationOptions): Result<Simulation> {
     },
   };
   const vm = new Vm({ memory, environment, ...(options.instructionBudget === undefined ? {} : { instructionBudget: options.instructionBudget }) });
-  const loading = vm.load(options.object, { programs: [chosen.value] });
+  // All programs are loaded, as tail calls may go to any of them; but only for the attached one a failure counts.
+  const loading = vm.load(options.object);
   if (!loading.ok) return loading;
   const loaded = loading.value;
   const program = loaded.program(chosen.value);
-  if (program === undefined) throw new Error(`Vm.load gave no program ${chosen.value}`);
+  if (program === undefined) {
+    const problem = loaded.problems.get(chosen.value);
+    if (problem === undefined) throw new Error(`Vm.load gave neither program ${chosen.value} nor a reason`);
+    return fail(problem);
+  }
   const prepared = options.prepare?.(loaded);
   if (prepared !== undefined) return fail(prepared);
 
@@ -245,13 +273,13 @@ function build(options: SimulationOptions): Result<Simulation> {
       onPacketEnd(packetId, outcome, retval, queue, address, lenBytes, metaBytes) {
         state.outcomes[outcome]++;
         if (state.watcher.onPacketEnd !== undefined) {
-          state.watcher.onPacketEnd(describePacket(state.packet, events.nowNs, packetId, outcome, retval, queue, address, lenBytes, metaBytes));
+          state.watcher.onPacketEnd(state.describe(events.nowNs, packetId, outcome, retval, queue, address, lenBytes, metaBytes));
         }
       },
       onApplicationFrame(packetId, queue, address, lenBytes) {
         state.applicationFrames++;
         if (state.watcher.onApplicationFrame !== undefined) {
-          state.watcher.onApplicationFrame(describePacket(state.packet, events.nowNs, packetId, 0, -1, queue, address, lenBytes, 0));
+          state.watcher.onApplicationFrame(state.describe(events.nowNs, packetId, 0, -1, queue, address, lenBytes, 0));
         }
       },
       onFault(packetId) {
@@ -323,30 +351,8 @@ function openSockets(xsk: NonNullable<SimulationOptions['xsk']>, memory: HostMem
 /** Puts the socket of queue q into slot q of every XSKMAP. */
 function fillXskMaps(loaded: LoadedObject, sockets: readonly XskSocket[]): void {
   for (const map of loaded.maps.values()) {
-    if (map.spec.type !== BPF_MAP_TYPE_XSKMAP) continue;
+    if (!(map instanceof XskMap)) continue;
     const bytes = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
     for (const socket of sockets.slice(0, map.spec.maxEntries)) map.updateBytes(bytes(socket.queueId), bytes(socket.id + 1), 0);
   }
-}
-
-function describePacket(
-  packet: WatchedPacket,
-  tNs: number,
-  packetId: number,
-  outcome: Outcome,
-  retval: number,
-  queue: number,
-  address: number,
-  lenBytes: number,
-  metaBytes: number,
-): WatchedPacket {
-  packet.tNs = tNs;
-  packet.packetId = packetId;
-  packet.outcome = outcome;
-  packet.retval = retval;
-  packet.queue = queue;
-  packet.address = address;
-  packet.lenBytes = lenBytes;
-  packet.metaBytes = metaBytes;
-  return packet;
 }

@@ -43,11 +43,14 @@ export class CaptureTraffic {
     return ok(traffic);
   }
 
-  /** Time of capture of a moment of virtual time. */
-  captureTime(tNs: number): { sec: number; nsec: number } {
-    const nsec = this.#firstNsec + (tNs - this.#startNs);
-    const carry = Math.floor(nsec / NS_PER_SEC);
-    return { sec: this.#firstSec + carry, nsec: nsec - carry * NS_PER_SEC };
+  /** A moment of virtual time on the capture's clock: whole seconds since its epoch. */
+  captureSec(tNs: number): number {
+    return this.#firstSec + Math.floor((this.#firstNsec + (tNs - this.#startNs)) / NS_PER_SEC);
+  }
+
+  /** And the nanoseconds within that second. */
+  captureNsec(tNs: number): number {
+    return (this.#firstNsec + (tNs - this.#startNs)) % NS_PER_SEC;
   }
 
   /** Puts the packets that arrive until `untilNs` on the wire, at most one batch. */

@@ -1,5 +1,6 @@
 export * from './outcome.js';
 export * from './redirect.js';
+export * from './testRun.js';
 export * from './verdict.js';
 export * from './xdpBuff.js';
 export * from './xdpFrame.js';

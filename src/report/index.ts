@@ -1,0 +1,6 @@
+export * from './captureOutput.js';
+export * from './mapReport.js';
+export * from './progress.js';
+export * from './runCapture.js';
+export * from './runReport.js';
+export * from './runText.js';

@@ -1,0 +1,161 @@
+import { basename } from 'node:path';
+import { fail, ok } from '../base/index.js';
+import type { Problem, Result } from '../base/index.js';
+import { findProfile, PROFILES } from '../nic/index.js';
+import type { NicSettings } from '../nic/index.js';
+import { openCapture } from '../packet/index.js';
+import { createSimulation, fillMapFromFile, XSK_APPLICATIONS } from '../sim/index.js';
+import type { SimulationOptions } from '../sim/index.js';
+import { loadObjectFile, mapTypeName } from '../vm/index.js';
+import type { LoadedObject, ObjectSpec } from '../vm/index.js';
+import { CaptureOutput } from './captureOutput.js';
+import { runReport } from './runReport.js';
+import type { RunReport } from './runReport.js';
+
+/** What `sim run` can be told. Numbers may be out of range: that is a Problem, not a crash. */
+export interface RunOptions {
+  /** Paths. */
+  readonly object: string;
+  readonly pcap: string;
+  readonly program?: string | undefined;
+  readonly nic: string;
+  readonly mode: string;
+  readonly engine: string;
+  readonly queues: number;
+  /** Default: one for each queue. */
+  readonly cpus?: number | undefined;
+  /** Default: the profile's. */
+  readonly rxRing?: number | undefined;
+  readonly txRing?: number | undefined;
+  readonly mtu: number;
+  readonly rxUsecs: number;
+  readonly seed: number;
+  /** `VAR=VALUE` and `NAME=FILE`. */
+  readonly set: readonly string[];
+  readonly map: readonly string[];
+  readonly xsk: string;
+  readonly instructionBudget?: number | undefined;
+  /** Directory for captures by destination. */
+  readonly out?: string | undefined;
+}
+
+export const RUN_DEFAULTS = { nic: 'plain', mode: 'auto', engine: 'interpreter', queues: 4, mtu: 1500, rxUsecs: 0, seed: 1, xsk: 'auto' } as const;
+
+/** Values of `--xsk`: `auto` is `rxdrop` when the object has an XSKMAP, else `none`. */
+export const XSK_MODES: readonly string[] = ['auto', 'none', ...Object.keys(XSK_APPLICATIONS)];
+
+const MODES = ['auto', 'native', 'generic', 'offload'];
+const ENGINES = ['interpreter', 'jit'];
+
+const XSK_RINGS = { rx: 1024, tx: 1024, fill: 1024, completion: 1024 };
+const XSK_CHUNKS = 1024;
+
+/**
+ * The main job: plays a capture through a NIC with a program attached, and reports.
+ *
+ * @param onProgress called now and then with the number of packets so far
+ * @returns the report, or the Problem of the first input that can't be used
+ */
+export function runCapture(options: RunOptions, onProgress?: (packets: number) => void): Result<RunReport> {
+  const settings = nicSettings(options);
+  if (!settings.ok) return settings;
+  const object = loadObjectFile(options.object);
+  if (!object.ok) return object;
+  const xsk = xskOption(options, object.value);
+  if (!xsk.ok) return xsk;
+  const capture = openCapture(options.pcap);
+  if (!capture.ok) return capture;
+  try {
+    const cpus = options.cpus ?? settings.value.queues;
+    const simulation = createSimulation({
+      object: object.value,
+      program: options.program,
+      nic: settings.value,
+      seed: options.seed,
+      cpus,
+      xsk: xsk.value,
+      prepare: (loaded) => prepare(options, loaded, cpus),
+      instructionBudget: options.instructionBudget,
+    });
+    if (!simulation.ok) return simulation;
+    const output = options.out === undefined ? undefined : CaptureOutput.create(options.out, simulation.value.memory, settings.value.profile.name);
+    if (output !== undefined && !output.ok) return output;
+    const result = simulation.value.run(capture.value, output?.value, onProgress);
+    const outputProblem = output?.value.close();
+    if (!result.ok) return result;
+    if (outputProblem !== undefined) return fail(outputProblem);
+    if (result.value.packetsReceived === 0) {
+      return fail({ code: 'capture-without-packets', where: options.pcap, message: 'the capture holds no packets', hint: 'capture again while there is traffic' });
+    }
+    const names = { capture: basename(options.pcap), seed: options.seed, engine: options.engine, mode: 'native' };
+    return ok(runReport(simulation.value, result.value, names));
+  } finally {
+    capture.value.close();
+  }
+}
+
+function nicSettings(options: RunOptions): Result<NicSettings> {
+  const profile = findProfile(options.nic);
+  if (profile === undefined) return choice('unknown-nic', '--nic', options.nic, PROFILES.map(({ name }) => name));
+  if (!MODES.includes(options.mode)) return choice('unknown-mode', '--mode', options.mode, MODES);
+  if (!ENGINES.includes(options.engine)) return choice('unknown-engine', '--engine', options.engine, ENGINES);
+  if (options.mode === 'generic' || options.mode === 'offload') {
+    return fail({ code: 'unsupported-mode', where: '--mode', message: `${options.mode} XDP is not modelled yet`, hint: 'use auto or native' });
+  }
+  if (options.engine === 'jit') {
+    return fail({ code: 'unsupported-engine', where: '--engine', message: 'the JIT does not exist yet', hint: 'use interpreter' });
+  }
+  for (const [name, value, low, high] of [
+    ['--seed', options.seed, 0, 2 ** 32 - 1],
+    ['--cpus', options.cpus ?? 1, 1, 256],
+    ['--budget', options.instructionBudget ?? 1, 1, 2 ** 31 - 1],
+  ] as const) {
+    if (!Number.isInteger(value) || value < low || value > high) {
+      return fail({ code: 'bad-number', where: name, message: `${value} is out of range`, hint: `use a whole number from ${low} to ${high}` });
+    }
+  }
+  return ok({
+    profile,
+    queues: options.queues,
+    rxRingSize: options.rxRing ?? profile.ringDefault,
+    txRingSize: options.txRing ?? profile.ringDefault,
+    mtu: options.mtu,
+    interruptDelayNs: options.rxUsecs * 1000,
+    ifindex: 1,
+  });
+}
+
+function xskOption(options: RunOptions, object: ObjectSpec): Result<SimulationOptions['xsk']> {
+  if (!XSK_MODES.includes(options.xsk)) return choice('unknown-xsk-mode', '--xsk', options.xsk, XSK_MODES);
+  const hasXskMap = object.maps.some((map) => mapTypeName(map.type) === 'XSKMAP');
+  const name = options.xsk === 'auto' ? (hasXskMap ? 'rxdrop' : 'none') : options.xsk;
+  if (name === 'none') return ok(undefined);
+  return ok({ application: XSK_APPLICATIONS[name], rings: XSK_RINGS, chunkCount: XSK_CHUNKS });
+}
+
+function choice(code: string, where: string, value: string, known: readonly string[]): Result<never> {
+  return fail({ code, where, message: `there is no '${value}'`, hint: `use one of: ${known.join(', ')}` });
+}
+
+/** Global variables and map contents, before the first packet. */
+function prepare(options: RunOptions, loaded: LoadedObject, cpus: number): Problem | undefined {
+  for (const text of options.set) {
+    const pair = splitPair('--set', text, 'VAR=VALUE');
+    if (!pair.ok) return pair.problem;
+    const set = loaded.setVariable(pair.value[0], pair.value[1]);
+    if (!set.ok) return set.problem;
+  }
+  for (const text of options.map) {
+    const pair = splitPair('--map', text, 'NAME=FILE');
+    if (!pair.ok) return pair.problem;
+    const problem = fillMapFromFile(loaded, pair.value[0], pair.value[1], cpus);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function splitPair(where: string, text: string, shape: string): Result<readonly [string, string]> {
+  const at = text.indexOf('=');
+  if (at <= 0) return fail({ code: 'bad-pair', where, message: `'${text}' has no '='`, hint: `write ${where} ${shape}` });
+  return ok([text.slice(0, at), text.slice(at + 1)]);
+}

@@ -1,0 +1,207 @@
+import type { DriverCounters, Nic, PagePoolStats } from '../nic/index.js';
+import type { RunResult, Simulation } from '../sim/index.js';
+import type { XdpStatistics } from '../umem/index.js';
+import type { JsonValue } from '../vm/index.js';
+import { OUTCOMES, VERDICT_OTHER, verdictName } from '../xdp/index.js';
+import { mapReports, variableReports } from './mapReport.js';
+import type { MapReport } from './mapReport.js';
+
+/**
+ * Result of `sim run`, as `--json` prints it. `docs/report.md` explains every field. A change that removes or renames a field
+ * raises `schema`.
+ */
+export interface RunReport {
+  readonly schema: 1;
+  readonly object: string;
+  readonly program: string;
+  readonly capture: string;
+  readonly seed: number;
+  readonly engine: string;
+  readonly mode: string;
+  readonly nic: { readonly profile: string; readonly queues: number; readonly rx_ring: number; readonly tx_ring: number; readonly mtu: number };
+  readonly packets: { readonly received: number; readonly bytes: number; readonly cut_by_snaplen: number };
+  /** Virtual time from the first packet to the last event, ns. */
+  readonly duration_ns: number;
+  /** What the program returned: the five names and `other`. */
+  readonly verdicts: Readonly<Record<string, number>>;
+  /** Where each packet ended; the sum is `packets.received`. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly counters: Readonly<Record<string, number>>;
+  readonly rings: readonly RingReport[];
+  readonly pool: PoolReport;
+  readonly xsk: readonly XskReport[];
+  readonly maps: Readonly<Record<string, MapReport>>;
+  readonly variables: Readonly<Record<string, JsonValue>>;
+  readonly log: readonly { readonly t_ns: number; readonly cpu: number; readonly text: string }[];
+  /** Log lines in all; `log` holds the first thousand. */
+  readonly log_lines: number;
+  readonly faults: readonly FaultReport[];
+  readonly fault_count: number;
+  readonly audit: {
+    readonly ok: boolean;
+    readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+    readonly pages: Readonly<Record<string, number>>;
+    readonly chunks: Readonly<Record<string, number>>;
+  };
+}
+
+/** The rings of one queue and the interrupts and polls that served them. */
+export interface RingReport {
+  readonly queue: number;
+  readonly rx: { readonly size: number; readonly alloc_failed: number };
+  readonly tx: { readonly size: number; readonly sent: number; readonly full: number };
+  readonly interrupts: number;
+  readonly polls: number;
+}
+
+export interface PoolReport extends PagePoolStats {
+  /** Pages taken from and given back to the page allocator, the shutdown included. */
+  readonly hold: number;
+  readonly release: number;
+}
+
+export interface XskReport extends XdpStatistics {
+  readonly socket: number;
+  readonly queue: number;
+  readonly rx_packets: number;
+  readonly rx_bytes: number;
+  readonly tx_packets: number;
+}
+
+export interface FaultReport {
+  readonly packet: number;
+  readonly name: string;
+  readonly message: string;
+}
+
+/** What a report tells that the simulation doesn't know. */
+export interface RunNames {
+  readonly capture: string;
+  readonly seed: number;
+  readonly engine: string;
+  readonly mode: string;
+}
+
+/** Gathers the report of a finished run. Equal runs give equal reports: nothing in it comes from a real clock. */
+export function runReport(simulation: Simulation, result: RunResult, names: RunNames): RunReport {
+  const { nic, loaded, program } = simulation;
+  const { settings } = nic;
+  return {
+    schema: 1,
+    object: loaded.spec.name,
+    program: program.spec.name,
+    capture: names.capture,
+    seed: names.seed,
+    engine: names.engine,
+    mode: names.mode,
+    nic: {
+      profile: settings.profile.name,
+      queues: settings.queues,
+      rx_ring: settings.rxRingSize,
+      tx_ring: settings.txRingSize,
+      mtu: settings.mtu,
+    },
+    packets: { received: result.packetsReceived, bytes: result.bytesReceived, cut_by_snaplen: result.cutPackets },
+    duration_ns: result.durationNs,
+    verdicts: verdictCounts(nic),
+    outcomes: Object.fromEntries(OUTCOMES.map(({ code, name }) => [name, result.outcomes[code]])),
+    counters: ethtoolCounters(nic),
+    rings: queuesOf(nic).map((queue) => ringReport(nic, queue)),
+    pool: poolReport(nic),
+    xsk: simulation.sockets.map((socket) => ({
+      socket: socket.id,
+      queue: socket.queueId,
+      rx_packets: socket.rxPackets,
+      rx_bytes: socket.rxBytes,
+      tx_packets: socket.txPackets,
+      ...socket.statistics,
+    })),
+    maps: mapReports(loaded),
+    variables: variableReports(loaded),
+    log: result.log.map(({ tNs, cpu, text }) => ({ t_ns: tNs, cpu, text })),
+    log_lines: result.logLineCount,
+    faults: result.faults.map(({ packetId, fault }) => ({ packet: packetId, name: fault.name, message: fault.message })),
+    fault_count: result.faultCount,
+    audit: result.audit,
+  };
+}
+
+/** True when the run shows nothing that must be mended: the audit balances and the program did nothing forbidden. */
+export function isClean(report: RunReport): boolean {
+  return report.audit.ok && report.fault_count === 0;
+}
+
+function queuesOf(nic: Nic): number[] {
+  return Array.from({ length: nic.settings.queues }, (_, queue) => queue);
+}
+
+function verdictCounts(nic: Nic): Record<string, number> {
+  const counts: Record<string, number> = {};
+  nic.driver.verdicts.forEach((count, verdict) => {
+    counts[verdict === VERDICT_OTHER ? 'other' : verdictName(verdict)] = count;
+  });
+  return counts;
+}
+
+/** `ethtool -S`: hardware counters, then the driver's per queue. */
+function ethtoolCounters(nic: Nic): Record<string, number> {
+  const hw = nic.device.counters;
+  const counters: Record<string, number> = {
+    rx_packets: hw.rxPackets,
+    rx_bytes: hw.rxBytes,
+    tx_packets: hw.txPackets,
+    tx_bytes: hw.txBytes,
+    rx_runt_errors: hw.rxRunts,
+    rx_over_length_errors: hw.rxOverLength,
+    rx_address_filtered: hw.rxAddressFiltered,
+    rx_missed_errors: hw.rxMissed,
+    rx_dma_errors: hw.rxDmaErrors,
+  };
+  const names: readonly [string, keyof DriverCounters][] = [
+    ['rx_queue_N_packets', 'rxPackets'],
+    ['rx_queue_N_bytes', 'rxBytes'],
+    ['rx_queue_N_errors', 'rxErrors'],
+    ['rx_queue_N_xdp_drop', 'xdpDrop'],
+    ['rx_queue_N_xdp_pass', 'xdpPass'],
+    ['rx_queue_N_xdp_tx', 'xdpTx'],
+    ['rx_queue_N_xdp_tx_errors', 'xdpTxErrors'],
+    ['rx_queue_N_xdp_redirect', 'xdpRedirect'],
+    ['rx_queue_N_xdp_redirect_errors', 'xdpRedirectErrors'],
+    ['rx_queue_N_xdp_exceptions', 'xdpAborted'],
+    ['tx_queue_N_packets', 'txPackets'],
+    ['tx_queue_N_bytes', 'txBytes'],
+    ['tx_queue_N_xdp_xmit', 'txXdpXmit'],
+    ['tx_queue_N_xdp_xmit_errors', 'txXdpXmitErrors'],
+  ];
+  for (const queue of queuesOf(nic)) {
+    const driver = nic.driver.counters(queue);
+    for (const [name, field] of names) counters[name.replace('N', String(queue))] = driver[field];
+  }
+  return counters;
+}
+
+function ringReport(nic: Nic, queue: number): RingReport {
+  const rx = nic.driver.rxQueue(queue);
+  const tx = nic.driver.txQueue(queue);
+  return {
+    queue,
+    rx: { size: rx.ring.size, alloc_failed: rx.allocFailed },
+    tx: { size: tx.ring.size, sent: tx.nextToClean >>> 0, full: tx.fullCount },
+    interrupts: nic.device.interrupt(queue).raisedCount,
+    polls: nic.driver.counters(queue).polls,
+  };
+}
+
+function poolReport(nic: Nic): PoolReport {
+  const total: Record<string, number> = {};
+  const add = (name: string, count: number): void => {
+    total[name] = (total[name] ?? 0) + count;
+  };
+  for (const queue of queuesOf(nic)) {
+    const pool = nic.driver.pool(queue);
+    for (const [name, count] of Object.entries(pool.stats)) add(name, count);
+    add('hold', pool.holdCount);
+    add('release', pool.releaseCount);
+  }
+  return total as unknown as PoolReport;
+}

@@ -1,0 +1,149 @@
+import { EINVAL, ENOMEM, ENOSPC } from '../base/index.js';
+import { PAGE_BYTES } from '../memory/index.js';
+import type { HostMemory } from '../memory/index.js';
+import {
+  ETH_HLEN,
+  MAX_SKB_FRAGS,
+  SKB_SHARED_INFO_BYTES,
+  XDP_MD_DATA,
+  XDP_MD_DATA_END,
+  XDP_MD_DATA_META,
+  XDP_MD_EGRESS_IFINDEX,
+  XDP_MD_INGRESS_IFINDEX,
+  XDP_MD_RX_QUEUE_INDEX,
+} from '../vm/index.js';
+import type { Fault, LoadedProgram, Vm } from '../vm/index.js';
+import { addFragment, copyPacket, prepareXdpBuff, sharedInfoAddress, startFragments, XDP_PACKET_HEADROOM } from './xdpBuff.js';
+
+/** Bytes of metadata and packet that lie in the first page; what is beyond comes in fragments of a page each. */
+const LINEAR_MAX = PAGE_BYTES - XDP_PACKET_HEADROOM - SKB_SHARED_INFO_BYTES;
+/** Metadata that fits before a packet at the usual headroom: 256 less struct xdp_frame. */
+const META_MAX = 216;
+
+/** What BPF_PROG_TEST_RUN takes for XDP. */
+export interface TestRunInput {
+  /** Metadata (if any) and packet. */
+  readonly data: Uint8Array;
+  /** Bytes of metadata at the start of `data` (`ctx_in.data`). */
+  readonly metaBytes?: number;
+  /** End of the linear part, counted from the start of `data` (`ctx_in.data_end`). */
+  readonly dataEnd?: number;
+  readonly ingressIfindex?: number;
+  readonly rxQueueIndex?: number;
+  /** Runs on the same buffer; 0 counts as 1. */
+  readonly repeat?: number;
+  /** Room for output (`data_size_out`); unlimited when left out or 0. */
+  readonly dataSizeOut?: number;
+}
+
+/** struct xdp_md as BPF_PROG_TEST_RUN gives it back: offsets from the start of `dataOut`. */
+export interface TestRunContext {
+  readonly data: number;
+  readonly dataEnd: number;
+  readonly dataMeta: number;
+  readonly ingressIfindex: number;
+  readonly rxQueueIndex: number;
+  readonly egressIfindex: number;
+}
+
+export interface TestRunResult {
+  /** 0, or the errno with which the system call fails (positive). */
+  readonly errno: number;
+  /** Lower half of r0. */
+  readonly retval: number;
+  /** Metadata, linear part and fragments. */
+  readonly dataOut: Uint8Array;
+  /** Full size of the output, also when `dataSizeOut` cut it. */
+  readonly dataOutSize: number;
+  readonly ctxOut: TestRunContext;
+  /** What the program did wrong, if the kernel's verifier would have had to stop it. */
+  readonly fault: Fault | undefined;
+}
+
+const NO_CONTEXT: TestRunContext = { data: 0, dataEnd: 0, dataMeta: 0, ingressIfindex: 0, rxQueueIndex: 0, egressIfindex: 0 };
+
+/**
+ * BPF_PROG_TEST_RUN for XDP (bpf_prog_test_run_xdp, net/bpf/test_run.c, 6.18): the same buffer, the same limits, the same errno.
+ */
+export class TestRunner {
+  readonly #memory: HostMemory;
+  readonly #vm: Vm;
+  /** The first page and a page for each fragment. */
+  readonly #pages: number;
+
+  constructor(memory: HostMemory, vm: Vm) {
+    this.#memory = memory;
+    this.#vm = vm;
+    this.#pages = memory.reserve('test_run frame', (MAX_SKB_FRAGS + 1) * PAGE_BYTES, PAGE_BYTES);
+  }
+
+  run(program: LoadedProgram, input: TestRunInput): TestRunResult {
+    const errno = checkInput(input);
+    if (errno !== 0) return refused(errno);
+    this.#prepare(input);
+    const vm = this.#vm;
+    let retval = 0;
+    for (let left = Math.max(1, input.repeat ?? 1); left > 0; left--) {
+      if (vm.run(program.address) !== 0) return { ...refused(0), fault: vm.fault() };
+      retval = vm.retval;
+    }
+    const output = copyPacket(this.#memory, vm.contextAddress, true);
+    const room = input.dataSizeOut === undefined || input.dataSizeOut === 0 ? output.length : input.dataSizeOut;
+    return {
+      errno: output.length > room ? ENOSPC : 0,
+      retval,
+      dataOut: output.subarray(0, room),
+      dataOutSize: output.length,
+      ctxOut: this.#context(input),
+      fault: undefined,
+    };
+  }
+
+  #prepare(input: TestRunInput): void {
+    const { u8, u32 } = this.#memory;
+    const context = this.#vm.contextAddress;
+    const page = this.#pages;
+    const metaBytes = input.metaBytes ?? 0;
+    const linearBytes = Math.min(input.data.length, LINEAR_MAX, input.dataEnd ?? Infinity);
+    const rxq = { ifindex: input.ingressIfindex ?? 1, queueIndex: input.rxQueueIndex ?? 0, fragSizeBytes: PAGE_BYTES };
+    u8.set(input.data.subarray(0, linearBytes), page + XDP_PACKET_HEADROOM);
+    prepareXdpBuff(u32, context, rxq, page, PAGE_BYTES, XDP_PACKET_HEADROOM, linearBytes);
+    u32[(context + XDP_MD_DATA) >>> 2] = page + XDP_PACKET_HEADROOM + metaBytes;
+    if (linearBytes === input.data.length) return;
+    const sharedInfo = sharedInfoAddress(page, PAGE_BYTES);
+    startFragments(u32, context, sharedInfo);
+    for (let off = linearBytes, i = 1; off < input.data.length; off += PAGE_BYTES, i++) {
+      const part = input.data.subarray(off, off + PAGE_BYTES);
+      u8.set(part, page + i * PAGE_BYTES);
+      addFragment(u32, sharedInfo, page + i * PAGE_BYTES, part.length);
+    }
+  }
+
+  #context(input: TestRunInput): TestRunContext {
+    const { u32 } = this.#memory;
+    const word = this.#vm.contextAddress >>> 2;
+    const start = u32[word + XDP_MD_DATA_META / 4];
+    return {
+      data: u32[word + XDP_MD_DATA / 4] - start,
+      dataEnd: u32[word + XDP_MD_DATA_END / 4] - start,
+      dataMeta: 0,
+      ingressIfindex: input.ingressIfindex ?? u32[word + XDP_MD_INGRESS_IFINDEX / 4],
+      rxQueueIndex: u32[word + XDP_MD_RX_QUEUE_INDEX / 4],
+      egressIfindex: u32[word + XDP_MD_EGRESS_IFINDEX / 4],
+    };
+  }
+}
+
+function checkInput({ data, metaBytes = 0, dataEnd = data.length, rxQueueIndex = 0, ingressIfindex = 0 }: TestRunInput): number {
+  if (metaBytes % 4 !== 0 || metaBytes < 0 || metaBytes > META_MAX) return EINVAL;
+  if (dataEnd < metaBytes || dataEnd > data.length) return EINVAL;
+  if (data.length - metaBytes < ETH_HLEN) return EINVAL;
+  // Without a device the loopback is taken, which has one queue.
+  if (ingressIfindex === 0 && rxQueueIndex !== 0) return EINVAL;
+  if (data.length > Math.min(LINEAR_MAX, dataEnd) + MAX_SKB_FRAGS * PAGE_BYTES) return ENOMEM;
+  return 0;
+}
+
+function refused(errno: number): TestRunResult {
+  return { errno, retval: 0, dataOut: new Uint8Array(0), dataOutSize: 0, ctxOut: NO_CONTEXT, fault: undefined };
+}
