@@ -67,9 +67,9 @@ export class Btf {
     return size === NO_SIZE ? undefined : size;
   }
 
-  /** The type as C spells it: `__u32`, `const struct iphdr *`, `char[16]`. Deep nesting ends in `...`. */
+  /** The type as C spells it: `__u32`, `const struct iphdr *`, `char[16]`, `int (*)(...)`. Deep nesting ends in `...`. */
   typeName(id: number): string {
-    return this.#spell(id, 0);
+    return this.#spell(id, '', 0);
   }
 
   /** Id of the first type of a kind with a name. */
@@ -83,23 +83,30 @@ export class Btf {
     return new Btf(this.types.map((type, id) => datasecs.get(id) ?? type), this.strings, this.#where);
   }
 
-  #spell(id: number, depth: number): string {
+  /** @param declarator what stands where C puts the name, built from the inside out */
+  #spell(id: number, declarator: string, depth: number): string {
     const type = this.type(id);
-    if (depth > MAX_NAME_DEPTH) return '...';
+    const named = (name: string): string => (declarator === '' || declarator.startsWith('[') ? `${name}${declarator}` : `${name} ${declarator}`);
+    if (depth > MAX_NAME_DEPTH) return named('...');
     switch (type.kind) {
-      case 'void': return 'void';
-      case 'ptr': return `${this.#spell(type.typeId, depth + 1)} *`.replace('* *', '**');
-      case 'array': return `${this.#spell(type.typeId, depth + 1)}[${type.count}]`;
+      case 'void': return named('void');
+      case 'ptr': {
+        const { kind } = this.type(type.typeId);
+        return this.#spell(type.typeId, kind === 'array' || kind === 'funcProto' ? `(*${declarator})` : `*${declarator}`, depth + 1);
+      }
+      case 'array': return this.#spell(type.typeId, `${declarator}[${type.count}]`, depth + 1);
+      case 'funcProto': return this.#spell(type.typeId, `${declarator}(...)`, depth + 1);
       case 'const':
       case 'volatile':
-      case 'restrict': return `${type.kind} ${this.#spell(type.typeId, depth + 1)}`;
-      case 'typeTag': return this.#spell(type.typeId, depth + 1);
+      case 'restrict':
+        if (this.type(type.typeId).kind !== 'ptr') return `${type.kind} ${this.#spell(type.typeId, declarator, depth + 1)}`;
+        return this.#spell(type.typeId, declarator === '' ? type.kind : `${type.kind} ${declarator}`, depth + 1);
+      case 'typeTag': return this.#spell(type.typeId, declarator, depth + 1);
       case 'struct':
       case 'union':
-      case 'enum': return `${type.kind} ${type.name === '' ? '{...}' : type.name}`;
-      case 'fwd': return `${type.tag} ${type.name}`;
-      case 'funcProto': return `${this.#spell(type.typeId, depth + 1)} (...)`;
-      default: return type.name;
+      case 'enum': return named(`${type.kind} ${type.name === '' ? '{...}' : type.name}`);
+      case 'fwd': return named(`${type.tag} ${type.name}`);
+      default: return named(type.name);
     }
   }
 
