@@ -55,7 +55,7 @@ export function parseText(target: ValueTarget, text: string): Result<Uint8Array>
     return parseValue(target, JSON.parse(text));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    const message = `${label} is a ${btf!.typeName(typeId)} and needs JSON, but '${text}' is none`;
+    const message = `${label} is of type ${btf!.typeName(typeId)} and needs JSON, but '${text}' is none`;
     return fail({ code: 'value-wrong-shape', message, hint: `write ${type.kind === 'array' ? '[1,2,3]' : '{"member":1}'}` });
   }
 }
@@ -185,10 +185,10 @@ class Writer {
     const isText = typeof value === 'string' && isChar(this.#btf, type.typeId);
     const elements: unknown = isText ? new TextEncoder().encode(value) : value;
     if (!Array.isArray(elements) && !isText) {
-      return refuse('value-wrong-shape', `${label} is a ${this.#btf.typeName(typeId)} and can't be ${quote(value)}`, 'write [1,2,3]');
+      return refuse('value-wrong-shape', `${label} is of type ${this.#btf.typeName(typeId)} and can't be ${quote(value)}`, 'write [1,2,3]');
     }
     const { length } = elements as ArrayLike<unknown>;
-    if (length > type.count) refuse('value-out-of-range', `${label} is a ${this.#btf.typeName(typeId)} and can't hold ${length} elements`);
+    if (length > type.count) refuse('value-out-of-range', `${label} is of type ${this.#btf.typeName(typeId)} and can't hold ${length} elements`);
     if (isText) {
       // A short text ends in a zero: what follows it is written too.
       const text = new Uint8Array(type.count);
@@ -201,7 +201,7 @@ class Writer {
 
   #object(value: unknown, typeId: number, label: string): Map<string, unknown> {
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return new Map(Object.entries(value));
-    return refuse('value-wrong-shape', `${label} is a ${this.#btf.typeName(typeId)} and can't be ${quote(value)}`, 'write {"member":value}');
+    return refuse('value-wrong-shape', `${label} is of type ${this.#btf.typeName(typeId)} and can't be ${quote(value)}`, 'write {"member":value}');
   }
 
   #composite(bitOffset: number, type: BtfComposite, members: Map<string, unknown>, label: string): void {
