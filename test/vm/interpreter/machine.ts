@@ -40,6 +40,7 @@ export class Machine {
     const packet = options.packet ?? new Uint8Array(64);
     const mem = options.mem ?? new Uint8Array(64);
     this.state = memory.reserve('vm', VM_STATE_BYTES);
+    memory.reserve('gap', 1024);
     this.context = memory.reserve('context', XDP_BUFF_BYTES);
     this.frame = memory.reserve('frame', FRAME_BYTES, 4096);
     this.#table = memory.reserve('access table', ACCESS_MAX_ROWS * ACCESS_ROW_BYTES);
