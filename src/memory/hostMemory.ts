@@ -3,6 +3,11 @@ import { ProblemError, hex } from '../base/index.js';
 /** x86-64 page size, bytes. Pages are the unit of DMA mapping, of page_pool and of UMEM registration. */
 export const PAGE_BYTES = 4096;
 
+/** Start of the page that holds an address. */
+export function pageOf(address: number): number {
+  return address - (address & (PAGE_BYTES - 1));
+}
+
 /** The first 64 KiB are never handed out, so a NULL pointer plus any small offset points at nothing. */
 const FIRST_ADDRESS = 65536;
 
@@ -83,7 +88,7 @@ export class HostMemory {
   release(mark: number): void {
     if (mark < FIRST_ADDRESS || mark > this.#top) throw new RangeError(`HostMemory.release: ${mark} is no mark of this memory`);
     this.u8.fill(0, mark, this.#top);
-    while (this.#regions.length > 0 && this.#regions[this.#regions.length - 1]!.start >= mark) this.#regions.pop();
+    while (this.#regions.length > 0 && this.#regions[this.#regions.length - 1].start >= mark) this.#regions.pop();
     this.#top = mark;
   }
 
@@ -103,7 +108,7 @@ export class HostMemory {
     let high = this.#regions.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#regions[middle]!.start <= address) low = middle + 1;
+      if (this.#regions[middle].start <= address) low = middle + 1;
       else high = middle;
     }
     return this.#regions[low - 1];

@@ -99,11 +99,11 @@ export class OwnerLedger {
 
   /** How many buffers each owner has, only owners that have some. */
   census(): Record<string, number> {
-    const counts = new Array<number>(OWNER_NAMES.length).fill(0);
-    for (const owner of this.owner) counts[owner]! += 1;
+    const counts = OWNER_NAMES.map(() => 0);
+    for (const owner of this.owner) counts[owner] += 1;
     const census: Record<string, number> = {};
     OWNER_NAMES.forEach((name, owner) => {
-      if (counts[owner]! > 0) census[name] = counts[owner]!;
+      if (counts[owner] > 0) census[name] = counts[owner];
     });
     return census;
   }

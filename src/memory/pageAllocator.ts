@@ -24,7 +24,7 @@ export class PageAllocator {
   alloc(owner: Owner): number {
     const { ledger } = this;
     let index: number;
-    if (this.#freeCount > 0) index = this.#freeStack[--this.#freeCount]!;
+    if (this.#freeCount > 0) index = this.#freeStack[--this.#freeCount];
     else if (this.#freshIndex < ledger.count) index = this.#freshIndex++;
     else return 0;
     const address = ledger.baseAddress + index * PAGE_BYTES;

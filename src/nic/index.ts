@@ -6,6 +6,7 @@ export * from './device/nicDevice.js';
 export * from './device/rss.js';
 export * from './driver/driver.js';
 export * from './driver/pagePool.js';
+export * from './driver/queuePair.js';
 export * from './nic.js';
 export * from './profiles/profile.js';
 export * from './profiles/table.js';

@@ -1,4 +1,4 @@
-import { formatValue, mapTypeName } from '../vm/index.js';
+import { formatValue, mapTypeName, ProgArray, XskMap } from '../vm/index.js';
 import type { BpfMap, Btf, JsonValue, LoadedObject } from '../vm/index.js';
 
 /** Entries of one map that a report holds; more are counted. */
@@ -20,7 +20,7 @@ export interface MapReport {
 
 export interface MapReportEntry {
   readonly key: JsonValue;
-  /** Per-CPU maps: one value for each CPU, in `values`. */
+  /** XSKMAP: `socket 3`; PROG_ARRAY: a program's name. Per-CPU maps have `values` instead, one for each CPU. */
   readonly value?: JsonValue;
   readonly values?: readonly JsonValue[];
 }
@@ -28,7 +28,7 @@ export interface MapReportEntry {
 /** Decodes every map of the object through its BTF. Data sections (`.rodata`, `.data`, `.bss`) are left to `variableReports`. */
 export function mapReports(loaded: LoadedObject): Record<string, MapReport> {
   const reports: Record<string, MapReport> = {};
-  for (const [name, map] of loaded.maps) if (map.spec.dataSection === undefined) reports[name] = mapReport(map, loaded.spec.btf);
+  for (const [name, map] of loaded.maps) if (map.spec.dataSection === undefined) reports[name] = mapReport(map, loaded);
   return reports;
 }
 
@@ -42,8 +42,9 @@ export function variableReports(loaded: LoadedObject): Record<string, JsonValue>
   return reports;
 }
 
-function mapReport(map: BpfMap, btf: Btf | undefined): MapReport {
+function mapReport(map: BpfMap, loaded: LoadedObject): MapReport {
   const { spec } = map;
+  const { btf } = loaded.spec;
   const type = mapTypeName(spec.type);
   const isPerCpu = type.includes('PERCPU');
   const isArray = type.endsWith('ARRAY');
@@ -56,7 +57,7 @@ function mapReport(map: BpfMap, btf: Btf | undefined): MapReport {
     }
     const shownKey = formatValue(btf, spec.keyTypeId, key);
     if (isPerCpu) entries.push({ key: shownKey, values: perCpuValues(value, spec.valueSize).map((each) => formatValue(btf, spec.valueTypeId, each)) });
-    else entries.push({ key: shownKey, value: formatValue(btf, spec.valueTypeId, value) });
+    else entries.push({ key: shownKey, value: referenceName(map, value, loaded) ?? formatValue(btf, spec.valueTypeId, value) });
   }
   return {
     type,
@@ -68,6 +69,14 @@ function mapReport(map: BpfMap, btf: Btf | undefined): MapReport {
     entries,
     entries_omitted: omitted,
   };
+}
+
+/** What a slot of a map of references stands for: `socket 3`, or a program's name; `undefined` for maps of plain values. */
+function referenceName(map: BpfMap, value: Uint8Array, loaded: LoadedObject): string | undefined {
+  const number = (): number => new DataView(value.buffer, value.byteOffset).getUint32(0, true);
+  if (map instanceof XskMap) return `socket ${number() - 1}`;
+  if (map instanceof ProgArray) return loaded.programs.find((program) => program.id === number())?.spec.name ?? `program ${number()}`;
+  return undefined;
 }
 
 function typeName(btf: Btf | undefined, typeId: number): string {

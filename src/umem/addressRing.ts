@@ -30,6 +30,6 @@ export class AddressRing {
     const index = ring.consumer;
     const word = ring.entryAddress(index) >>> 2;
     ring.consumer = index + 1;
-    return this.#u32[word + 1] === 0 ? this.#u32[word]! : 0xffffffff;
+    return this.#u32[word + 1] === 0 ? this.#u32[word] : 0xffffffff;
   }
 }

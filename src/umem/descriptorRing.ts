@@ -48,9 +48,9 @@ export class DescriptorRing {
     const { ring } = this;
     if (ring.isEmpty) return false;
     const word = ring.entryAddress(ring.consumer) >>> 2;
-    desc.addr = this.#u32[word + 1] === 0 ? this.#u32[word]! : -1;
-    desc.len = this.#u32[word + 2]!;
-    desc.options = this.#u32[word + 3]!;
+    desc.addr = this.#u32[word + 1] === 0 ? this.#u32[word] : -1;
+    desc.len = this.#u32[word + 2];
+    desc.options = this.#u32[word + 3];
     return true;
   }
 

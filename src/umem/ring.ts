@@ -41,7 +41,7 @@ export class Ring {
   }
 
   get producer(): number {
-    return this.#u32[this.#word + PRODUCER / 4]!;
+    return this.#u32[this.#word + PRODUCER / 4];
   }
 
   set producer(index: number) {
@@ -49,7 +49,7 @@ export class Ring {
   }
 
   get consumer(): number {
-    return this.#u32[this.#word + CONSUMER / 4]!;
+    return this.#u32[this.#word + CONSUMER / 4];
   }
 
   set consumer(index: number) {
@@ -57,7 +57,7 @@ export class Ring {
   }
 
   get flags(): number {
-    return this.#u32[this.#word + FLAGS / 4]!;
+    return this.#u32[this.#word + FLAGS / 4];
   }
 
   set flags(flags: number) {

@@ -123,7 +123,7 @@ export class XskSocket {
 
   /** A chunk for a packet, now owned by the kernel; -1 when FILL has no usable one. Bad FILL entries are skipped silently. */
   #takeChunk(): number {
-    if (this.#stashCount > 0) return this.#stash[--this.#stashCount]!;
+    if (this.#stashCount > 0) return this.#stash[--this.#stashCount];
     const { umem } = this;
     for (;;) {
       const offBytes = this.fill.consume();

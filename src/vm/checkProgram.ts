@@ -28,6 +28,7 @@ export function checkProgram(object: ObjectSpec, program: ProgramSpec, maps: Obj
     const message = `section ${program.section} holds no XDP program`;
     return { code: 'program-not-xdp', message, where, hint: 'put the program into SEC("xdp")' };
   }
+  if (program.problem !== undefined) return program.problem;
   return checkInstructions(program.insns, { where }) ?? checkCalls(object, program) ?? checkMaps(object, program, maps);
 }
 
@@ -95,8 +96,8 @@ function checkReference(program: ProgramSpec, reference: MapReference, maps: Obj
     }
   }
   if (map instanceof ProgArray && !map.adopt(program)) {
-    const message = `map ${reference.map} belongs to programs ${program.frags ? 'without' : 'with'} support for fragments, so this one can't use it`;
-    return { code: 'program-array-mismatch', message, hint: 'use SEC("xdp.frags") for all programs that share a PROG_ARRAY, or for none' };
+    const message = `map ${reference.map} belongs to programs of another kind (attach type or support for fragments), so this one can't use it`;
+    return { code: 'program-array-mismatch', message, hint: 'put all programs that share a PROG_ARRAY into the same kind of section, e.g. SEC("xdp")' };
   }
   return undefined;
 }

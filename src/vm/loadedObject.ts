@@ -84,7 +84,7 @@ export class LoadedObject {
         code: 'program-array-mismatch',
         message: `program ${name} can't be put into slot ${index} of map ${map.spec.name} (${errnoName(error)})`,
         where: this.spec.name,
-        hint: 'use SEC("xdp.frags") for all programs that share a PROG_ARRAY, or for none, and a max_entries that fits',
+        hint: 'put all programs that share a PROG_ARRAY into the same kind of section, e.g. SEC("xdp"), and check its max_entries',
       });
     }
   }

@@ -13,7 +13,7 @@ import {
   XDP_MD_RX_QUEUE_INDEX,
 } from '../vm/index.js';
 import type { Fault, LoadedProgram, Vm } from '../vm/index.js';
-import { addFragment, copyPacket, prepareXdpBuff, sharedInfoAddress, startFragments, XDP_PACKET_HEADROOM } from './xdpBuff.js';
+import { addFragment, gatherPacket, packetBytes, prepareXdpBuff, sharedInfoAddress, startFragments, XDP_PACKET_HEADROOM } from './xdpBuff.js';
 
 /** Bytes of metadata and packet that lie in the first page; what is beyond comes in fragments of a page each. */
 const LINEAR_MAX = PAGE_BYTES - XDP_PACKET_HEADROOM - SKB_SHARED_INFO_BYTES;
@@ -70,11 +70,13 @@ export class TestRunner {
   readonly #vm: Vm;
   /** The first page and a page for each fragment. */
   readonly #pages: number;
+  readonly #gathered: number;
 
   constructor(memory: HostMemory, vm: Vm) {
     this.#memory = memory;
     this.#vm = vm;
     this.#pages = memory.reserve('test_run frame', (MAX_SKB_FRAGS + 1) * PAGE_BYTES, PAGE_BYTES);
+    this.#gathered = memory.reserve('test_run output', (MAX_SKB_FRAGS + 1) * PAGE_BYTES);
   }
 
   run(program: LoadedProgram, input: TestRunInput): TestRunResult {
@@ -87,7 +89,7 @@ export class TestRunner {
       if (vm.run(program.address) !== 0) return { ...refused(0), fault: vm.fault() };
       retval = vm.retval;
     }
-    const output = copyPacket(this.#memory, vm.contextAddress, true);
+    const output = this.#output();
     const room = input.dataSizeOut === undefined || input.dataSizeOut === 0 ? output.length : input.dataSizeOut;
     return {
       errno: output.length > room ? ENOSPC : 0,
@@ -117,6 +119,15 @@ export class TestRunner {
       u8.set(part, page + i * PAGE_BYTES);
       addFragment(u32, sharedInfo, page + i * PAGE_BYTES, part.length);
     }
+  }
+
+  /** A copy of metadata and packet. */
+  #output(): Uint8Array {
+    const { u8, u32 } = this.#memory;
+    const context = this.#vm.contextAddress;
+    const metaBytes = u32[(context + XDP_MD_DATA) >>> 2] - u32[(context + XDP_MD_DATA_META) >>> 2];
+    const start = gatherPacket(this.#memory, context, this.#gathered);
+    return u8.slice(start, start + metaBytes + packetBytes(u32, context));
   }
 
   #context(input: TestRunInput): TestRunContext {

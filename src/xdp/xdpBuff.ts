@@ -106,16 +106,27 @@ export function contextSharedInfo(u32: Uint32Array, context: number): number {
   return sharedInfoAddress(u32[word + XDP_BUFF_HARD_START / 4], u32[word + XDP_BUFF_FRAME_SZ / 4]);
 }
 
-/** A copy of the packet in the context block: metadata (if wanted), linear part, fragments. */
-export function copyPacket(memory: HostMemory, context: number, withMetadata: boolean): Uint8Array {
-  const { u8, u32 } = memory;
+/** Length of the packet in the context block with all fragments (xdp_get_buff_len), bytes. */
+export function packetBytes(u32: Uint32Array, context: number): number {
   const word = context >>> 2;
-  const start = u32[word + (withMetadata ? XDP_MD_DATA_META : XDP_MD_DATA) / 4];
-  const parts: Uint8Array[] = [u8.subarray(start, u32[word + XDP_MD_DATA_END / 4])];
+  let bytes = u32[word + XDP_MD_DATA_END / 4] - u32[word + XDP_MD_DATA / 4];
+  if (fragmentCount(u32, context) > 0) bytes += u32[(contextSharedInfo(u32, context) + SHINFO_FRAGS_SIZE) >>> 2];
+  return bytes;
+}
+
+/** Puts metadata, linear part and fragments of the packet side by side at `target`; gives `target`, where the metadata begins. */
+export function gatherPacket({ u8, u32 }: HostMemory, context: number, target: number): number {
+  const word = context >>> 2;
+  const start = u32[word + XDP_MD_DATA_META / 4];
+  const dataEnd = u32[word + XDP_MD_DATA_END / 4];
+  u8.copyWithin(target, start, dataEnd);
+  let end = target + dataEnd - start;
   const sharedInfo = contextSharedInfo(u32, context);
   for (let i = 0; i < fragmentCount(u32, context); i++) {
     const address = fragmentAddress(u32, sharedInfo, i);
-    parts.push(u8.subarray(address, address + fragmentLen(u32, sharedInfo, i)));
+    const lenBytes = fragmentLen(u32, sharedInfo, i);
+    u8.copyWithin(end, address, address + lenBytes);
+    end += lenBytes;
   }
-  return Uint8Array.from(Buffer.concat(parts));
+  return target;
 }

@@ -1,41 +1,28 @@
-import { EAGAIN } from '../../base/index.js';
-import { Owner } from '../../memory/index.js';
+import { Owner, pageOf } from '../../memory/index.js';
 import type { HostMemory, PageAllocator } from '../../memory/index.js';
 import { XskSocket } from '../../umem/index.js';
 import type { XskTransmit } from '../../umem/index.js';
-import { MAX_SKB_FRAGS, XDP_BUFF_FLAGS, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META } from '../../vm/index.js';
+import { MAX_SKB_FRAGS, SKB_SHARED_INFO_BYTES, XDP_MD_DATA, XDP_MD_DATA_META } from '../../vm/index.js';
 import type { LoadedProgram, Vm } from '../../vm/index.js';
 import {
-  addFragment,
-  contextSharedInfo,
-  convertBuffToFrame,
-  fragmentAddress,
-  fragmentCount,
-  fragmentLen,
-  Outcome,
-  prepareXdpBuff,
-  redirectErrorOutcome,
-  resolveRedirect,
-  sharedInfoAddress,
-  startFragments,
-  VERDICT_COUNT,
-  verdictIndex,
-  XDP_ABORTED,
-  XDP_DROP,
-  XDP_PASS,
-  XDP_REDIRECT,
-  XDP_TX,
+  addFragment, contextSharedInfo, fragmentAddress, fragmentCount, gatherPacket, Outcome, packetBytes, prepareXdpBuff, redirectErrorOutcome,
+  resolveRedirect, sharedInfoAddress, startFragments, VERDICT_COUNT, verdictIndex, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX,
 } from '../../xdp/index.js';
-import type { RedirectTargets, XdpRxqInfo, XdpXmitDevice } from '../../xdp/index.js';
+import type { RedirectTargets, XdpXmitDevice } from '../../xdp/index.js';
 import { BATCH_FRAMES, DESC_EOP } from '../device/batch.js';
-import { DMA_READ } from '../device/iommu.js';
+import { IOVA_HIGH } from '../device/iommu.js';
 import type { Iommu } from '../device/iommu.js';
 import type { NicDevice } from '../device/nicDevice.js';
 import type { NicProfile } from '../profiles/profile.js';
 import type { Scheduler } from '../scheduler.js';
 import { PagePool } from './pagePool.js';
+import { newCounters } from './queuePair.js';
+import type { DriverCounters, QueuePair } from './queuePair.js';
 import { RxQueue } from './rxQueue.js';
-import { TX_NONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB, TxQueue } from './txQueue.js';
+import { cleanTx } from './txCompletion.js';
+import { TX_XDP_TX, TX_XDP_XMIT, TxQueue } from './txQueue.js';
+import { queueXdpFrame } from './xdpTransmit.js';
+import { queueSocketPacket } from './xskTransmit.js';
 
 /** NAPI weight: packets that one poll may handle. */
 const NAPI_BUDGET = BATCH_FRAMES;
@@ -48,25 +35,6 @@ export interface DriverObserver {
   onFault(packetId: number): void;
   /** A socket has new packets or completions. */
   onSocketReady(socket: XskSocket): void;
-}
-
-/** Counters of one queue, in the driver's own words. */
-export interface DriverCounters {
-  rxPackets: number;
-  rxBytes: number;
-  rxErrors: number;
-  xdpDrop: number;
-  xdpPass: number;
-  xdpTx: number;
-  xdpTxErrors: number;
-  xdpRedirect: number;
-  xdpRedirectErrors: number;
-  xdpAborted: number;
-  txPackets: number;
-  txBytes: number;
-  txXdpXmit: number;
-  txXdpXmitErrors: number;
-  polls: number;
 }
 
 /** What a driver is made of. */
@@ -86,17 +54,6 @@ export interface DriverConfig {
   readonly program: LoadedProgram | undefined;
   readonly targets: RedirectTargets;
   readonly observer: DriverObserver;
-}
-
-/** Everything that belongs to one queue pair and its NAPI instance. */
-interface QueuePair {
-  readonly rx: RxQueue;
-  readonly tx: TxQueue;
-  readonly rxq: XdpRxqInfo;
-  readonly counters: DriverCounters;
-  /** Pages of packets that were passed up during the present poll; the stack is done with them at its end. */
-  readonly stackPages: Int32Array;
-  stackCount: number;
 }
 
 /**
@@ -141,8 +98,8 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
   open(device: NicDevice): void {
     this.#device = device;
     this.#pairs.forEach(({ rx, tx }, queue) => {
-      device.configureRx(queue, 1, rx.ringIovaLow, rx.ring.size, rxBufferBytes(this.#config.profile));
-      device.configureTx(queue, 1, tx.ringIovaLow, tx.ring.size);
+      device.configureRx(queue, IOVA_HIGH, rx.ringIovaLow, rx.ring.size, rxBufferBytes(this.#config.profile));
+      device.configureTx(queue, IOVA_HIGH, tx.ringIovaLow, tx.ring.size);
       device.rxDoorbell(queue, rx.refill());
     });
   }
@@ -194,7 +151,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     const line = this.#dev.interrupt(queue);
     line.acknowledge();
     pair.counters.polls++;
-    this.#cleanTx(pair);
+    cleanTx(this.#config, pair, this.#config.targets.sockets, this.#markReady);
     const done = this.#cleanRx(queue, pair);
     if (pair.tx.flush()) this.#dev.txDoorbell(queue, pair.tx.nextToUse);
     this.#flushSockets();
@@ -326,41 +283,8 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     const word = vm.contextAddress >>> 2;
     const data = u32[word + XDP_MD_DATA / 4];
     const metaBytes = data - u32[word + XDP_MD_DATA_META / 4];
-    const address = fragmentCount(u32, vm.contextAddress) === 0 ? data : this.#gather(data, metaBytes);
-    observer.onPacketEnd(packetId, outcome, retval, queue, address, this.#packetBytes(), metaBytes);
-  }
-
-  /** Puts metadata, linear part and fragments side by side for the observer; gives the address of the packet's first byte. */
-  #gather(data: number, metaBytes: number): number {
-    const { memory, vm } = this.#config;
-    const { u8, u32 } = memory;
-    const context = vm.contextAddress;
-    const dataEnd = u32[(context + XDP_MD_DATA_END) >>> 2];
-    const start = this.#gatherBuffer;
-    u8.copyWithin(start, data - metaBytes, dataEnd);
-    let end = start + metaBytes + dataEnd - data;
-    const sharedInfo = contextSharedInfo(u32, context);
-    for (let i = 0; i < fragmentCount(u32, context); i++) {
-      const address = fragmentAddress(u32, sharedInfo, i);
-      const lenBytes = fragmentLen(u32, sharedInfo, i);
-      u8.copyWithin(end, address, address + lenBytes);
-      end += lenBytes;
-    }
-    return start + metaBytes;
-  }
-
-  /** Length of the packet in the context block with all fragments. */
-  #packetBytes(): number {
-    const { u32 } = this.#config.memory;
-    const context = this.#config.vm.contextAddress;
-    const word = context >>> 2;
-    let bytes = u32[word + XDP_MD_DATA_END / 4] - u32[word + XDP_MD_DATA / 4];
-    const count = fragmentCount(u32, context);
-    if (count > 0) {
-      const sharedInfo = contextSharedInfo(u32, context);
-      for (let i = 0; i < count; i++) bytes += fragmentLen(u32, sharedInfo, i);
-    }
-    return bytes;
+    const address = fragmentCount(u32, vm.contextAddress) === 0 ? data : gatherPacket(memory, vm.contextAddress, this.#gatherBuffer) + metaBytes;
+    observer.onPacketEnd(packetId, outcome, retval, queue, address, packetBytes(u32, vm.contextAddress), metaBytes);
   }
 
   #recycleFragments(pair: QueuePair): void {
@@ -410,41 +334,15 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     this.#end(queue, pair, page, packetId, outcome, XDP_TX);
   }
 
-  /** Converts the packet to a frame and queues all its buffers; on success they belong to the TX ring. */
   #queueFrame(pair: QueuePair, page: number, kind: number, retval: number): Outcome {
-    const { memory, allocator, iommu, profile, vm } = this.#config;
-    const { u32 } = memory;
-    const { tx, rx } = pair;
-    const context = vm.contextAddress;
-    const word = context >>> 2;
-    const data = u32[word + XDP_MD_DATA / 4];
-    const dataEnd = u32[word + XDP_MD_DATA_END / 4];
-    const dataMeta = u32[word + XDP_MD_DATA_META / 4];
-    const fragments = fragmentCount(u32, context);
-    if (tx.free < fragments + 1) return Outcome.txRingFull;
-    if (!convertBuffToFrame(u32, page, profile.frameSizeBytes, dataMeta, data, dataEnd, u32[word + XDP_BUFF_FLAGS / 4])) return Outcome.txNoHeadroom;
-    const sharedInfo = sharedInfoAddress(page, profile.frameSizeBytes);
-    for (let i = -1; i < fragments; i++) {
-      const address = i < 0 ? data : fragmentAddress(u32, sharedInfo, i);
-      const lenBytes = i < 0 ? dataEnd - data : fragmentLen(u32, sharedInfo, i);
-      const buffer = pageOf(address);
-      // A frame of our own pool is mapped already; one that came by redirect gets a mapping of its own.
-      const unmap = kind === TX_XDP_XMIT ? iommu.mapPage(buffer, DMA_READ) : 0;
-      const iovaLow = (kind === TX_XDP_XMIT ? unmap : rx.pool.iovaLow(buffer)) + (address - buffer);
-      const slot = tx.push(iovaLow, lenBytes, i === fragments - 1);
-      allocator.ledger.move(buffer, Owner.driver, Owner.txRing);
-      tx.kind[slot] = kind;
-      tx.page[slot] = buffer;
-      tx.unmapIovaLow[slot] = unmap;
-      tx.retval[slot] = retval;
-    }
-    return Outcome.tx;
+    const { vm, profile } = this.#config;
+    return queueXdpFrame(this.#config, pair, vm.contextAddress, page, profile.frameSizeBytes, kind, retval);
   }
 
   #redirect(queue: number, pair: QueuePair, page: number, packetId: number): void {
     const { memory, allocator, vm, targets } = this.#config;
     const { counters } = pair;
-    const lenBytes = this.#packetBytes();
+    const lenBytes = packetBytes(memory.u32, vm.contextAddress);
     const target = resolveRedirect(vm.redirect, targets, lenBytes);
     if (typeof target === 'number') {
       counters.xdpRedirectErrors++;
@@ -487,6 +385,10 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     this.#end(queue, pair, page, packetId, outcome, XDP_REDIRECT);
   }
 
+  readonly #markReady = (socket: XskSocket): void => {
+    this.#readySockets.add(socket);
+  };
+
   /** xdp_do_flush for AF_XDP: wakes the applications whose sockets got packets or completions. */
   #flushSockets(): void {
     if (this.#readySockets.size === 0) return;
@@ -494,27 +396,11 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     this.#readySockets.clear();
   }
 
-  // ── AF_XDP TX in copy mode, and completion ──
+  // ── AF_XDP TX in copy mode ──
 
-  /** The packet is copied into an skb's page and queued on the socket's queue; the caller's send call ends with `kick`. */
+  /** XskTransmit: queues a copy of the packet on the socket's queue; the send call ends with `kick`. */
   transmit(socket: XskSocket, address: number, lenBytes: number, completionOffBytes: number): number {
-    const { memory, allocator, iommu } = this.#config;
-    const { tx } = this.#pairs[socket.queueId];
-    if (tx.free < 1) return -EAGAIN;
-    const page = allocator.alloc(Owner.stack);
-    if (page === 0) return -EAGAIN;
-    memory.u8.copyWithin(page, address, address + lenBytes);
-    const { ledger } = allocator;
-    ledger.packetId[ledger.indexOf(page)] = socket.umem.chunks.packetId[socket.umem.chunks.indexOf(address)];
-    ledger.move(page, Owner.stack, Owner.txRing);
-    const iovaLow = iommu.mapPage(page, DMA_READ);
-    const slot = tx.push(iovaLow, lenBytes, true);
-    tx.kind[slot] = TX_XSK_SKB;
-    tx.page[slot] = page;
-    tx.unmapIovaLow[slot] = iovaLow;
-    tx.socketId[slot] = socket.id;
-    tx.completionOffBytes[slot] = completionOffBytes;
-    return 0;
+    return queueSocketPacket(this.#config, this.#pairs[socket.queueId].tx, socket, address, lenBytes, completionOffBytes);
   }
 
   /** Rings the TX doorbell after frames were queued from outside a poll. */
@@ -522,53 +408,9 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     const { tx } = this.#pairs[queue];
     if (tx.flush()) this.#dev.txDoorbell(queue, tx.nextToUse);
   }
-
-  /** Gives back what the device has sent. XDP_TX pages may go directly into the pool's cache, as this is their own NAPI context. */
-  #cleanTx(pair: QueuePair): void {
-    const { allocator, iommu, targets } = this.#config;
-    const { tx, rx, counters } = pair;
-    const mask = tx.ring.size - 1;
-    for (let left = tx.completed(); left > 0; left--) {
-      const slot = tx.nextToClean & mask;
-      const page = tx.page[slot];
-      const unmap = tx.unmapIovaLow[slot];
-      if (unmap !== 0) iommu.unmapPage(unmap);
-      switch (tx.kind[slot]) {
-        case TX_XDP_TX:
-          rx.pool.recycleDirect(page, Owner.txRing);
-          break;
-        case TX_XDP_XMIT:
-          rx.pool.recycleToRing(page, Owner.txRing);
-          break;
-        case TX_XSK_SKB:
-          allocator.free(page, Owner.txRing);
-          targets.sockets[tx.socketId[slot]].complete(tx.completionOffBytes[slot]);
-          this.#readySockets.add(targets.sockets[tx.socketId[slot]]);
-          break;
-        default:
-          throw new Error(`NicDriver: TX slot ${slot} completed, but holds nothing`);
-      }
-      counters.txPackets++;
-      counters.txBytes += tx.lenBytes[slot];
-      tx.kind[slot] = TX_NONE;
-      tx.nextToClean = (tx.nextToClean + 1) | 0;
-    }
-  }
-}
-
-/** Start of the page that holds an address. */
-function pageOf(address: number): number {
-  return address - (address & 4095);
 }
 
 /** Bytes of packet that one RX buffer can take: what headroom and skb_shared_info leave. */
 export function rxBufferBytes(profile: NicProfile): number {
-  return profile.frameSizeBytes - profile.headroomBytes - 320;
-}
-
-function newCounters(): DriverCounters {
-  return {
-    rxPackets: 0, rxBytes: 0, rxErrors: 0, xdpDrop: 0, xdpPass: 0, xdpTx: 0, xdpTxErrors: 0, xdpRedirect: 0, xdpRedirectErrors: 0,
-    xdpAborted: 0, txPackets: 0, txBytes: 0, txXdpXmit: 0, txXdpXmitErrors: 0, polls: 0,
-  };
+  return profile.frameSizeBytes - profile.headroomBytes - SKB_SHARED_INFO_BYTES;
 }

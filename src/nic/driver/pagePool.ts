@@ -136,6 +136,12 @@ export class PagePool {
     this.releaseCount++;
   }
 
+  /** The way of a page that a ring still held when the device was shut down: back to the page allocator, and in no statistic. */
+  releaseAtShutdown(page: number, from: Owner): void {
+    this.#allocator.ledger.move(page, from, Owner.pool);
+    this.#release(page);
+  }
+
   /** Pages that the pool took and hasn't given back: in its cache and ring, and everywhere else (page_pool_inflight). */
   get inflight(): number {
     return this.holdCount - this.releaseCount;

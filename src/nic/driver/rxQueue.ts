@@ -93,7 +93,7 @@ export class RxQueue {
   drain(): void {
     const mask = this.ring.size - 1;
     for (; this.nextToClean !== this.nextToUse; this.nextToClean = (this.nextToClean + 1) | 0) {
-      this.pool.recycleDirect(this.page[this.nextToClean & mask], Owner.device);
+      this.pool.releaseAtShutdown(this.page[this.nextToClean & mask], Owner.device);
     }
   }
 }

@@ -35,7 +35,9 @@ export class TxQueue {
   readonly #memory: HostMemory;
   readonly #format: DescriptorFormat;
   readonly #pending = new DescriptorBatch(BATCH_FRAMES);
+  /** Index of the first descriptor that isn't written yet, and of the first that the doorbell hasn't told the device. */
   #pendingFirst = 0;
+  #flushed = 0;
 
   constructor(memory: HostMemory, iommu: Iommu, format: DescriptorFormat, queue: number, size: number) {
     this.#memory = memory;
@@ -83,8 +85,6 @@ export class TxQueue {
     this.#flushed = this.#pendingFirst;
     return isNew;
   }
-
-  #flushed = 0;
 
   #post(): void {
     const pending = this.#pending;

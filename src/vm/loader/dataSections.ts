@@ -22,37 +22,25 @@ export function isDataSection(section: ElfSection): boolean {
 /**
  * The array map that libbpf makes of a data section (`bpf_object__init_internal_map`): one element, as long as the section.
  *
- * As there, user space may mmap it when BTF knows a variable in it that isn't static, and `.rodata*` is read-only to programs.
- * Pointers that the compiler put into the data are not relocated; libbpf doesn't either.
+ * As there, user space may mmap it and `.rodata*` is read-only to programs. Pointers that the compiler put into the data are not
+ * relocated; libbpf doesn't either.
  */
 export function dataSectionMap(section: ElfSection, btf: Btf | undefined): MapSpec {
-  const typeId = btf?.find('datasec', section.name) ?? 0;
   const initialValue = new Uint8Array(section.sizeBytes);
   initialValue.set(section.bytes);
-  const isReadOnly = section.name.startsWith('.rodata');
-  const isMappable = btf !== undefined && typeId !== 0 && hasExposedVariable(btf, typeId);
   return {
     name: section.name,
     type: BPF_MAP_TYPE_ARRAY,
     keySize: 4,
     valueSize: section.sizeBytes,
     maxEntries: 1,
-    flags: (isMappable ? BPF_F_MMAPABLE : 0) | (isReadOnly ? BPF_F_RDONLY_PROG : 0),
+    flags: BPF_F_MMAPABLE | (section.name.startsWith('.rodata') ? BPF_F_RDONLY_PROG : 0),
     keyTypeId: 0,
-    valueTypeId: typeId,
+    valueTypeId: btf?.find('datasec', section.name) ?? 0,
     dataSection: section.name,
     initialValue,
     initialPrograms: [],
   };
-}
-
-function hasExposedVariable(btf: Btf, datasecId: number): boolean {
-  const datasec = btf.type(datasecId);
-  if (datasec.kind !== 'datasec') return false;
-  return datasec.variables.some(({ typeId }) => {
-    const variable = btf.type(typeId);
-    return variable.kind === 'var' && variable.linkage !== 'static';
-  });
 }
 
 /** Throws when the sections of an object add up to more memory than any program needs. */

@@ -5,7 +5,7 @@ import {
 } from '../layout.js';
 import type { MapSpec } from '../spec.js';
 import {
-  BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, MAP_OP_DELETE, MAP_OP_LOOKUP, MAP_OP_UPDATE,
+  BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY, BPF_F_WRONLY_PROG, MAP_OP_DELETE, MAP_OP_LOOKUP, MAP_OP_UPDATE,
 } from './map.js';
 import type { MapPlace } from './map.js';
 
@@ -26,6 +26,11 @@ export function refuseMap(spec: MapSpec, errno: number, why: string, hint?: stri
   });
 }
 
+const CONTRADICTIONS: readonly (readonly [number, string])[] = [
+  [BPF_F_RDONLY | BPF_F_WRONLY, 'user space'],
+  [BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG, 'programs'],
+];
+
 /** Checks that all map types share: a size of 0, unknown flags, both access restrictions at once. */
 export function checkCommon(spec: MapSpec, errno: number, allowedFlags: number): void {
   if (spec.maxEntries === 0) {
@@ -35,8 +40,9 @@ export function checkCommon(spec: MapSpec, errno: number, allowedFlags: number):
   if ((spec.flags & ~allowedFlags) !== 0) {
     refuseMap(spec, errno, `map_flags 0x${(spec.flags & ~allowedFlags).toString(16)} are not for this map type`, 'leave these flags out');
   }
-  const both = BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
-  if ((spec.flags & both) === both) refuseMap(spec, errno, 'it is read-only and write-only for programs at once', 'leave out one of the two flags');
+  for (const [both, whom] of CONTRADICTIONS) {
+    if ((spec.flags & both) === both) refuseMap(spec, errno, `it is read-only and write-only for ${whom} at once`, 'leave out one of the two flags');
+  }
 }
 
 /** Bound of a per-CPU value. */

@@ -38,14 +38,15 @@ export class ProgArray implements BpfMap {
   }
 
   /**
-   * Ties the map to the first program that uses it or is put into it; all others must be of the same kind
-   * (bpf_prog_map_compatible, kernel/bpf/core.c, 6.18).
+   * Ties the map to the first program that uses it or is put into it; all others must have the same type, attach type and
+   * support for fragments (bpf_prog_map_compatible, kernel/bpf/core.c, 6.18).
    *
    * @returns false when this program is of another kind
    */
   adopt(program: ProgramSpec): boolean {
     this.#owner ??= program;
-    return this.#owner.frags === program.frags && this.#owner.type === program.type;
+    const { type, attachType, frags } = this.#owner;
+    return type === program.type && attachType === program.attachType && frags === program.frags;
   }
 
   /**
