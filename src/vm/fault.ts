@@ -97,7 +97,8 @@ export function readFault(
     region: hasAddress ? describePlace(memory, stateAddress, address, sizeBytes) : '',
     helperId: field(VM_FAULT_HELPER),
   };
-  const place = fault.source === undefined ? `program ${fault.program}` : `${fault.source.file}:${fault.source.line}`;
+  const inProgram = program === undefined ? fault.program : `program ${program.name}`;
+  const place = fault.source === undefined ? inProgram : `${fault.source.file}:${fault.source.line}`;
   const offset = known && hasOffset(insns, insnIndex) ? offAt(insns, insnIndex) : 0;
   const reason = reasonOf(fault, offset, field(VM_BUDGET), helperName?.(fault.helperId) ?? `helper ${fault.helperId}`);
   return { ...fault, message: `${place}: ${reason} [insn ${insnIndex}: ${fault.insn}]` };
