@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { EACCES, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, EPERM, errnoName, fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import type { MapSpec } from '../vm/spec.js';
+import type { MapSpec } from '../vm/index.js';
 import type { KernelBuffer } from './bpfSyscall.js';
 import type { KernelBpf } from './kernelBpf.js';
 import {

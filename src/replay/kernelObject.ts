@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { E2BIG, EACCES, EINVAL, ENOSPC, EPERM, errnoName, fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import type { MapSpec, ObjectSpec, ProgramSpec, VariableSpec } from '../vm/spec.js';
+import type { MapSpec, ObjectSpec, ProgramSpec, VariableSpec } from '../vm/index.js';
 import type { KernelBpf } from './kernelBpf.js';
 import { createKernelMap } from './kernelMap.js';
 import type { KernelMap } from './kernelMap.js';

@@ -1,4 +1,4 @@
-import type { ProgramSpec } from '../vm/spec.js';
+import type { ProgramSpec } from '../vm/index.js';
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, OPCODE_LDDW } from './uapi.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { Problem } from '../base/index.js';
-import type { ProgramSpec } from '../vm/spec.js';
+import type { ProgramSpec } from '../vm/index.js';
 
 /** A refusal by the kernel's verifier. `message` has the log's last words, `log` the whole of it. */
 export interface VerifierProblem extends Problem {

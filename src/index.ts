@@ -1,0 +1,18 @@
+/**
+ * xdp-sim as a library: load an object, build a simulation, run a capture, look at everything.
+ *
+ * The command line is a thin layer over `runCapture`.
+ */
+export { formatProblem, unwrap } from './base/index.js';
+export type { Problem, Result } from './base/index.js';
+export { openCapture, openCaptureBytes } from './packet/index.js';
+export type { CaptureReader } from './packet/index.js';
+export { loadObjectBytes, loadObjectFile } from './vm/index.js';
+export type { LoadedObject, ObjectSpec, ProgramSpec } from './vm/index.js';
+export { findProfile, PROFILES } from './nic/index.js';
+export type { NicProfile, NicSettings } from './nic/index.js';
+export { OUTCOMES } from './xdp/index.js';
+export { createSimulation } from './sim/index.js';
+export type { PacketWatcher, RunResult, Simulation, SimulationOptions, WatchedPacket } from './sim/index.js';
+export { isClean, runCapture, RUN_DEFAULTS } from './report/index.js';
+export type { RunOptions, RunReport } from './report/index.js';
