@@ -104,7 +104,7 @@ describe.each(orders)('%s blocks', (order) => {
   });
 
   it('cuts the FCS that if_fcslen or epb_flags tell of', () => {
-    const flags = (fcsLen: number): Uint8Array => option(order, 2, new Bytes(order).u32((fcsLen << 5) | 1).done());
+    const flags = (fcsLen: number): Uint8Array => option(order, 2, new Bytes(order).u32((fcsLen << 5) | 0xff000201).done());
     const reader = open(
       sectionHeader(order),
       interfaceDescription(order, {}, option(order, 13, [4])),
