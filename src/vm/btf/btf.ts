@@ -24,6 +24,7 @@ export class Btf {
   readonly #where: string;
   /** Bytes of each type, NO_SIZE for those that have none. */
   readonly #sizes: Float64Array;
+  #byName: Map<string, number> | undefined;
 
   /** Throws a `ProblemError` for types that don't hold together. */
   constructor(types: readonly BtfType[], strings: StringTable, where: string) {
@@ -74,8 +75,11 @@ export class Btf {
 
   /** Id of the first type of a kind with a name. */
   find(kind: BtfType['kind'], name: string): number | undefined {
-    const id = this.types.findIndex((type) => type.kind === kind && type.name === name);
-    return id < 0 ? undefined : id;
+    if (this.#byName === undefined) {
+      this.#byName = new Map();
+      for (let id = this.types.length - 1; id > 0; id--) this.#byName.set(`${this.types[id]!.kind} ${this.types[id]!.name}`, id);
+    }
+    return this.#byName.get(`${kind} ${name}`);
   }
 
   /** The same types with other contents for some data sections, by id. Throws as the constructor does. */

@@ -9,6 +9,8 @@ export const BTF_MAGIC = 0xeb9f;
 const BTF_VERSION = 1;
 const HEADER_BYTES = 24;
 const TYPE_BYTES = 12;
+/** BTF_MAX_SIZE (kernel/bpf/btf.c). */
+const MAX_BTF_BYTES = 16 << 20;
 /** BTF_MAX_TYPE and BTF_MAX_NAME_OFFSET (include/uapi/linux/btf.h). */
 const MAX_TYPES = 0xfffff;
 const MAX_STRING_BYTES = 0xffffff;
@@ -34,6 +36,7 @@ export function readBtf(bytes: Uint8Array, where: string): Result<Btf> {
 function readTypes(bytes: Uint8Array, where: string): { types: BtfType[]; strings: StringTable } {
   const refuse = (message: string, offBytes: number): never => refuseBtf('btf-bad-header', message, where, offBytes);
   if (bytes.length < HEADER_BYTES) refuse(`${bytes.length} bytes are too few for a BTF header`, 0);
+  if (bytes.length > MAX_BTF_BYTES) refuse(`${bytes.length} bytes are more than the kernel takes (${MAX_BTF_BYTES})`, 0);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint16(0, true) !== BTF_MAGIC) refuse('the BTF magic 0xeb9f is missing', 0);
   if (view.getUint8(2) !== BTF_VERSION) refuse(`BTF version ${view.getUint8(2)} is unknown`, 2);

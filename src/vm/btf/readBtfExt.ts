@@ -25,6 +25,8 @@ export interface BtfExt {
 }
 
 const HEADER_BYTES = 24;
+/** The kernel takes at most one line an instruction, and a million instructions. */
+const MAX_RECORDS = 1_000_000;
 const FUNC_INFO_BYTES = 8;
 const LINE_INFO_BYTES = 16;
 
@@ -95,6 +97,8 @@ class ExtReader {
     if (end - start < 4) this.#refuse(`the ${what} information is too short`, start);
     const recordBytes = this.#view.getUint32(start, true);
     if (recordBytes < minRecordBytes || recordBytes % 4 !== 0) this.#refuse(`${what} records of ${recordBytes} bytes`, start);
+
+    if ((end - start) / recordBytes > MAX_RECORDS) this.#refuse(`more than ${MAX_RECORDS} ${what} records`, start);
 
     let at = start + 4;
     while (at < end) {

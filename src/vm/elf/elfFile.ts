@@ -48,6 +48,10 @@ export interface ElfFile {
   readonly name: string;
   readonly sections: readonly ElfSection[];
   readonly symbols: readonly ElfSymbol[];
+  /** Symbols by the index of their section. */
+  readonly symbolsIn: ReadonlyMap<number, readonly ElfSymbol[]>;
+  /** Sections of type REL and RELA by the index of the section that they patch. */
+  readonly relocationLists: ReadonlyMap<number, readonly ElfSection[]>;
 }
 
 // Numbers of the gABI (ELF-64 object file format) and of the BPF psABI (Documentation/bpf/llvm_reloc.rst).

@@ -10,6 +10,8 @@ const EHDR_BYTES = 64;
 const SHDR_BYTES = 64;
 const SYM_BYTES = 24;
 const REL_BYTES = 16;
+/** The smallest thing that a relocation patches is a 32-bit word. */
+const MIN_RELOCATED_BYTES = 4;
 /** More symbols or relocations than this are a lie or an attack: the largest known XDP object has a few thousand. */
 const MAX_ENTRIES = 1_000_000;
 
@@ -26,7 +28,25 @@ export function readElf(bytes: Uint8Array, name: string): ElfFile {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const reader = new ElfReader(view, bytes, name);
   const sections = reader.sections();
-  return { name, sections, symbols: reader.symbols(sections) };
+  const symbols = reader.symbols(sections);
+  const lists = sections.filter((section) => section.type === SHT_REL || section.type === SHT_RELA);
+  return {
+    name,
+    sections,
+    symbols,
+    symbolsIn: groupBy(symbols, (symbol) => symbol.sectionIndex),
+    relocationLists: groupBy(lists, (section) => section.info),
+  };
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => number): Map<number, T[]> {
+  const groups = new Map<number, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group === undefined) groups.set(keyOf(item), [item]);
+    else group.push(item);
+  }
+  return groups;
 }
 
 /**
@@ -35,19 +55,19 @@ export function readElf(bytes: Uint8Array, name: string): ElfFile {
  * Throws a `ProblemError` for a list with wrong sizes, an offset outside the section or a symbol that doesn't exist.
  */
 export function readRelocations(elf: ElfFile, target: ElfSection): ElfRelocation[] {
-  const lists = elf.sections.filter((section) => (section.type === SHT_REL || section.type === SHT_RELA) && section.info === target.index);
-  const list = lists[0];
+  const [list, second] = elf.relocationLists.get(target.index) ?? [];
   if (list === undefined) return [];
   const refuse = (message: string, offBytes: number): never => {
     throw new ProblemError({ code: 'elf-bad-relocation', message, where: place(elf.name, offBytes, list.name), hint: DAMAGED_HINT });
   };
-  if (lists.length > 1) refuse(`sections ${list.name} and ${lists[1]!.name} both relocate ${target.name}`, lists[1]!.offBytes);
+  if (second !== undefined) refuse(`sections ${list.name} and ${second.name} both relocate ${target.name}`, second.offBytes);
   if (list.type === SHT_RELA) refuse('relocations are of type RELA; BPF objects have REL', list.offBytes);
   if (list.entrySizeBytes !== REL_BYTES || list.sizeBytes % REL_BYTES !== 0) {
     refuse(`${list.sizeBytes} bytes in entries of ${list.entrySizeBytes} are no list of ${REL_BYTES}-byte relocations`, list.offBytes);
   }
   const count = list.sizeBytes / REL_BYTES;
-  if (count > MAX_ENTRIES) refuse(`${count} relocations are more than ${MAX_ENTRIES}`, list.offBytes);
+  const most = Math.min(MAX_ENTRIES, target.sizeBytes / MIN_RELOCATED_BYTES);
+  if (count > most) refuse(`${count} relocations are too many for the ${target.sizeBytes} bytes of section ${target.name}`, list.offBytes);
 
   // r_offset u64 | r_info u64 = symbol index << 32 | type
   const view = new DataView(list.bytes.buffer, list.bytes.byteOffset, list.bytes.byteLength);

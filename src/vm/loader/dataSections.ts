@@ -2,7 +2,7 @@ import { ProblemError } from '../../base/index.js';
 import type { Btf } from '../btf/btf.js';
 import type { BtfDatasec } from '../btf/btfTypes.js';
 import { SHT_NOBITS, SHT_PROGBITS, STT_OBJECT } from '../elf/elfFile.js';
-import type { ElfFile, ElfSection, ElfSymbol } from '../elf/elfFile.js';
+import type { ElfFile, ElfSection } from '../elf/elfFile.js';
 import type { MapSpec, VariableSpec } from '../spec.js';
 import { refuseDamaged } from './damaged.js';
 
@@ -66,8 +66,8 @@ export function sectionVariables(elf: ElfFile, section: ElfSection, btf: Btf | u
       if (variable.kind === 'var') typeIds.set(variable.name, variable.typeId);
     }
   }
-  return elf.symbols
-    .filter((symbol) => symbol.sectionIndex === section.index && symbol.type === STT_OBJECT && symbol.sizeBytes > 0)
+  return (elf.symbolsIn.get(section.index) ?? [])
+    .filter((symbol) => symbol.type === STT_OBJECT && symbol.sizeBytes > 0)
     .map((symbol) => {
       if (symbol.value + symbol.sizeBytes > section.sizeBytes) {
         const message = `variable '${symbol.name}' ends at byte ${symbol.value + symbol.sizeBytes}, its section has ${section.sizeBytes}`;
@@ -90,20 +90,15 @@ export function sectionVariables(elf: ElfFile, section: ElfSection, btf: Btf | u
  */
 export function completeDatasecs(btf: Btf, elf: ElfFile): Btf {
   const sections = new Map(elf.sections.map((section) => [section.name, section]));
-  const symbolsBySection = new Map<number, Map<string, ElfSymbol>>();
-  for (const symbol of elf.symbols) {
-    if (symbol.type !== STT_OBJECT) continue;
-    const symbols = symbolsBySection.get(symbol.sectionIndex) ?? new Map<string, ElfSymbol>();
-    symbolsBySection.set(symbol.sectionIndex, symbols.set(symbol.name, symbol));
-  }
-
   const completed = new Map<number, BtfDatasec>();
   btf.types.forEach((type, id) => {
-    const section = sections.get(type.name);
+    // A second description of a section is never looked at.
+    const section = type.kind === 'datasec' && btf.find('datasec', type.name) === id ? sections.get(type.name) : undefined;
     if (type.kind !== 'datasec' || section === undefined) return;
-    const symbols = symbolsBySection.get(section.index);
+    const symbols = (elf.symbolsIn.get(section.index) ?? []).filter((symbol) => symbol.type === STT_OBJECT);
+    const offsets = new Map(symbols.map((symbol) => [symbol.name, symbol.value]));
     const variables = type.variables
-      .map((variable) => ({ ...variable, offBytes: symbols?.get(btf.type(variable.typeId).name)?.value ?? variable.offBytes }))
+      .map((variable) => ({ ...variable, offBytes: offsets.get(btf.type(variable.typeId).name) ?? variable.offBytes }))
       .sort((a, b) => a.offBytes - b.offBytes);
     for (const { typeId, offBytes, sizeBytes } of variables) {
       if (offBytes + sizeBytes > section.sizeBytes || (btf.sizeOf(typeId) ?? sizeBytes) > sizeBytes) {

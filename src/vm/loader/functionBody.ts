@@ -8,6 +8,7 @@ import type { MapReference, MapSpec } from '../spec.js';
 import { refuseDamaged } from './damaged.js';
 import { isCodeSection } from './functionTable.js';
 import type { FunctionTable, ObjectFunction } from './functionTable.js';
+import { lowerBound } from './lowerBound.js';
 
 const LDDW = BPF_LD | BPF_DW | BPF_IMM;
 const CALL = BPF_JMP | BPF_CALL;
@@ -192,15 +193,4 @@ class BodyReader {
 /** The entries of a list sorted by offset that lie in a function. */
 function within<T extends { readonly offBytes: number }>(entries: readonly T[], fn: ObjectFunction): readonly T[] {
   return entries.slice(lowerBound(entries, fn.startBytes), lowerBound(entries, fn.endBytes));
-}
-
-function lowerBound(entries: readonly { readonly offBytes: number }[], offBytes: number): number {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (entries[middle]!.offBytes < offBytes) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,7 +1,11 @@
+import { ProblemError } from '../../base/index.js';
 import { SHF_EXECINSTR, SHT_PROGBITS, STB_LOCAL, STT_FUNC, STT_NOTYPE } from '../elf/elfFile.js';
-import type { ElfFile, ElfSection, ElfSymbol } from '../elf/elfFile.js';
+import type { ElfFile, ElfSection } from '../elf/elfFile.js';
 import { INSN_BYTES } from '../isa/opcodes.js';
 import { refuseDamaged } from './damaged.js';
+
+/** More than any object has: a program may have a million (BPF_COMPLEXITY_LIMIT_INSNS). */
+export const MAX_OBJECT_INSNS = 4_000_000;
 
 /** Where a function of the object lies; all numbers in bytes of its section. */
 export interface ObjectFunction {
@@ -32,13 +36,13 @@ export function isCodeSection(section: ElfSection): boolean {
  * Throws a `ProblemError` for functions that are no whole instructions, stick out of their section or overlap.
  */
 export function readFunctions(elf: ElfFile): FunctionTable {
-  const symbolsBySection = new Map<number, ElfSymbol[]>();
-  for (const symbol of elf.symbols) {
-    const symbols = symbolsBySection.get(symbol.sectionIndex);
-    if (symbols === undefined) symbolsBySection.set(symbol.sectionIndex, [symbol]);
-    else symbols.push(symbol);
+  const sections = elf.sections.filter(isCodeSection);
+  const insnCount = sections.reduce((sum, section) => sum + section.sizeBytes, 0) / INSN_BYTES;
+  if (insnCount > MAX_OBJECT_INSNS) {
+    const message = `the object has ${insnCount} instructions, more than ${MAX_OBJECT_INSNS}`;
+    throw new ProblemError({ code: 'object-too-big', message, where: elf.name, hint: 'split the object' });
   }
-  const all = elf.sections.filter(isCodeSection).flatMap((section) => sectionFunctions(elf, section, symbolsBySection.get(section.index) ?? []));
+  const all = sections.flatMap((section) => sectionFunctions(elf, section));
   const byPlace = new Map(all.map((fn) => [placeKey(fn.section.index, fn.startBytes), fn]));
   return { all, at: (sectionIndex, offBytes) => byPlace.get(placeKey(sectionIndex, offBytes)) };
 }
@@ -47,7 +51,8 @@ function placeKey(sectionIndex: number, offBytes: number): string {
   return `${sectionIndex}:${offBytes}`;
 }
 
-function sectionFunctions(elf: ElfFile, section: ElfSection, symbols: readonly ElfSymbol[]): ObjectFunction[] {
+function sectionFunctions(elf: ElfFile, section: ElfSection): ObjectFunction[] {
+  const symbols = elf.symbolsIn.get(section.index) ?? [];
   const typed = symbols.filter((symbol) => symbol.type === STT_FUNC);
   const untyped = symbols.filter((symbol) => symbol.type === STT_NOTYPE && symbol.binding !== STB_LOCAL);
   const starts = (typed.length > 0 ? typed : untyped).sort((a, b) => a.value - b.value);

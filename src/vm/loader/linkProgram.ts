@@ -1,3 +1,4 @@
+import { ProblemError } from '../../base/index.js';
 import type { Problem } from '../../base/index.js';
 import { INSN_BYTES } from '../isa/opcodes.js';
 import type { FunctionSpec, LineSpec, MapReference, ProgramSpec } from '../spec.js';
@@ -12,12 +13,10 @@ const MAX_PROGRAM_INSNS = 1_000_000;
  * Makes a program out of a function: appends every subprogram that it reaches, each once, in the order of libbpf
  * (`bpf_object__reloc_code`: depth first, at the first call), and points the calls at them.
  *
- * A program that would be longer than the kernel's limit keeps only its own function and carries a problem.
+ * Throws a `ProblemError` for a program that is longer than the kernel's limit.
  */
 export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) => FunctionBody, objectName: string): ProgramSpec {
-  const placed = placeFunctions(main, bodyOf);
-  const tooLong = placed === undefined;
-  const functions: readonly PlacedFunction[] = placed ?? [{ fn: main, body: bodyOf(main), insnIndex: 0 }];
+  const functions = placeFunctions(main, bodyOf, objectName);
   const indexOf = new Map(functions.map(({ fn, insnIndex }) => [fn, insnIndex]));
 
   const last = functions[functions.length - 1]!;
@@ -27,18 +26,13 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
   const lines: LineSpec[] = [];
   const functionSpecs: FunctionSpec[] = [];
   let problem: Problem | undefined;
-  if (tooLong) {
-    const message = `'${main.name}' and the functions that it calls have more than ${MAX_PROGRAM_INSNS} instructions`;
-    problem = { code: 'program-too-long', message, where: `${objectName}, section ${main.section.name}`, hint: 'split it with tail calls' };
-  }
 
   for (const { fn, body, insnIndex: start } of functions) {
     insns.set(body.insns, start * INSN_BYTES);
     functionSpecs.push({ name: fn.name, insnIndex: start });
     for (const { insnIndex, target } of body.calls) {
-      const targetIndex = indexOf.get(target);
       // A call's imm counts from the instruction behind it.
-      if (targetIndex !== undefined) view.setInt32((start + insnIndex) * INSN_BYTES + 4, targetIndex - (start + insnIndex + 1), true);
+      view.setInt32((start + insnIndex) * INSN_BYTES + 4, indexOf.get(target)! - (start + insnIndex + 1), true);
     }
     for (const reference of body.references) references.push({ ...reference, insnIndex: start + reference.insnIndex });
     for (const { insnIndex, info } of body.lines) {
@@ -56,8 +50,8 @@ interface PlacedFunction {
   readonly insnIndex: number;
 }
 
-/** Order and place of a program's functions; `undefined` when they are too long together. The call chain may be deep, so the stack is our own. */
-function placeFunctions(main: ObjectFunction, bodyOf: (fn: ObjectFunction) => FunctionBody): PlacedFunction[] | undefined {
+/** Order and place of a program's functions. The call chain may be deep, so the stack is our own. */
+function placeFunctions(main: ObjectFunction, bodyOf: (fn: ObjectFunction) => FunctionBody, objectName: string): PlacedFunction[] {
   const placed: PlacedFunction[] = [];
   const seen = new Set<ObjectFunction>();
   const stack: { body: FunctionBody; nextCall: number }[] = [];
@@ -71,7 +65,10 @@ function placeFunctions(main: ObjectFunction, bodyOf: (fn: ObjectFunction) => Fu
   };
   place(main);
   while (stack.length > 0) {
-    if (insnCount > MAX_PROGRAM_INSNS) return undefined;
+    if (insnCount > MAX_PROGRAM_INSNS) {
+      const message = `'${main.name}' and the functions that it calls have more than ${MAX_PROGRAM_INSNS} instructions`;
+      throw new ProblemError({ code: 'program-too-long', message, where: `${objectName}, section ${main.section.name}`, hint: 'split it with tail calls' });
+    }
     const top = stack[stack.length - 1]!;
     const call = top.body.calls[top.nextCall++];
     if (call === undefined) stack.pop();

@@ -12,13 +12,11 @@ import { refuseDamaged } from './damaged.js';
 import { checkDataSize, completeDatasecs, dataSectionMap, isDataSection, sectionVariables } from './dataSections.js';
 import { readFunctionBody } from './functionBody.js';
 import type { CodeSection, DataSymbols, FunctionBody } from './functionBody.js';
-import { readFunctions } from './functionTable.js';
+import { MAX_OBJECT_INSNS, readFunctions } from './functionTable.js';
 import type { FunctionTable, ObjectFunction } from './functionTable.js';
 import { linkProgram } from './linkProgram.js';
 import { readMapDefinitions } from './mapDefinitions.js';
 
-/** All programs of an object together, subprograms counted once for each program that they are linked to. */
-const MAX_OBJECT_INSNS = 4_000_000;
 /** The kernel's buffer (bpf_prog_load, kernel/bpf/syscall.c) less its NUL. */
 const MAX_LICENSE_BYTES = 127;
 
@@ -124,6 +122,7 @@ function linkPrograms(elf: ElfFile, functions: FunctionTable, data: DataSymbols,
   for (const fn of functions.all) {
     if (fn.section.name === '.text' || (fn.isStatic && called.has(fn))) continue;
     const program = linkProgram(fn, (other) => bodies.get(other)!, elf.name);
+    // A subprogram counts once for each program that it is linked to.
     insnCount += program.insns.length / INSN_BYTES;
     if (insnCount > MAX_OBJECT_INSNS) {
       const message = `the programs have more than ${MAX_OBJECT_INSNS} instructions in all`;

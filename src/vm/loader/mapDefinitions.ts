@@ -6,6 +6,7 @@ import type { ElfFile, ElfSection } from '../elf/elfFile.js';
 import { readRelocations } from '../elf/readElf.js';
 import type { MapSpec } from '../spec.js';
 import { refuseDamaged } from './damaged.js';
+import { lowerBound } from './lowerBound.js';
 import type { FunctionTable } from './functionTable.js';
 
 const BPF_MAP_TYPE_PROG_ARRAY = 3;
@@ -67,7 +68,10 @@ class DefinitionReader {
     const numbers = new Map<string, number>();
     const types = new Map<string, number>();
     let valuesOffBytes: number | undefined;
+    const seen = new Set<string>();
     for (const member of struct.members) {
+      if (seen.has(member.name)) this.#refuse('map-bad-definition', `has the attribute '${member.name}' twice`);
+      seen.add(member.name);
       switch (member.name) {
         case 'type':
         case 'max_entries':
@@ -150,9 +154,11 @@ function fillProgramArrays(elf: ElfFile, section: ElfSection, definitions: reado
   const where = `${elf.name}, section ${section.name}`;
   const programs = definitions.map((): { index: number; program: string }[] => []);
   for (const { offBytes, type, symbol } of readRelocations(elf, section)) {
-    const which = definitions.findIndex((map) => offBytes >= map.offBytes && offBytes < map.offBytes + map.sizeBytes);
+    // Definitions are sorted by place.
+    const which = lowerBound(definitions, offBytes + 1) - 1;
     const map = definitions[which];
-    if (type !== R_BPF_64_ABS64 || map === undefined || map.valuesOffBytes === undefined) {
+    const isInside = map !== undefined && offBytes < map.offBytes + map.sizeBytes;
+    if (type !== R_BPF_64_ABS64 || !isInside || map.valuesOffBytes === undefined) {
       return refuseDamaged('elf-bad-relocation', `a relocation of type ${type} at byte ${offBytes} is in no 'values' of a map`, where);
     }
     if (map.spec.type !== BPF_MAP_TYPE_PROG_ARRAY) continue;
