@@ -1,0 +1,22 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import { fromHex, hex, toHex } from '../../src/base/index.js';
+
+describe('hex', () => {
+  test.prop([fc.uint8Array({ maxLength: 64 })])('bytes come back', (bytes) => {
+    expect(fromHex(toHex(bytes))).toEqual(bytes);
+    expect(fromHex(toHex(bytes).toUpperCase().replace(/(..)/g, '$1 '))).toEqual(bytes);
+  });
+
+  it('takes a view of a larger buffer for what it is', () => {
+    expect(toHex(Uint8Array.of(1, 2, 3, 4).subarray(1, 3))).toBe('0203');
+  });
+
+  it.each(['0', '0g', '012', '0x01', '-1'])('%j is no hex', (text) => {
+    expect(fromHex(text)).toBeUndefined();
+  });
+
+  it.each([[0, '0x0'], [8000, '0x1f40'], [-1, '0xffffffff'], [2 ** 32 - 1, '0xffffffff']])('%i is printed as %s', (value, text) => {
+    expect(hex(value)).toBe(text);
+  });
+});

@@ -1,0 +1,78 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import { ProblemError } from '../../src/base/index.js';
+import { HostMemory, Owner, PAGE_BYTES, PageAllocator } from '../../src/memory/index.js';
+
+function allocatorOf(count: number): PageAllocator {
+  return new PageAllocator(new HostMemory(4), count);
+}
+
+describe('PageAllocator', () => {
+  it('hands out aligned pages, each once, then 0', () => {
+    const allocator = allocatorOf(3);
+    const pages = [allocator.alloc(Owner.pool), allocator.alloc(Owner.pool), allocator.alloc(Owner.stack)];
+    expect(new Set(pages).size).toBe(3);
+    expect(pages.every((page) => page > 0 && page % PAGE_BYTES === 0)).toBe(true);
+    expect(allocator.alloc(Owner.pool)).toBe(0);
+    expect(allocator.usedCount).toBe(3);
+    expect(allocator.ledger.census()).toEqual({ pool: 2, stack: 1 });
+    expect(allocator.ledger.violationCount).toBe(0);
+  });
+
+  it('gives the page that was freed last first, as it was left', () => {
+    const memory = new HostMemory(4);
+    const allocator = new PageAllocator(memory, 8);
+    const [a, b] = [allocator.alloc(Owner.pool), allocator.alloc(Owner.pool)];
+    memory.u8[b] = 0x5a;
+    allocator.ledger.packetId[allocator.ledger.indexOf(b)] = 9;
+    allocator.free(a, Owner.pool);
+    allocator.free(b, Owner.pool);
+    expect(allocator.alloc(Owner.pool)).toBe(b);
+    expect(memory.u8[b]).toBe(0x5a);
+    expect(allocator.ledger.packetId[allocator.ledger.indexOf(b)]).toBe(0);
+    expect(allocator.alloc(Owner.pool)).toBe(a);
+  });
+
+  it('a double free is a violation and does not hand the page out twice', () => {
+    const allocator = allocatorOf(2);
+    const page = allocator.alloc(Owner.pool);
+    allocator.free(page, Owner.pool);
+    allocator.free(page, Owner.pool);
+    expect(allocator.ledger.violations).toEqual([
+      { buffer: `page 0 at 0x${page.toString(16)}`, expected: 'pool', found: 'free', next: 'free', packetId: 0 },
+    ]);
+    expect(allocator.usedCount).toBe(0);
+    expect(new Set([allocator.alloc(Owner.pool), allocator.alloc(Owner.pool)]).size).toBe(2);
+    expect(allocator.alloc(Owner.pool)).toBe(0);
+  });
+
+  it('a free by somebody else is a violation', () => {
+    const allocator = allocatorOf(2);
+    allocator.free(allocator.alloc(Owner.device), Owner.driver);
+    expect(allocator.ledger.violations[0]).toMatchObject({ expected: 'driver', found: 'device', next: 'free' });
+    expect(allocator.usedCount).toBe(0);
+  });
+
+  it('more pages than memory are a problem', () => {
+    expect(() => new PageAllocator(new HostMemory(1), 256)).toThrow(ProblemError);
+  });
+
+  test.prop([fc.array(fc.nat(99), { maxLength: 200 })])('any order of alloc and free: no page twice, used = handed out', (choices) => {
+    const allocator = allocatorOf(16);
+    const held: number[] = [];
+    for (const choice of choices) {
+      if (choice < 55) {
+        const page = allocator.alloc(Owner.pool);
+        expect(page === 0).toBe(held.length === 16);
+        if (page === 0) continue;
+        expect(held).not.toContain(page);
+        held.push(page);
+      } else if (held.length > 0) {
+        allocator.free(held.splice(choice % held.length, 1)[0], Owner.pool);
+      }
+      expect(allocator.usedCount).toBe(held.length);
+      expect(allocator.ledger.census()['pool'] ?? 0).toBe(held.length);
+    }
+    expect(allocator.ledger.violationCount).toBe(0);
+  });
+});
