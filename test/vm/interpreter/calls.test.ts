@@ -3,8 +3,8 @@ import { assemble } from '../../../src/vm/isa/assemble.js';
 import { encode } from '../../../src/vm/isa/decode.js';
 import { unwrap } from '../../../src/base/index.js';
 import {
-  FAULT_ACCESS, FAULT_BUDGET, FAULT_CALL_DEPTH, FAULT_HELPER_ARGUMENT, FAULT_INSTRUCTION, FAULT_NONE, FAULT_PC, MAP_TYPE, MAY_GOTO_MAX,
-  RETURN_INT, RETURN_U32, RETURN_U64, VM_DEPTH, VM_FAULT_HELPER, VM_FAULT_PC, VM_FAULT_PROGRAM, VM_FAULT_REG, VM_PC, VM_PROGRAM, VM_RUNNING,
+  FAULT_ACCESS, FAULT_BUDGET, FAULT_CALL_DEPTH, FAULT_HELPER_ARGUMENT, FAULT_INSTRUCTION, FAULT_NONE, FAULT_PC, MAP_DATA, MAP_TYPE, MAY_GOTO_MAX,
+  PROG_INSN_COUNT, RETURN_INT, RETURN_U32, RETURN_U64, VM_DEPTH, VM_FAULT_HELPER, VM_FAULT_PC, VM_FAULT_PROGRAM, VM_FAULT_REG, VM_PC, VM_PROGRAM, VM_RUNNING,
 } from '../../../src/vm/layout.js';
 import { Machine } from './machine.js';
 
@@ -242,6 +242,20 @@ exit`),
     expect(machine.getU32(machine.state + VM_FAULT_HELPER)).toBe(12);
   });
 
+  test('a damaged array, slot or program is refused, not followed out of host memory', () => {
+    const machine = new Machine();
+    const array = machine.progArray(2);
+    const broken = machine.load('exit');
+    const run = (): number => machine.run(`r2 = ${array.address}\nr3 = 1\ncall #12\nexit`);
+    array.set(1, 0xfffffff0);
+    expect(run()).toBe(FAULT_HELPER_ARGUMENT);
+    array.set(1, broken);
+    machine.setU32(broken + PROG_INSN_COUNT, 0x7fffffff);
+    expect(run()).toBe(FAULT_HELPER_ARGUMENT);
+    machine.setU32(array.address + MAP_DATA, 0xfffffff8);
+    expect(run()).toBe(FAULT_HELPER_ARGUMENT);
+  });
+
   test('r2 is a map of another type: refused', () => {
     const machine = new Machine();
     const array = machine.progArray(1);
@@ -252,15 +266,16 @@ exit`),
 
 describe('program counter and instructions', () => {
   test.each([
-    ['runs off its end', 'r0 = 1', 1],
-    ['jumps beyond its end', 'goto pc+5\nexit', 6],
-    ['jumps before its start', 'goto pc-3\nexit', -2],
-    ['calls beyond its end', 'call pc+9\nexit', 10],
-    ['jumps into the middle of a lddw', 'goto pc+1\nr0 = 0 ll\nexit', 2],
-  ])('a program that %s', (_name, program, pc) => {
+    ['runs off its end', 'r0 = 1', 1, 1],
+    ['jumps beyond its end', 'goto pc+5\nexit', 6, 1],
+    ['jumps before its start', 'goto pc-3\nexit', -2, 1],
+    ['calls beyond its end', 'call pc+9\nexit', 10, 1],
+    ['jumps into the middle of a lddw', 'goto pc+1\nr0 = 0 ll\nexit', 2, 2],
+  ])('a program that %s', (_name, program, pc, executed) => {
     const machine = new Machine();
     expect(machine.run(program)).toBe(FAULT_PC);
     expect(machine.memory.view.getInt32(machine.state + VM_FAULT_PC, true)).toBe(pc);
+    expect(machine.executed).toBe(executed);
   });
 
   test('half a lddw at the end', () => {
