@@ -1,0 +1,71 @@
+import { closeSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { HostMemory } from '../../../src/memory/index.js';
+import { AccessTable } from '../../../src/vm/accessTable.js';
+import { VM_STATE_BYTES } from '../../../src/vm/layout.js';
+import { MAP_TYPES, createMap, isMapTypeSupported, mapTypeName } from '../../../src/vm/maps/mapTypes.js';
+import { withKernel } from '../../support/kernelOracle.js';
+import { map } from '../../replay/support/kernelPrograms.js';
+import type { MapSpec } from '../../../src/vm/spec.js';
+
+const SUPPORTED = MAP_TYPES.filter(({ type }) => isMapTypeSupported(type));
+
+function create(spec: MapSpec) {
+  const memory = new HostMemory(64);
+  const accessTable = new AccessTable(memory, memory.reserve('state', VM_STATE_BYTES));
+  return createMap(spec, { memory, accessTable, possibleCpus: 2, id: 1 });
+}
+
+/** key_size, value_size, max_entries, map_flags */
+const DEFINITIONS: readonly (readonly [number, number, number, number])[] = [
+  [4, 4, 1, 0], [0, 4, 1, 0], [4, 0, 1, 0], [4, 4, 0, 0], [8, 4, 1, 0], [4, 8, 1, 0], [513, 4, 1, 0],
+  ...Array.from({ length: 18 }, (_, bit) => [4, 4, 1, 1 << bit] as const),
+  [4, 4, 1, 0x18], [4, 4, 1, 0x180], [4, 4, 1, 0x88], [4, 4, 1, 0x41],
+  [4, 32768, 1, 0], [4, 32769, 1, 0], [4, 4194251, 1, 1], [4, 4194252, 1, 1],
+];
+
+withKernel('map definitions, against the kernel', (kernel) => {
+  it.each(SUPPORTED.map((row) => [row.name, row.type] as const))('%s: the same ones are refused, for the same errno', (_, type) => {
+    for (const [keySize, valueSize, maxEntries, flags] of DEFINITIONS) {
+      const spec = map('m', type, keySize, valueSize, maxEntries, { flags });
+      const fd = kernel.mapCreate(spec);
+      if (fd >= 0) closeSync(fd);
+      const ours = create(spec);
+      const named = fd === -22 ? '(EINVAL)' : fd === -7 ? '(E2BIG)' : 'ok';
+      expect([keySize, valueSize, maxEntries, flags, ours.ok ? 'ok' : ours.problem.message]).toEqual([
+        keySize, valueSize, maxEntries, flags, expect.stringContaining(named),
+      ]);
+    }
+  });
+});
+
+describe('createMap', () => {
+  it('names an unsupported type and the ones to use', () => {
+    const result = create(map('flows', 11, 8, 4, 1, { flags: 1 }));
+    expect(result).toMatchObject({
+      ok: false,
+      problem: { code: 'unsupported-map-type', message: 'map flows has type LPM_TRIE, which is not supported', hint: expect.stringContaining('HASH, ARRAY') },
+    });
+  });
+
+  it('knows types of the future only by number', () => {
+    expect(mapTypeName(99)).toBe('type 99');
+    expect(create(map('m', 99, 4, 4, 1))).toMatchObject({ ok: false, problem: { code: 'unsupported-map-type' } });
+  });
+
+  it('says how to mend a size that user space was meant to set', () => {
+    expect(create(map('rx_cnt', 6, 4, 8, 0))).toMatchObject({
+      ok: false,
+      problem: { code: 'map-invalid', message: expect.stringContaining('map rx_cnt (EINVAL): max_entries is 0'), hint: expect.stringContaining('max_entries') },
+    });
+  });
+
+  it.each(SUPPORTED.map((row) => [row.name, row.type] as const))('%s: refuses one that does not fit in host memory', (_, type) => {
+    expect(create(map('huge', type, 4, 4, 0x80000000))).toMatchObject({ ok: false, problem: { code: 'host-memory-exhausted', message: expect.stringContaining('huge') } });
+  });
+
+  it('numbers its types like the UAPI', () => {
+    expect(MAP_TYPES.map(({ type }) => type)).toEqual(MAP_TYPES.map((_, index) => index));
+    expect(MAP_TYPES).toHaveLength(34);
+  });
+});
