@@ -8,17 +8,17 @@ import {
   XDP_MD_DATA,
   XDP_MD_DATA_END,
   XDP_MD_DATA_META,
-  XDP_MD_EGRESS_IFINDEX,
-  XDP_MD_INGRESS_IFINDEX,
-  XDP_MD_RX_QUEUE_INDEX,
 } from '../vm/index.js';
 import type { Fault, LoadedProgram, Vm } from '../vm/index.js';
 import { addFragment, gatherPacket, packetBytes, prepareXdpBuff, sharedInfoAddress, startFragments, XDP_PACKET_HEADROOM } from './xdpBuff.js';
 
-/** Bytes of metadata and packet that lie in the first page; what is beyond comes in fragments of a page each. */
+/** Bytes of packet that lie in the first page, metadata before it; what is beyond comes in fragments of a page each. */
 const LINEAR_MAX = PAGE_BYTES - XDP_PACKET_HEADROOM - SKB_SHARED_INFO_BYTES;
 /** Metadata that fits before a packet at the usual headroom: 256 less struct xdp_frame. */
 const META_MAX = 216;
+
+/** Interface that a packet comes from when none is given. */
+const LOOPBACK_IFINDEX = 1;
 
 /** What BPF_PROG_TEST_RUN takes for XDP. */
 export interface TestRunInput {
@@ -28,6 +28,7 @@ export interface TestRunInput {
   readonly metaBytes?: number;
   /** End of the linear part, counted from the start of `data` (`ctx_in.data_end`). */
   readonly dataEnd?: number;
+  /** 0 or left out: loopback. */
   readonly ingressIfindex?: number;
   readonly rxQueueIndex?: number;
   /** Runs on the same buffer; 0 counts as 1. */
@@ -53,7 +54,7 @@ export interface TestRunResult {
   readonly retval: number;
   /** Metadata, linear part and fragments. */
   readonly dataOut: Uint8Array;
-  /** Full size of the output, also when `dataSizeOut` cut it. */
+  /** Full size of the output, also when `dataSizeOut` cut it; `dataSizeOut` itself when not even the fragments had room. */
   readonly dataOutSize: number;
   readonly ctxOut: TestRunContext;
   /** What the program did wrong, if the kernel's verifier would have had to stop it. */
@@ -90,15 +91,25 @@ export class TestRunner {
       retval = vm.retval;
     }
     const output = this.#output();
-    const room = input.dataSizeOut === undefined || input.dataSizeOut === 0 ? output.length : input.dataSizeOut;
-    return {
-      errno: output.length > room ? ENOSPC : 0,
-      retval,
-      dataOut: output.subarray(0, room),
-      dataOutSize: output.length,
-      ctxOut: this.#context(input),
-      fault: undefined,
-    };
+    const room = input.dataSizeOut || output.length;
+    if (output.length > room) return this.#cutOutput(output, room, retval);
+    return { errno: 0, retval, dataOut: output, dataOutSize: output.length, ctxOut: this.#context(input), fault: undefined };
+  }
+
+  /**
+   * What bpf_test_finish gives when there is too little room, and then there is no ctx_out. It keeps room for all fragments and cuts
+   * the linear part before them. Where the fragments alone don't fit it writes nothing: verdict 0, size and bytes as they were.
+   */
+  #cutOutput(output: Uint8Array, room: number, retval: number): TestRunResult {
+    const context = this.#vm.contextAddress;
+    const { u32 } = this.#memory;
+    const fragBytes = packetBytes(u32, context) - (u32[(context + XDP_MD_DATA_END) >>> 2] - u32[(context + XDP_MD_DATA) >>> 2]);
+    const dataOut = new Uint8Array(room);
+    const result = { errno: ENOSPC, dataOut, ctxOut: NO_CONTEXT, fault: undefined };
+    if (fragBytes > room) return { ...result, retval: 0, dataOutSize: room };
+    dataOut.set(output.subarray(0, room - fragBytes));
+    dataOut.set(output.subarray(output.length - fragBytes), room - fragBytes);
+    return { ...result, retval, dataOutSize: output.length };
   }
 
   #prepare(input: TestRunInput): void {
@@ -106,11 +117,13 @@ export class TestRunner {
     const context = this.#vm.contextAddress;
     const page = this.#pages;
     const metaBytes = input.metaBytes ?? 0;
-    const linearBytes = Math.min(input.data.length, LINEAR_MAX, input.dataEnd ?? Infinity);
-    const rxq = { ifindex: input.ingressIfindex ?? 1, queueIndex: input.rxQueueIndex ?? 0, fragSizeBytes: PAGE_BYTES };
-    u8.set(input.data.subarray(0, linearBytes), page + XDP_PACKET_HEADROOM);
-    prepareXdpBuff(u32, context, rxq, page, PAGE_BYTES, XDP_PACKET_HEADROOM, linearBytes);
-    u32[(context + XDP_MD_DATA) >>> 2] = page + XDP_PACKET_HEADROOM + metaBytes;
+    const linearBytes = linearPart(input);
+    // Metadata takes its room from the headroom: the packet itself always begins at the same place.
+    const headroomBytes = XDP_PACKET_HEADROOM - metaBytes;
+    const rxq = { ifindex: input.ingressIfindex || LOOPBACK_IFINDEX, queueIndex: input.rxQueueIndex ?? 0, fragSizeBytes: PAGE_BYTES };
+    u8.set(input.data.subarray(0, linearBytes), page + headroomBytes);
+    prepareXdpBuff(u32, context, rxq, page, PAGE_BYTES, headroomBytes, linearBytes);
+    u32[(context + XDP_MD_DATA) >>> 2] = page + XDP_PACKET_HEADROOM;
     if (linearBytes === input.data.length) return;
     const sharedInfo = sharedInfoAddress(page, PAGE_BYTES);
     startFragments(u32, context, sharedInfo);
@@ -134,24 +147,31 @@ export class TestRunner {
     const { u32 } = this.#memory;
     const word = this.#vm.contextAddress >>> 2;
     const start = u32[word + XDP_MD_DATA_META / 4];
+    // The kernel hands its copy of ctx_in back with new offsets: an interface that wasn't given stays 0, whatever the program saw.
     return {
       data: u32[word + XDP_MD_DATA / 4] - start,
       dataEnd: u32[word + XDP_MD_DATA_END / 4] - start,
       dataMeta: 0,
-      ingressIfindex: input.ingressIfindex ?? u32[word + XDP_MD_INGRESS_IFINDEX / 4],
-      rxQueueIndex: u32[word + XDP_MD_RX_QUEUE_INDEX / 4],
-      egressIfindex: u32[word + XDP_MD_EGRESS_IFINDEX / 4],
+      ingressIfindex: input.ingressIfindex ?? 0,
+      rxQueueIndex: input.rxQueueIndex ?? 0,
+      egressIfindex: 0,
     };
   }
 }
 
-function checkInput({ data, metaBytes = 0, dataEnd = data.length, rxQueueIndex = 0, ingressIfindex = 0 }: TestRunInput): number {
+/** Bytes of metadata and packet in the first page. */
+function linearPart({ data, metaBytes = 0, dataEnd = data.length }: TestRunInput): number {
+  return Math.min(dataEnd, LINEAR_MAX + metaBytes);
+}
+
+function checkInput(input: TestRunInput): number {
+  const { data, metaBytes = 0, dataEnd = data.length, rxQueueIndex = 0, ingressIfindex = 0 } = input;
   if (metaBytes % 4 !== 0 || metaBytes < 0 || metaBytes > META_MAX) return EINVAL;
   if (dataEnd < metaBytes || dataEnd > data.length) return EINVAL;
   if (data.length - metaBytes < ETH_HLEN) return EINVAL;
   // Without a device the loopback is taken, which has one queue.
   if (ingressIfindex === 0 && rxQueueIndex !== 0) return EINVAL;
-  if (data.length > Math.min(LINEAR_MAX, dataEnd) + MAX_SKB_FRAGS * PAGE_BYTES) return ENOMEM;
+  if (data.length > linearPart(input) + MAX_SKB_FRAGS * PAGE_BYTES) return ENOMEM;
   return 0;
 }
 

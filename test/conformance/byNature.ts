@@ -1,0 +1,55 @@
+import { BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_XSKMAP } from '../../src/vm/index.js';
+
+/** Bytes of a map value that can't be equal on two machines. */
+export interface FieldByNature {
+  readonly object: string;
+  readonly map: string;
+  /** Name in BTF of the member of the value's struct. */
+  readonly field: string;
+  readonly offBytes: number;
+  readonly sizeBytes: number;
+  readonly reason: string;
+}
+
+/** The only bytes in maps that are not compared. */
+export const FIELDS_BY_NATURE: readonly FieldByNature[] = [
+  { object: 'printk/printk.o', map: 'last', field: 'ktime_ns', offBytes: 0, sizeBytes: 8, reason: 'bpf_ktime_get_ns: each machine has its own clock' },
+  { object: 'printk/printk.o', map: 'last', field: 'random', offBytes: 8, sizeBytes: 4, reason: 'bpf_get_prandom_u32: the kernel has no seed to set' },
+  { object: 'printk/printk.o', map: 'last', field: 'cpu', offBytes: 12, sizeBytes: 4, reason: 'bpf_get_smp_processor_id: the scheduler of the host chooses' },
+];
+
+/** How the values of a map type are compared where byte by byte makes no sense. */
+export interface MapTypeByNature {
+  readonly types: readonly number[];
+  readonly compared: 'sum over CPUs' | 'which slots are filled' | 'not at all';
+  readonly reason: string;
+}
+
+const BPF_MAP_TYPE_PERCPU_HASH = 5;
+const BPF_MAP_TYPE_PERCPU_ARRAY = 6;
+
+export const MAP_TYPES_BY_NATURE: readonly MapTypeByNature[] = [
+  {
+    types: [BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY],
+    compared: 'sum over CPUs',
+    reason: 'which CPU ran a packet is chosen by the scheduler of the host',
+  },
+  { types: [BPF_MAP_TYPE_PROG_ARRAY], compared: 'which slots are filled', reason: 'ids of programs are numbers of one boot' },
+  { types: [BPF_MAP_TYPE_XSKMAP], compared: 'not at all', reason: 'the kernel lets nobody read it (EOPNOTSUPP); no program can change it either' },
+];
+
+/** What a test run of the kernel says that has no counterpart. */
+export const NOT_COMPARED: readonly { readonly what: string; readonly reason: string }[] = [
+  { what: 'duration', reason: 'wall-clock time' },
+  { what: 'lines of bpf_trace_printk', reason: 'BPF_PROG_TEST_RUN does not hand them out; the whole machine shares one trace buffer' },
+  { what: 'interfaces other than loopback and its queue 0', reason: 'which devices and queues exist is a fact of the host' },
+];
+
+/** All of it as lines for a person. */
+export function declaredExceptions(): string[] {
+  return [
+    ...FIELDS_BY_NATURE.map(({ object, map, field, reason }) => `${object}: field ${field} of map ${map}: ${reason}`),
+    ...MAP_TYPES_BY_NATURE.map(({ types, compared, reason }) => `maps of type ${types.join(', ')}: compared ${compared}: ${reason}`),
+    ...NOT_COMPARED.map(({ what, reason }) => `${what}: ${reason}`),
+  ];
+}

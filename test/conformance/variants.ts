@@ -1,0 +1,119 @@
+import type { FixtureObject } from '../support/fixtures.js';
+
+/** What is set before the first packet, equally on all sides. */
+export interface Variant {
+  readonly name: string;
+  /** Bytes of global variables by name, `.rodata` included. */
+  readonly variables?: Readonly<Record<string, Uint8Array>>;
+  /** Map entries; a value of a per-CPU map is given to every CPU. */
+  readonly entries?: readonly { readonly map: string; readonly key: Uint8Array; readonly value: Uint8Array }[];
+  /** Slots of PROG_ARRAYs. */
+  readonly programs?: readonly { readonly map: string; readonly index: number; readonly program: string }[];
+  /** An AF_XDP socket in slot 0 of every XSKMAP. */
+  readonly sockets?: boolean;
+}
+
+const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replace(/[^0-9a-f]/g, ''), 'hex'));
+const u16 = (value: number): Uint8Array => new Uint8Array(Uint16Array.of(value).buffer);
+const u32 = (...values: number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
+const u64 = (value: number): Uint8Array => new Uint8Array(BigUint64Array.of(BigInt(value)).buffer);
+
+const TRUE = Uint8Array.of(1);
+const XDP_TX = 3;
+
+/** Addresses of the fixture captures, in network order. */
+const CLIENT_IPV4 = bytes('c0 00 02 01');
+const SERVER_IPV4 = bytes('c0 00 02 02');
+
+// struct xdp_dispatcher_config of libxdp 1.3.1: u8 num_progs_enabled, then u32 chain_call_actions[10], run_prios[10], program_flags[10].
+// Each of its ten slots returns 31 as long as no program has been attached to it; bit 31 of an action set means: call the next.
+function dispatcherConfig(programCount: number, chainCallActions: readonly number[]): Uint8Array {
+  const config = new Uint8Array(124);
+  config[0] = programCount;
+  config.set(u32(...chainCallActions), 4);
+  return config;
+}
+
+const CALL_NEXT = 2 ** 31;
+
+// xdp-filter (xdp-tools 1.3.1): a value is a count above six bits of flags: 1 source, 2 destination, 4 TCP, 8 UDP.
+const ports = (flags: number, ...numbers: number[]) =>
+  numbers.map((port) => ({ map: 'filter_ports', key: bytes(`${port.toString(16).padStart(4, '0')} 0000`), value: u64(flags) }));
+const PORT_FILTERS = [...ports(0xf, 53), ...ports(0x6, 80), ...ports(0x9, 8080, 9)];
+const IP_FILTERS = [
+  { map: 'filter_ipv4', key: CLIENT_IPV4, value: u64(1) },
+  { map: 'filter_ipv4', key: SERVER_IPV4, value: u64(2) },
+  { map: 'filter_ipv6', key: bytes('20010db8 0000000000000000 00000001'), value: u64(3) },
+];
+const ETHERNET_FILTERS = [
+  { map: 'filter_ethernet', key: bytes('020000000001'), value: u64(1) },
+  { map: 'filter_ethernet', key: bytes('ffffffffffff'), value: u64(2) },
+];
+
+function filled(...entries: NonNullable<Variant['entries']>): Variant[] {
+  return [{ name: 'maps filled', entries }];
+}
+
+const XSK_VARIANTS: readonly Variant[] = [
+  { name: 'socket on queue 0', sockets: true },
+  { name: 'socket on queue 0, refcnt 0', sockets: true, variables: { refcnt: u32(0) } },
+];
+
+/** What an object is tried with besides its own values, by path. */
+const VARIANTS: Readonly<Record<string, readonly Variant[]>> = {
+  'csum_diff/csum_diff.o': [
+    { name: 'the server is inside', variables: { inside_address: SERVER_IPV4, outside_address: bytes('ff ff ff ff') } },
+  ],
+  'dnat/dnat.o': [
+    { name: 'transmit', variables: { transmit: TRUE } },
+    { name: 'the client is virtual', variables: { virtual_address: CLIENT_IPV4, backend_address: bytes('00 00 00 00') } },
+  ],
+  'switch_drop/switch_drop.o': [
+    { name: 'drop_all', variables: { drop_all: TRUE } },
+    { name: 'drop_udp_port 0', variables: { drop_udp_port: u16(0) } },
+    { name: 'drop_all, drop_verdict TX', variables: { drop_all: TRUE, drop_verdict: u32(XDP_TX) } },
+  ],
+  'tail_calls/tail_calls.o': [
+    { name: 'jmp_table[0] = xdp_entry', programs: [{ map: 'jmp_table', index: 0, program: 'xdp_entry' }] },
+    { name: 'jmp_table[0] = stage_udp', programs: [{ map: 'jmp_table', index: 0, program: 'stage_udp' }] },
+  ],
+  'vlan_push/vlan_push.o': [{ name: 'vlan_id 4095, transmit', variables: { vlan_id: u16(4095), transmit: TRUE } }],
+  'xdp-tools/xdp-dispatcher.o': [
+    { name: 'ten programs', variables: { conf: dispatcherConfig(10, new Array<number>(10).fill(CALL_NEXT)) } },
+    { name: 'the second of three ends it', variables: { conf: dispatcherConfig(3, [CALL_NEXT, 0, CALL_NEXT]) } },
+  ],
+  'xdp-tools/xdpfilt_alw_all.o': filled(...PORT_FILTERS, ...IP_FILTERS, ...ETHERNET_FILTERS),
+  'xdp-tools/xdpfilt_alw_eth.o': filled(...ETHERNET_FILTERS),
+  'xdp-tools/xdpfilt_alw_ip.o': filled(...IP_FILTERS),
+  'xdp-tools/xdpfilt_alw_tcp.o': filled(...PORT_FILTERS),
+  'xdp-tools/xdpfilt_alw_udp.o': filled(...PORT_FILTERS),
+  'xdp-tools/xdpfilt_dny_all.o': filled(...PORT_FILTERS, ...IP_FILTERS, ...ETHERNET_FILTERS),
+  'xdp-tools/xdpfilt_dny_eth.o': filled(...ETHERNET_FILTERS),
+  'xdp-tools/xdpfilt_dny_ip.o': filled(...IP_FILTERS),
+  'xdp-tools/xdpfilt_dny_tcp.o': filled(...PORT_FILTERS),
+  'xdp-tools/xdpfilt_dny_udp.o': filled(...PORT_FILTERS),
+  'xdp-tools/xsk_def_xdp_prog.o': XSK_VARIANTS,
+  'xdp-tools/xsk_def_xdp_prog_5.3.o': XSK_VARIANTS,
+  'xsk_redirect/xsk_redirect.o': [{ name: 'socket on queue 0', sockets: true }],
+};
+
+/** One program under one variant. */
+export interface Subject {
+  readonly object: FixtureObject;
+  readonly program: string;
+  readonly variant: Variant;
+  /** Everything of the three in one line. */
+  readonly name: string;
+}
+
+/** Every XDP program of these objects, as it is and under each variant of its object. */
+export function subjectsOf(objects: readonly FixtureObject[]): Subject[] {
+  for (const file of Object.keys(VARIANTS)) {
+    if (!objects.some((object) => object.file === file)) throw new Error(`subjectsOf: there is no object ${file} for its variants`);
+  }
+  return objects.flatMap((object) => {
+    const programs = object.spec.programs.filter((program) => program.type === 'xdp');
+    const variants = [{ name: 'as it is' }, ...(VARIANTS[object.file] ?? [])];
+    return programs.flatMap(({ name }) => variants.map((variant) => ({ object, program: name, variant, name: `${object.file}, ${name}, ${variant.name}` })));
+  });
+}
