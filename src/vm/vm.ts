@@ -10,7 +10,7 @@ import { HelperArguments } from './helpers/helperArguments.js';
 import { HELPERS, helperName } from './helpers/helperTable.js';
 import type { HelperFunction } from './helpers/helper.js';
 import { Interpreter } from './interpreter/interpreter.js';
-import { VM_BUDGET, VM_REGS, VM_STATE_BYTES, XDP_BUFF_BYTES } from './layout.js';
+import { VM_BUDGET, VM_REGS, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, XDP_BUFF_BYTES } from './layout.js';
 import { LoadedObject } from './loadedObject.js';
 import type { BpfMap } from './maps/map.js';
 import { createMap, isMapTypeSupported } from './maps/mapTypes.js';
@@ -64,6 +64,8 @@ export class Vm {
     this.memory = memory;
     this.environment = environment;
     this.stateAddress = memory.reserve('state of the virtual machine', VM_STATE_BYTES);
+    // The stack is the end of the state: what lies above it must be nobody's, or an access beyond its top would hit that.
+    memory.reserve('the gap above the stack', VM_STACK_FRAME_BYTES);
     this.contextAddress = memory.reserve('xdp_md', XDP_BUFF_BYTES);
     this.#accessTable = new AccessTable(memory, this.stateAddress);
     this.#r0 = (this.stateAddress + VM_REGS) >>> 2;
