@@ -1,4 +1,4 @@
-import { EAGAIN, EBUSY, EINVAL, ENOBUFS, ENOMEM, ENOSPC } from '../base/index.js';
+import { EAGAIN, EBUSY, ENOBUFS, ENOMEM, ENOSPC } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { Owner } from '../memory/index.js';
 import { AddressRing } from './addressRing.js';
@@ -152,14 +152,15 @@ export class XskSocket {
         this.statistics.tx_ring_empty_descs++;
         return 0;
       }
-      if (budget === 0) return -EAGAIN;
       if (this.completion.ring.used + this.#completionsReserved >= this.completion.ring.size) return -EAGAIN;
+      // An invalid descriptor is found before the budget is asked: the 33rd still ends the call with 0 (measured on 6.18).
       if (!this.#isValid(desc)) {
         this.statistics.tx_invalid_descs++;
-        tx.release();
         this.#completeInvalid(desc.addr);
+        tx.release();
         return 0;
       }
+      if (budget === 0) return -EAGAIN;
       const address = umem.address + desc.addr;
       const error = driver.transmit(this, address, desc.len, desc.addr);
       if (error === -EAGAIN) return error;
@@ -168,7 +169,7 @@ export class XskSocket {
       this.#completionsReserved++;
       if (error !== 0) {
         this.complete(desc.addr);
-        return error === -EINVAL ? -EINVAL : -EBUSY;
+        return -EBUSY;
       }
       this.txPackets++;
     }
@@ -181,11 +182,11 @@ export class XskSocket {
     this.completion.produce(offBytes);
   }
 
-  /** 6.18 completes an invalid descriptor too, so that the application gets its address back. */
+  /** 6.18 completes an invalid descriptor too, so that the application gets its address back, whatever it was. */
   #completeInvalid(offBytes: number): void {
     const { umem } = this;
     if (umem.chunkStart(offBytes) >= 0) umem.chunks.move(umem.address + offBytes, Owner.txRing, Owner.completionRing);
-    this.completion.produce(offBytes >>> 0);
+    this.completion.produceAddressOf(this.tx);
   }
 
   /** xp_aligned_validate_desc: non-empty, inside the UMEM, inside one chunk, no unknown option. */
