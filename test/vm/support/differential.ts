@@ -4,7 +4,7 @@ import { HostMemory } from '../../../src/memory/index.js';
 import { KernelObject, testRun } from '../../../src/replay/index.js';
 import type { KernelBpf } from '../../../src/replay/index.js';
 import { assemble } from '../../../src/vm/isa/assemble.js';
-import { Vm, decode, encode, immAt, opcodeAt } from '../../../src/vm/index.js';
+import { ProgArray, Vm, decode, encode, immAt, opcodeAt } from '../../../src/vm/index.js';
 import type { LoadedObject, MapReference, MapSpec, ObjectSpec, VmEnvironment } from '../../../src/vm/index.js';
 import { TestRunner } from '../../../src/xdp/testRun.js';
 import type { TestRunInput } from '../../../src/xdp/testRun.js';
@@ -57,22 +57,48 @@ export class TestMachine {
   }
 }
 
-/** Runs the program in a machine and in the kernel and expects the same of everything that can be seen from outside. Gives the kernel's result. */
-export function expectSameAsKernel(kernel: KernelBpf, spec: ObjectSpec, packet: TestRunInput) {
-  const input = { ingressIfindex: LOOPBACK, ...packet };
-  const machine = new TestMachine(spec, testEnvironment({ possibleCpus: kernel.possibleCpus }));
-  using theirs = new KernelObject(kernel, spec);
-  const result = testRun(unwrap(theirs.loadProgram('main')), input);
-  const ours = machine.run(input);
-  expect(ours.fault?.message).toBeUndefined();
-  expect({ errno: ours.errno, retval: ours.retval, dataOut: hexOf(ours.dataOut), ctxOut: ours.ctxOut }).toEqual({
-    errno: result.errno, retval: result.retval, dataOut: hexOf(result.dataOut), ctxOut: result.ctxOut,
-  });
-  for (const [name, kernelMap] of theirs.maps) {
-    const ownMap = machine.loaded.maps.get(name)!;
-    expect(sortedEntries(ownMap, ownMap.isPerCpu)).toEqual(sortedEntries(kernelMap, ownMap.isPerCpu));
+/** The same object in a machine and in the kernel. */
+export class KernelPair {
+  readonly machine: TestMachine;
+  readonly #theirs: KernelObject;
+
+  constructor(kernel: KernelBpf, spec: ObjectSpec) {
+    this.machine = new TestMachine(spec, testEnvironment({ possibleCpus: kernel.possibleCpus }));
+    this.#theirs = new KernelObject(kernel, spec);
   }
-  return result;
+
+  /** Runs a program in both and expects the same result, packet and context. */
+  run(packet: TestRunInput, name = 'main'): void {
+    const input = { ingressIfindex: LOOPBACK, ...packet };
+    const theirs = testRun(unwrap(this.#theirs.loadProgram(name)), input);
+    const ours = this.machine.run(input, name);
+    expect(ours.fault?.message).toBeUndefined();
+    expect({ errno: ours.errno, retval: ours.retval, dataOut: hexOf(ours.dataOut), ctxOut: ours.ctxOut }).toEqual({
+      errno: theirs.errno, retval: theirs.retval, dataOut: hexOf(theirs.dataOut), ctxOut: theirs.ctxOut,
+    });
+  }
+
+  /** Expects the same entries in all maps that the kernel has; of a PROG_ARRAY only the keys, as ids of programs differ. */
+  expectSameMaps(ignored: readonly string[] = []): void {
+    for (const [name, kernelMap] of this.#theirs.maps) {
+      if (ignored.includes(name)) continue;
+      const map = this.machine.loaded.maps.get(name)!;
+      const entries = (source: EntrySource): string[] =>
+        map instanceof ProgArray ? [...source.entries()].map(({ key }) => hexOf(key)) : sortedEntries(source, map.isPerCpu);
+      expect([name, entries(map)]).toEqual([name, entries(kernelMap)]);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#theirs.close();
+  }
+}
+
+/** Runs `main` once in a machine and in the kernel and expects the same of everything that can be seen from outside. */
+export function expectSameAsKernel(kernel: KernelBpf, spec: ObjectSpec, packet: TestRunInput): void {
+  using pair = new KernelPair(kernel, spec);
+  pair.run(packet);
+  pair.expectSameMaps();
 }
 
 function hexOf(bytes: Uint8Array): string {
@@ -85,14 +111,18 @@ interface EntrySource {
 }
 
 /**
- * Entries as hex, sorted: hashes have no order of their own. The values of a per-CPU map are sorted too, as the kernel runs a program on
- * whichever CPU it likes.
+ * Entries as hex, sorted, as hashes have no order of their own. Of a per-CPU map the u64 words of all CPUs are added up: the kernel
+ * runs a program on whichever CPU it likes.
  */
-export function sortedEntries(source: EntrySource, isPerCpu: boolean): string[] {
-  const perCpuBytes = Math.ceil(source.spec.valueSize / 8) * 8;
-  const valueOf = (value: Uint8Array): string => {
-    if (!isPerCpu) return hexOf(value);
-    return Array.from({ length: value.length / perCpuBytes }, (_, cpu) => hexOf(value.subarray(cpu * perCpuBytes, (cpu + 1) * perCpuBytes))).sort().join(' ');
-  };
+function sortedEntries(source: EntrySource, isPerCpu: boolean): string[] {
+  const valueOf = (value: Uint8Array): string => (isPerCpu ? sumOfCpus(value, source.spec.valueSize) : hexOf(value));
   return [...source.entries()].map(({ key, value }) => `${hexOf(key)}=${valueOf(value)}`).sort();
+}
+
+function sumOfCpus(value: Uint8Array, valueSize: number): string {
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+  const words = Math.ceil(valueSize / 8);
+  const sums = Array.from({ length: words }, () => 0n);
+  for (let word = 0; word < value.length / 8; word++) sums[word % words] += view.getBigUint64(word * 8, true);
+  return sums.map((sum) => BigInt.asUintN(64, sum).toString(16)).join(' ');
 }
