@@ -6,6 +6,6 @@ export { KernelObject, loadIntoKernel } from './kernelObject.js';
 export type { KernelProgram, LoadOptions } from './kernelObject.js';
 export { probeKernel } from './kernelSupport.js';
 export { testRun } from './testRun.js';
-export type { TestRunRequest, TestRunResult, XdpMd } from './testRun.js';
+export type { TestRunRequest, TestRunResult } from './testRun.js';
 export { isVerifierProblem } from './verifierLog.js';
 export type { VerifierProblem } from './verifierLog.js';

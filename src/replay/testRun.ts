@@ -1,41 +1,15 @@
 import { ENOSPC } from '../base/index.js';
+import type { TestRunContext, TestRunInput } from '../xdp/index.js';
 import { setAddress } from './kernelBpf.js';
 import type { KernelBpf } from './kernelBpf.js';
 import type { KernelProgram } from './kernelObject.js';
 import { TEST_RUN_ATTR_BYTES, XDP_MD_BYTES } from './testRunBuffers.js';
 import { BPF_F_TEST_XDP_LIVE_FRAMES, BPF_PROG_TEST_RUN } from './uapi.js';
 
-/** One BPF_PROG_TEST_RUN. Fields of the context that aren't given are 0, `dataEnd` excepted. */
-export interface TestRunRequest {
-  /** Metadata, then the packet. */
-  readonly data: Uint8Array;
-  /** ctx.data: how many bytes of `data` are metadata; the kernel takes multiples of 4 up to 216. */
-  readonly metaBytes?: number;
-  /** ctx.data_end: where in `data` the linear part ends; the kernel puts the rest into fragments. Default: all is linear, up to 3520 bytes. */
-  readonly dataEnd?: number;
-  /** ctx.data_meta: the kernel wants 0. */
-  readonly dataMeta?: number;
-  /** 0: loopback. */
-  readonly ingressIfindex?: number;
-  readonly rxQueueIndex?: number;
-  /** ctx.egress_ifindex: the kernel wants 0. */
-  readonly egressIfindex?: number;
-  /** Runs in one call, on the same buffer; 0 counts as 1. */
-  readonly repeat?: number;
-  /** Bytes of output that are wanted; default: all. The kernel takes 0 for no limit. */
-  readonly dataSizeOut?: number;
+/** One BPF_PROG_TEST_RUN: what the simulator's takes, and what only a kernel can do. */
+export interface TestRunRequest extends TestRunInput {
   /** Carries the verdict out, in batches of that many frames: PASS goes into the stack, TX and REDIRECT send. Gives no output but errno and retval. */
   readonly liveFrames?: { readonly batchSize?: number };
-}
-
-/** struct xdp_md as BPF_PROG_TEST_RUN gives it back: `data` and `dataEnd` are offsets in `dataOut`. */
-export interface XdpMd {
-  readonly data: number;
-  readonly dataEnd: number;
-  readonly dataMeta: number;
-  readonly ingressIfindex: number;
-  readonly rxQueueIndex: number;
-  readonly egressIfindex: number;
 }
 
 export interface TestRunResult {
@@ -47,7 +21,7 @@ export interface TestRunResult {
   readonly dataOut: Uint8Array;
   /** Bytes that the kernel had to give, also when it could not give them all. */
   readonly dataOutSize: number;
-  readonly ctxOut: XdpMd;
+  readonly ctxOut: TestRunContext;
   /** Average time of one run, ns. */
   readonly durationNs: number;
 }

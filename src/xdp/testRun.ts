@@ -28,9 +28,13 @@ export interface TestRunInput {
   readonly metaBytes?: number;
   /** End of the linear part, counted from the start of `data` (`ctx_in.data_end`). */
   readonly dataEnd?: number;
+  /** `ctx_in.data_meta`: must be 0. */
+  readonly dataMeta?: number;
   /** 0 or left out: loopback. */
   readonly ingressIfindex?: number;
   readonly rxQueueIndex?: number;
+  /** `ctx_in.egress_ifindex`: must be 0. */
+  readonly egressIfindex?: number;
   /** Runs on the same buffer; 0 counts as 1. */
   readonly repeat?: number;
   /** Room for output (`data_size_out`); unlimited when left out or 0. */
@@ -165,7 +169,8 @@ function linearPart({ data, metaBytes = 0, dataEnd = data.length }: TestRunInput
 }
 
 function checkInput(input: TestRunInput): number {
-  const { data, metaBytes = 0, dataEnd = data.length, rxQueueIndex = 0, ingressIfindex = 0 } = input;
+  const { data, metaBytes = 0, dataEnd = data.length, dataMeta = 0, rxQueueIndex = 0, ingressIfindex = 0, egressIfindex = 0 } = input;
+  if (dataMeta !== 0 || egressIfindex !== 0) return EINVAL;
   if (metaBytes % 4 !== 0 || metaBytes < 0 || metaBytes > META_MAX) return EINVAL;
   if (dataEnd < metaBytes || dataEnd > data.length) return EINVAL;
   if (data.length - metaBytes < ETH_HLEN) return EINVAL;
