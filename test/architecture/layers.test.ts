@@ -13,6 +13,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['xdp'],
   ['nic'],
   ['sim'],
+  ['cases'],
   ['replay', 'report', 'testing'],
   ['cli'],
 ];
