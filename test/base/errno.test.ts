@@ -4,7 +4,7 @@ import * as base from '../../src/base/index.js';
 import { errnoName } from '../../src/base/index.js';
 
 /** Every exported errno constant. */
-const ERRNOS = Object.entries(base).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+const ERRNOS = Object.entries<unknown>(base).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
 
 describe('errno', () => {
   it('has the numbers of the operating system', () => {
