@@ -26,6 +26,8 @@ export class InterruptLine {
     this.#queue = queue;
     this.#delayNs = delayNs;
     this.#fireHandler = scheduler.register(() => {
+      // The timer of an interrupt that an earlier one overtook: whatever is pending now has a later one.
+      if (scheduler.nowNs !== this.#scheduledNs) return;
       this.#scheduledNs = Infinity;
       if (this.#isMasked || !this.#isPending) return;
       this.acknowledge();
@@ -59,7 +61,7 @@ export class InterruptLine {
     this.#pendingFrames = 0;
   }
 
-  /** An interrupt that is scheduled already stays: when it comes later than an earlier one, it finds nothing pending. */
+  /** The earliest time counts. What was scheduled for a later one can't be taken back, but no longer fires. */
   #scheduleAt(tNs: number): void {
     if (this.#scheduledNs <= tNs) return;
     this.#scheduledNs = tNs;
