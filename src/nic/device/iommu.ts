@@ -69,7 +69,7 @@ export class Iommu {
   /** Takes a mapping back. */
   unmapPage(iovaLow: number): void {
     const slot = iovaLow >>> 12;
-    if (this.#table[slot] === 0) throw new Error(`Iommu.unmapPage: I/O page ${slot} is not mapped`);
+    if (slot >= this.#table.length || this.#table[slot] === 0) throw new Error(`Iommu.unmapPage: I/O page ${slot} is not mapped`);
     this.#table[slot] = 0;
     this.#freeSlots[this.#freeCount++] = slot;
     this.mappedCount--;
@@ -79,7 +79,7 @@ export class Iommu {
   translate(iovaHigh: number, iovaLow: number, sizeBytes: number, permission: number): number {
     const row = iovaHigh === IOVA_HIGH ? this.#table[iovaLow >>> 12] | 0 : 0;
     const offset = iovaLow & (PAGE_BYTES - 1);
-    if ((row & permission) === 0 || offset + sizeBytes > PAGE_BYTES) {
+    if ((row & permission) !== permission || offset + sizeBytes > PAGE_BYTES) {
       this.#fault(iovaHigh, iovaLow, sizeBytes, permission, row);
       return 0;
     }
@@ -90,7 +90,7 @@ export class Iommu {
     this.faultCount++;
     if (this.faults.length >= KEPT_FAULTS) return;
     const reason =
-      row === 0 ? 'the page is not mapped' : (row & permission) === 0 ? 'the mapping has the other direction' : 'the transfer leaves its page';
+      row === 0 ? 'the page is not mapped' : (row & permission) !== permission ? 'the mapping has the other direction' : 'the transfer leaves its page';
     this.faults.push({ iovaHigh, iovaLow, sizeBytes, isWrite: permission === DMA_WRITE, reason });
   }
 }
