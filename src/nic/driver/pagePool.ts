@@ -8,6 +8,8 @@ const CACHE_SIZE = 128;
 const CACHE_REFILL = 64;
 /** Pages that the slow path takes from the page allocator at once. */
 const BULK = 64;
+/** Places that the consumer of a ptr_ring frees at once: two cache lines of pointers (__ptr_ring_set_size, include/linux/ptr_ring.h). */
+const RING_CONSUME_BATCH = 16;
 
 /** page_pool's statistics under the kernel's names (Documentation/networking/page_pool.rst). */
 export interface PagePoolStats {
@@ -47,6 +49,9 @@ export class PagePool {
   readonly #ring: Int32Array;
   #ringHead = 0;
   #ringTail = 0;
+  /** Places before it are free again: it follows `#ringHead` in batches, so a ring can seem full up to 15 places early. */
+  #ringFreed = 0;
+  readonly #ringBatch: number;
 
   /** @param ringSize pages in the ring, as the driver sets `pool_size` */
   constructor(allocator: PageAllocator, iommu: Iommu, iovaLowOfPage: Int32Array, ringSize: number) {
@@ -54,6 +59,7 @@ export class PagePool {
     this.#iommu = iommu;
     this.#iovaLowOfPage = iovaLowOfPage;
     this.#ring = new Int32Array(ringSize);
+    this.#ringBatch = RING_CONSUME_BATCH > ringSize / 2 ? 1 : RING_CONSUME_BATCH;
   }
 
   /** A page owned by the pool, 0 when there is no memory (page_pool_alloc_pages). */
@@ -71,14 +77,21 @@ export class PagePool {
 
   /** page_pool_refill_alloc_cache: up to 64 pages from the ring into the empty cache. */
   #refillCache(): boolean {
-    const size = this.#ring.length;
     const count = Math.min(CACHE_REFILL, this.#ringTail - this.#ringHead);
     if (count === 0) {
       this.stats.alloc_empty++;
       return false;
     }
-    for (let i = 0; i < count; i++) this.#cache[this.#cacheCount++] = this.#ring[this.#ringHead++ % size];
+    for (let i = 0; i < count; i++) this.#cache[this.#cacheCount++] = this.#consume();
     return true;
+  }
+
+  /** __ptr_ring_consume: the oldest page; its place becomes free with its batch, or at the end of the ring. */
+  #consume(): number {
+    const size = this.#ring.length;
+    const page = this.#ring[this.#ringHead++ % size];
+    if (this.#ringHead - this.#ringFreed >= this.#ringBatch || this.#ringHead % size === 0) this.#ringFreed = this.#ringHead;
+    return page;
   }
 
   /** __page_pool_alloc_pages_slow: a bulk of pages, one to the caller and the others into the cache. */
@@ -120,7 +133,7 @@ export class PagePool {
   /** page_pool_put_page without direct recycling: from any context. */
   recycleToRing(page: number, from: Owner): void {
     this.#allocator.ledger.move(page, from, Owner.pool);
-    if (this.#ringTail - this.#ringHead < this.#ring.length) {
+    if (this.#ringTail - this.#ringFreed < this.#ring.length) {
       this.#ring[this.#ringTail++ % this.#ring.length] = page;
       this.stats.recycle_ring++;
       return;
@@ -155,6 +168,6 @@ export class PagePool {
   /** page_pool_destroy: gives all idle pages back; what is still in flight then is a leak. */
   destroy(): void {
     while (this.#cacheCount > 0) this.#release(this.#cache[--this.#cacheCount]);
-    while (this.#ringHead !== this.#ringTail) this.#release(this.#ring[this.#ringHead++ % this.#ring.length]);
+    while (this.#ringHead !== this.#ringTail) this.#release(this.#consume());
   }
 }
