@@ -8,7 +8,7 @@ import { lineAt } from './loader/sourceLine.js';
 import { ArrayMap } from './maps/arrayMap.js';
 import type { BpfMap } from './maps/map.js';
 import { ProgArray } from './maps/progArray.js';
-import { insnIndices, isCall } from './program.js';
+import { insnIndices, isCall, isLddw } from './program.js';
 import type { MapReference, ObjectSpec, ProgramSpec } from './spec.js';
 
 /** Maps of an object: the live ones, and why the others are not. */
@@ -75,6 +75,10 @@ function checkHelper(object: ObjectSpec, id: number): Problem | undefined {
 
 function checkMaps(object: ObjectSpec, program: ProgramSpec, maps: ObjectMaps): Problem | undefined {
   for (const reference of program.references) {
+    if (!isLddw(program.insns, reference.insnIndex)) {
+      const message = `instruction ${reference.insnIndex} is to load the address of map ${reference.map}, but it is no lddw`;
+      return { code: 'map-reference', message, where: `${object.name}, program ${program.name}`, hint: 'compile the object again' };
+    }
     const problem = checkReference(program, reference, maps);
     if (problem !== undefined) return { ...problem, where: placeOf(object, program, reference.insnIndex) };
   }

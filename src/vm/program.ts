@@ -23,8 +23,13 @@ const CALL = BPF_JMP | BPF_CALL;
 export function* insnIndices(insns: Uint8Array): IterableIterator<number> {
   for (let index = 0; index < insns.length / INSN_BYTES; index++) {
     yield index;
-    if (opcodeAt(insns, index) === LDDW) index++;
+    if (isLddw(insns, index)) index++;
   }
+}
+
+/** The instruction is the first half of a 16-byte load. */
+export function isLddw(insns: Uint8Array, index: number): boolean {
+  return opcodeAt(insns, index) === LDDW;
 }
 
 /** The instruction calls a helper, function or kfunc; `srcAt` says which of them. */
