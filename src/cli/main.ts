@@ -1,34 +1,26 @@
 #!/usr/bin/env node
-import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { runCommand } from './commands/run.js';
-import { EXIT_OK, EXIT_USAGE } from './exitCodes.js';
-import type { Terminal } from './output.js';
+import { runCommandLine } from './commandLine.js';
+import { EXIT_BUG, EXIT_USAGE } from './exitCodes.js';
 
-const terminal: Terminal = { out: process.stdout, err: process.stderr, env: process.env, nowMs: () => performance.now() };
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that has seen enough, as in `sim run ... | head`, is no fault.
+  if (error.code === 'EPIPE') return;
+  process.stderr.write(`sim: standard output: ${error.message}; send it somewhere else\n`);
+  process.exitCode = EXIT_USAGE;
+});
+// Nobody is left to be told.
+process.stderr.on('error', () => {});
 
-/** Runs one command line; gives the exit code. */
-async function main(argv: readonly string[]): Promise<number> {
-  let exitCode: number = EXIT_OK;
-  const setExitCode = (code: number): void => {
-    exitCode = code;
-  };
-  await yargs([...argv])
-    .scriptName('sim')
-    .usage('$0 COMMAND\n\nA software NIC and XDP simulator: what the kernel and the NIC would do to every packet.')
-    .command(runCommand(terminal, setExitCode))
-    .demandCommand(1, 'say what to do, e.g. sim run prog.o --pcap trace.pcap')
-    .strict()
-    .recommendCommands()
-    .parserConfiguration({ 'duplicate-arguments-array': false, 'greedy-arrays': false })
-    .exitProcess(false)
-    .fail((message, error) => {
-      if (error !== undefined && error !== null) throw error;
-      terminal.err.write(`sim: ${message}; sim --help tells more\n`);
-      setExitCode(EXIT_USAGE);
-    })
-    .parseAsync();
-  return exitCode;
+try {
+  const exitCode = await runCommandLine(hideBin(process.argv), {
+    out: process.stdout,
+    err: process.stderr,
+    env: process.env,
+    nowMs: () => performance.now(),
+  });
+  process.exitCode ??= exitCode;
+} catch (error) {
+  process.stderr.write(`sim: this is a bug in xdp-sim, please report it with the input that shows it\n${(error as Error).stack ?? String(error)}\n`);
+  process.exitCode = EXIT_BUG;
 }
-
-process.exitCode = await main(hideBin(process.argv));

@@ -1,8 +1,7 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { fail, toHex } from '../base/index.js';
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fail, ok, toHex } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
-import { ok } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { EPB_FLAGS_INBOUND, EPB_FLAGS_OUTBOUND, PcapngWriter } from '../packet/index.js';
 import type { PcapngPacketOptions } from '../packet/index.js';
@@ -32,20 +31,32 @@ export class CaptureOutput implements PacketWatcher {
     this.#writers = writers;
   }
 
-  /** Makes the directory and the files; files of an earlier run are replaced. Problems: `output-directory`, `capture-unwritable`. */
-  static create(directory: string, memory: HostMemory, nicName: string): Result<CaptureOutput> {
+  /**
+   * Makes the directory and the files; files of an earlier run are replaced, but never the one that is being read.
+   *
+   * @param inputPath the capture that the run reads
+   *
+   * Problems: `output-directory`, `output-in-the-way`, `output-is-input`, `capture-unwritable`.
+   */
+  static create(directory: string, memory: HostMemory, nicName: string, inputPath: string): Result<CaptureOutput> {
+    const paths = (Object.keys(DESTINATIONS) as Destination[]).map((destination) => [destination, join(directory, `${destination}.pcapng`)] as const);
     try {
-      mkdirSync(directory, { recursive: true });
+      makeDirectory(directory);
+      // All of them are looked at before the first is emptied.
+      for (const [, path] of paths) {
+        const problem = checkReplaceable(path, inputPath);
+        if (problem !== undefined) return fail(problem);
+      }
     } catch (error) {
-      return fail({ code: 'output-directory', where: directory, message: `can't make the directory: ${(error as Error).message}`, hint: 'choose another with --out' });
+      return fail({ code: 'output-directory', where: directory, message: `can't be made or used as a directory: ${(error as Error).message}`, hint: 'choose another with --out' });
     }
     const writers = new Map<Destination, PcapngWriter>();
-    for (const [destination, description] of Object.entries(DESTINATIONS) as [Destination, string][]) {
-      const writer = PcapngWriter.create(join(directory, `${destination}.pcapng`), {
-        userApplication: 'xdp-sim',
-        interfaces: [{ name: nicName, description }],
-      });
-      if (!writer.ok) return writer;
+    for (const [destination, path] of paths) {
+      const writer = PcapngWriter.create(path, { userApplication: 'xdp-sim', interfaces: [{ name: nicName, description: DESTINATIONS[destination] }] });
+      if (!writer.ok) {
+        for (const open of writers.values()) open.close();
+        return writer;
+      }
       writers.set(destination, writer.value);
     }
     return ok(new CaptureOutput(memory, writers));
@@ -103,4 +114,24 @@ function destinationOf(outcome: Outcome): Destination {
     default:
       return 'dropped';
   }
+}
+
+/** Makes a directory with all that lead to it. mkdirSync can do so too, but never returns when it fails in /proc. */
+function makeDirectory(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const parent = dirname(path);
+  if (parent !== path) makeDirectory(parent);
+  mkdirSync(path);
+}
+
+/** A file that is there already may be replaced when it is a plain file and not the one that the run reads. */
+function checkReplaceable(path: string, inputPath: string): Problem | undefined {
+  const there = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (there === undefined) return undefined;
+  if (!there.isFile()) {
+    return { code: 'output-in-the-way', where: path, message: 'this is no plain file, so no capture can be written there', hint: 'remove it or choose another directory with --out' };
+  }
+  const input = statSync(inputPath, { bigint: true });
+  if (there.dev !== input.dev || there.ino !== input.ino) return undefined;
+  return { code: 'output-is-input', where: path, message: 'this is the capture that the run reads, so it is not overwritten', hint: 'choose another directory with --out' };
 }

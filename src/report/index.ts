@@ -4,3 +4,4 @@ export * from './progress.js';
 export * from './runCapture.js';
 export * from './runReport.js';
 export * from './runText.js';
+export { counted, grouped, printable, textTable } from './textTable.js';

@@ -1,8 +1,15 @@
 import { formatValue, mapTypeName, ProgArray, XskMap } from '../vm/index.js';
 import type { BpfMap, Btf, JsonValue, LoadedObject } from '../vm/index.js';
+import { decodedValue, sumOfValues, withAddresses } from './decodedValue.js';
 
 /** Entries of one map that a report holds; more are counted. */
 const KEPT_ENTRIES = 4096;
+
+/** Numbers and texts that all maps, and all variables, of a report may have together: a JSON of some ten megabytes. */
+const KEPT_PARTS = 1 << 20;
+
+/** Map types whose every slot always has a value; those that are all zero were most likely never touched. */
+const PLAIN_ARRAYS = ['ARRAY', 'PERCPU_ARRAY'];
 
 /** One map in the report. */
 export interface MapReport {
@@ -14,7 +21,7 @@ export interface MapReport {
   readonly value_size: number;
   readonly max_entries: number;
   readonly entries: readonly MapReportEntry[];
-  /** Entries that are not shown: beyond the 4096th, or all zero in an array. */
+  /** Entries that are not shown: all zero in an array, or beyond what a report holds. */
   readonly entries_omitted: number;
 }
 
@@ -23,41 +30,43 @@ export interface MapReportEntry {
   /** XSKMAP: `socket 3`; PROG_ARRAY: a program's name. Per-CPU maps have `values` instead, one for each CPU. */
   readonly value?: JsonValue;
   readonly values?: readonly JsonValue[];
+  /** Per-CPU maps: `values` added up, as far as they can be. */
+  readonly sum?: JsonValue;
 }
 
 /** Decodes every map of the object through its BTF. Data sections (`.rodata`, `.data`, `.bss`) are left to `variableReports`. */
 export function mapReports(loaded: LoadedObject): Record<string, MapReport> {
-  const reports: Record<string, MapReport> = {};
-  for (const [name, map] of loaded.maps) if (map.spec.dataSection === undefined) reports[name] = mapReport(map, loaded);
-  return reports;
+  const room = new PartBudget();
+  const maps = [...loaded.maps].filter(([, map]) => map.spec.dataSection === undefined);
+  return Object.fromEntries(maps.map(([name, map]) => [name, mapReport(map, loaded, room)]));
 }
 
-/** Every global variable of the object with its present value. */
-export function variableReports(loaded: LoadedObject): Record<string, JsonValue> {
-  const reports: Record<string, JsonValue> = {};
-  for (const variable of loaded.spec.variables) {
-    const value = loaded.readVariable(variable.name);
-    if (value.ok) reports[variable.name] = value.value;
+/** Every global variable of the object with its present value, and how many there was no room for. */
+export function variableReports(loaded: LoadedObject): { readonly values: Record<string, JsonValue>; readonly omitted: number } {
+  const room = new PartBudget();
+  const { btf, variables } = loaded.spec;
+  const values: [string, JsonValue][] = [];
+  for (const { name, typeId } of variables) {
+    if (room.isSpent) break;
+    const value = loaded.readVariable(name);
+    if (!value.ok || !room.take(partCount(value.value))) continue;
+    values.push([name, withAddresses(btf, typeId, value.value)]);
   }
-  return reports;
+  return { values: Object.fromEntries(values), omitted: variables.length - values.length };
 }
 
-function mapReport(map: BpfMap, loaded: LoadedObject): MapReport {
+function mapReport(map: BpfMap, loaded: LoadedObject, room: PartBudget): MapReport {
   const { spec } = map;
   const { btf } = loaded.spec;
   const type = mapTypeName(spec.type);
-  const isPerCpu = type.includes('PERCPU');
-  const isArray = type.endsWith('ARRAY');
+  const isArray = PLAIN_ARRAYS.includes(type);
   const entries: MapReportEntry[] = [];
   let omitted = 0;
   for (const { key, value } of map.entries()) {
-    if (entries.length >= KEPT_ENTRIES || (isArray && value.every((byte) => byte === 0))) {
-      omitted++;
-      continue;
-    }
-    const shownKey = formatValue(btf, spec.keyTypeId, key);
-    if (isPerCpu) entries.push({ key: shownKey, values: perCpuValues(value, spec.valueSize).map((each) => formatValue(btf, spec.valueTypeId, each)) });
-    else entries.push({ key: shownKey, value: referenceName(map, value, loaded) ?? formatValue(btf, spec.valueTypeId, value) });
+    const isShown = entries.length < KEPT_ENTRIES && !(isArray && value.every((byte) => byte === 0));
+    const entry = isShown ? mapReportEntry(map, key, value, loaded, room) : undefined;
+    if (entry === undefined) omitted++;
+    else entries.push(entry);
   }
   return {
     type,
@@ -69,6 +78,25 @@ function mapReport(map: BpfMap, loaded: LoadedObject): MapReport {
     entries,
     entries_omitted: omitted,
   };
+}
+
+/** One entry, `undefined` when there is no room for it. */
+function mapReportEntry(map: BpfMap, keyBytes: Uint8Array, valueBytes: Uint8Array, loaded: LoadedObject, room: PartBudget): MapReportEntry | undefined {
+  if (room.isSpent) return undefined;
+  const { spec } = map;
+  const { btf } = loaded.spec;
+  const key = decodedValue(btf, spec.keyTypeId, keyBytes);
+  if (!map.isPerCpu) {
+    const value = referenceName(map, valueBytes, loaded) ?? decodedValue(btf, spec.valueTypeId, valueBytes);
+    return room.take(partCount(key) + partCount(value)) ? { key, value } : undefined;
+  }
+  const [firstBytes, ...otherBytes] = perCpuValues(valueBytes, spec.valueSize);
+  const first = formatValue(btf, spec.valueTypeId, firstBytes);
+  if (!room.take(partCount(key) + partCount(first) * (otherBytes.length + 2))) return undefined;
+  const raw = [first, ...otherBytes.map((each) => formatValue(btf, spec.valueTypeId, each))];
+  const values = raw.map((each) => withAddresses(btf, spec.valueTypeId, each));
+  const sum = sumOfValues(btf, spec.valueTypeId, spec.valueSize, raw);
+  return sum === undefined ? { key, values } : { key, values, sum };
 }
 
 /** What a slot of a map of references stands for: `socket 3`, or a program's name; `undefined` for maps of plain values. */
@@ -89,4 +117,26 @@ function perCpuValues(bytes: Uint8Array, valueSize: number): Uint8Array[] {
   const values: Uint8Array[] = [];
   for (let off = 0; off < bytes.length; off += stride) values.push(bytes.subarray(off, off + valueSize));
   return values;
+}
+
+/** Bounds a report whatever an object claims: a value of 8 bytes can have a million members of size 0. */
+class PartBudget {
+  #left = KEPT_PARTS;
+
+  get isSpent(): boolean {
+    return this.#left <= 0;
+  }
+
+  /** Takes room for so many parts; the first that don't fit spend all that is left. */
+  take(parts: number): boolean {
+    this.#left = parts > this.#left ? 0 : this.#left - parts;
+    return this.#left > 0;
+  }
+}
+
+/** Numbers and texts in a value; long text counts by its length. */
+function partCount(value: JsonValue): number {
+  if (typeof value === 'string') return 1 + (value.length >>> 3);
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.values(value).reduce((sum: number, each) => sum + partCount(each), 1);
 }

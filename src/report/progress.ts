@@ -1,29 +1,47 @@
-/** A line on a terminal that is drawn over and over. Silent where standard error is no terminal. */
+import { grouped } from './textTable.js';
+
+/** Runs shorter than this draw nothing. */
+const FIRST_DRAWN_MS = 500;
+/** Time between two drawings. */
+const REDRAWN_MS = 100;
+
+/** Carriage return, and "erase in line" (ECMA-48 EL). */
+const ERASE_LINE = '\r\u001b[2K';
+
+/** A line on a terminal that is drawn over and over, while a long run goes on. */
 export class ProgressLine {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #write: ((text: string) => unknown) | undefined;
   readonly #nowMs: () => number;
   readonly #startMs: number;
-  #lastMs: number;
+  #nextMs: number;
+  #isDrawn = false;
 
-  /** @param nowMs a clock, ms; the line is drawn ten times a second at most */
-  constructor(stream: NodeJS.WriteStream, nowMs: () => number) {
-    this.#stream = stream;
+  /**
+   * @param write puts text on the terminal; `undefined` where there is none, and the line stays silent
+   * @param nowMs a clock, ms
+   */
+  constructor(write: ((text: string) => unknown) | undefined, nowMs: () => number) {
+    this.#write = write;
     this.#nowMs = nowMs;
     this.#startMs = nowMs();
-    this.#lastMs = this.#startMs + 400;
+    this.#nextMs = this.#startMs + FIRST_DRAWN_MS;
   }
 
+  /** Draws the line anew, ten times a second at most. */
   update(packets: number): void {
-    if (!this.#stream.isTTY) return;
+    if (this.#write === undefined) return;
     const nowMs = this.#nowMs();
-    if (nowMs - this.#lastMs < 100) return;
-    this.#lastMs = nowMs;
-    this.#stream.write(`\r\u001b[2K${packets} packets, ${speed(packets, nowMs - this.#startMs)}`);
+    if (nowMs < this.#nextMs) return;
+    this.#nextMs = nowMs + REDRAWN_MS;
+    this.#isDrawn = true;
+    const elapsedMs = nowMs - this.#startMs;
+    this.#write(`${ERASE_LINE}${grouped(packets)} packets, ${(elapsedMs / 1000).toFixed(1)} s, ${speed(packets, elapsedMs)}`);
   }
 
   /** Removes the line. */
   clear(): void {
-    if (this.#stream.isTTY) this.#stream.write('\r\u001b[2K');
+    if (this.#isDrawn) this.#write?.(ERASE_LINE);
+    this.#isDrawn = false;
   }
 
   /** Time since the start, ms. */

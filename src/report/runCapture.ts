@@ -1,11 +1,10 @@
 import { basename } from 'node:path';
 import { fail, ok } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
-import { findProfile, PROFILES } from '../nic/index.js';
+import { checkSettings, findProfile, PROFILES } from '../nic/index.js';
 import type { NicSettings } from '../nic/index.js';
 import { openCapture } from '../packet/index.js';
-import { createSimulation, fillMapFromFile, XSK_APPLICATIONS } from '../sim/index.js';
-import type { SimulationOptions } from '../sim/index.js';
+import { checkNesting, createSimulation, fillMapFromFile, XSK_APPLICATIONS } from '../sim/index.js';
 import { loadObjectFile, mapTypeName } from '../vm/index.js';
 import type { LoadedObject, ObjectSpec } from '../vm/index.js';
 import { CaptureOutput } from './captureOutput.js';
@@ -50,6 +49,9 @@ const ENGINES = ['interpreter', 'jit'];
 const XSK_RINGS = { rx: 1024, tx: 1024, fill: 1024, completion: 1024 };
 const XSK_CHUNKS = 1024;
 
+/** One second: whoever waits longer for an interrupt wants none. */
+const MAX_RX_USECS = 1_000_000;
+
 /**
  * The main job: plays a capture through a NIC with a program attached, and reports.
  *
@@ -61,8 +63,8 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
   if (!settings.ok) return settings;
   const object = loadObjectFile(options.object);
   if (!object.ok) return object;
-  const xsk = xskOption(options, object.value);
-  if (!xsk.ok) return xsk;
+  const xskName = xskApplicationName(options, object.value);
+  const xsk = xskName === 'none' ? undefined : { application: XSK_APPLICATIONS[xskName], rings: XSK_RINGS, chunkCount: XSK_CHUNKS };
   const capture = openCapture(options.pcap);
   if (!capture.ok) return capture;
   try {
@@ -73,12 +75,12 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       nic: settings.value,
       seed: options.seed,
       cpus,
-      xsk: xsk.value,
+      xsk,
       prepare: (loaded) => prepare(options, loaded, cpus),
       instructionBudget: options.instructionBudget,
     });
     if (!simulation.ok) return simulation;
-    const output = options.out === undefined ? undefined : CaptureOutput.create(options.out, simulation.value.memory, settings.value.profile.name);
+    const output = options.out === undefined ? undefined : CaptureOutput.create(options.out, simulation.value.memory, settings.value.profile.name, options.pcap);
     if (output !== undefined && !output.ok) return output;
     const result = simulation.value.run(capture.value, output?.value, onProgress);
     const outputProblem = output?.value.close();
@@ -87,18 +89,20 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     if (result.value.packetsReceived === 0) {
       return fail({ code: 'capture-without-packets', where: options.pcap, message: 'the capture holds no packets', hint: 'capture again while there is traffic' });
     }
-    const names = { capture: basename(options.pcap), seed: options.seed, engine: options.engine, mode: 'native' };
-    return ok(runReport(simulation.value, result.value, names));
+    const { seed, engine } = options;
+    return ok(runReport(simulation.value, result.value, { capture: basename(options.pcap), seed, engine, mode: 'native', cpus, xskApplication: xskName }));
   } finally {
     capture.value.close();
   }
 }
 
+/** Checks what can be checked without reading a file. */
 function nicSettings(options: RunOptions): Result<NicSettings> {
   const profile = findProfile(options.nic);
   if (profile === undefined) return choice('unknown-nic', '--nic', options.nic, PROFILES.map(({ name }) => name));
   if (!MODES.includes(options.mode)) return choice('unknown-mode', '--mode', options.mode, MODES);
   if (!ENGINES.includes(options.engine)) return choice('unknown-engine', '--engine', options.engine, ENGINES);
+  if (!XSK_MODES.includes(options.xsk)) return choice('unknown-xsk-mode', '--xsk', options.xsk, XSK_MODES);
   if (options.mode === 'generic' || options.mode === 'offload') {
     return fail({ code: 'unsupported-mode', where: '--mode', message: `${options.mode} XDP is not modelled yet`, hint: 'use auto or native' });
   }
@@ -109,12 +113,13 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
     ['--seed', options.seed, 0, 2 ** 32 - 1],
     ['--cpus', options.cpus ?? 1, 1, 256],
     ['--budget', options.instructionBudget ?? 1, 1, 2 ** 31 - 1],
+    ['--rx-usecs', options.rxUsecs, 0, MAX_RX_USECS],
   ] as const) {
     if (!Number.isInteger(value) || value < low || value > high) {
       return fail({ code: 'bad-number', where: name, message: `${value} is out of range`, hint: `use a whole number from ${low} to ${high}` });
     }
   }
-  return ok({
+  const settings = {
     profile,
     queues: options.queues,
     rxRingSize: options.rxRing ?? profile.ringDefault,
@@ -122,15 +127,15 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
     mtu: options.mtu,
     interruptDelayNs: options.rxUsecs * 1000,
     ifindex: 1,
-  });
+  };
+  const problem = checkSettings(settings);
+  return problem === undefined ? ok(settings) : fail(problem);
 }
 
-function xskOption(options: RunOptions, object: ObjectSpec): Result<SimulationOptions['xsk']> {
-  if (!XSK_MODES.includes(options.xsk)) return choice('unknown-xsk-mode', '--xsk', options.xsk, XSK_MODES);
-  const hasXskMap = object.maps.some((map) => mapTypeName(map.type) === 'XSKMAP');
-  const name = options.xsk === 'auto' ? (hasXskMap ? 'rxdrop' : 'none') : options.xsk;
-  if (name === 'none') return ok(undefined);
-  return ok({ application: XSK_APPLICATIONS[name], rings: XSK_RINGS, chunkCount: XSK_CHUNKS });
+/** A key of XSK_APPLICATIONS, or `none`. */
+function xskApplicationName(options: RunOptions, object: ObjectSpec): string {
+  if (options.xsk !== 'auto') return options.xsk;
+  return object.maps.some((map) => mapTypeName(map.type) === 'XSKMAP') ? 'rxdrop' : 'none';
 }
 
 function choice(code: string, where: string, value: string, known: readonly string[]): Result<never> {
@@ -142,8 +147,10 @@ function prepare(options: RunOptions, loaded: LoadedObject, cpus: number): Probl
   for (const text of options.set) {
     const pair = splitPair('--set', text, 'VAR=VALUE');
     if (!pair.ok) return pair.problem;
+    const tooDeep = checkNesting(pair.value[1], `--set ${pair.value[0]}`);
+    if (tooDeep !== undefined) return tooDeep;
     const set = loaded.setVariable(pair.value[0], pair.value[1]);
-    if (!set.ok) return set.problem;
+    if (!set.ok) return { where: '--set', ...set.problem };
   }
   for (const text of options.map) {
     const pair = splitPair('--map', text, 'NAME=FILE');
@@ -156,6 +163,6 @@ function prepare(options: RunOptions, loaded: LoadedObject, cpus: number): Probl
 
 function splitPair(where: string, text: string, shape: string): Result<readonly [string, string]> {
   const at = text.indexOf('=');
-  if (at <= 0) return fail({ code: 'bad-pair', where, message: `'${text}' has no '='`, hint: `write ${where} ${shape}` });
+  if (at <= 0) return fail({ code: 'bad-pair', where, message: text.startsWith('=') ? `'${text}' has no name before the '='` : `'${text}' has no '='`, hint: `write ${where} ${shape}` });
   return ok([text.slice(0, at), text.slice(at + 1)]);
 }

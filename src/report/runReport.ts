@@ -1,10 +1,11 @@
 import type { DriverCounters, Nic, PagePoolStats } from '../nic/index.js';
-import type { RunResult, Simulation } from '../sim/index.js';
-import type { XdpStatistics } from '../umem/index.js';
+import type { FaultRecord, RunResult, Simulation } from '../sim/index.js';
+import type { XdpStatistics, XskSocket } from '../umem/index.js';
 import type { JsonValue } from '../vm/index.js';
 import { OUTCOMES, VERDICT_OTHER, verdictName } from '../xdp/index.js';
 import { mapReports, variableReports } from './mapReport.js';
 import type { MapReport } from './mapReport.js';
+import { counted } from './textTable.js';
 
 /**
  * Result of `sim run`, as `--json` prints it. `docs/report.md` explains every field. A change that removes or renames a field
@@ -18,7 +19,8 @@ export interface RunReport {
   readonly seed: number;
   readonly engine: string;
   readonly mode: string;
-  readonly nic: { readonly profile: string; readonly queues: number; readonly rx_ring: number; readonly tx_ring: number; readonly mtu: number };
+  readonly cpus: number;
+  readonly nic: NicReport;
   readonly packets: { readonly received: number; readonly bytes: number; readonly cut_by_snaplen: number };
   /** Virtual time from the first packet to the last event, ns. */
   readonly duration_ns: number;
@@ -32,6 +34,8 @@ export interface RunReport {
   readonly xsk: readonly XskReport[];
   readonly maps: Readonly<Record<string, MapReport>>;
   readonly variables: Readonly<Record<string, JsonValue>>;
+  /** Variables that there was no room for. */
+  readonly variables_omitted: number;
   readonly log: readonly { readonly t_ns: number; readonly cpu: number; readonly text: string }[];
   /** Log lines in all; `log` holds the first thousand. */
   readonly log_lines: number;
@@ -43,6 +47,18 @@ export interface RunReport {
     readonly pages: Readonly<Record<string, number>>;
     readonly chunks: Readonly<Record<string, number>>;
   };
+}
+
+/** How the NIC was set up. */
+export interface NicReport {
+  readonly profile: string;
+  readonly queues: number;
+  /** Descriptors of each ring. */
+  readonly rx_ring: number;
+  readonly tx_ring: number;
+  readonly mtu: number;
+  /** Interrupt moderation, microseconds. */
+  readonly rx_usecs: number;
 }
 
 /** The rings of one queue and the interrupts and polls that served them. */
@@ -60,17 +76,41 @@ export interface PoolReport extends PagePoolStats {
   readonly release: number;
 }
 
+/** One AF_XDP socket, with the counters of `struct xdp_statistics`. */
 export interface XskReport extends XdpStatistics {
   readonly socket: number;
   readonly queue: number;
+  /** What the application does: a name of `--xsk`. */
+  readonly application: string;
   readonly rx_packets: number;
   readonly rx_bytes: number;
   readonly tx_packets: number;
+  /** Its rings as the run left them. */
+  readonly rings: Readonly<Record<'rx' | 'tx' | 'fill' | 'completion', XskRingReport>>;
 }
 
+/** Entries of a ring, and those that were produced and not consumed yet. */
+export interface XskRingReport {
+  readonly size: number;
+  readonly used: number;
+}
+
+/** Why the program was stopped at one packet. */
 export interface FaultReport {
+  /** Number of the packet in the capture, from 1. */
   readonly packet: number;
+  /** Stable, e.g. `bad-access`. */
   readonly name: string;
+  readonly program: string;
+  /** Index of the instruction in the program, and its text. */
+  readonly insn: number;
+  readonly insn_text: string;
+  /** `file:line`, empty when the object has no line information. */
+  readonly source: string;
+  /** Address in hexadecimal and where it lies, in words; both empty for faults that concern no address. */
+  readonly address: string;
+  readonly region: string;
+  /** Everything in one line. */
   readonly message: string;
 }
 
@@ -80,12 +120,16 @@ export interface RunNames {
   readonly seed: number;
   readonly engine: string;
   readonly mode: string;
+  readonly cpus: number;
+  /** Application on the AF_XDP sockets; matters only when there are any. */
+  readonly xskApplication: string;
 }
 
 /** Gathers the report of a finished run. Equal runs give equal reports: nothing in it comes from a real clock. */
 export function runReport(simulation: Simulation, result: RunResult, names: RunNames): RunReport {
   const { nic, loaded, program } = simulation;
   const { settings } = nic;
+  const variables = variableReports(loaded);
   return {
     schema: 1,
     object: loaded.spec.name,
@@ -94,12 +138,14 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     seed: names.seed,
     engine: names.engine,
     mode: names.mode,
+    cpus: names.cpus,
     nic: {
       profile: settings.profile.name,
       queues: settings.queues,
       rx_ring: settings.rxRingSize,
       tx_ring: settings.txRingSize,
       mtu: settings.mtu,
+      rx_usecs: settings.interruptDelayNs / 1000,
     },
     packets: { received: result.packetsReceived, bytes: result.bytesReceived, cut_by_snaplen: result.cutPackets },
     duration_ns: result.durationNs,
@@ -108,22 +154,23 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     counters: ethtoolCounters(nic),
     rings: queuesOf(nic).map((queue) => ringReport(nic, queue)),
     pool: poolReport(nic),
-    xsk: simulation.sockets.map((socket) => ({
-      socket: socket.id,
-      queue: socket.queueId,
-      rx_packets: socket.rxPackets,
-      rx_bytes: socket.rxBytes,
-      tx_packets: socket.txPackets,
-      ...socket.statistics,
-    })),
+    xsk: simulation.sockets.map((socket) => xskReport(socket, names.xskApplication)),
     maps: mapReports(loaded),
-    variables: variableReports(loaded),
+    variables: variables.values,
+    variables_omitted: variables.omitted,
     log: result.log.map(({ tNs, cpu, text }) => ({ t_ns: tNs, cpu, text })),
     log_lines: result.logLineCount,
-    faults: result.faults.map(({ packetId, fault }) => ({ packet: packetId, name: fault.name, message: fault.message })),
+    faults: result.faults.map(faultReport),
     fault_count: result.faultCount,
     audit: result.audit,
   };
+}
+
+/** Why a run is not clean, in one sentence for a log. */
+export function runVerdict({ fault_count: faults, audit }: RunReport): string {
+  const reasons = audit.checks.filter((check) => !check.ok).map(({ name, detail }) => `the audit of ${name} failed: ${detail}`);
+  if (faults > 0) reasons.unshift(`the program was stopped by a fault at ${counted(faults, 'packet')}`);
+  return reasons.length === 0 ? 'everything is fine' : `FAILED: ${reasons.join('; ')}`;
 }
 
 /** True when the run shows nothing that must be mended: the audit balances and the program did nothing forbidden. */
@@ -189,6 +236,35 @@ function ringReport(nic: Nic, queue: number): RingReport {
     tx: { size: tx.ring.size, sent: tx.nextToClean >>> 0, full: tx.fullCount },
     interrupts: nic.device.interrupt(queue).raisedCount,
     polls: nic.driver.counters(queue).polls,
+  };
+}
+
+function xskReport(socket: XskSocket, application: string): XskReport {
+  const ring = ({ size, used }: XskRingReport): XskRingReport => ({ size, used });
+  return {
+    socket: socket.id,
+    queue: socket.queueId,
+    application,
+    rx_packets: socket.rxPackets,
+    rx_bytes: socket.rxBytes,
+    tx_packets: socket.txPackets,
+    ...socket.statistics,
+    rings: { rx: ring(socket.rx.ring), tx: ring(socket.tx.ring), fill: ring(socket.fill.ring), completion: ring(socket.completion.ring) },
+  };
+}
+
+function faultReport({ packetId, fault }: FaultRecord): FaultReport {
+  const { name, program, insnIndex, insn, source, region, address, message } = fault;
+  return {
+    packet: packetId,
+    name,
+    program,
+    insn: insnIndex,
+    insn_text: insn,
+    source: source === undefined ? '' : `${source.file}:${source.line}`,
+    address: region === '' ? '' : `0x${address.toString(16)}`,
+    region,
+    message,
   };
 }
 

@@ -1,13 +1,19 @@
-import type { JsonValue } from '../vm/index.js';
-import { OUTCOMES } from '../xdp/index.js';
-import type { MapReport } from './mapReport.js';
-import type { RunReport } from './runReport.js';
-import { counted, textTable } from './textTable.js';
-
-/** Lines of a list (map entries, log) that the text shows; the JSON has more. */
-const SHOWN_LINES = 20;
+import { Outcome, OUTCOMES } from '../xdp/index.js';
+import { mapSections, SHOWN_LINES } from './mapText.js';
+import type { FaultReport, RunReport } from './runReport.js';
+import { counted, grouped, printable, textTable } from './textTable.js';
+import { shortText } from './valueText.js';
 
 const NS_PER_SEC = 1e9;
+
+/** Packet numbers that a line lists. */
+const SHOWN_NUMBERS = 8;
+
+/** Format strings that libbpf's bpf_printk puts into `.rodata`: nobody looks for them among the variables. */
+const PRINTK_FORMAT = /\.____fmt(\.\d+)?$/;
+
+/** Checks of the audit of which there is one for each socket. */
+const SOCKET_CHECK = /^chunks of socket \d+$/;
 
 /** How headings are set off: bold on a terminal, plain elsewhere. */
 export type Heading = (text: string) => string;
@@ -16,15 +22,16 @@ export type Heading = (text: string) => string;
 export function runText(report: RunReport, heading: Heading): string {
   const sections: string[][] = [
     intro(report),
+    faults(report),
     verdicts(report),
     outcomes(report),
     queues(report),
+    rings(report),
     sockets(report),
     pool(report),
-    ...Object.entries(report.maps).map(([name, map]) => mapSection(name, map)),
+    ...mapSections(report.maps),
     variables(report),
     log(report),
-    faults(report),
     auditSection(report),
   ];
   return sections
@@ -34,116 +41,124 @@ export function runText(report: RunReport, heading: Heading): string {
     .concat('\n');
 }
 
-function intro({ object, program, capture, nic, mode, engine, packets, duration_ns: durationNs }: RunReport): string[] {
+function intro({ object, program, capture, nic, cpus, mode, engine, seed, packets, duration_ns: durationNs }: RunReport): string[] {
   const lines = [
-    `${object}: ${program} over ${capture}`,
-    `  NIC ${nic.profile}, ${counted(nic.queues, 'queue')}, rings RX ${nic.rx_ring} TX ${nic.tx_ring}, MTU ${nic.mtu}, ${mode} mode, ${engine}`,
-    `  ${counted(packets.received, 'packet')}, ${packets.bytes} bytes, ${(durationNs / NS_PER_SEC).toFixed(3)} s of virtual time`,
+    `${printable(object)}: ${printable(program)} over ${printable(capture)}`,
+    `  ${counted(packets.received, 'packet')}, ${counted(packets.bytes, 'byte')}, ${(durationNs / NS_PER_SEC).toFixed(3)} s of virtual time`,
+    `  NIC ${nic.profile}, ${mode} mode, MTU ${nic.mtu}, ${counted(nic.queues, 'queue')}, ${counted(cpus, 'CPU')}, ${engine}, seed ${seed}`,
   ];
   if (packets.cut_by_snaplen > 0) {
-    lines.push(`  note: the capture holds ${counted(packets.cut_by_snaplen, 'packet')} only in part (snap length); they ran as they are`);
+    const are = packets.cut_by_snaplen === 1 ? 'packet is' : 'packets are';
+    lines.push(`  note: ${grouped(packets.cut_by_snaplen)} ${are} cut in the capture (tcpdump -s); the program saw only what is there`);
   }
   return lines;
+}
+
+/** The same fault at the same instruction is told once. */
+function faults({ faults: kept, fault_count: count }: RunReport): string[] {
+  if (count === 0) return [];
+  const kinds = new Map<string, FaultReport[]>();
+  for (const fault of kept) {
+    const kind = `${fault.program} ${fault.insn} ${fault.name}`;
+    kinds.set(kind, [...(kinds.get(kind) ?? []), fault]);
+  }
+  const lines = [...kinds.values()].flatMap(([first, ...others]) => [
+    `  packet ${first.packet}: ${printable(first.message)}`,
+    ...(others.length === 0 ? [] : [`    likewise ${others.length === 1 ? 'packet' : 'packets'} ${shortList(others.map(({ packet }) => packet))}`]),
+  ]);
+  if (count > kept.length) lines.push(`  and ${counted(count - kept.length, 'more packet')}`);
+  if (kept.some(({ name }) => name !== 'instruction-budget')) lines.push('  The kernel would refuse to load this program.');
+  return [`FAULTS at ${counted(count, 'packet')}`, ...lines];
+}
+
+function shortList(numbers: readonly number[]): string {
+  return `${numbers.slice(0, SHOWN_NUMBERS).join(', ')}${numbers.length > SHOWN_NUMBERS ? ', ...' : ''}`;
 }
 
 function verdicts({ verdicts: counts, packets }: RunReport): string[] {
   const rows = Object.entries(counts)
     .filter(([, count]) => count > 0)
-    .map(([name, count]) => [name, count, `${((100 * count) / packets.received).toFixed(1)} %`]);
+    .map(([name, count]) => [name, count, `${((100 * count) / packets.received).toFixed(1).padStart(5)} %`]);
   return rows.length === 0 ? [] : ['Verdicts', ...textTable(rows)];
 }
 
+/** What is lost without the program having said so stands apart. */
 function outcomes({ outcomes: counts, nic }: RunReport): string[] {
-  const rows = OUTCOMES.filter(({ name }) => counts[name] > 0).map(({ name, text }) => [name, counts[name], text]);
+  const found = OUTCOMES.filter(({ name }) => counts[name] > 0);
+  const isWanted = ({ code, delivered }: (typeof found)[number]): boolean => delivered || code === Outcome.xdpDrop;
+  const row = ({ name, text }: (typeof found)[number], mark: string): (string | number)[] => [`${mark}${name}`, counts[name], text];
+  const lost = found.filter((outcome) => !isWanted(outcome));
+  const mark = lost.length === 0 ? '' : '  ';
+  const rows = [...found.filter(isWanted).map((outcome) => row(outcome, mark)), ...lost.map((outcome) => row(outcome, '! '))];
   const lines = rows.length === 0 ? [] : ['Where the packets ended', ...textTable(rows)];
-  if (counts.rx_over_length > 0) lines.push(`  note: MTU is ${nic.mtu}; --mtu lets longer frames in`);
+  if (counts.rx_over_length > 0) lines.push(`  note: the MTU is ${nic.mtu}; --mtu lets longer frames in`);
+  if (counts.rx_missed > 0) lines.push(`  note: RX rings have ${nic.rx_ring} descriptors; --rx-ring gives them more`);
+  if (counts.tx_ring_full > 0) lines.push(`  note: TX rings have ${nic.tx_ring} descriptors; --tx-ring gives them more`);
   return lines;
 }
 
-function queues({ rings, counters }: RunReport): string[] {
-  const used = rings.filter(({ queue }) => counters[`rx_queue_${queue}_packets`] + counters[`tx_queue_${queue}_packets`] > 0);
+/** What the program decided on each queue, as the driver counts it. */
+function queues({ rings: all, counters }: RunReport): string[] {
+  const rows = all
+    .map(({ queue }) => ['packets', 'xdp_pass', 'xdp_drop', 'xdp_tx', 'xdp_redirect', 'xdp_exceptions'].map((name) => counters[`rx_queue_${queue}_${name}`]))
+    .map((counts, queue) => [queue, ...counts])
+    .filter(([, packets]) => packets > 0);
+  return rows.length === 0 ? [] : ['Queues', ...textTable([['queue', 'rx', 'pass', 'drop', 'tx', 'redirect', 'exceptions'], ...rows])];
+}
+
+function rings({ rings: all, nic, counters }: RunReport): string[] {
+  const used = all.filter(({ queue, tx }) => counters[`rx_queue_${queue}_packets`] + tx.sent > 0);
   if (used.length === 0) return [];
-  const rows = used.map(({ queue, interrupts, polls, tx }) => [
-    queue,
-    counters[`rx_queue_${queue}_packets`],
-    counters[`rx_queue_${queue}_xdp_pass`],
-    counters[`rx_queue_${queue}_xdp_drop`],
-    counters[`rx_queue_${queue}_xdp_tx`],
-    counters[`rx_queue_${queue}_xdp_redirect`],
-    counters[`rx_queue_${queue}_xdp_exceptions`],
-    tx.sent,
-    interrupts,
-    polls,
-  ]);
-  return ['Queues', ...textTable([['queue', 'rx', 'pass', 'drop', 'tx', 'redirect', 'exceptions', 'sent', 'interrupts', 'polls'], ...rows])];
+  const rows = used.map(({ queue, rx, tx, interrupts, polls }) => [queue, interrupts, polls, rx.alloc_failed, tx.sent, tx.full]);
+  const title = `Rings (each queue: RX ${grouped(nic.rx_ring)} and TX ${grouped(nic.tx_ring)} descriptors)`;
+  return [title, ...textTable([['queue', 'interrupts', 'polls', 'rx_no_page', 'tx_sent', 'tx_full'], ...rows])];
 }
 
 function sockets({ xsk }: RunReport): string[] {
   if (xsk.length === 0) return [];
-  const rows = xsk.map((socket) => [
-    socket.socket, socket.queue, socket.rx_packets, socket.tx_packets, socket.rx_dropped, socket.rx_ring_full, socket.rx_fill_ring_empty_descs, socket.tx_invalid_descs,
+  const fill = ({ used, size }: { used: number; size: number }): string => `${used}/${size}`;
+  const counts = xsk.map((each) => [
+    each.socket, each.queue, each.rx_packets, each.tx_packets, each.rx_dropped, each.rx_ring_full, each.rx_fill_ring_empty_descs, each.tx_invalid_descs,
+    fill(each.rings.fill), fill(each.rings.rx), fill(each.rings.tx), fill(each.rings.completion),
   ]);
-  return ['AF_XDP sockets', ...textTable([['socket', 'queue', 'rx', 'tx', 'rx_dropped', 'rx_ring_full', 'fill_empty', 'tx_invalid'], ...rows])];
+  const header = ['socket', 'queue', 'rx', 'tx', 'rx_dropped', 'rx_full', 'fill_empty', 'tx_invalid', 'FILL', 'RX', 'TX', 'COMPLETION'];
+  return [`AF_XDP sockets (${xsk[0].application}; rings as the run left them)`, ...textTable([header, ...counts])];
 }
 
 function pool({ pool: stats }: RunReport): string[] {
+  const list = (counts: Readonly<Record<string, number>>): string => Object.entries(counts).map(([name, count]) => `${name} ${grouped(count)}`).join(', ');
   return [
     'page_pool',
     ...textTable([
-      ['alloc', `fast ${stats.alloc_fast}, refill ${stats.alloc_refill}, slow ${stats.alloc_slow}, empty ${stats.alloc_empty}`],
-      ['recycle', `cached ${stats.recycle_cached}, ring ${stats.recycle_ring}, cache full ${stats.recycle_cache_full}, ring full ${stats.recycle_ring_full}`],
-      ['pages', `${stats.hold} taken, ${stats.release} given back`],
+      ['alloc', list({ fast: stats.alloc_fast, refill: stats.alloc_refill, slow: stats.alloc_slow, empty: stats.alloc_empty })],
+      ['recycle', list({ cached: stats.recycle_cached, ring: stats.recycle_ring, 'cache full': stats.recycle_cache_full, 'ring full': stats.recycle_ring_full })],
+      ['pages', `${grouped(stats.hold)} taken, ${grouped(stats.release)} given back`],
     ]),
   ];
 }
 
-function mapSection(name: string, map: MapReport): string[] {
-  const total = map.entries.length + map.entries_omitted;
-  const isArray = map.type.endsWith('ARRAY');
-  const size = isArray ? `${counted(map.entries.length, 'entry').replace('entrys', 'entries')} not zero, of ${total}` : `${total} of ${map.max_entries}`;
-  const rows = map.entries.slice(0, SHOWN_LINES).map(({ key, value, values }) => [
-    showValue(key, map.key_type),
-    '=',
-    values === undefined ? showValue(value ?? null, map.value_type) : `${values.map((each) => showValue(each, map.value_type)).join(' | ')}${sumOf(values)}`,
-  ]);
-  return [`Map ${name} (${map.type}, ${size})`, ...textTable(rows), ...more(map.entries.length)];
-}
-
-/** The sum over the CPUs, where values are plain numbers. */
-function sumOf(values: readonly JsonValue[]): string {
-  if (values.length < 2 || !values.every((value) => typeof value === 'number')) return '';
-  return `  (sum ${values.reduce((sum, value) => sum + value, 0)})`;
-}
-
-function variables({ variables: values }: RunReport): string[] {
-  const rows = Object.entries(values).map(([name, value]) => [name, '=', showValue(value, '')]);
-  return rows.length === 0 ? [] : ['Variables', ...textTable(rows)];
+function variables({ variables: values, variables_omitted: omitted }: RunReport): string[] {
+  const shown = Object.entries(values).filter(([name]) => !PRINTK_FORMAT.test(name));
+  const rows = shown.map(([name, value]) => [printable(name), '=', shortText(value)]);
+  if (rows.length + omitted === 0) return [];
+  return ['Variables', ...textTable(rows), ...(omitted > 0 ? [`  and ${grouped(omitted)} more that are too large to show`] : [])];
 }
 
 function log({ log: lines, log_lines: count }: RunReport): string[] {
   if (count === 0) return [];
-  const rows = lines.slice(0, SHOWN_LINES).map((line) => `  ${(line.t_ns / NS_PER_SEC).toFixed(9)} [${String(line.cpu).padStart(3, '0')}] ${line.text}`);
-  return [`Log (${counted(count, 'line')})`, ...rows, ...more(count)];
+  const rows = lines.slice(0, SHOWN_LINES).map((line) => `  ${(line.t_ns / NS_PER_SEC).toFixed(9)} [${String(line.cpu).padStart(3, '0')}] ${printable(line.text)}`);
+  const rest = count > SHOWN_LINES ? [`  and ${grouped(count - SHOWN_LINES)} more (--json shows ${count > lines.length ? `the first ${grouped(lines.length)}` : 'them'})`] : [];
+  return [`Log (${counted(count, 'line')}: seconds, CPU, text)`, ...rows, ...rest];
 }
 
-function faults({ faults: kept, fault_count: count }: RunReport): string[] {
-  if (count === 0) return [];
-  return [`Faults (${counted(count, 'packet')}; the kernel would refuse this program)`, ...kept.map(({ packet, message }) => `  packet ${packet}: ${message}`)];
-}
-
+/** The checks of all sockets are one line when they passed. */
 function auditSection({ audit }: RunReport): string[] {
-  const rows = audit.checks.map((check) => [check.ok ? 'ok' : 'FAILED', check.name, check.detail]);
+  const ofSockets = audit.checks.filter(({ name }) => SOCKET_CHECK.test(name));
+  const isTogether = ofSockets.length > 1 && ofSockets.every(({ ok }) => ok);
+  const rows = audit.checks.filter((check) => !isTogether || !ofSockets.includes(check)).map(({ ok, name, detail }) => [ok ? 'ok' : 'FAILED', name, detail]);
+  if (isTogether) {
+    const owners = Object.entries(audit.chunks).map(([owner, count]) => `${owner} ${grouped(count)}`);
+    rows.push(['ok', `chunks of ${ofSockets.length} sockets`, `all accounted for: ${owners.join(', ')}`]);
+  }
   return [`Audit: ${audit.ok ? 'everything is accounted for' : 'FAILED'}`, ...textTable(rows)];
-}
-
-function more(count: number): string[] {
-  return count > SHOWN_LINES ? [`  and ${count - SHOWN_LINES} more (--json shows them)`] : [];
-}
-
-/** A decoded value: addresses in dotted form, structs as `{a: 1, b: 2}`. */
-function showValue(value: JsonValue, type: string): string {
-  if (typeof value === 'number' && type === '__be32') return [0, 8, 16, 24].map((shift) => (value >>> shift) & 255).join('.');
-  if (value === null || typeof value !== 'object') return String(value);
-  if (Array.isArray(value)) return `[${value.map((each) => showValue(each, '')).join(', ')}]`;
-  return `{${Object.entries(value).map(([name, each]) => `${name}: ${showValue(each, '')}`).join(', ')}}`;
 }

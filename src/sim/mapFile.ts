@@ -1,14 +1,24 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { errnoName, fail, fromHex, ok } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
-import { mapTypeName, parseValue, ProgArray } from '../vm/index.js';
+import { parseValue, ProgArray } from '../vm/index.js';
 import type { BpfMap, LoadedObject, ValueTarget } from '../vm/index.js';
 
+/** Bytes of a map file: twice what a map of a million entries needs. */
+const MAX_FILE_BYTES = 128 << 20;
+
+/** Brackets inside each other. C types don't nest so deep, and JSON far deeper exhausts the stack of those who walk it. */
+const MAX_NESTING = 64;
+
 /**
- * Fills a map from a JSON file: `[{"key": KEY, "value": VALUE}, ...]`.
+ * Fills a map from a JSON file: `[{"key": KEY, "value": VALUE}, ...]`, as the `entries` of a map in the report of `sim run`.
  *
  * KEY and VALUE are hex strings of the exact size (`"0a000001"`), or JSON values by the map's BTF types (numbers, `"10.0.0.1"` for
- * `__be32`, objects for structs). On a per-CPU map the value goes to every CPU. On a PROG_ARRAY the value is a program's name.
+ * `__be32`, objects for structs). On a per-CPU map VALUE goes to every CPU, and `"values"` in its stead has one value for each CPU.
+ * On a PROG_ARRAY the value is a program's name. Other members are ignored.
+ *
+ * Problems: `unknown-map`, `map-file-unreadable`, `map-file-shape`, `map-file-program`, `map-update`, `nested-too-deep`, and those of
+ * `parseValue`.
  */
 export function fillMapFromFile(loaded: LoadedObject, mapName: string, path: string, possibleCpus: number): Problem | undefined {
   const map = loaded.maps.get(mapName);
@@ -20,23 +30,43 @@ export function fillMapFromFile(loaded: LoadedObject, mapName: string, path: str
   if (!entries.ok) return entries.problem;
   for (const [index, entry] of entries.value.entries()) {
     const problem = putEntry(loaded, map, entry, possibleCpus);
-    if (problem !== undefined) return { ...problem, where: `${path}, entry ${index}` };
+    if (problem !== undefined) return { hint: `look at entry ${index}, counted from 0`, ...problem, where: `${path}, entry ${index}` };
   }
   return undefined;
 }
 
 interface JsonEntry {
   readonly key: unknown;
-  readonly value: unknown;
+  readonly value?: unknown;
+  readonly values?: unknown;
+}
+
+/** Refuses JSON text with brackets too deep inside each other; brackets in strings count too, which does no harm. */
+export function checkNesting(text: string, where: string): Problem | undefined {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char === 0x5b || char === 0x7b) depth++;
+    else if (char === 0x5d || char === 0x7d) depth--;
+    if (depth > MAX_NESTING) {
+      return { code: 'nested-too-deep', where, message: `more than ${MAX_NESTING} brackets inside each other`, hint: 'no C type nests so deep; check what wrote it' };
+    }
+  }
+  return undefined;
 }
 
 function readEntries(path: string): Result<readonly JsonEntry[]> {
   let text: string;
   try {
+    // Reading a pipe could wait, and a device could go on, for ever.
+    const { size } = checkedStat(path);
+    if (size > MAX_FILE_BYTES) return unreadable(path, `has ${size} bytes, more than ${MAX_FILE_BYTES}`, 'write fewer entries');
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    return fail({ code: 'map-file-unreadable', where: path, message: `can't be read: ${(error as Error).message}`, hint: 'check the path' });
+    return unreadable(path, `can't be read: ${(error as Error).message}`, 'check the path');
   }
+  const tooDeep = checkNesting(text, path);
+  if (tooDeep !== undefined) return fail(tooDeep);
   const shape: Problem = {
     code: 'map-file-shape',
     where: path,
@@ -50,9 +80,19 @@ function readEntries(path: string): Result<readonly JsonEntry[]> {
     return fail({ ...shape, message: `is no JSON: ${(error as Error).message}` });
   }
   if (!Array.isArray(json)) return fail(shape);
-  const bad = json.findIndex((entry) => typeof entry !== 'object' || entry === null || !('key' in entry) || !('value' in entry));
+  const bad = json.findIndex((entry) => typeof entry !== 'object' || entry === null || !Object.hasOwn(entry, 'key') || !(Object.hasOwn(entry, 'value') || Object.hasOwn(entry, 'values')));
   if (bad >= 0) return fail({ ...shape, where: `${path}, entry ${bad}`, message: 'has no key and value' });
   return ok(json as JsonEntry[]);
+}
+
+function checkedStat(path: string): { readonly size: number } {
+  const stat = statSync(path);
+  if (!stat.isFile()) throw new Error('it is no plain file');
+  return stat;
+}
+
+function unreadable(where: string, message: string, hint: string): Result<never> {
+  return fail({ code: 'map-file-unreadable', where, message, hint });
 }
 
 function putEntry(loaded: LoadedObject, map: BpfMap, entry: JsonEntry, possibleCpus: number): Problem | undefined {
@@ -61,10 +101,10 @@ function putEntry(loaded: LoadedObject, map: BpfMap, entry: JsonEntry, possibleC
   const key = toBytes(entry.key, { btf, typeId: spec.keyTypeId, sizeBytes: spec.keySize, label: `key of map ${spec.name}` });
   if (!key.ok) return key.problem;
   if (map instanceof ProgArray) return putProgram(loaded, map, key.value, entry.value);
-  const value = toBytes(entry.value, { btf, typeId: spec.valueTypeId, sizeBytes: spec.valueSize, label: `value of map ${spec.name}` });
+  const target = { btf, typeId: spec.valueTypeId, sizeBytes: spec.valueSize, label: `value of map ${spec.name}` };
+  const value = map.isPerCpu ? perCpuBytes(entry, target, possibleCpus) : toBytes(entry.value, target);
   if (!value.ok) return value.problem;
-  const isPerCpu = mapTypeName(spec.type).includes('PERCPU');
-  const error = map.updateBytes(key.value, isPerCpu ? repeatForCpus(value.value, possibleCpus) : value.value, 0);
+  const error = map.updateBytes(key.value, value.value, 0);
   return error === 0 ? undefined : refused(spec.name, error);
 }
 
@@ -94,10 +134,21 @@ function toBytes(value: unknown, target: ValueTarget): Result<Uint8Array> {
   return bytes === undefined ? parseValue(target, value) : ok(bytes);
 }
 
-/** What user space passes for a per-CPU map: the value for each CPU, rounded up to 8 bytes. */
-function repeatForCpus(value: Uint8Array, possibleCpus: number): Uint8Array {
-  const stride = Math.ceil(value.length / 8) * 8;
+/** What user space passes for a per-CPU map: one value for each CPU, each rounded up to 8 bytes. */
+function perCpuBytes(entry: JsonEntry, target: ValueTarget, possibleCpus: number): Result<Uint8Array> {
+  const { values } = entry;
+  if (values !== undefined && !(Array.isArray(values) && values.length === possibleCpus)) {
+    const found = Array.isArray(values) ? `${values.length} values` : 'values that are no list';
+    return fail({ code: 'map-file-shape', message: `${target.label} has ${found}`, hint: `give ${possibleCpus} values, one for each CPU (--cpus), or one "value" for all` });
+  }
+  const stride = Math.ceil(target.sizeBytes / 8) * 8;
   const bytes = new Uint8Array(stride * possibleCpus);
-  for (let cpu = 0; cpu < possibleCpus; cpu++) bytes.set(value, cpu * stride);
-  return bytes;
+  const list: readonly unknown[] = values ?? [entry.value];
+  for (const [index, each] of list.entries()) {
+    const value = toBytes(each, target);
+    if (!value.ok) return value;
+    if (values !== undefined) bytes.set(value.value, index * stride);
+    else for (let cpu = 0; cpu < possibleCpus; cpu++) bytes.set(value.value, cpu * stride);
+  }
+  return ok(bytes);
 }
