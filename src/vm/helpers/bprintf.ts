@@ -135,7 +135,7 @@ function parseWidth(digits: string): number {
   return Math.max(-FIELD_WIDTH_MAX, Math.min(FIELD_WIDTH_MAX, wrapped));
 }
 
-/** These are formatted before the line is, where the kernel doesn't look at the width; numbers and plain pointers pad themselves. */
+/** The width counts for these; what the kernel formats before the line (strings behind pointers, IP addresses, pB) ignores it. */
 function isPadded(kind: string): boolean {
   return kind.length === 1 || kind === 'px' || kind === 'pK' || kind === 'ps' || kind === 'pS';
 }
@@ -158,7 +158,7 @@ function render(piece: Piece, format: Uint8Array, args: BprintfArguments, room: 
     case 'pi4':
     case 'pI6':
     case 'pi6':
-      return room.takeText(formatIp(kind, args), kind.endsWith('4') ? 4 : 16);
+      return room.takeText(formatIp(piece, args), kind.endsWith('4') ? 4 : 16);
     case 'pB':
       return room.takeText(`0x${args.u64(argument).toString(16)}`, 1);
     case 'p':
@@ -170,17 +170,13 @@ function render(piece: Piece, format: Uint8Array, args: BprintfArguments, room: 
     default:
       return room.take(piece.isLong ? 8 : 4, 4) ? Buffer.from(formatNumber(piece, args.u64(argument))) : undefined;
   }
-
-  function formatIp(ipKind: string, values: BprintfArguments): string {
-    const bytes = new Uint8Array(ipKind.endsWith('4') ? 4 : 16);
-    const found = values.read(argument, bytes.length);
-    // copy_from_kernel_nofault: all or nothing.
-    if (found.length === bytes.length) bytes.set(found);
-    return ipText(ipKind, bytes);
-  }
 }
 
-function ipText(kind: string, bytes: Uint8Array): string {
+/** An IP address in one of its formats; one that can't be read whole shows zeros (copy_from_kernel_nofault). */
+function formatIp({ kind, argument }: Piece, args: BprintfArguments): string {
+  const bytes = new Uint8Array(kind.endsWith('4') ? 4 : 16);
+  const found = args.read(argument, bytes.length);
+  if (found.length === bytes.length) bytes.set(found);
   if (kind === 'pI4') return bytes.join('.');
   if (kind === 'pi4') return [...bytes].map((byte) => String(byte).padStart(3, '0')).join('.');
   const groups = (Buffer.from(bytes).toString('hex').match(/..../g) ?? []) as string[];
