@@ -67,7 +67,7 @@ export class XskSocket {
   rxBytes = 0;
   txPackets = 0;
   /** Chunks that were taken from FILL and not delivered; used before FILL, last in first out. */
-  readonly #stash: Int32Array;
+  readonly #stash: Uint32Array;
   #stashCount = 0;
   /** Completions that are on their way: their slots on the COMPLETION ring are spoken for. */
   #completionsReserved = 0;
@@ -85,7 +85,7 @@ export class XskSocket {
     this.completion = new AddressRing(memory, `xsk${id} COMPLETION ring`, sizes.completion);
     // Copy mode: set when the ring is made and never cleared.
     this.tx.ring.flags = XDP_RING_NEED_WAKEUP;
-    this.#stash = new Int32Array(umem.chunks.count);
+    this.#stash = new Uint32Array(umem.chunks.count);
     this.#u8 = memory.u8;
   }
 

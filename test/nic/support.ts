@@ -1,4 +1,12 @@
-import type { Scheduler } from '../../src/nic/index.js';
+import { unwrap } from '../../src/base/index.js';
+import { HostMemory, PageAllocator } from '../../src/memory/index.js';
+import { createNic, WireBatch } from '../../src/nic/index.js';
+import type { Nic, NicDriver, NicSettings, Scheduler } from '../../src/nic/index.js';
+import { Vm } from '../../src/vm/index.js';
+import type { ObjectSpec } from '../../src/vm/index.js';
+import { OUTCOMES } from '../../src/xdp/index.js';
+import { nicSettings } from '../support/simulate.js';
+import { testEnvironment } from '../vm/support/differential.js';
 
 /** A scheduler whose clock the test moves by hand. */
 export class ManualScheduler implements Scheduler {
@@ -25,5 +33,77 @@ export class ManualScheduler implements Scheduler {
       this.#handlers[next.handler](next.argument);
     }
     this.nowNs = tNs;
+  }
+}
+
+export interface NicBenchOptions {
+  readonly object: ObjectSpec;
+  readonly settings?: Partial<NicSettings>;
+  /** Bytes of host memory that are taken before anything else. */
+  readonly reservedBytes?: number;
+  readonly pages?: number;
+}
+
+/** Packet that reached its end. */
+export interface EndedPacket {
+  readonly packetId: number;
+  readonly outcome: string;
+  readonly retval: number;
+  readonly queue: number;
+  readonly bytes: Uint8Array;
+}
+
+/** One NIC with a program, and a wire. */
+export class NicBench {
+  readonly memory: HostMemory;
+  readonly allocator: PageAllocator;
+  readonly scheduler = new ManualScheduler();
+  readonly nic: Nic;
+  readonly ends: EndedPacket[] = [];
+  readonly #batch = new WireBatch();
+  readonly #wire: number;
+  #packets = 0;
+
+  constructor({ object, settings = {}, reservedBytes = 0, pages = 2048 }: NicBenchOptions) {
+    this.memory = new HostMemory(Math.ceil(reservedBytes / 2 ** 20) + 32);
+    const vm = new Vm({ memory: this.memory, environment: testEnvironment() });
+    const loaded = unwrap(vm.load(object));
+    if (reservedBytes > 0) this.memory.reserve('something large', reservedBytes);
+    this.allocator = new PageAllocator(this.memory, pages);
+    const devices: NicDriver[] = [];
+    this.nic = unwrap(
+      createNic(nicSettings(settings), {
+        memory: this.memory,
+        allocator: this.allocator,
+        scheduler: this.scheduler,
+        vm,
+        program: loaded.program('main'),
+        targets: { sockets: [], devices },
+        observer: {
+          onPacketEnd: (packetId, outcome, retval, queue, address, lenBytes) => {
+            this.ends.push({ packetId, outcome: OUTCOMES[outcome].name, retval, queue, bytes: this.memory.u8.slice(address, address + lenBytes) });
+          },
+          onApplicationFrame: () => {},
+          onFault: () => {},
+          onSocketReady: () => {},
+        },
+      }),
+    );
+    devices.push(this.nic.driver);
+    this.#wire = this.memory.reserve('wire', 64 * 16384);
+  }
+
+  /** Up to 64 frames arrive at once; then everything comes to rest. */
+  arrive(frames: readonly Uint8Array[]): void {
+    frames.forEach((frame, i) => {
+      const address = this.#wire + i * 16384;
+      this.memory.u8.set(frame, address);
+      this.#batch.address[i] = address;
+      this.#batch.lenBytes[i] = frame.length;
+      this.#batch.packetId[i] = ++this.#packets;
+    });
+    this.#batch.count = frames.length;
+    this.nic.device.receive(this.#batch);
+    this.scheduler.runUntil(this.scheduler.nowNs);
   }
 }

@@ -5,7 +5,7 @@ export const BATCH_FRAMES = 64;
 export class WireBatch {
   count = 0;
   /** Host address where the frame's bytes lie until DMA has copied them. */
-  readonly address = new Int32Array(BATCH_FRAMES);
+  readonly address = new Uint32Array(BATCH_FRAMES);
   readonly lenBytes = new Int32Array(BATCH_FRAMES);
   /** 1-based number of the frame in its source. */
   readonly packetId = new Int32Array(BATCH_FRAMES);

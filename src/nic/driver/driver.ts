@@ -86,7 +86,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
         tx: new TxQueue(memory, iommu, profile.format, queue, config.txRingSize),
         rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: profile.frameSizeBytes },
         counters: newCounters(),
-        stackPages: new Int32Array(NAPI_BUDGET),
+        stackPages: new Uint32Array(NAPI_BUDGET),
         stackCount: 0,
       };
     });

@@ -44,9 +44,9 @@ export class PagePool {
   readonly #iommu: Iommu;
   /** Low word of the I/O address of every host page, shared by the pools of a NIC. */
   readonly #iovaLowOfPage: Int32Array;
-  readonly #cache = new Int32Array(CACHE_SIZE);
+  readonly #cache = new Uint32Array(CACHE_SIZE);
   #cacheCount = 0;
-  readonly #ring: Int32Array;
+  readonly #ring: Uint32Array;
   #ringHead = 0;
   #ringTail = 0;
   /** Places before it are free again: it follows `#ringHead` in batches, so a ring can seem full up to 15 places early. */
@@ -58,7 +58,7 @@ export class PagePool {
     this.#allocator = allocator;
     this.#iommu = iommu;
     this.#iovaLowOfPage = iovaLowOfPage;
-    this.#ring = new Int32Array(ringSize);
+    this.#ring = new Uint32Array(ringSize);
     this.#ringBatch = RING_CONSUME_BATCH > ringSize / 2 ? 1 : RING_CONSUME_BATCH;
   }
 

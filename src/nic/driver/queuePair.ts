@@ -9,7 +9,7 @@ export interface QueuePair {
   readonly rxq: XdpRxqInfo;
   readonly counters: DriverCounters;
   /** Pages of packets that were passed up during the present poll; the stack is done with them at its end. */
-  readonly stackPages: Int32Array;
+  readonly stackPages: Uint32Array;
   stackCount: number;
 }
 

@@ -13,7 +13,7 @@ export class RxQueue {
   readonly ringIovaLow: number;
   readonly pool: PagePool;
   /** Page in each slot. */
-  readonly page: Int32Array;
+  readonly page: Uint32Array;
   /** Finished descriptors of the present poll. */
   readonly batch = new DescriptorBatch(BATCH_FRAMES);
   nextToUse = 0;
@@ -46,7 +46,7 @@ export class RxQueue {
     const bytes = size * format.descriptorBytes;
     this.ring = { address: memory.reserve(`RX ring ${queue}`, bytes, 4096), size };
     this.ringIovaLow = mapRing(iommu, this.ring.address, bytes, `RX ring ${queue}`);
-    this.page = new Int32Array(size);
+    this.page = new Uint32Array(size);
   }
 
   /** Descriptors without a buffer; one always stays empty. */

@@ -19,12 +19,12 @@ export class TxQueue {
   readonly ring: DescriptorRing;
   readonly ringIovaLow: number;
   readonly kind: Uint8Array;
-  readonly page: Int32Array;
+  readonly page: Uint32Array;
   /** Low word of a mapping to undo at completion, 0 for none. */
   readonly unmapIovaLow: Int32Array;
   /** TX_XSK_SKB: socket and UMEM offset to complete. */
   readonly socketId: Int32Array;
-  readonly completionOffBytes: Int32Array;
+  readonly completionOffBytes: Uint32Array;
   /** Program's return value, for the record of the packet's end. */
   readonly retval: Uint32Array;
   readonly lenBytes: Int32Array;
@@ -46,10 +46,10 @@ export class TxQueue {
     this.ring = { address: memory.reserve(`TX ring ${queue}`, bytes, 4096), size };
     this.ringIovaLow = mapRing(iommu, this.ring.address, bytes, `TX ring ${queue}`);
     this.kind = new Uint8Array(size);
-    this.page = new Int32Array(size);
+    this.page = new Uint32Array(size);
     this.unmapIovaLow = new Int32Array(size);
     this.socketId = new Int32Array(size);
-    this.completionOffBytes = new Int32Array(size);
+    this.completionOffBytes = new Uint32Array(size);
     this.retval = new Uint32Array(size);
     this.lenBytes = new Int32Array(size);
   }
