@@ -279,12 +279,22 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
 
   #report(queue: number, packetId: number, outcome: Outcome, retval: number): void {
     const { memory, vm, observer } = this.#config;
-    const { u32 } = memory;
+    const lenBytes = packetBytes(memory.u32, vm.contextAddress);
+    observer.onPacketEnd(packetId, outcome, retval, queue, this.#linearAddress(), lenBytes, this.#metaBytes());
+  }
+
+  #metaBytes(): number {
+    const { memory, vm } = this.#config;
     const word = vm.contextAddress >>> 2;
-    const data = u32[word + XDP_MD_DATA / 4];
-    const metaBytes = data - u32[word + XDP_MD_DATA_META / 4];
-    const address = fragmentCount(u32, vm.contextAddress) === 0 ? data : gatherPacket(memory, vm.contextAddress, this.#gatherBuffer) + metaBytes;
-    observer.onPacketEnd(packetId, outcome, retval, queue, address, packetBytes(u32, vm.contextAddress), metaBytes);
+    return memory.u32[word + XDP_MD_DATA / 4] - memory.u32[word + XDP_MD_DATA_META / 4];
+  }
+
+  /** Where all bytes of the packet lie side by side, metadata before them: in its page, or copied together when it has fragments. */
+  #linearAddress(): number {
+    const { memory, vm } = this.#config;
+    const context = vm.contextAddress;
+    if (fragmentCount(memory.u32, context) === 0) return memory.u32[(context + XDP_MD_DATA) >>> 2];
+    return gatherPacket(memory, context, this.#gatherBuffer) + this.#metaBytes();
   }
 
   #recycleFragments(pair: QueuePair): void {
@@ -358,11 +368,8 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
       this.#end(queue, pair, page, packetId, Outcome.xskWrongQueue, XDP_REDIRECT);
       return;
     }
-    const word = vm.contextAddress >>> 2;
-    const data = memory.u32[word + XDP_MD_DATA / 4];
-    const metaBytes = data - memory.u32[word + XDP_MD_DATA_META / 4];
     allocator.ledger.move(page, Owner.driver, Owner.redirect);
-    const error = target.receive(data, lenBytes, metaBytes, packetId);
+    const error = target.receive(this.#linearAddress(), lenBytes, this.#metaBytes(), packetId);
     allocator.ledger.move(page, Owner.redirect, Owner.driver);
     if (error === 0) {
       counters.xdpRedirect++;
