@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { burst, fixture, returning, simulate, udpFrame } from '../../support/simulate.js';
+
+const tiny = { rxRingSize: 512, txRingSize: 64 };
+
+describe('XDP_TX', () => {
+  it('a full ring drops what does not fit: 63 of 64 in one poll', () => {
+    const run = simulate({ object: returning(3), frames: burst(64), nic: tiny });
+    expect(run.outcomes).toEqual({ tx: 63, tx_ring_full: 1 });
+    const { driver } = run.simulation.nic;
+    expect(driver.counters(0)).toMatchObject({ xdpTx: 63, xdpTxErrors: 1, txPackets: 63 });
+    expect(driver.txQueue(0).fullCount).toBe(1);
+    expect(run.ends.find(({ outcome }) => outcome === 'tx_ring_full')).toMatchObject({ packetId: 64, retval: 3 });
+    expect(run.result.audit.ok).toBe(true);
+  });
+
+  it('the ring is usable again after completion, round and round', () => {
+    const frames = Array.from({ length: 20 }, (_, round) => burst(64, 64, round * 1000)).flat();
+    const run = simulate({ object: returning(3), frames, nic: tiny });
+    expect(run.outcomes).toEqual({ tx: 20 * 63, tx_ring_full: 20 });
+    expect(run.result.audit.ok).toBe(true);
+  });
+
+  it('frames leave in the order in which they came', () => {
+    const frames = Array.from({ length: 200 }, (_, i) => ({ bytes: udpFrame(64 + i) }));
+    const run = simulate({ object: returning(3), frames });
+    expect(run.ends.map(({ packetId }) => packetId)).toEqual(frames.map((_, i) => i + 1));
+    for (const { packetId, bytes } of run.ends) expect(bytes).toEqual(frames[packetId - 1].bytes);
+  });
+
+  it('the reflector sends back what it got, addresses swapped', () => {
+    const run = simulate({ object: fixture('reflector'), frames: burst(1) });
+    const [sent] = run.ends;
+    expect(sent.outcome).toBe('tx');
+    const frame = udpFrame(64);
+    expect([...sent.bytes.subarray(0, 12)]).toEqual([...frame.subarray(6, 12), ...frame.subarray(0, 6)]);
+    expect([...sent.bytes.subarray(26, 34)]).toEqual([...frame.subarray(30, 34), ...frame.subarray(26, 30)]);
+  });
+});
+
+describe('redirect to the own device', () => {
+  it('sends through ndo_xdp_xmit, with a mapping of its own that is taken back', () => {
+    const run = simulate({ object: fixture('redirect_self'), frames: burst(10) });
+    expect(run.outcomes).toEqual({ redirect: 10 });
+    expect(run.simulation.nic.driver.counters(0)).toMatchObject({ xdpRedirect: 10, xdpTx: 0, txXdpXmit: 10, txPackets: 10 });
+    expect(run.ends.every(({ retval, bytes }) => retval === 4 && bytes.length === 64)).toBe(true);
+    expect(run.result.audit.ok).toBe(true);
+  });
+
+  it('a full ring drops', () => {
+    const run = simulate({ object: fixture('redirect_self'), frames: burst(64), nic: tiny });
+    expect(run.outcomes).toEqual({ redirect: 63, tx_ring_full: 1 });
+    expect(run.simulation.nic.driver.counters(0)).toMatchObject({ xdpRedirect: 63, xdpRedirectErrors: 1, txXdpXmit: 63, txXdpXmitErrors: 1 });
+    expect(run.result.audit.ok).toBe(true);
+  });
+
+  it('MTU + 18 bytes may go, one more is too long (EMSGSIZE)', () => {
+    const run = simulate({ object: fixture('redirect_self'), frames: [{ bytes: udpFrame(1518) }, { bytes: udpFrame(1519) }, { bytes: udpFrame(1522) }] });
+    expect(run.outcomes).toEqual({ redirect: 1, redirect_too_long: 2 });
+    expect(run.result.audit.ok).toBe(true);
+  });
+});
