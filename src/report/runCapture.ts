@@ -150,7 +150,7 @@ function prepare(options: RunOptions, loaded: LoadedObject, cpus: number): Probl
     const tooDeep = checkNesting(pair.value[1], `--set ${pair.value[0]}`);
     if (tooDeep !== undefined) return tooDeep;
     const set = loaded.setVariable(pair.value[0], pair.value[1]);
-    if (!set.ok) return { where: '--set', ...set.problem };
+    if (!set.ok) return { where: '--set', hint: `write --set ${pair.value[0]}=VALUE with a value of that type`, ...set.problem };
   }
   for (const text of options.map) {
     const pair = splitPair('--map', text, 'NAME=FILE');

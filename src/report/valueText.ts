@@ -1,9 +1,12 @@
 import { formatIpv6 } from '../packet/index.js';
 import type { JsonValue } from '../vm/index.js';
-import { printable } from './textTable.js';
+import { grouped, printable } from './textTable.js';
 
 /** Characters of one value that a text shows. */
 const SHOWN_CHARS = 300;
+
+/** Zeros in a row that are counted instead of listed. */
+const MANY_ZEROS = 16;
 
 /** A value as a text shows it: long ones are cut, control characters are shown. */
 export function shortText(value: JsonValue): string {
@@ -14,7 +17,10 @@ export function shortText(value: JsonValue): string {
 /** A decoded value on one line: structs as `{a: 1, b: 2}`, arrays as `[1, 2]`, a `struct in6_addr` as an IPv6 address. */
 function valueText(value: JsonValue): string {
   if (value === null || typeof value !== 'object') return String(value);
-  if (Array.isArray(value)) return `[${value.map(valueText).join(', ')}]`;
+  if (Array.isArray(value)) {
+    if (value.length >= MANY_ZEROS && value.every((each) => each === 0)) return `[${grouped(value.length)} zeros]`;
+    return `[${value.map(valueText).join(', ')}]`;
+  }
   return ipv6Text(value) ?? `{${Object.entries(value).map(([name, each]) => `${name}: ${valueText(each)}`).join(', ')}}`;
 }
 

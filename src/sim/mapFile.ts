@@ -30,7 +30,7 @@ export function fillMapFromFile(loaded: LoadedObject, mapName: string, path: str
   if (!entries.ok) return entries.problem;
   for (const [index, entry] of entries.value.entries()) {
     const problem = putEntry(loaded, map, entry, possibleCpus);
-    if (problem !== undefined) return { hint: `look at entry ${index}, counted from 0`, ...problem, where: `${path}, entry ${index}` };
+    if (problem !== undefined) return { hint: 'write a value of that type, or its bytes in hex', ...problem, where: `${path}, entry ${index}` };
   }
   return undefined;
 }
@@ -102,6 +102,9 @@ function putEntry(loaded: LoadedObject, map: BpfMap, entry: JsonEntry, possibleC
   if (!key.ok) return key.problem;
   if (map instanceof ProgArray) return putProgram(loaded, map, key.value, entry.value);
   const target = { btf, typeId: spec.valueTypeId, sizeBytes: spec.valueSize, label: `value of map ${spec.name}` };
+  if (!map.isPerCpu && !Object.hasOwn(entry, 'value')) {
+    return { code: 'map-file-shape', message: `map ${spec.name} is no per-CPU map, but the entry has "values"`, hint: 'write "value"' };
+  }
   const value = map.isPerCpu ? perCpuBytes(entry, target, possibleCpus) : toBytes(entry.value, target);
   if (!value.ok) return value.problem;
   const error = map.updateBytes(key.value, value.value, 0);

@@ -1,6 +1,6 @@
 import type { ArgumentsCamelCase, InferredOptionTypes } from 'yargs';
 import { PROFILES } from '../../nic/index.js';
-import { isClean, ProgressLine, RUN_DEFAULTS, runCapture, runText, runVerdict, speed, XSK_MODES } from '../../report/index.js';
+import { counted, isClean, ProgressLine, RUN_DEFAULTS, runCapture, runText, runVerdict, speed, XSK_MODES } from '../../report/index.js';
 import type { Command, OptionTable } from '../command.js';
 import { EXIT_FAILED, EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem, tell } from '../output.js';
@@ -59,7 +59,7 @@ function run(terminal: Terminal, args: RunArguments): number {
   const report = result.value;
   terminal.out.write(args.json ? `${JSON.stringify(report, undefined, 2)}\n` : runText(report, headingStyle(terminal)));
   if (args.out !== undefined) tell(terminal, `captures by destination are in ${args.out}`);
-  tell(terminal, `${report.packets.received} packets in ${(elapsedMs / 1000).toFixed(2)} s, ${speed(report.packets.received, elapsedMs)}`);
+  tell(terminal, `${counted(report.packets.received, 'packet')} in ${(elapsedMs / 1000).toFixed(2)} s, ${speed(report.packets.received, elapsedMs)}`);
   if (isClean(report)) return EXIT_OK;
   tell(terminal, runVerdict(report));
   return EXIT_FAILED;
