@@ -1,3 +1,4 @@
+import { EAGAIN } from '../../base/index.js';
 import { Owner, pageOf } from '../../memory/index.js';
 import type { HostMemory, PageAllocator } from '../../memory/index.js';
 import { XskSocket } from '../../umem/index.js';
@@ -88,6 +89,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
         counters: newCounters(),
         stackPages: new Uint32Array(NAPI_BUDGET),
         stackCount: 0,
+        waitingSocket: undefined,
       };
     });
     this.#gatherBuffer = memory.reserve('gathered packet', (MAX_SKB_FRAGS + 1) * 4096);
@@ -151,7 +153,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     const line = this.#dev.interrupt(queue);
     line.acknowledge();
     pair.counters.polls++;
-    cleanTx(this.#config, pair, this.#config.targets.sockets, this.#markReady);
+    this.#cleanTx(pair);
     const done = this.#cleanRx(queue, pair);
     if (pair.tx.flush()) this.#dev.txDoorbell(queue, pair.tx.nextToUse);
     this.#flushSockets();
@@ -159,6 +161,13 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     this.#dev.rxDoorbell(queue, pair.rx.refill());
     if (done >= NAPI_BUDGET) this.#schedulePoll(queue);
     else line.unmask();
+  }
+
+  #cleanTx(pair: QueuePair): void {
+    const completed = cleanTx(this.#config, pair, this.#config.targets.sockets, this.#markReady);
+    if (completed === 0 || pair.waitingSocket === undefined) return;
+    this.#markReady(pair.waitingSocket);
+    pair.waitingSocket = undefined;
   }
 
   /** Handles finished RX descriptors up to the budget; a frame whose last descriptor lies beyond it waits. Gives descriptors seen. */
@@ -407,7 +416,10 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
 
   /** XskTransmit: queues a copy of the packet on the socket's queue; the send call ends with `kick`. */
   transmit(socket: XskSocket, address: number, lenBytes: number, completionOffBytes: number): number {
-    return queueSocketPacket(this.#config, this.#pairs[socket.queueId].tx, socket, address, lenBytes, completionOffBytes);
+    const pair = this.#pairs[socket.queueId];
+    const error = queueSocketPacket(this.#config, pair.tx, socket, address, lenBytes, completionOffBytes);
+    if (error === -EAGAIN) pair.waitingSocket = socket;
+    return error;
   }
 
   /** Rings the TX doorbell after frames were queued from outside a poll. */

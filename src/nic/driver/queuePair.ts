@@ -1,3 +1,4 @@
+import type { XskSocket } from '../../umem/index.js';
 import type { XdpRxqInfo } from '../../xdp/index.js';
 import type { RxQueue } from './rxQueue.js';
 import type { TxQueue } from './txQueue.js';
@@ -11,6 +12,8 @@ export interface QueuePair {
   /** Pages of packets that were passed up during the present poll; the stack is done with them at its end. */
   readonly stackPages: Uint32Array;
   stackCount: number;
+  /** Socket whose packet found no room on the TX ring (-EAGAIN): its application wants to try again when there is some. */
+  waitingSocket: XskSocket | undefined;
 }
 
 /** Counters of one queue pair, in the driver's own words. */

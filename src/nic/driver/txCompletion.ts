@@ -11,15 +11,17 @@ import type { TransmitParts } from './xdpTransmit.js';
  *
  * @param sockets by id
  * @param onCompleted called for each packet of a socket
+ * @returns descriptors that are free again
  */
 export function cleanTx(
   { allocator, iommu }: TransmitParts,
   { tx, rx, counters }: QueuePair,
   sockets: readonly XskSocket[],
   onCompleted: (socket: XskSocket) => void,
-): void {
+): number {
   const mask = tx.ring.size - 1;
-  for (let left = tx.completed(); left > 0; left--) {
+  const completed = tx.completed();
+  for (let left = completed; left > 0; left--) {
     const slot = tx.nextToClean & mask;
     const page = tx.page[slot];
     const ownMapping = tx.unmapIovaLow[slot];
@@ -46,4 +48,5 @@ export function cleanTx(
     tx.kind[slot] = TX_NONE;
     tx.nextToClean = (tx.nextToClean + 1) | 0;
   }
+  return completed;
 }
