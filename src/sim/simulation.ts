@@ -4,7 +4,7 @@ import { HostMemory, PageAllocator } from '../memory/index.js';
 import { createNic, WireBatch } from '../nic/index.js';
 import type { Nic, NicSettings } from '../nic/index.js';
 import type { CaptureReader } from '../packet/index.js';
-import { createUmem, XskSocket } from '../umem/index.js';
+import { createUmem, isRingSize, MAX_RING_ENTRIES, XskSocket } from '../umem/index.js';
 import type { XskRingSizes } from '../umem/index.js';
 import { Vm, XskMap } from '../vm/index.js';
 import type { Fault, LoadedObject, LoadedProgram, ObjectSpec, VmEnvironment } from '../vm/index.js';
@@ -340,6 +340,15 @@ function pagesNeeded({ queues, rxRingSize, txRingSize, profile }: NicSettings): 
 
 /** One socket for each queue, each with a UMEM of its own. */
 function openSockets(xsk: NonNullable<SimulationOptions['xsk']>, memory: HostMemory, nic: Nic, sockets: XskSocket[]): Result<void> {
+  for (const [name, size] of Object.entries(xsk.rings)) {
+    if (isRingSize(size)) continue;
+    return fail({
+      code: 'xsk-ring-size',
+      where: `${name} ring of the AF_XDP sockets`,
+      message: `${size} entries are refused (EINVAL)`,
+      hint: `use a power of two from 1 to ${MAX_RING_ENTRIES}`,
+    });
+  }
   for (let queue = 0; queue < nic.settings.queues; queue++) {
     const umem = createUmem(memory, `UMEM of socket ${queue}`, { chunkCount: xsk.chunkCount, chunkSizeBytes: 4096, headroomBytes: 0 });
     if (!umem.ok) return umem;
