@@ -5,7 +5,7 @@ import type { CaseObservation, TestCase } from './caseFile.js';
 /** Where cases run: the simulator, or the running kernel. Both give the same kind of observation for the same case. */
 export interface CaseBackend {
   readonly name: string;
-  /** Gets an object ready. Problems: it can't be loaded at all. */
+  /** Gets an object ready. Problems: this backend can run no case at all. */
   open(object: ObjectSpec): Result<CaseRunner>;
 }
 
@@ -15,7 +15,7 @@ export interface CaseRunner {
    * Runs one case on freshly loaded maps.
    *
    * @param program name of the program
-   * @returns what was seen; a Problem when the case can't run at all (verifier rejection, unknown map, fault)
+   * @returns what was seen; a Problem when the case can't run (verifier rejection, unknown map, fault). Nothing throws.
    */
   run(testCase: TestCase, program: string): Result<CaseObservation>;
   close(): void;

@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { catchProblem, fail, fromHex, ProblemError } from '../base/index.js';
-import type { Problem, Result } from '../base/index.js';
+import type { Result } from '../base/index.js';
+import { checkNesting } from '../sim/index.js';
 
 /**
  * A case file: packets, what a program gets with them, and what it must do. The same file runs in the simulator (`sim check`) and on
  * the running kernel (`sim replay`). `docs/cases.md` explains every field, `docs/case-file.schema.json` is the JSON schema.
  */
 export interface CaseFile {
+  readonly $schema?: string;
   readonly schema: 1;
   /** Path of the object, relative to the case file. */
   readonly object: string;
@@ -20,16 +22,18 @@ export interface TestCase {
   readonly program?: string;
   /** Metadata (if any) and packet, hex. */
   readonly data_in: string;
+  /** Room for output, bytes; left out: enough. */
+  readonly data_size_out?: number;
   readonly ctx_in?: CaseContext;
   /** Runs on the same buffer; default 1. */
   readonly repeat?: number;
   /** Map contents before the run, by map name. */
   readonly maps?: Readonly<Record<string, readonly CaseEntry[]>>;
-  /** Global variables before the run: values as `--set` takes them. */
+  /** Global variables before the run, read-only ones too: JSON values by their BTF types. */
   readonly globals?: Readonly<Record<string, unknown>>;
   /** What must be observed; what is left out is not judged. */
   readonly expect?: CaseObservation;
-  /** Parts that differ by nature (time, random numbers), and are not judged: `retval`, `data_out`, `ctx_out`, `maps.NAME`. */
+  /** Parts that differ by nature (time, random numbers), and are not judged: `retval`, `data_out`, `ctx_out`, `maps.NAME`, `globals.NAME`. */
   readonly exclude?: readonly string[];
 }
 
@@ -60,21 +64,38 @@ export interface CaseObservation {
   readonly data_out?: string;
   readonly ctx_out?: CaseContext;
   readonly maps?: Readonly<Record<string, readonly CaseEntry[]>>;
+  /** Variables that a program can change: JSON values by their BTF types. */
+  readonly globals?: Readonly<Record<string, unknown>>;
 }
 
-/** Reads and checks a case file. Problems: `case-file-unreadable`, `case-file-json`, `case-file-shape`. */
+/** Thousands of cases of jumbo frames. */
+const MAX_FILE_BYTES = 128 << 20;
+
+/** Reads and checks a case file. Problems: `case-file-unreadable`, and those of `parseCaseFile`. */
 export function readCaseFile(path: string): Result<CaseFile> {
+  const unreadable = (message: string, hint: string): Result<CaseFile> => fail({ code: 'case-file-unreadable', where: path, message, hint });
   let text: string;
   try {
+    // Reading a pipe could wait, and a device could go on, for ever.
+    const stat = statSync(path);
+    if (!stat.isFile()) return unreadable('is no plain file', 'give the path of a case file');
+    if (stat.size > MAX_FILE_BYTES) return unreadable(`has ${stat.size} bytes, more than ${MAX_FILE_BYTES}`, 'split it into several files');
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    return fail({ code: 'case-file-unreadable', where: path, message: `can't be read: ${(error as Error).message}`, hint: 'check the path' });
+    return unreadable(`can't be read: ${(error as Error).message}`, 'check the path');
   }
   return parseCaseFile(text, path);
 }
 
-/** Checks the text of a case file; `where` names it in messages. */
+/**
+ * Checks the text of a case file; `where` names it in messages. Whether the object has such programs, maps and variables shows when
+ * a case runs.
+ *
+ * Problems: `case-file-json`, `case-file-shape`, `nested-too-deep`.
+ */
 export function parseCaseFile(text: string, where: string): Result<CaseFile> {
+  const tooDeep = checkNesting(text, where);
+  if (tooDeep !== undefined) return fail(tooDeep);
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -90,9 +111,10 @@ export function parseCaseFile(text: string, where: string): Result<CaseFile> {
 type Fields = Record<string, unknown>;
 
 function checkFile(json: unknown, where: string): void {
-  const file = fieldsOf(json, where, ['schema', 'object', 'cases', '$schema']);
+  const file = fieldsOf(json, where, ['$schema', 'schema', 'object', 'cases']);
+  if (file.$schema !== undefined && typeof file.$schema !== 'string') throw shape(where, '$schema is no text', 'leave it out');
   if (file.schema !== 1) throw shape(where, `schema is ${JSON.stringify(file.schema)}, not 1`, 'write "schema": 1');
-  if (typeof file.object !== 'string') throw shape(where, 'object is no path', 'write "object": "prog.o"');
+  if (typeof file.object !== 'string' || file.object === '') throw shape(where, 'object is no path', 'write "object": "prog.o"');
   if (!Array.isArray(file.cases)) throw shape(where, 'cases is no list', 'write "cases": [...]');
   const names = new Set<string>();
   file.cases.forEach((each, index) => {
@@ -102,14 +124,20 @@ function checkFile(json: unknown, where: string): void {
   });
 }
 
+const CASE_FIELDS = ['name', 'program', 'data_in', 'data_size_out', 'ctx_in', 'repeat', 'maps', 'globals', 'expect', 'exclude'];
+const MAX_U32 = 2 ** 32 - 1;
+/** Above it a case takes seconds, and the kernel takes an int. */
+const MAX_REPEAT = 2 ** 20;
+
 function checkCase(json: unknown, place: string): string {
-  const fields = fieldsOf(json, place, ['name', 'program', 'data_in', 'ctx_in', 'repeat', 'maps', 'globals', 'expect', 'exclude']);
+  const fields = fieldsOf(json, place, CASE_FIELDS);
   if (typeof fields.name !== 'string' || fields.name === '') throw shape(place, 'there is no name', 'write "name": "..."');
   const where = `${place} (${fields.name})`;
   if (fields.program !== undefined && typeof fields.program !== 'string') throw shape(where, 'program is no name', 'write "program": "NAME"');
   checkHex(fields.data_in, `${where}, data_in`);
+  if (fields.data_size_out !== undefined) checkNumber(fields.data_size_out, `${where}, data_size_out`, MAX_U32);
   if (fields.ctx_in !== undefined) checkContext(fields.ctx_in, `${where}, ctx_in`);
-  if (fields.repeat !== undefined) checkNumber(fields.repeat, `${where}, repeat`, 2 ** 20);
+  if (fields.repeat !== undefined) checkNumber(fields.repeat, `${where}, repeat`, MAX_REPEAT);
   if (fields.maps !== undefined) checkMaps(fields.maps, `${where}, maps`);
   if (fields.globals !== undefined) fieldsOf(fields.globals, `${where}, globals`, undefined);
   if (fields.expect !== undefined) checkObservation(fields.expect, `${where}, expect`);
@@ -118,17 +146,18 @@ function checkCase(json: unknown, place: string): string {
 }
 
 function checkObservation(json: unknown, where: string): void {
-  const fields = fieldsOf(json, where, ['errno', 'retval', 'data_out', 'ctx_out', 'maps']);
+  const fields = fieldsOf(json, where, ['errno', 'retval', 'data_out', 'ctx_out', 'maps', 'globals']);
   if (fields.errno !== undefined && typeof fields.errno !== 'string') throw shape(`${where}.errno`, 'it is no name', 'write "errno": "EINVAL"');
-  if (fields.retval !== undefined) checkNumber(fields.retval, `${where}.retval`, 2 ** 32 - 1);
+  if (fields.retval !== undefined) checkNumber(fields.retval, `${where}.retval`, MAX_U32);
   if (fields.data_out !== undefined) checkHex(fields.data_out, `${where}.data_out`);
   if (fields.ctx_out !== undefined) checkContext(fields.ctx_out, `${where}.ctx_out`);
   if (fields.maps !== undefined) checkMaps(fields.maps, `${where}.maps`);
+  if (fields.globals !== undefined) fieldsOf(fields.globals, `${where}.globals`, undefined);
 }
 
 function checkContext(json: unknown, where: string): void {
   const names = ['data', 'data_end', 'data_meta', 'ingress_ifindex', 'rx_queue_index', 'egress_ifindex'];
-  for (const [name, value] of Object.entries(fieldsOf(json, where, names))) checkNumber(value, `${where}.${name}`, 2 ** 32 - 1);
+  for (const [name, value] of Object.entries(fieldsOf(json, where, names))) checkNumber(value, `${where}.${name}`, MAX_U32);
 }
 
 function checkMaps(json: unknown, where: string): void {
@@ -143,11 +172,11 @@ function checkMaps(json: unknown, where: string): void {
   }
 }
 
-const EXCLUDABLE = /^(retval|data_out|ctx_out|maps\..+)$/;
+const EXCLUDABLE = /^(retval|data_out|ctx_out|maps\..+|globals\..+)$/;
 
 function checkExclude(json: unknown, where: string): void {
   if (!Array.isArray(json) || !json.every((name) => typeof name === 'string' && EXCLUDABLE.test(name))) {
-    throw shape(where, 'it is no list of parts', 'use retval, data_out, ctx_out or maps.NAME');
+    throw shape(where, 'it is no list of parts', 'use retval, data_out, ctx_out, maps.NAME or globals.NAME');
   }
 }
 
@@ -170,6 +199,5 @@ function fieldsOf(json: unknown, where: string, known: readonly string[] | undef
 }
 
 function shape(where: string, message: string, hint: string): ProblemError {
-  const problem: Problem = { code: 'case-file-shape', where, message, hint };
-  return new ProblemError(problem);
+  return new ProblemError({ code: 'case-file-shape', where, message, hint });
 }

@@ -4,7 +4,7 @@ import type { CaseContext, CaseEntry, CaseObservation } from './caseFile.js';
 
 /** One thing that is not as expected. */
 export interface Difference {
-  /** What differs: `retval`, `errno`, `data_out[30] ipv4.dst`, `ctx_out.data_end`, `maps.counters[0a000001]`. */
+  /** What differs: `retval`, `errno`, `data_out[30] ipv4.dst`, `ctx_out.data_end`, `maps.counters[0a000001]`, `globals.passed`. */
   readonly part: string;
   readonly expected: string;
   readonly observed: string;
@@ -20,11 +20,10 @@ const LISTED_STRETCHES = 16;
  * @param exclude parts that are not judged (TestCase.exclude)
  */
 export function compareObservations(expected: CaseObservation, observed: CaseObservation, exclude: readonly string[] = []): Difference[] {
+  // Of a call that failed or should have there is nothing else to compare.
+  if (expected.errno !== observed.errno) return [{ part: 'errno', expected: expected.errno ?? 'none', observed: observed.errno ?? 'none' }];
   const differences: Difference[] = [];
   const isJudged = (part: string): boolean => !exclude.includes(part);
-  if (expected.errno !== observed.errno) {
-    differences.push({ part: 'errno', expected: expected.errno ?? 'none', observed: observed.errno ?? 'none' });
-  }
   if (expected.retval !== undefined && isJudged('retval') && expected.retval !== observed.retval) {
     differences.push({ part: 'retval', expected: String(expected.retval), observed: String(observed.retval ?? 'none') });
   }
@@ -36,6 +35,11 @@ export function compareObservations(expected: CaseObservation, observed: CaseObs
   for (const [name, entries] of Object.entries(expected.maps ?? {})) {
     if (isJudged(`maps.${name}`)) differences.push(...compareMaps(name, entries, observed.maps?.[name] ?? []));
   }
+  for (const [name, value] of Object.entries(expected.globals ?? {})) {
+    const part = `globals.${name}`;
+    const [expectedText, observedText] = [JSON.stringify(value), JSON.stringify(observed.globals?.[name]) ?? 'none'];
+    if (isJudged(part) && expectedText !== observedText) differences.push({ part, expected: expectedText, observed: observedText });
+  }
   return differences;
 }
 
@@ -43,27 +47,22 @@ function bytesOf(hex: string): Uint8Array {
   return fromHex(hex) ?? new Uint8Array(0);
 }
 
-/** Metadata and packet, byte for byte; neighbouring bytes of one header field make one difference. */
+/** Metadata and packet, byte for byte. A header field that differs makes one difference and is shown whole; so does a stretch of payload. */
 function compareData(expected: Uint8Array, observed: Uint8Array, metaBytes: number): Difference[] {
   const differences: Difference[] = [];
   if (expected.length !== observed.length) {
     differences.push({ part: 'data_out length', expected: `${expected.length} bytes`, observed: `${observed.length} bytes` });
   }
   const common = Math.min(expected.length, observed.length);
-  const packet = expected.subarray(metaBytes);
-  const nameAt = (index: number): string =>
-    index < metaBytes ? `metadata+${index}` : stem(fieldAt(packet, packet.length, index - metaBytes));
   let more = 0;
   for (let index = 0; index < common; ) {
     if (expected[index] === observed[index]) {
       index++;
       continue;
     }
-    const name = nameAt(index);
-    let end = index + 1;
-    while (end < common && expected[end] !== observed[end] && nameAt(end) === name) end++;
+    const { name, start, end } = stretchAt(expected, observed, common, index, metaBytes);
     if (differences.length < LISTED_STRETCHES) {
-      differences.push({ part: `data_out[${index}] ${name}`, expected: toHex(expected.subarray(index, end)), observed: toHex(observed.subarray(index, end)) });
+      differences.push({ part: `data_out[${start}] ${name}`, expected: toHex(expected.subarray(start, end)), observed: toHex(observed.subarray(start, end)) });
     } else more++;
     index = end;
   }
@@ -71,7 +70,20 @@ function compareData(expected: Uint8Array, observed: Uint8Array, metaBytes: numb
   return differences;
 }
 
-/** `payload+12` and `payload+13` are one field. */
+/** The header field at `index`, or the differing bytes from there on in what is no field (metadata, payload, options). */
+function stretchAt(expected: Uint8Array, observed: Uint8Array, common: number, index: number, metaBytes: number) {
+  const packet = expected.subarray(metaBytes);
+  const nameAt = (at: number): string => (at < metaBytes ? `metadata+${at}` : fieldAt(packet, packet.length, at - metaBytes));
+  const isField = !/\+\d+$/.test(nameAt(index));
+  const name = stem(nameAt(index));
+  let start = index;
+  let end = index + 1;
+  if (isField) while (start > metaBytes && nameAt(start - 1) === name) start--;
+  while (end < common && (isField || expected[end] !== observed[end]) && stem(nameAt(end)) === name) end++;
+  return { name, start, end };
+}
+
+/** `payload+12` and `payload+13` are one stretch. */
 function stem(field: string): string {
   return field.replace(/\+\d+$/, '');
 }

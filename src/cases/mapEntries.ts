@@ -1,6 +1,7 @@
-import { fromHex, toHex } from '../base/index.js';
-import type { MapSpec } from '../vm/index.js';
-import { mapTypeName } from '../vm/index.js';
+import { EPERM, errnoName, fromHex, toHex } from '../base/index.js';
+import type { Problem, Result } from '../base/index.js';
+import { BPF_F_RDONLY, BPF_F_WRONLY, mapTypeName } from '../vm/index.js';
+import type { MapSpec, ObjectSpec } from '../vm/index.js';
 import type { CaseEntry } from './caseFile.js';
 
 /** The user side that the simulator's and the kernel's maps share. */
@@ -10,13 +11,35 @@ export interface UserMap {
   entries(): IterableIterator<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
 }
 
-/** True for maps whose contents a case can set and judge as bytes: not data sections, and not maps of references. */
-export function isPlainMap(spec: MapSpec): boolean {
-  return spec.dataSection === undefined && ['ARRAY', 'HASH', 'PERCPU_ARRAY', 'PERCPU_HASH'].includes(mapTypeName(spec.type));
+/** What a case can do with the maps of a loaded object, on either backend. Numbers are 0 or a negated errno. */
+export interface CaseMaps {
+  /** CPUs that per-CPU maps have values for. */
+  readonly possibleCpus: number;
+  /** A map of the object by its name. */
+  map(name: string): Result<UserMap>;
+  /** Loads the program if it isn't yet. */
+  putProgram(mapName: string, index: number, programName: string): Result<number>;
+  /** Puts a socket into an XSKMAP; equal numbers (1 or more) are the same socket. */
+  putSocket(mapName: string, index: number, socket: number): Result<number>;
 }
 
-export function isPerCpu(spec: MapSpec): boolean {
+const PLAIN_TYPES = ['ARRAY', 'HASH', 'PERCPU_ARRAY', 'PERCPU_HASH'];
+
+/** True for maps whose contents a case can judge as bytes: not data sections, not maps of references, not maps that user space can't read. */
+export function isPlainMap(spec: MapSpec): boolean {
+  return isPlainType(spec) && (spec.flags & BPF_F_WRONLY) === 0;
+}
+
+function isPlainType(spec: MapSpec): boolean {
+  return spec.dataSection === undefined && PLAIN_TYPES.includes(mapTypeName(spec.type));
+}
+
+function isPerCpu(spec: MapSpec): boolean {
   return mapTypeName(spec.type).startsWith('PERCPU');
+}
+
+function isArray(spec: MapSpec): boolean {
+  return mapTypeName(spec.type).endsWith('ARRAY');
 }
 
 /**
@@ -26,29 +49,83 @@ export function isPerCpu(spec: MapSpec): boolean {
  */
 export function dumpEntries(map: UserMap, cpu: number): CaseEntry[] {
   const { spec } = map;
-  const stride = Math.ceil(spec.valueSize / 8) * 8;
+  const offBytes = isPerCpu(spec) ? cpu * strideOf(spec) : 0;
+  const skipsZeros = isArray(spec);
   const entries: CaseEntry[] = [];
   for (const { key, value } of map.entries()) {
-    const own = isPerCpu(spec) ? value.subarray(cpu * stride, cpu * stride + spec.valueSize) : value;
-    if (mapTypeName(spec.type).endsWith('ARRAY') && own.every((byte) => byte === 0)) continue;
-    entries.push({ key: toHex(key), value: toHex(own) });
+    const own = value.subarray(offBytes, offBytes + spec.valueSize);
+    if (!skipsZeros || own.some((byte) => byte !== 0)) entries.push({ key: toHex(key), value: toHex(own) });
   }
-  return entries.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
-/**
- * Puts an entry into a map; on a per-CPU map its value goes to every CPU.
- *
- * @returns 0 or a negated errno; `undefined` when key or value don't have the map's size
- */
-export function putEntry(map: UserMap, entry: CaseEntry, possibleCpus: number): number | undefined {
-  const { spec } = map;
+/** Puts the entries of a case into its maps: in the same way, and with the same words when something is wrong, on both backends. */
+export function fillMaps(object: ObjectSpec, contents: Readonly<Record<string, readonly CaseEntry[]>>, maps: CaseMaps): Problem | undefined {
+  for (const [name, entries] of Object.entries(contents)) {
+    const spec = object.maps.find((candidate) => candidate.name === name);
+    if (spec === undefined) return unknownMap(object, name);
+    for (const entry of entries) {
+      const error = putEntry(spec, entry, maps);
+      if (!error.ok) return error.problem;
+      if (error.value !== 0) return refusedEntry(object, spec, entry, error.value);
+    }
+  }
+  return undefined;
+}
+
+export function unknownMap(object: ObjectSpec, name: string): Problem {
+  const names = object.maps.filter((map) => map.dataSection === undefined).map((map) => map.name).join(', ');
+  return { code: 'unknown-map', where: object.name, message: `there is no map ${name}`, hint: names === '' ? 'the object has none' : `use one of ${names}` };
+}
+
+function putEntry(spec: MapSpec, entry: CaseEntry, maps: CaseMaps): Result<number> {
   const key = fromHex(entry.key);
+  if (key?.length !== spec.keySize) return badEntry(spec, `key ${entry.key} is not of ${spec.keySize} bytes`);
+  switch (mapTypeName(spec.type)) {
+    case 'PROG_ARRAY': return maps.putProgram(spec.name, u32(key), entry.value);
+    case 'XSKMAP': {
+      const socket = fromHex(entry.value);
+      if (socket?.length !== 4 || u32(socket) === 0) return badEntry(spec, `value ${entry.value} is no number of a socket`, 'write 01000000 for the first socket');
+      return maps.putSocket(spec.name, u32(key), u32(socket));
+    }
+    default: return putBytes(spec, key, entry, maps);
+  }
+}
+
+/** On a per-CPU map the value goes to every CPU. */
+function putBytes(spec: MapSpec, key: Uint8Array, entry: CaseEntry, maps: CaseMaps): Result<number> {
+  if (spec.dataSection !== undefined) return badEntry(spec, 'it holds global variables', 'set them in "globals"');
+  if (!isPlainType(spec)) return badEntry(spec, `a case can't fill maps of type ${mapTypeName(spec.type)}`, 'leave it out');
   const value = fromHex(entry.value);
-  if (key?.length !== spec.keySize || value?.length !== spec.valueSize) return undefined;
-  if (!isPerCpu(spec)) return map.updateBytes(key, value, 0);
-  const stride = Math.ceil(spec.valueSize / 8) * 8;
-  const all = new Uint8Array(stride * possibleCpus);
-  for (let cpu = 0; cpu < possibleCpus; cpu++) all.set(value, cpu * stride);
-  return map.updateBytes(key, all, 0);
+  if (value?.length !== spec.valueSize) return badEntry(spec, `value ${entry.value} is not of ${spec.valueSize} bytes`);
+  // The simulator's maps are open to whoever owns them; user space is held to the flags of the map.
+  if ((spec.flags & BPF_F_RDONLY) !== 0) return { ok: true, value: -EPERM };
+  const map = maps.map(spec.name);
+  if (!map.ok) return map;
+  if (!isPerCpu(spec)) return { ok: true, value: map.value.updateBytes(key, value, 0) };
+  const all = new Uint8Array(strideOf(spec) * maps.possibleCpus);
+  for (let cpu = 0; cpu < maps.possibleCpus; cpu++) all.set(value, cpu * strideOf(spec));
+  return { ok: true, value: map.value.updateBytes(key, all, 0) };
+}
+
+/** Bytes from the value of one CPU to that of the next, in user space. */
+function strideOf(spec: MapSpec): number {
+  return Math.ceil(spec.valueSize / 8) * 8;
+}
+
+function u32(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+}
+
+function badEntry(spec: MapSpec, why: string, hint = 'compare with key_size and value_size of the map'): Result<number> {
+  return { ok: false, problem: { code: 'case-map-entry', where: `map ${spec.name}`, message: why, hint } };
+}
+
+function refusedEntry(object: ObjectSpec, spec: MapSpec, entry: CaseEntry, error: number): Problem {
+  return {
+    code: 'case-map-refused',
+    where: object.name,
+    message: `map ${spec.name} refuses key ${entry.key} with value ${entry.value} (${errnoName(error)})`,
+    hint: 'compare with max_entries and flags of the map, and the kind of program that a PROG_ARRAY holds',
+  };
 }

@@ -9,12 +9,16 @@ export interface KernelBuffer {
   readonly address: number;
 }
 
-/** The two things that JavaScript can't do by itself: a system call and the address of memory. */
+/** What JavaScript can't do by itself: system calls, and the address of memory. */
 export interface Syscalls {
   /** bpf(2): a file descriptor or 0, or a negated errno. */
   bpf(command: number, attr: KernelBuffer, attrBytes: number): number;
   /** socket(2): a file descriptor, or a negated errno. */
   socket(family: number, type: number, protocol: number): number;
+  /** sched_setaffinity(2) of the calling thread: 0, or a negated errno. */
+  setAffinity(mask: KernelBuffer): number;
+  /** sched_getaffinity(2) of the calling thread: bytes of the mask that were written, or a negated errno. */
+  getAffinity(mask: KernelBuffer): number;
   /** New zeroed memory. */
   buffer(sizeBytes: number): KernelBuffer;
 }
@@ -35,9 +39,19 @@ export interface Host {
 
 /** System call numbers (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h). */
 const SYSCALL_NUMBERS = new Map([
-  ['x64', { bpf: 321, socket: 41 }],
-  ['arm64', { bpf: 280, socket: 198 }],
+  ['x64', { bpf: 321, socket: 41, setAffinity: 203, getAffinity: 204 }],
+  ['arm64', { bpf: 280, socket: 198, setAffinity: 122, getAffinity: 123 }],
 ]);
+
+interface SyscallNumbers {
+  readonly bpf: number;
+  readonly socket: number;
+  readonly setAffinity: number;
+  readonly getAffinity: number;
+}
+
+/** `pid` of sched_setaffinity(2): the calling thread, which is the one that runs JavaScript. */
+const THIS_THREAD = 0;
 
 /** This machine; koffi, an optional dependency, is loaded only when it is asked for. */
 export const thisHost: Host = {
@@ -74,18 +88,18 @@ export async function openSyscalls(host: Host): Promise<Result<Syscalls>> {
   }
 }
 
-function bindSyscalls(koffi: Koffi, numbers: { readonly bpf: number; readonly socket: number }): Syscalls {
+function bindSyscalls(koffi: Koffi, numbers: SyscallNumbers): Syscalls {
   // libc's syscall(2) is variadic; on both architectures integer arguments travel in the same registers either way.
   const syscall = koffi.load(null).func('syscall', 'long', ['long', 'long', 'long', 'long']);
+  const call = (number: number, a: number, b: number, c: number): number => {
+    const result = syscall(number, a, b, c);
+    return result === -1 ? -koffi.errno() : result;
+  };
   return {
-    bpf(command, attr, attrBytes) {
-      const result = syscall(numbers.bpf, command, attr.address, attrBytes);
-      return result === -1 ? -koffi.errno() : result;
-    },
-    socket(family, type, protocol) {
-      const result = syscall(numbers.socket, family, type, protocol);
-      return result === -1 ? -koffi.errno() : result;
-    },
+    bpf: (command, attr, attrBytes) => call(numbers.bpf, command, attr.address, attrBytes),
+    socket: (family, type, protocol) => call(numbers.socket, family, type, protocol),
+    setAffinity: (mask) => call(numbers.setAffinity, THIS_THREAD, mask.bytes.length, mask.address),
+    getAffinity: (mask) => call(numbers.getAffinity, THIS_THREAD, mask.bytes.length, mask.address),
     buffer(sizeBytes) {
       // An ArrayBuffer made directly lies outside the garbage-collected heap; a small typed array may not.
       const memory = new ArrayBuffer(Math.max(sizeBytes, 8));

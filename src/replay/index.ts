@@ -1,6 +1,7 @@
 export { thisHost } from './bpfSyscall.js';
 export type { Host, KernelBuffer, Koffi, Syscalls } from './bpfSyscall.js';
 export { KernelBpf } from './kernelBpf.js';
+export { KernelBackend } from './kernelCaseBackend.js';
 export { KernelMap } from './kernelMap.js';
 export { KernelObject, loadIntoKernel } from './kernelObject.js';
 export type { KernelProgram, LoadOptions } from './kernelObject.js';

@@ -55,8 +55,8 @@ export class KernelObject {
   readonly maps: ReadonlyMap<string, KernelMap>;
   readonly #maps = new Map<string, KernelMap>();
   readonly #programs = new Map<string, KernelProgram>();
-  readonly #socketFds: number[] = [];
   readonly #variables: Readonly<Record<string, Uint8Array>>;
+  #socketFd: number | undefined;
   /** PROG_ARRAYs that were created and don't hold their first programs yet. */
   #unfilled: KernelMap[] = [];
 
@@ -116,20 +116,24 @@ export class KernelObject {
     return program.ok ? this.#putFd(mapName, index, program.value.fd) : program;
   }
 
-  /**
-   * Fills a slot of an XSKMAP with an AF_XDP socket of its own. It is bound to no queue, so it takes no packet, but a program that
-   * redirects to it gets XDP_REDIRECT, as with a real one.
-   */
+  /** Fills a slot of an XSKMAP with the object's socket (`xskSocket`). */
   putXskSocket(mapName: string, index: number): Result<void> {
     const map = this.map(mapName);
     if (!map.ok) return map;
     if (map.value.spec.type !== BPF_MAP_TYPE_XSKMAP) throw new TypeError(`putXskSocket: map ${mapName} is no XSKMAP`);
-    const fd = this.kernel.xskSocket();
-    if (fd < 0) {
-      return fail({ code: 'kernel-xsk-socket', message: `the kernel gave no AF_XDP socket: ${errnoName(fd)}`, where: `map ${mapName}` });
-    }
-    this.#socketFds.push(fd);
-    return this.#putFd(mapName, index, fd);
+    const fd = this.xskSocket();
+    return fd.ok ? this.#putFd(mapName, index, fd.value) : fd;
+  }
+
+  /**
+   * File descriptor of an AF_XDP socket for the slots of XSKMAPs. It is bound to no queue, so it takes no packet, but a program that
+   * redirects to it gets XDP_REDIRECT, as with a real one. One does for all slots, as a program can't tell them apart.
+   */
+  xskSocket(): Result<number> {
+    const fd = this.#socketFd ?? this.kernel.xskSocket();
+    if (fd < 0) return fail({ code: 'kernel-xsk-socket', message: `the kernel gave no AF_XDP socket: ${errnoName(fd)}`, where: this.spec.name });
+    this.#socketFd = fd;
+    return ok(fd);
   }
 
   /** Bytes of a global variable now. */
@@ -166,9 +170,9 @@ export class KernelObject {
   close(): void {
     for (const program of this.#programs.values()) closeSync(program.fd);
     for (const map of this.#maps.values()) map.close();
-    for (const fd of this.#socketFds) closeSync(fd);
+    if (this.#socketFd !== undefined) closeSync(this.#socketFd);
     this.#programs.clear();
-    this.#socketFds.length = 0;
+    this.#socketFd = undefined;
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,42 @@
+import { ok } from '../base/index.js';
+import type { Result } from '../base/index.js';
+import type { CaseMaps } from '../cases/index.js';
+import type { KernelMap } from './kernelMap.js';
+import type { KernelObject } from './kernelObject.js';
+
+/** The maps of an object in the kernel, as a case fills them. */
+export class KernelMaps implements CaseMaps {
+  readonly possibleCpus: number;
+  readonly #loaded: KernelObject;
+
+  constructor(loaded: KernelObject) {
+    this.possibleCpus = loaded.kernel.possibleCpus;
+    this.#loaded = loaded;
+  }
+
+  map(name: string): Result<KernelMap> {
+    return this.#loaded.map(name);
+  }
+
+  putProgram(mapName: string, index: number, programName: string): Result<number> {
+    const program = this.#loaded.loadProgram(programName);
+    return program.ok ? this.#put(mapName, index, program.value.fd) : program;
+  }
+
+  /** All numbers are the same socket, which a program can't tell from several. */
+  putSocket(mapName: string, index: number): Result<number> {
+    const fd = this.#loaded.xskSocket();
+    return fd.ok ? this.#put(mapName, index, fd.value) : fd;
+  }
+
+  #put(mapName: string, index: number, fd: number): Result<number> {
+    const map = this.map(mapName);
+    return map.ok ? ok(map.value.updateBytes(u32(index), u32(fd), 0)) : map;
+  }
+}
+
+function u32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
+}
