@@ -5,7 +5,7 @@ import { decodedValue, sumOfValues, withAddresses } from './decodedValue.js';
 /** Entries of one map that a report holds; more are counted. */
 const KEPT_ENTRIES = 4096;
 
-/** Numbers and texts that all maps, and all variables, of a report may have together: a JSON of some ten megabytes. */
+/** Numbers and texts that all maps of a report may have together, each its share, and all variables: a JSON of some ten megabytes. */
 const KEPT_PARTS = 1 << 20;
 
 /** Map types whose every slot always has a value; those that are all zero were most likely never touched. */
@@ -21,7 +21,9 @@ export interface MapReport {
   readonly value_size: number;
   readonly max_entries: number;
   readonly entries: readonly MapReportEntry[];
-  /** Entries that are not shown: all zero in an array, or beyond what a report holds. */
+  /** Entries of an array that are all zero, and so not listed. */
+  readonly entries_zero: number;
+  /** Entries beyond what a report holds. */
   readonly entries_omitted: number;
 }
 
@@ -36,14 +38,13 @@ export interface MapReportEntry {
 
 /** Decodes every map of the object through its BTF. Data sections (`.rodata`, `.data`, `.bss`) are left to `variableReports`. */
 export function mapReports(loaded: LoadedObject): Record<string, MapReport> {
-  const room = new PartBudget();
   const maps = [...loaded.maps].filter(([, map]) => map.spec.dataSection === undefined);
-  return Object.fromEntries(maps.map(([name, map]) => [name, mapReport(map, loaded, room)]));
+  return Object.fromEntries(maps.map(([name, map]) => [name, mapReport(map, loaded, new PartBudget(KEPT_PARTS / maps.length))]));
 }
 
 /** Every global variable of the object with its present value, and how many there was no room for. */
 export function variableReports(loaded: LoadedObject): { readonly values: Record<string, JsonValue>; readonly omitted: number } {
-  const room = new PartBudget();
+  const room = new PartBudget(KEPT_PARTS);
   const { btf, variables } = loaded.spec;
   const values: [string, JsonValue][] = [];
   for (const { name, typeId } of variables) {
@@ -61,10 +62,14 @@ function mapReport(map: BpfMap, loaded: LoadedObject, room: PartBudget): MapRepo
   const type = mapTypeName(spec.type);
   const isArray = PLAIN_ARRAYS.includes(type);
   const entries: MapReportEntry[] = [];
+  let zero = 0;
   let omitted = 0;
   for (const { key, value } of map.entries()) {
-    const isShown = entries.length < KEPT_ENTRIES && !(isArray && value.every((byte) => byte === 0));
-    const entry = isShown ? mapReportEntry(map, key, value, loaded, room) : undefined;
+    if (isArray && value.every((byte) => byte === 0)) {
+      zero++;
+      continue;
+    }
+    const entry = entries.length < KEPT_ENTRIES ? mapReportEntry(map, key, value, loaded, room) : undefined;
     if (entry === undefined) omitted++;
     else entries.push(entry);
   }
@@ -76,6 +81,7 @@ function mapReport(map: BpfMap, loaded: LoadedObject, room: PartBudget): MapRepo
     value_size: spec.valueSize,
     max_entries: spec.maxEntries,
     entries,
+    entries_zero: zero,
     entries_omitted: omitted,
   };
 }
@@ -121,7 +127,11 @@ function perCpuValues(bytes: Uint8Array, valueSize: number): Uint8Array[] {
 
 /** Bounds a report whatever an object claims: a value of 8 bytes can have a million members of size 0. */
 class PartBudget {
-  #left = KEPT_PARTS;
+  #left: number;
+
+  constructor(parts: number) {
+    this.#left = parts;
+  }
 
   get isSpent(): boolean {
     return this.#left <= 0;

@@ -15,9 +15,9 @@ export function mapSections(maps: Readonly<Record<string, MapReport>>): string[]
   return sections;
 }
 
-function emptiness({ type, entries_omitted: omitted }: MapReport): string {
-  if (type.endsWith('ARRAY') && omitted > 0) return 'all zero';
-  return omitted > 0 ? 'too large to show' : 'none in use';
+function emptiness({ entries_zero: zero, entries_omitted: omitted }: MapReport): string {
+  if (omitted > 0) return `${grouped(omitted)} too large to show`;
+  return zero > 0 ? 'all zero' : 'none in use';
 }
 
 function mapSection(name: string, map: MapReport): string[] {
@@ -29,7 +29,7 @@ function mapSection(name: string, map: MapReport): string[] {
   const isSumOnly = cpuCount > 0 && entries[0].sum !== undefined && shown.length + cpuLines > SHOWN_LINES;
   const rows = shown.flatMap((entry) => (entry.values === undefined ? [[keyText(entry), '=', shortText(entry.value ?? null)]] : perCpuRows(entry, entry.values, isSumOnly)));
   const title = `Map ${printable(name)} (${map.type}, ${fillOf(map)}${isSumOnly ? `; sums of ${cpuCount} CPUs, --json has each` : ''})`;
-  return [title, ...textTable(rows), ...moreLines(entries.length, map.entries_omitted, map)];
+  return [title, ...textTable(rows), ...moreLines(map)];
 }
 
 /** The sum, and below it what each CPU that has anything gave to it. */
@@ -45,19 +45,20 @@ function perCpuRows(entry: MapReportEntry, values: readonly JsonValue[], isSumOn
 
 /** How full the map is. */
 function fillOf({ type, entries, entries_omitted: omitted, max_entries: size }: MapReport): string {
+  const fill = `${grouped(entries.length + omitted)} of ${grouped(size)}`;
   switch (type) {
     case 'ARRAY':
-    case 'PERCPU_ARRAY': return `${grouped(entries.length)} of ${grouped(size)} not zero`;
+    case 'PERCPU_ARRAY': return `${fill} not zero`;
     case 'PROG_ARRAY':
-    case 'XSKMAP': return `${grouped(entries.length + omitted)} of ${grouped(size)} slots filled`;
-    default: return `${grouped(entries.length + omitted)} of ${grouped(size)} entries`;
+    case 'XSKMAP': return `${fill} slots filled`;
+    default: return `${fill} entries`;
   }
 }
 
-function moreLines(kept: number, omitted: number, { type }: MapReport): string[] {
-  if (kept <= SHOWN_LINES) return [];
-  const isCut = omitted > 0 && !type.endsWith('ARRAY');
-  return [`  and ${counted(kept - SHOWN_LINES, 'more entry', 'more entries')} (--json shows ${isCut ? `${grouped(kept)} in all` : 'them'})`];
+function moreLines({ entries, entries_omitted: omitted }: MapReport): string[] {
+  const more = entries.length + omitted - Math.min(entries.length, SHOWN_LINES);
+  if (more === 0) return [];
+  return [`  and ${counted(more, 'more entry', 'more entries')} (--json shows ${omitted > 0 ? `the first ${grouped(entries.length)}` : 'them'})`];
 }
 
 function keyText({ key }: MapReportEntry): string {
