@@ -11,6 +11,13 @@ export interface UserMap {
   entries(): IterableIterator<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
 }
 
+/** The entries of a map, key beside key and value beside value. */
+export interface MapDump {
+  readonly count: number;
+  readonly keys: Uint8Array;
+  readonly values: Uint8Array;
+}
+
 /** What a case can do with the maps of a loaded object, on either backend. Numbers are 0 or a negated errno. */
 export interface CaseMaps {
   /** CPUs that per-CPU maps have values for. */
@@ -38,25 +45,53 @@ function isPerCpu(spec: MapSpec): boolean {
   return mapTypeName(spec.type).startsWith('PERCPU');
 }
 
-function isArray(spec: MapSpec): boolean {
+/** True for maps that always have all their entries, ARRAY and PERCPU_ARRAY: of these only entries that are not zero are observed. */
+export function isArray(spec: MapSpec): boolean {
   return mapTypeName(spec.type).endsWith('ARRAY');
 }
 
 /**
- * All entries in hex, sorted by key; of a per-CPU map the value of one CPU.
+ * What is observed of a map: entries in hex, sorted by key; of a per-CPU map the value of one CPU, of an array what is not zero.
  *
- * Arrays give only entries that are not zero: they always have all of them.
+ * @param dump all entries, in any order; on a per-CPU map with a value for each CPU, rounded up to 8 bytes
  */
-export function dumpEntries(map: UserMap, cpu: number): CaseEntry[] {
-  const { spec } = map;
+export function observedEntries(spec: MapSpec, dump: MapDump, cpu: number): CaseEntry[] {
+  const { keySize, valueSize } = spec;
+  const valueBytes = dump.count === 0 ? 0 : dump.values.length / dump.count;
   const offBytes = isPerCpu(spec) ? cpu * strideOf(spec) : 0;
   const skipsZeros = isArray(spec);
   const entries: CaseEntry[] = [];
-  for (const { key, value } of map.entries()) {
-    const own = value.subarray(offBytes, offBytes + spec.valueSize);
-    if (!skipsZeros || own.some((byte) => byte !== 0)) entries.push({ key: toHex(key), value: toHex(own) });
+  for (let i = 0; i < dump.count; i++) {
+    const at = i * valueBytes + offBytes;
+    if (skipsZeros && isZero(dump.values, at, at + valueSize)) continue;
+    entries.push({ key: toHex(dump.keys.subarray(i * keySize, (i + 1) * keySize)), value: toHex(dump.values.subarray(at, at + valueSize)) });
   }
+  return sortByKey(entries);
+}
+
+/** What is observed of a map that gives its entries one at a time. */
+export function dumpEntries(map: UserMap, cpu: number): CaseEntry[] {
+  return observedEntries(map.spec, dumpOneByOne(map), cpu);
+}
+
+/** In the order of an observation. */
+export function sortByKey(entries: CaseEntry[]): CaseEntry[] {
   return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] !== 0) return false;
+  return true;
+}
+
+function dumpOneByOne(map: UserMap): MapDump {
+  const keys: Uint8Array[] = [];
+  const values: Uint8Array[] = [];
+  for (const { key, value } of map.entries()) {
+    keys.push(key);
+    values.push(value);
+  }
+  return { count: keys.length, keys: Buffer.concat(keys), values: Buffer.concat(values) };
 }
 
 /** Puts the entries of a case into its maps: in the same way, and with the same words when something is wrong, on both backends. */

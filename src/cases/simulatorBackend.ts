@@ -8,9 +8,9 @@ import { TestRunner } from '../xdp/index.js';
 import type { CaseBackend, CaseRunner } from './backend.js';
 import type { CaseEntry, CaseObservation, TestCase } from './caseFile.js';
 import { dumpGlobals, globalBytes } from './globals.js';
-import { dumpEntries, fillMaps, isPlainMap } from './mapEntries.js';
+import { fillMaps, isPlainMap } from './mapEntries.js';
 import { CASE_CPU, observationOf, testRunInput } from './observe.js';
-import { SimulatedMaps } from './simulatedMaps.js';
+import { SimulatedMaps, SimulatedObserver } from './simulatedMaps.js';
 
 /** What the simulated host gives to programs. Same values, same observations. */
 export interface SimulatedHost {
@@ -40,11 +40,13 @@ class SimulatorRunner implements CaseRunner {
   readonly #object: ObjectSpec;
   readonly #host: SimulatedHost;
   readonly #memory = new HostMemory();
+  readonly #observer: SimulatedObserver;
   readonly #mark: number;
 
   constructor(object: ObjectSpec, host: SimulatedHost) {
     this.#object = object;
     this.#host = host;
+    this.#observer = new SimulatedObserver(this.#memory, CASE_CPU);
     this.#mark = this.#memory.mark();
   }
 
@@ -76,13 +78,13 @@ class SimulatorRunner implements CaseRunner {
     if (result.fault !== undefined) {
       return fail({ code: 'program-fault', message: result.fault.message, hint: 'mend the program; the kernel refuses to load it' });
     }
-    return ok(observationOf(result, () => ({ maps: mapsOf(loaded), globals: dumpGlobals(this.#object, (section) => sectionBytes(loaded, section)) })));
+    return ok(observationOf(result, () => ({ maps: this.#mapsOf(loaded), globals: dumpGlobals(this.#object, (section) => sectionBytes(loaded, section)) })));
   }
-}
 
-function mapsOf(loaded: LoadedObject): Record<string, CaseEntry[]> {
-  const plain = [...loaded.maps.values()].filter((map) => isPlainMap(map.spec));
-  return Object.fromEntries(plain.map((map) => [map.spec.name, dumpEntries(map, CASE_CPU)]));
+  #mapsOf(loaded: LoadedObject): Record<string, CaseEntry[]> {
+    const plain = [...loaded.maps.values()].filter((map) => isPlainMap(map.spec));
+    return Object.fromEntries(plain.map((map) => [map.spec.name, this.#observer.entriesOf(map)]));
+  }
 }
 
 function sectionBytes(loaded: LoadedObject, section: MapSpec): Uint8Array {

@@ -1,9 +1,10 @@
 import { fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import { CASE_CPU, changeableSections, dumpEntries, dumpGlobals, fillMaps, globalBytes, isPlainMap, observationOf, testRunInput } from '../cases/index.js';
+import { CASE_CPU, changeableSections, dumpGlobals, fillMaps, globalBytes, isPlainMap, observationOf, observedEntries, testRunInput } from '../cases/index.js';
 import type { CaseBackend, CaseEntry, CaseObservation, CaseRunner, TestCase } from '../cases/index.js';
 import type { MapSpec, ObjectSpec } from '../vm/index.js';
 import { CpuBinding } from './cpuBinding.js';
+import { KernelDumper } from './differential/kernelDump.js';
 import type { KernelBpf } from './kernelBpf.js';
 import { KernelMaps } from './kernelCaseMaps.js';
 import { KernelObject } from './kernelObject.js';
@@ -30,11 +31,13 @@ class KernelRunner implements CaseRunner {
   readonly #kernel: KernelBpf;
   readonly #object: ObjectSpec;
   readonly #cpu: CpuBinding;
+  readonly #dumper: KernelDumper;
 
   constructor(kernel: KernelBpf, object: ObjectSpec, cpu: CpuBinding) {
     this.#kernel = kernel;
     this.#object = object;
     this.#cpu = cpu;
+    this.#dumper = new KernelDumper(kernel);
   }
 
   run(testCase: TestCase, programName: string): Result<CaseObservation> {
@@ -63,19 +66,19 @@ class KernelRunner implements CaseRunner {
     }
     const result = this.#cpu.run(() => testRun(program.value, testRunInput(testCase)));
     if (!result.ok) return result;
-    return ok(observationOf(result.value, () => ({ maps: mapsOf(loaded), globals: dumpGlobals(this.#object, (section) => sectionBytes(loaded, section)) })));
+    return ok(observationOf(result.value, () => ({ maps: this.#mapsOf(loaded), globals: dumpGlobals(this.#object, (section) => sectionBytes(loaded, section)) })));
   }
-}
 
-/** A map that nothing needed was never made, and is as empty as a new one. */
-function mapsOf(loaded: KernelObject): Record<string, CaseEntry[]> {
-  const plain = loaded.spec.maps.filter(isPlainMap);
-  return Object.fromEntries(
-    plain.map(({ name }) => {
-      const map = loaded.maps.get(name);
-      return [name, map === undefined ? [] : dumpEntries(map, CASE_CPU)];
-    }),
-  );
+  /** A map that nothing needed was never made, and is as empty as a new one. */
+  #mapsOf(loaded: KernelObject): Record<string, CaseEntry[]> {
+    const plain = loaded.spec.maps.filter(isPlainMap);
+    return Object.fromEntries(
+      plain.map((spec) => {
+        const map = loaded.maps.get(spec.name);
+        return [spec.name, map === undefined ? [] : observedEntries(spec, this.#dumper.dump(map), CASE_CPU)];
+      }),
+    );
+  }
 }
 
 function sectionBytes(loaded: KernelObject, section: MapSpec): Uint8Array {
