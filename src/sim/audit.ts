@@ -2,6 +2,7 @@ import type { PageAllocator } from '../memory/index.js';
 import type { OwnerLedger } from '../memory/index.js';
 import type { Nic } from '../nic/index.js';
 import type { XskSocket } from '../umem/index.js';
+import type { PacketTally } from './packetTally.js';
 
 /** One thing that the audit looked at. */
 export interface AuditCheck {
@@ -57,20 +58,27 @@ export function audit(
   allocator: PageAllocator,
   sockets: readonly XskSocket[],
   census: PageCensus,
-  packetsReceived: number,
-  packetsEnded: number,
+  received: PacketTally,
+  ended: PacketTally,
 ): AuditReport {
   const checks: AuditCheck[] = [];
   const check = (name: string, isOk: boolean, detail: string): void => {
     checks.push({ name, ok: isOk, detail });
   };
-  check('packets', packetsReceived === packetsEnded, `${packetsReceived} on the wire, ${packetsEnded} with an outcome`);
+  const isMixedUp = received.count === ended.count && !received.equals(ended);
+  check(
+    'packets',
+    received.equals(ended),
+    `${received.count} on the wire, ${ended.count} with an outcome${isMixedUp ? ', but not the same: some ended twice and others never' : ''}`,
+  );
 
   const owned = Object.values(census.owners).reduce((sum, count) => sum + count, 0);
+  const { pool: _pool, device: _device, ...strays } = census.owners;
   check(
     'pages',
     owned === census.inflight && census.inflight === census.idle + census.posted,
     `${owned} in use: ${census.posted} on RX rings, ${census.idle} idle in the pools` +
+      (Object.keys(strays).length === 0 ? '' : `, astray: ${describeCounts(strays)}`) +
       (census.inflight === owned ? '' : `, but the pools answer for ${census.inflight}`),
   );
   const leaked = allocator.usedCount;
@@ -79,8 +87,13 @@ export function audit(
   let ringPages = 0;
   const { rxRingSize, txRingSize, queues, profile } = nic.settings;
   for (const size of [rxRingSize, txRingSize]) ringPages += queues * Math.ceil((size * profile.format.descriptorBytes) / 4096);
-  const mapped = nic.iommu.mappedCount - ringPages;
-  check('DMA mappings', mapped === 0 && nic.iommu.faultCount === 0, `${mapped} left over, ${nic.iommu.faultCount} faults`);
+  const { mappedCount, faultCount, faults } = nic.iommu;
+  const mapped = mappedCount - ringPages;
+  check(
+    'DMA mappings',
+    mapped === 0 && faultCount === 0,
+    `${mapped} left over, ${faultCount} faults${faults.length === 0 ? '' : `; first: ${faults[0].reason}`}`,
+  );
 
   const chunks: Record<string, number> = {};
   for (const socket of sockets) checkSocket(socket, chunks, check);
@@ -120,7 +133,11 @@ function checkSocket(socket: XskSocket, chunks: Record<string, number>, check: (
 }
 
 function describeCensus(ledger: OwnerLedger): string {
-  return Object.entries(ledger.census())
+  return describeCounts(ledger.census());
+}
+
+function describeCounts(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
     .map(([owner, count]) => `${owner} ${count}`)
     .join(', ');
 }

@@ -14,6 +14,7 @@ import type { XskApplication, XskApplicationFactory } from './applications/appli
 import { audit, takeCensus } from './audit.js';
 import type { AuditReport } from './audit.js';
 import { EventQueue } from './eventQueue.js';
+import { PacketTally } from './packetTally.js';
 import { CaptureTraffic } from './traffic.js';
 
 /** Virtual time of the first packet: a machine that has been up for a second, so that no time stamp is 0. */
@@ -140,6 +141,7 @@ export class Simulation {
       events.nowNs = traffic.nextNs;
       const taken = traffic.take(events.nowNs, batch);
       if (!taken.ok) return taken;
+      for (let i = 0; i < batch.count; i++) state.received.add(batch.packetId[i]);
       this.nic.device.receive(batch);
       onProgress(traffic.packets);
     }
@@ -149,7 +151,6 @@ export class Simulation {
 
   #finish(traffic: CaptureTraffic): RunResult {
     const state = this.#state;
-    const packetsEnded = state.outcomes.reduce((sum, count) => sum + count, 0);
     const census = takeCensus(this.nic, this.#allocator);
     this.nic.driver.close();
     return {
@@ -163,7 +164,7 @@ export class Simulation {
       logLineCount: state.logLineCount,
       faults: state.faults,
       faultCount: state.faultCount,
-      audit: audit(this.nic, this.#allocator, this.sockets, census, traffic.packets, packetsEnded),
+      audit: audit(this.nic, this.#allocator, this.sockets, census, state.received, state.ended),
     };
   }
 }
@@ -188,6 +189,8 @@ class RunState {
   logLineCount = 0;
   faultCount = 0;
   applicationFrames = 0;
+  readonly received = new PacketTally();
+  readonly ended = new PacketTally();
   watcher: PacketWatcher = {};
   traffic: CaptureTraffic | undefined;
   readonly packet: WatchedPacket = {
@@ -272,6 +275,7 @@ function build(options: SimulationOptions): Result<Simulation> {
     observer: {
       onPacketEnd(packetId, outcome, retval, queue, address, lenBytes, metaBytes) {
         state.outcomes[outcome]++;
+        state.ended.add(packetId);
         if (state.watcher.onPacketEnd !== undefined) {
           state.watcher.onPacketEnd(state.describe(events.nowNs, packetId, outcome, retval, queue, address, lenBytes, metaBytes));
         }

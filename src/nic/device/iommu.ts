@@ -13,7 +13,7 @@ export const IOVA_HIGH = 1;
 /** First mapped page of the I/O address space, so that I/O address 0 faults too. */
 const FIRST_SLOT = 16;
 
-/** A translation that failed. */
+/** A translation that failed, or a mapping that was taken back without being there (`sizeBytes` 0). */
 export interface IommuFault {
   readonly iovaHigh: number;
   readonly iovaLow: number;
@@ -66,10 +66,13 @@ export class Iommu {
     return first * PAGE_BYTES;
   }
 
-  /** Takes a mapping back. */
+  /** Takes a mapping back. One that isn't there is a mistake of the driver, which ends up in `faults`. */
   unmapPage(iovaLow: number): void {
     const slot = iovaLow >>> 12;
-    if (slot >= this.#table.length || this.#table[slot] === 0) throw new Error(`Iommu.unmapPage: I/O page ${slot} is not mapped`);
+    if (slot >= this.#table.length || this.#table[slot] === 0) {
+      this.#record({ iovaHigh: IOVA_HIGH, iovaLow, sizeBytes: 0, isWrite: false, reason: 'the driver unmapped a page that is not mapped' });
+      return;
+    }
     this.#table[slot] = 0;
     this.#freeSlots[this.#freeCount++] = slot;
     this.mappedCount--;
@@ -87,10 +90,13 @@ export class Iommu {
   }
 
   #fault(iovaHigh: number, iovaLow: number, sizeBytes: number, permission: number, row: number): void {
-    this.faultCount++;
-    if (this.faults.length >= KEPT_FAULTS) return;
     const reason =
       row === 0 ? 'the page is not mapped' : (row & permission) !== permission ? 'the mapping has the other direction' : 'the transfer leaves its page';
-    this.faults.push({ iovaHigh, iovaLow, sizeBytes, isWrite: permission === DMA_WRITE, reason });
+    this.#record({ iovaHigh, iovaLow, sizeBytes, isWrite: permission === DMA_WRITE, reason });
+  }
+
+  #record(fault: IommuFault): void {
+    this.faultCount++;
+    if (this.faults.length < KEPT_FAULTS) this.faults.push(fault);
   }
 }
