@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { checkAttach, checkSettings, findProfile, maxFrameBytes, PROFILES, rxBufferBytes } from '../../src/nic/index.js';
+import type { NicSettings } from '../../src/nic/index.js';
+import { nicSettings, returning, simulationOf } from '../support/simulate.js';
+
+const codeOf = (more: Partial<NicSettings>): string | undefined => checkSettings(nicSettings(more))?.code;
+
+describe('checkSettings', () => {
+  it.each<[Partial<NicSettings>, string | undefined]>([
+    [{}, undefined],
+    [{ queues: 1 }, undefined], [{ queues: 64 }, undefined], [{ queues: 0 }, 'nic-queues'], [{ queues: 65 }, 'nic-queues'], [{ queues: 1.5 }, 'nic-queues'], [{ queues: NaN }, 'nic-queues'],
+    [{ rxRingSize: 64 }, undefined], [{ rxRingSize: 8192 }, undefined], [{ rxRingSize: 32 }, 'nic-ring-size'], [{ rxRingSize: 100 }, 'nic-ring-size'],
+    [{ rxRingSize: 16384 }, 'nic-ring-size'], [{ rxRingSize: 2 ** 32 + 64 }, 'nic-ring-size'], [{ rxRingSize: -64 }, 'nic-ring-size'], [{ rxRingSize: NaN }, 'nic-ring-size'],
+    [{ txRingSize: 63 }, 'nic-ring-size'], [{ txRingSize: 128 }, undefined],
+    [{ mtu: 68 }, undefined], [{ mtu: 67 }, 'nic-mtu'], [{ mtu: 9000 }, undefined], [{ mtu: 9001 }, 'nic-mtu'], [{ mtu: 1500.5 }, 'nic-mtu'],
+    [{ interruptDelayNs: 0 }, undefined], [{ interruptDelayNs: -1 }, 'nic-coalesce'], [{ interruptDelayNs: Infinity }, 'nic-coalesce'], [{ interruptDelayNs: NaN }, 'nic-coalesce'],
+  ])('%j: %s', (more, code) => {
+    expect(codeOf(more)).toBe(code);
+  });
+
+  it('says what, where and how to mend it', () => {
+    expect(checkSettings(nicSettings({ txRingSize: 100 }))).toEqual({
+      code: 'nic-ring-size',
+      where: 'NIC plain',
+      message: 'a TX ring of 100 descriptors is out of range (EINVAL)',
+      hint: 'use a power of two from 64 to 8192',
+    });
+  });
+});
+
+describe('checkAttach', () => {
+  const { program } = simulationOf({ object: returning(2) });
+  const withFrags = simulationOf({ object: returning(2, { frags: true }) }).program;
+
+  it('one buffer takes 3520 bytes: MTU 3498 with header and two VLAN tags', () => {
+    const settings = nicSettings();
+    expect(rxBufferBytes(settings.profile)).toBe(3520);
+    expect(maxFrameBytes(3498)).toBe(3520);
+    expect(checkAttach(nicSettings({ mtu: 3498 }), program)).toBeUndefined();
+    expect(checkAttach(nicSettings({ mtu: 3499 }), program)).toMatchObject({ code: 'attach-mtu', hint: expect.stringContaining('--mtu 3498') });
+  });
+
+  it('a frags program takes any MTU, where the NIC can do it', () => {
+    const settings = nicSettings({ mtu: 9000 });
+    expect(checkAttach(settings, withFrags)).toBeUndefined();
+    expect(checkAttach({ ...settings, profile: { ...settings.profile, hasMultiBuffer: false } }, withFrags)?.code).toBe('attach-mtu');
+  });
+});
+
+describe('profiles', () => {
+  it('are found by name', () => {
+    expect(findProfile('plain')?.name).toBe('plain');
+    expect(findProfile('ixgbe9')).toBeUndefined();
+  });
+
+  it.each(PROFILES.map((profile) => [profile.name, profile] as const))('%s holds together', (_, profile) => {
+    const isPowerOfTwo = (value: number): boolean => (value & (value - 1)) === 0;
+    expect([profile.ringMin, profile.ringMax, profile.ringDefault, profile.frameSizeBytes].every(isPowerOfTwo)).toBe(true);
+    expect(profile.ringMin <= profile.ringDefault && profile.ringDefault <= profile.ringMax).toBe(true);
+    expect(profile.headroomBytes).toBeGreaterThanOrEqual(40);
+    expect(checkSettings(nicSettings({ profile, rxRingSize: profile.ringDefault, txRingSize: profile.ringDefault }))).toBeUndefined();
+    // The longest frame must not need more buffers than one packet can have.
+    expect(Math.ceil(maxFrameBytes(profile.mtuMax) / rxBufferBytes(profile))).toBeLessThanOrEqual(18);
+  });
+
+  it('names are unique', () => {
+    expect(new Set(PROFILES.map(({ name }) => name)).size).toBe(PROFILES.length);
+  });
+});
