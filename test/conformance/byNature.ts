@@ -1,22 +1,33 @@
 import { BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_XSKMAP } from '../../src/vm/index.js';
+import type { FixtureObject } from '../support/fixtures.js';
 
-/** Bytes of a map value that can't be equal on two machines. */
+/** A member of a map value that can't be equal on two machines. */
 export interface FieldByNature {
   readonly object: string;
   readonly map: string;
-  /** Name in BTF of the member of the value's struct. */
+  /** Its name in the value's struct. */
   readonly field: string;
-  readonly offBytes: number;
-  readonly sizeBytes: number;
   readonly reason: string;
 }
 
 /** The only bytes in maps that are not compared. */
 export const FIELDS_BY_NATURE: readonly FieldByNature[] = [
-  { object: 'printk/printk.o', map: 'last', field: 'ktime_ns', offBytes: 0, sizeBytes: 8, reason: 'bpf_ktime_get_ns: each machine has its own clock' },
-  { object: 'printk/printk.o', map: 'last', field: 'random', offBytes: 8, sizeBytes: 4, reason: 'bpf_get_prandom_u32: the kernel has no seed to set' },
-  { object: 'printk/printk.o', map: 'last', field: 'cpu', offBytes: 12, sizeBytes: 4, reason: 'bpf_get_smp_processor_id: the scheduler of the host chooses' },
+  { object: 'printk/printk.o', map: 'last', field: 'ktime_ns', reason: 'bpf_ktime_get_ns: each machine has its own clock' },
+  { object: 'printk/printk.o', map: 'last', field: 'random', reason: 'bpf_get_prandom_u32: the kernel has no seed to set' },
+  { object: 'printk/printk.o', map: 'last', field: 'cpu', reason: 'bpf_get_smp_processor_id: the scheduler of the host chooses' },
 ];
+
+/** Where the value of this map has fields that aren't compared, as its BTF says. */
+export function uncomparedPlaces({ file, spec }: FixtureObject, mapName: string): { readonly offBytes: number; readonly sizeBytes: number }[] {
+  return FIELDS_BY_NATURE.filter(({ object, map }) => object === file && map === mapName).map(({ field }) => {
+    const map = spec.maps.find(({ name }) => name === mapName);
+    const struct = spec.btf?.type(spec.btf.resolve(map?.valueTypeId ?? 0));
+    const member = struct?.kind === 'struct' ? struct.members.find(({ name }) => name === field) : undefined;
+    const sizeBytes = member === undefined ? undefined : spec.btf?.sizeOf(member.typeId);
+    if (member === undefined || sizeBytes === undefined) throw new Error(`uncomparedPlaces: ${file}: map ${mapName} has no field ${field}`);
+    return { offBytes: member.bitOffset / 8, sizeBytes };
+  });
+}
 
 /** How the values of a map type are compared where byte by byte makes no sense. */
 export interface MapTypeByNature {

@@ -1,6 +1,7 @@
 import type { MapEntry, MapSpec } from '../../src/vm/index.js';
 import type { TestRunContext } from '../../src/xdp/index.js';
-import { FIELDS_BY_NATURE, MAP_TYPES_BY_NATURE } from './byNature.js';
+import type { FixtureObject } from '../support/fixtures.js';
+import { MAP_TYPES_BY_NATURE, uncomparedPlaces } from './byNature.js';
 
 /** What a run of one packet shows to the outside. */
 export interface Observed {
@@ -40,27 +41,26 @@ export function compareRuns(left: Observed, right: Observed): Difference[] {
   return differences;
 }
 
-/** Compares the contents of a map, entries sorted by key, as the table of differences by nature allows. */
-export function compareMaps(object: string, left: ReadableMap, right: ReadableMap): Difference[] {
+/** Compares the contents of a map, whatever the order of its entries, as the table of differences by nature allows. */
+export function compareMaps(object: FixtureObject, left: ReadableMap, right: ReadableMap): Difference[] {
   const leftEntries = comparable(object, left);
   const rightEntries = comparable(object, right);
-  const keys = [...new Set([...leftEntries.keys(), ...rightEntries.keys()])].sort();
-  const differences: Difference[] = [];
-  for (const key of keys) {
-    const [leftValue, rightValue] = [leftEntries.get(key), rightEntries.get(key)];
-    if (leftValue !== undefined && rightValue !== undefined && Buffer.compare(leftValue, rightValue) === 0) continue;
-    differences.push({ field: `map ${left.spec.name}[${key}]`, left: leftValue, right: rightValue });
+  const differingKeys: string[] = [];
+  for (const [key, value] of leftEntries) {
+    const other = rightEntries.get(key);
+    if (other === undefined || Buffer.compare(value, other) !== 0) differingKeys.push(key);
   }
-  return differences;
+  for (const key of rightEntries.keys()) if (!leftEntries.has(key)) differingKeys.push(key);
+  return differingKeys.sort().map((key) => ({ field: `map ${left.spec.name}[${key}]`, left: leftEntries.get(key), right: rightEntries.get(key) }));
 }
 
 /** Values by key in hex, without what differs by nature. */
-function comparable(object: string, map: ReadableMap): ReadonlyMap<string, Uint8Array> {
+function comparable(object: FixtureObject, map: ReadableMap): ReadonlyMap<string, Uint8Array> {
   const { spec } = map;
   const rule = MAP_TYPES_BY_NATURE.find(({ types }) => types.includes(spec.type));
   const result = new Map<string, Uint8Array>();
   if (rule?.compared === 'not at all') return result;
-  const uncompared = FIELDS_BY_NATURE.filter((field) => field.object === object && field.map === spec.name);
+  const uncompared = uncomparedPlaces(object, spec.name);
   for (const { key, value } of map.entries()) {
     let shown = value;
     if (rule?.compared === 'which slots are filled') shown = new Uint8Array(0);
@@ -73,10 +73,8 @@ function comparable(object: string, map: ReadableMap): ReadonlyMap<string, Uint8
 
 /** Adds up the values of all CPUs, 64-bit word by word: every per-CPU value of the fixtures is made of u64. */
 function sumOverCpus(values: Uint8Array, words: number): Uint8Array {
-  const perCpu = new BigUint64Array(values.slice().buffer);
-  const sum = new BigUint64Array(words);
-  perCpu.forEach((word, index) => {
-    sum[index % words] += word;
-  });
+  const perCpu = new BigUint64Array(values.buffer, values.byteOffset, values.length / 8);
+  const sum = perCpu.slice(0, words);
+  for (let index = words; index < perCpu.length; index++) sum[index % words] += perCpu[index];
   return new Uint8Array(sum.buffer);
 }

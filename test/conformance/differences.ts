@@ -26,6 +26,11 @@ export class Differences {
     }
   }
 
+  /** Names of the fields that differ, sorted. */
+  fields(): string[] {
+    return [...this.#countByField.keys()].sort();
+  }
+
   /** Empty when there is none. */
   toString(): string {
     if (this.count === 0) return '';

@@ -23,6 +23,6 @@ export function compareAllMaps(subject: Subject, left: Side, right: Side, when: 
     if (map.spec.maxEntries > maxEntries) continue;
     const other = right.maps.find((candidate) => candidate.spec.name === map.spec.name);
     if (other === undefined) throw new Error(`compareAllMaps: ${subject.name}: the other side has no map ${map.spec.name}`);
-    differences.add(`${subject.name}, ${when}`, compareMaps(subject.object.file, map, other));
+    differences.add(`${subject.name}, ${when}`, compareMaps(subject.object, map, other));
   }
 }

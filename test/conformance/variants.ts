@@ -25,11 +25,12 @@ const XDP_TX = 3;
 const CLIENT_IPV4 = bytes('c0 00 02 01');
 const SERVER_IPV4 = bytes('c0 00 02 02');
 
-// struct xdp_dispatcher_config of libxdp 1.3.1: u8 num_progs_enabled, then u32 chain_call_actions[10], run_prios[10], program_flags[10].
-// Each of its ten slots returns 31 as long as no program has been attached to it; bit 31 of an action set means: call the next.
+// struct xdp_dispatcher_config of libxdp 1.3.1: u8 magic, dispatcher_version, num_progs_enabled, is_xdp_frags; u32
+// chain_call_actions[10], run_prios[10], program_flags[10]. A slot that no program is attached to returns 31, and the next one is
+// called if bit 31 of the slot's actions is set.
 function dispatcherConfig(programCount: number, chainCallActions: readonly number[]): Uint8Array {
   const config = new Uint8Array(124);
-  config[0] = programCount;
+  config[2] = programCount;
   config.set(u32(...chainCallActions), 4);
   return config;
 }
@@ -37,9 +38,11 @@ function dispatcherConfig(programCount: number, chainCallActions: readonly numbe
 const CALL_NEXT = 2 ** 31;
 
 // xdp-filter (xdp-tools 1.3.1): a value is a count above six bits of flags: 1 source, 2 destination, 4 TCP, 8 UDP.
-const ports = (flags: number, ...numbers: number[]) =>
-  numbers.map((port) => ({ map: 'filter_ports', key: bytes(`${port.toString(16).padStart(4, '0')} 0000`), value: u64(flags) }));
-const PORT_FILTERS = [...ports(0xf, 53), ...ports(0x6, 80), ...ports(0x9, 8080, 9)];
+const PORT_FILTERS = [
+  { map: 'filter_ports', key: bytes('0035 0000'), value: u64(15) },
+  { map: 'filter_ports', key: bytes('1f90 0000'), value: u64(6) },
+  { map: 'filter_ports', key: bytes('0007 0000'), value: u64(9) },
+];
 const IP_FILTERS = [
   { map: 'filter_ipv4', key: CLIENT_IPV4, value: u64(1) },
   { map: 'filter_ipv4', key: SERVER_IPV4, value: u64(2) },
@@ -79,7 +82,7 @@ const VARIANTS: Readonly<Record<string, readonly Variant[]>> = {
   ],
   'vlan_push/vlan_push.o': [{ name: 'vlan_id 4095, transmit', variables: { vlan_id: u16(4095), transmit: TRUE } }],
   'xdp-tools/xdp-dispatcher.o': [
-    { name: 'ten programs', variables: { conf: dispatcherConfig(10, new Array<number>(10).fill(CALL_NEXT)) } },
+    { name: 'ten programs', variables: { conf: dispatcherConfig(10, Array.from({ length: 10 }, () => CALL_NEXT)) } },
     { name: 'the second of three ends it', variables: { conf: dispatcherConfig(3, [CALL_NEXT, 0, CALL_NEXT]) } },
   ],
   'xdp-tools/xdpfilt_alw_all.o': filled(...PORT_FILTERS, ...IP_FILTERS, ...ETHERNET_FILTERS),
@@ -114,6 +117,8 @@ export function subjectsOf(objects: readonly FixtureObject[]): Subject[] {
   return objects.flatMap((object) => {
     const programs = object.spec.programs.filter((program) => program.type === 'xdp');
     const variants = [{ name: 'as it is' }, ...(VARIANTS[object.file] ?? [])];
-    return programs.flatMap(({ name }) => variants.map((variant) => ({ object, program: name, variant, name: `${object.file}, ${name}, ${variant.name}` })));
+    return programs.flatMap(({ name: program }) =>
+      variants.map((variant) => ({ object, program, variant, name: `${object.file}, ${program}, ${variant.name}` })),
+    );
   });
 }

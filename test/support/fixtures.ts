@@ -21,6 +21,8 @@ export interface FixturePacket {
   readonly capture: string;
   /** Counts from 1. */
   readonly number: number;
+  /** Time since the first packet of the capture, ns. */
+  readonly tNs: number;
   readonly data: Uint8Array;
 }
 
@@ -35,21 +37,20 @@ export function fixtureCaptures(): string[] {
   return readdirSync(CAPTURES).filter((file) => /\.pcap(ng)?$/.test(file)).sort();
 }
 
-export function capturePath(capture: string): string {
-  return join(CAPTURES, capture);
-}
-
 /** All packets of one capture. */
 export function readPackets(capture: string): FixturePacket[] {
-  const reader = unwrap(openCapture(capturePath(capture)));
+  const reader = unwrap(openCapture(join(CAPTURES, capture)));
   try {
     const packets: FixturePacket[] = [];
+    let [firstSec, firstNsec] = [0, 0];
     for (;;) {
       const status = reader.next();
       if (status === 'end') return packets;
       if (status === 'error') throw new Error(`readPackets: ${capture}: ${reader.problem?.message}`);
-      const { data, offBytes, capturedLen, packetNumber } = reader;
-      packets.push({ capture, number: packetNumber, data: data.slice(offBytes, offBytes + capturedLen) });
+      const { data, offBytes, capturedLen, packetNumber, tSec, tNsec } = reader;
+      if (packets.length === 0) [firstSec, firstNsec] = [tSec, tNsec];
+      const tNs = (tSec - firstSec) * 1e9 + tNsec - firstNsec;
+      packets.push({ capture, number: packetNumber, tNs, data: data.slice(offBytes, offBytes + capturedLen) });
     }
   } finally {
     reader.close();
