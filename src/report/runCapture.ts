@@ -52,6 +52,9 @@ const XSK_CHUNKS = 1024;
 /** One second: whoever waits longer for an interrupt wants none. */
 const MAX_RX_USECS = 1_000_000;
 
+/** Mends an object whose instructions make no sense, which is all that has no hint of its own. */
+const REBUILD_HINT = 'the object is damaged; build it anew with clang -O2 -g -target bpf -c';
+
 /**
  * The main job: plays a capture through a NIC with a program attached, and reports.
  *
@@ -79,7 +82,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       prepare: (loaded) => prepare(options, loaded, cpus),
       instructionBudget: options.instructionBudget,
     });
-    if (!simulation.ok) return simulation;
+    if (!simulation.ok) return fail({ hint: REBUILD_HINT, ...simulation.problem });
     const output = options.out === undefined ? undefined : CaptureOutput.create(options.out, simulation.value.memory, settings.value.profile.name, options.pcap);
     if (output !== undefined && !output.ok) return output;
     const result = simulation.value.run(capture.value, output?.value, onProgress);

@@ -61,6 +61,7 @@ function checkRun(options: RunOptions, name: string): 'report' | 'problem' {
     const { problem } = answer;
     expect(problem.code, name).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
     expect(problem.message.length, name).toBeGreaterThan(5);
+    expect(problem.hint, `${name}: ${formatProblem(problem)}`).toBeDefined();
     expect(formatProblem(problem), name).not.toMatch(/undefined|NaN|\[object/);
     return 'problem';
   }
