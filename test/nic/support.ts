@@ -6,7 +6,7 @@ import { Vm } from '../../src/vm/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
 import { OUTCOMES } from '../../src/xdp/index.js';
 import { nicSettings } from '../support/simulate.js';
-import { testEnvironment } from '../vm/support/differential.js';
+import { quietEnvironment } from '../support/xdpProgram.js';
 
 /** A scheduler whose clock the test moves by hand. */
 export class ManualScheduler implements Scheduler {
@@ -66,7 +66,7 @@ export class NicBench {
 
   constructor({ object, settings = {}, reservedBytes = 0, pages = 2048 }: NicBenchOptions) {
     this.memory = new HostMemory(Math.ceil(reservedBytes / 2 ** 20) + 32);
-    const vm = new Vm({ memory: this.memory, environment: testEnvironment() });
+    const vm = new Vm({ memory: this.memory, environment: quietEnvironment() });
     const loaded = unwrap(vm.load(object));
     if (reservedBytes > 0) this.memory.reserve('something large', reservedBytes);
     this.allocator = new PageAllocator(this.memory, pages);

@@ -9,7 +9,10 @@ import type { XskRingSizes } from '../../src/umem/index.js';
 import { loadObjectFile } from '../../src/vm/index.js';
 import type { MapSpec, ObjectSpec } from '../../src/vm/index.js';
 import { OUTCOMES } from '../../src/xdp/index.js';
-import { textObject } from '../vm/support/differential.js';
+import { xdpProgram } from './xdpProgram.js';
+import type { ProgramOptions } from './xdpProgram.js';
+
+export { returning, xdpProgram } from './xdpProgram.js';
 
 /** A frame and when it arrives, ns after the start of the capture. */
 export interface TimedFrame {
@@ -39,21 +42,6 @@ export function captureOf(frames: readonly TimedFrame[]): CaptureReader {
   unwrap(writer.close());
   return unwrap(openCaptureBytes(sink.bytes(), 'test.pcap'));
 }
-
-export interface ProgramOptions {
-  /** Can handle packets of several buffers. */
-  readonly frags?: boolean;
-  readonly maps?: readonly MapSpec[];
-}
-
-/** An object with one program, given as text (assemble.ts). */
-export function xdpProgram(text: string, { frags = false, maps = [] }: ProgramOptions = {}): ObjectSpec {
-  const object = textObject(text, maps);
-  return frags ? { ...object, programs: object.programs.map((program) => ({ ...program, frags, section: 'xdp.frags' })) } : object;
-}
-
-/** Program that returns a number. */
-export const returning = (retval: number, options?: ProgramOptions): ObjectSpec => xdpProgram(`r0 = ${retval}\nexit`, options);
 
 /** Object of fixtures/programs. */
 export const fixture = (name: string): ObjectSpec => unwrap(loadObjectFile(`fixtures/programs/${name}/${name}.o`));
