@@ -174,8 +174,8 @@ function checkInput(input: TestRunInput): number {
   if (metaBytes % 4 !== 0 || metaBytes < 0 || metaBytes > META_MAX) return EINVAL;
   if (dataEnd < metaBytes || dataEnd > data.length) return EINVAL;
   if (data.length - metaBytes < ETH_HLEN) return EINVAL;
-  // Without a device the loopback is taken, which has one queue.
-  if (ingressIfindex === 0 && rxQueueIndex !== 0) return EINVAL;
+  // The loopback, which is also taken without a device, has one queue; how many another device has is for its host to know.
+  if (ingressIfindex <= LOOPBACK_IFINDEX && rxQueueIndex !== 0) return EINVAL;
   if (data.length > linearPart(input) + MAX_SKB_FRAGS * PAGE_BYTES) return ENOMEM;
   return 0;
 }

@@ -34,6 +34,7 @@ describe('TestRunner refuses what BPF_PROG_TEST_RUN refuses', () => {
     ['one byte more', { data: bytes(INPUT_MAX + 1) }, ENOMEM],
     ['the longest input with a shorter linear part', { data: bytes(INPUT_MAX), dataEnd: 3519 }, ENOMEM],
     ['a queue of no device', { data: bytes(60), rxQueueIndex: 1 }, EINVAL],
+    ['a second queue of loopback', { data: bytes(60), ingressIfindex: 1, rxQueueIndex: 1 }, EINVAL],
   ])('%s: errno %i', (_, input, errno) => {
     const result = pass.run(input);
     expect(result.errno).toBe(errno);
