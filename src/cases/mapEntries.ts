@@ -84,7 +84,8 @@ function isZero(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-function dumpOneByOne(map: UserMap): MapDump {
+/** A dump of a map that gives its entries one at a time. */
+export function dumpOneByOne(map: UserMap): MapDump {
   const keys: Uint8Array[] = [];
   const values: Uint8Array[] = [];
   for (const { key, value } of map.entries()) {

@@ -25,7 +25,12 @@ function withoutExcluded(observed: CaseObservation, exclude: readonly string[]):
     Object.fromEntries(Object.entries(values).filter(([name]) => !exclude.includes(`${part}.${name}`)));
   return {
     ...Object.fromEntries(Object.entries(rest).filter(([part]) => !exclude.includes(part))),
-    ...(maps === undefined ? {} : { maps: without('maps', maps) }),
-    ...(globals === undefined ? {} : { globals: without('globals', globals) }),
+    ...(isEmpty(maps) ? {} : { maps: without('maps', maps) }),
+    ...(isEmpty(globals) ? {} : { globals: without('globals', globals) }),
   };
+}
+
+/** The object has none: nothing to expect. */
+function isEmpty(values: object | undefined): values is undefined {
+  return values === undefined || Object.keys(values).length === 0;
 }

@@ -28,7 +28,7 @@ export function checkArguments(argv: readonly string[], commands: readonly Comma
   return usage(`'${name}' stands where the command belongs`, didYouMean(closestOption(name, COMMON_OPTIONS)) ?? example);
 }
 
-function checkCommandArguments({ name: command, positionals, options }: Command, tokens: readonly string[]): Problem | undefined {
+function checkCommandArguments({ name: command, positionals, variadic, options }: Command, tokens: readonly string[]): Problem | undefined {
   const known = [...Object.keys(options), ...COMMON_OPTIONS];
   const seen = new Set<string>();
   const given: string[] = [];
@@ -52,7 +52,7 @@ function checkCommandArguments({ name: command, positionals, options }: Command,
     const problem = checkValue(flag, option, value);
     if (problem !== undefined) return problem;
   }
-  if (given.length > positionals.length) {
+  if (given.length > positionals.length && variadic !== true) {
     return usage(`'${given[positionals.length]}' is too much`, `sim ${command} takes ${positionals.map(([name]) => name).join(', ')} and options`);
   }
   if (given.length < positionals.length) {

@@ -10,6 +10,8 @@ export interface Command {
   readonly describe: string;
   /** Arguments without a name, all of them required, in their order: name and what it is. */
   readonly positionals: readonly (readonly [name: string, describe: string])[];
+  /** The last of them may be given several times; `run` gets a list. */
+  readonly variadic?: true;
   readonly options: OptionTable;
   /** Command lines for the help, and what they do. */
   readonly examples: readonly (readonly [commandLine: string, describe: string])[];

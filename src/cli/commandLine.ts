@@ -34,7 +34,7 @@ export async function runCommandLine(argv: readonly string[], terminal: Terminal
 /** A command as yargs wants it. */
 function yargsCommand(command: Command, terminal: Terminal, setExitCode: (code: number) => void): CommandModule {
   return {
-    command: [command.name, ...command.positionals.map(([name]) => `<${name}>`)].join(' '),
+    command: [command.name, ...command.positionals.map(([name], index) => `<${name}${isRepeatable(command, index) ? '..' : ''}>`)].join(' '),
     describe: command.describe,
     builder: (parser) => {
       for (const [name, describe] of command.positionals) parser.positional(name, { type: 'string', describe });
@@ -43,4 +43,8 @@ function yargsCommand(command: Command, terminal: Terminal, setExitCode: (code: 
     },
     handler: async (args) => setExitCode(await command.run(terminal, args)),
   };
+}
+
+function isRepeatable({ variadic, positionals }: Command, index: number): boolean {
+  return variadic === true && index === positionals.length - 1;
 }

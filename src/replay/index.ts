@@ -1,5 +1,7 @@
+export { bpftoolScript } from './bpftoolScript.js';
 export { thisHost } from './bpfSyscall.js';
 export type { Host, KernelBuffer, Koffi, Syscalls } from './bpfSyscall.js';
+export { chooseBackend } from './chooseBackend.js';
 export { KernelBpf } from './kernelBpf.js';
 export { KernelBackend } from './kernelCaseBackend.js';
 export { KernelMap } from './kernelMap.js';

@@ -1,8 +1,9 @@
+import { ENOENT } from '../base/index.js';
 import type { KernelBuffer, Syscalls } from './bpfSyscall.js';
 import { TestRunBuffers } from './testRunBuffers.js';
 import {
-  BPF_MAP_CREATE, BPF_MAP_DELETE_ELEM, BPF_MAP_FREEZE, BPF_MAP_GET_NEXT_KEY, BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM,
-  BPF_OBJ_NAME_MAX, BPF_PROG_LOAD,
+  BPF_MAP_CREATE, BPF_MAP_DELETE_ELEM, BPF_MAP_FREEZE, BPF_MAP_GET_NEXT_KEY, BPF_MAP_LOOKUP_BATCH, BPF_MAP_LOOKUP_ELEM,
+  BPF_MAP_UPDATE_ELEM, BPF_OBJ_NAME_MAX, BPF_PROG_LOAD,
 } from './uapi.js';
 
 export interface MapCreateFields {
@@ -23,6 +24,15 @@ export interface ProgLoadFields {
   readonly expectedAttachType: number;
   /** Where the verifier writes its log; `undefined`: no log. */
   readonly log: KernelBuffer | undefined;
+}
+
+/** Where BPF_MAP_LOOKUP_BATCH writes to. */
+export interface MapBatch {
+  readonly position: KernelBuffer;
+  readonly keysAddress: number;
+  readonly valuesAddress: number;
+  /** Entries that there is room for. */
+  readonly count: number;
 }
 
 const AF_XDP = 44;
@@ -94,6 +104,29 @@ export class KernelBpf {
     setAddress(view, 16, valueAddress);
     view.setUint32(24, flags, true);
     return this.syscalls.bpf(command, this.#attr, 32);
+  }
+
+  // ── BPF_MAP_LOOKUP_BATCH ──
+  //
+  //     0 in_batch (address)  8 out_batch (address)  16 keys (address)  24 values (address)  32 count  36 map_fd  40 elem_flags
+  //    48 flags
+  /**
+   * Reads up to `count` entries at once.
+   *
+   * @param position where to go on, and then where the next call goes on: as large as a key, 4 bytes at least
+   * @param isFirst begins anew, whatever `position` holds
+   * @returns how many were read, and a negated errno: ENOENT after the last entry
+   */
+  mapLookupBatch(fd: number, batch: MapBatch, isFirst: boolean): { readonly count: number; readonly errno: number } {
+    const { view } = this.#clearAttr();
+    setAddress(view, 0, isFirst ? 0 : batch.position.address);
+    setAddress(view, 8, batch.position.address);
+    setAddress(view, 16, batch.keysAddress);
+    setAddress(view, 24, batch.valuesAddress);
+    view.setUint32(32, batch.count, true);
+    view.setUint32(36, fd, true);
+    const errno = this.syscalls.bpf(BPF_MAP_LOOKUP_BATCH, this.#attr, 56);
+    return { count: errno === 0 || errno === -ENOENT ? view.getUint32(32, true) : 0, errno };
   }
 
   // ── BPF_MAP_FREEZE ──

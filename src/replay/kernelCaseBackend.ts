@@ -4,9 +4,9 @@ import { CASE_CPU, changeableSections, dumpGlobals, fillMaps, globalBytes, isPla
 import type { CaseBackend, CaseEntry, CaseObservation, CaseRunner, TestCase } from '../cases/index.js';
 import type { MapSpec, ObjectSpec } from '../vm/index.js';
 import { CpuBinding } from './cpuBinding.js';
-import { KernelDumper } from './differential/kernelDump.js';
 import type { KernelBpf } from './kernelBpf.js';
 import { KernelMaps } from './kernelCaseMaps.js';
+import { KernelDumper } from './kernelDump.js';
 import { KernelObject } from './kernelObject.js';
 import { testRun } from './testRun.js';
 

@@ -9,6 +9,7 @@ export const BPF_MAP_GET_NEXT_KEY = 4;
 export const BPF_PROG_LOAD = 5;
 export const BPF_PROG_TEST_RUN = 10;
 export const BPF_MAP_FREEZE = 22;
+export const BPF_MAP_LOOKUP_BATCH = 24;
 
 // enum bpf_map_type
 export const BPF_MAP_TYPE_PROG_ARRAY = 3;

@@ -1,4 +1,6 @@
 export * from './captureOutput.js';
+export * from './caseJunit.js';
+export * from './caseText.js';
 export * from './mapReport.js';
 export * from './progress.js';
 export * from './runCapture.js';

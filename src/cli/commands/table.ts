@@ -1,5 +1,7 @@
 import type { Command } from '../command.js';
+import { checkCommand } from './check.js';
+import { replayCommand } from './replay.js';
 import { runCommand } from './run.js';
 
 /** All commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [runCommand];
+export const COMMANDS: readonly Command[] = [runCommand, checkCommand, replayCommand];
