@@ -88,9 +88,18 @@ export function checkSettings(settings: NicSettings): Problem | undefined {
   return undefined;
 }
 
-/** Whether the driver lets this program be attached natively with these settings. */
+/** Whether the driver lets this program be attached natively with these settings (dev_xdp_attach, net/core/dev.c, 6.18, and the driver). */
 export function checkAttach(settings: NicSettings, program: LoadedProgram): Problem | undefined {
   const { profile, mtu } = settings;
+  const { attachType, section, name } = program.spec;
+  if (attachType !== 'xdp') {
+    return {
+      code: 'attach-type',
+      where: `program ${name} on NIC ${profile.name}`,
+      message: `a program in section ${section} belongs into an entry of a ${attachType.toUpperCase()}, not on a device (EINVAL)`,
+      hint: 'attach one in SEC("xdp")',
+    };
+  }
   const linearBytes = rxBufferBytes(profile);
   if (maxFrameBytes(mtu) <= linearBytes || (program.spec.frags && profile.hasMultiBuffer)) return undefined;
   const mtuMax = linearBytes - (maxFrameBytes(mtu) - mtu);
@@ -113,7 +122,7 @@ export interface NicParts {
   readonly observer: NicObserver;
 }
 
-/** Builds a NIC and opens it. Problems: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-coalesce`, `attach-mtu`. */
+/** Builds a NIC and opens it. Problems: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-coalesce`, `attach-type`, `attach-mtu`. */
 export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
   const problem = checkSettings(settings) ?? (parts.program === undefined ? undefined : checkAttach(settings, parts.program));
   if (problem !== undefined) return fail(problem);
@@ -159,6 +168,14 @@ export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
             const outcome = tx.kind[slot] === TX_XDP_TX ? Outcome.tx : Outcome.redirect;
             observer.onPacketEnd(packetId, outcome, tx.retval[slot], queue, address, lenBytes, 0);
           }
+        },
+        onTransmitLost(queue, descriptorIndex) {
+          const tx = driver.txQueue(queue);
+          const slot = descriptorIndex & (tx.ring.size - 1);
+          if (tx.kind[slot] === TX_XSK_SKB) return;
+          const page = tx.page[slot];
+          const packetId = allocator.ledger.packetId[allocator.ledger.indexOf(page)];
+          observer.onPacketEnd(packetId, Outcome.txDmaError, tx.retval[slot], queue, page, tx.lenBytes[slot], 0);
         },
       },
     },

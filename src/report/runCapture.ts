@@ -6,6 +6,7 @@ import type { NicSettings } from '../nic/index.js';
 import { openCapture } from '../packet/index.js';
 import { checkNesting, createSimulation, fillMapFromFile, XSK_APPLICATIONS } from '../sim/index.js';
 import { loadObjectFile, mapTypeName } from '../vm/index.js';
+import type { XskSocket } from '../umem/index.js';
 import type { LoadedObject, ObjectSpec } from '../vm/index.js';
 import { CaptureOutput } from './captureOutput.js';
 import { runReport } from './runReport.js';
@@ -79,7 +80,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       seed: options.seed,
       cpus,
       xsk,
-      prepare: (loaded) => prepare(options, loaded, cpus),
+      prepare: (loaded, sockets) => prepare(options, loaded, cpus, sockets),
       instructionBudget: options.instructionBudget,
     });
     if (!simulation.ok) return fail({ hint: REBUILD_HINT, ...simulation.problem });
@@ -146,7 +147,7 @@ function choice(code: string, where: string, value: string, known: readonly stri
 }
 
 /** Global variables and map contents, before the first packet. */
-function prepare(options: RunOptions, loaded: LoadedObject, cpus: number): Problem | undefined {
+function prepare(options: RunOptions, loaded: LoadedObject, cpus: number, sockets: readonly XskSocket[]): Problem | undefined {
   for (const text of options.set) {
     const pair = splitPair('--set', text, 'VAR=VALUE');
     if (!pair.ok) return pair.problem;
@@ -158,7 +159,7 @@ function prepare(options: RunOptions, loaded: LoadedObject, cpus: number): Probl
   for (const text of options.map) {
     const pair = splitPair('--map', text, 'NAME=FILE');
     if (!pair.ok) return pair.problem;
-    const problem = fillMapFromFile(loaded, pair.value[0], pair.value[1], cpus);
+    const problem = fillMapFromFile(loaded, pair.value[0], pair.value[1], { possibleCpus: cpus, socketCount: sockets.length });
     if (problem !== undefined) return problem;
   }
   return undefined;

@@ -214,7 +214,7 @@ function ethtoolCounters(nic: Nic): Record<string, number> {
     ['rx_queue_N_xdp_tx_errors', 'xdpTxErrors'],
     ['rx_queue_N_xdp_redirect', 'xdpRedirect'],
     ['rx_queue_N_xdp_redirect_errors', 'xdpRedirectErrors'],
-    ['rx_queue_N_xdp_exceptions', 'xdpAborted'],
+    ['rx_queue_N_xdp_exceptions', 'xdpExceptions'],
     ['tx_queue_N_packets', 'txPackets'],
     ['tx_queue_N_bytes', 'txBytes'],
     ['tx_queue_N_xdp_xmit', 'txXdpXmit'],

@@ -1,6 +1,7 @@
 export * from './applications/application.js';
 export * from './applications/table.js';
 export * from './audit.js';
+export * from './createSimulation.js';
 export * from './eventQueue.js';
 export * from './mapFile.js';
 export * from './packetTally.js';

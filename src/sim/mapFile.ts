@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { errnoName, fail, fromHex, ok } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
-import { parseValue, ProgArray } from '../vm/index.js';
+import { parseValue, ProgArray, XskMap } from '../vm/index.js';
 import type { BpfMap, LoadedObject, ValueTarget } from '../vm/index.js';
 
 /** Bytes of a map file: twice what a map of a million entries needs. */
@@ -10,17 +10,24 @@ const MAX_FILE_BYTES = 128 << 20;
 /** Brackets inside each other. C types don't nest so deep, and JSON far deeper exhausts the stack of those who walk it. */
 const MAX_NESTING = 64;
 
+/** What filling a map must know besides the object. */
+export interface MapHost {
+  readonly possibleCpus: number;
+  /** AF_XDP sockets that an XSKMAP can hold: numbers 0 to this, exclusive. */
+  readonly socketCount: number;
+}
+
 /**
  * Fills a map from a JSON file: `[{"key": KEY, "value": VALUE}, ...]`, as the `entries` of a map in the report of `sim run`.
  *
  * KEY and VALUE are hex strings of the exact size (`"0a000001"`), or JSON values by the map's BTF types (numbers, `"10.0.0.1"` for
  * `__be32`, objects for structs). On a per-CPU map VALUE goes to every CPU, and `"values"` in its stead has one value for each CPU.
- * On a PROG_ARRAY the value is a program's name. Other members are ignored.
+ * On a PROG_ARRAY the value is a program's name, on an XSKMAP `"socket 3"`. Other members are ignored.
  *
- * Problems: `unknown-map`, `map-file-unreadable`, `map-file-shape`, `map-file-program`, `map-update`, `nested-too-deep`, and those of
+ * Problems: `unknown-map`, `map-file-unreadable`, `map-file-shape`, `map-file-program`, `map-file-socket`, `map-update`, `nested-too-deep`, and those of
  * `parseValue`.
  */
-export function fillMapFromFile(loaded: LoadedObject, mapName: string, path: string, possibleCpus: number): Problem | undefined {
+export function fillMapFromFile(loaded: LoadedObject, mapName: string, path: string, host: MapHost): Problem | undefined {
   const map = loaded.maps.get(mapName);
   if (map === undefined) {
     const names = [...loaded.maps.keys()].join(', ');
@@ -29,7 +36,7 @@ export function fillMapFromFile(loaded: LoadedObject, mapName: string, path: str
   const entries = readEntries(path);
   if (!entries.ok) return entries.problem;
   for (const [index, entry] of entries.value.entries()) {
-    const problem = putEntry(loaded, map, entry, possibleCpus);
+    const problem = putEntry(loaded, map, entry, host);
     if (problem !== undefined) return { hint: 'write a value of that type, or its bytes in hex', ...problem, where: `${path}, entry ${index}` };
   }
   return undefined;
@@ -95,12 +102,13 @@ function unreadable(where: string, message: string, hint: string): Result<never>
   return fail({ code: 'map-file-unreadable', where, message, hint });
 }
 
-function putEntry(loaded: LoadedObject, map: BpfMap, entry: JsonEntry, possibleCpus: number): Problem | undefined {
+function putEntry(loaded: LoadedObject, map: BpfMap, entry: JsonEntry, { possibleCpus, socketCount }: MapHost): Problem | undefined {
   const { spec } = map;
   const { btf } = loaded.spec;
   const key = toBytes(entry.key, { btf, typeId: spec.keyTypeId, sizeBytes: spec.keySize, label: `key of map ${spec.name}` });
   if (!key.ok) return key.problem;
   if (map instanceof ProgArray) return putProgram(loaded, map, key.value, entry.value);
+  if (map instanceof XskMap) return putSocket(map, key.value, entry.value, socketCount);
   const target = { btf, typeId: spec.valueTypeId, sizeBytes: spec.valueSize, label: `value of map ${spec.name}` };
   if (!map.isPerCpu && !Object.hasOwn(entry, 'value')) {
     return { code: 'map-file-shape', message: `map ${spec.name} is no per-CPU map, but the entry has "values"`, hint: 'write "value"' };
@@ -124,6 +132,16 @@ function putProgram(loaded: LoadedObject, map: ProgArray, key: Uint8Array, name:
     );
   }
   const error = map.setProgram(new DataView(key.buffer, key.byteOffset).getUint32(0, true), program);
+  return error === 0 ? undefined : refused(map.spec.name, error);
+}
+
+function putSocket(map: XskMap, key: Uint8Array, value: unknown, socketCount: number): Problem | undefined {
+  const number = typeof value === 'string' ? /^socket (\d{1,5})$/.exec(value)?.[1] : undefined;
+  if (number === undefined || Number(number) >= socketCount) {
+    const range = socketCount === 0 ? 'there are none; open some with --xsk' : `use "socket 0" to "socket ${socketCount - 1}"`;
+    return { code: 'map-file-socket', message: `value ${JSON.stringify(value)} is no socket`, hint: range };
+  }
+  const error = map.updateBytes(key, new Uint8Array(Uint32Array.of(Number(number) + 1).buffer), 0);
   return error === 0 ? undefined : refused(map.spec.name, error);
 }
 

@@ -26,3 +26,4 @@ export type { LoadedProgram } from './program.js';
 export * from './redirect.js';
 export * from './spec.js';
 export * from './vm.js';
+export * from './xdpBuffer.js';

@@ -21,8 +21,6 @@ export const XDP_BUFF_BYTES = 64;
 
 /** xdp_buff flag: the packet goes on in the fragments of its skb_shared_info. */
 export const XDP_FLAGS_HAS_FRAGS = 1;
-/** xdp_buff flag: the driver has no room for metadata (`xdp_set_data_meta_invalid`). */
-export const XDP_FLAGS_META_INVALID = 2;
 
 /** Bytes that struct xdp_frame takes at data_hard_start (x86-64, 6.18). */
 export const XDP_FRAME_BYTES = 40;

@@ -12,28 +12,25 @@ export const REDIRECT_MAP = 2;
 export interface RedirectInfo {
   /** REDIRECT_NONE, REDIRECT_IFINDEX or REDIRECT_MAP. */
   kind: number;
-  /** REDIRECT_IFINDEX: the target. A map look-up that missed leaves what an earlier bpf_redirect set, else 0. */
-  ifindex: number;
+  /**
+   * REDIRECT_IFINDEX: the target's ifindex. REDIRECT_MAP: index or key in the map. One field for both, as in the kernel (tgt_index): a
+   * map look-up that misses turns the redirect into one to an ifindex and leaves here what was set last, be it a key or an ifindex.
+   */
+  targetIndex: number;
   /** REDIRECT_MAP: what the map's slot held when the helper looked (tgt_value), e.g. socket id + 1 of an XSKMAP. */
   target: number;
   mapId: number;
   mapType: number;
-  /** Index or key in the map. */
-  key: number;
-  /** Flags of bpf_redirect_map. */
-  flags: number;
 }
 
 export function createRedirectInfo(): RedirectInfo {
-  return { kind: REDIRECT_NONE, ifindex: 0, target: 0, mapId: 0, mapType: 0, key: 0, flags: 0 };
+  return { kind: REDIRECT_NONE, targetIndex: 0, target: 0, mapId: 0, mapType: 0 };
 }
 
 export function clearRedirect(info: RedirectInfo): void {
   info.kind = REDIRECT_NONE;
-  info.ifindex = 0;
+  info.targetIndex = 0;
   info.target = 0;
   info.mapId = 0;
   info.mapType = 0;
-  info.key = 0;
-  info.flags = 0;
 }

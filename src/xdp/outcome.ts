@@ -35,6 +35,8 @@ export const Outcome = {
   redirectNoTarget: 19,
   redirectNoHelper: 20,
   redirectTooLong: 21,
+  xskNotBound: 22,
+  txDmaError: 23,
 } as const;
 
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
@@ -62,6 +64,8 @@ const ROWS: readonly (readonly [Outcome, string, string, boolean])[] = [
   [Outcome.redirectNoTarget, 'redirect_no_target', 'redirected to an interface that does not exist (EINVAL)', false],
   [Outcome.redirectNoHelper, 'redirect_no_helper', 'XDP_REDIRECT returned without a call of a redirect helper (EBADRQC)', false],
   [Outcome.redirectTooLong, 'redirect_too_long', "longer than the target's MTU allows (EMSGSIZE)", false],
+  [Outcome.xskNotBound, 'xsk_not_bound', 'redirected to a socket that is not there (ENXIO)', false],
+  [Outcome.txDmaError, 'tx_dma_error', 'lost on the TX ring: the IOMMU refused the DMA', false],
 ];
 
 /** All outcomes; the index is the code. */

@@ -1,4 +1,4 @@
-import { EBADRQC, EINVAL, EMSGSIZE, ENOBUFS, ENOMEM, ENOSPC } from '../base/index.js';
+import { EBADRQC, EINVAL, EMSGSIZE, ENOBUFS, ENOMEM, ENOSPC, ENXIO } from '../base/index.js';
 import type { XskSocket } from '../umem/index.js';
 import { REDIRECT_IFINDEX, REDIRECT_MAP, REDIRECT_NONE } from '../vm/index.js';
 import type { RedirectInfo } from '../vm/index.js';
@@ -26,9 +26,9 @@ export interface XdpXmitDevice {
  */
 export function resolveRedirect(info: RedirectInfo, targets: RedirectTargets, lenBytes: number): XskSocket | XdpXmitDevice | number {
   if (info.kind === REDIRECT_NONE) return -EBADRQC;
-  if (info.kind === REDIRECT_MAP) return targets.sockets[info.target - 1] ?? -EBADRQC;
+  if (info.kind === REDIRECT_MAP) return targets.sockets[info.target - 1] ?? -ENXIO;
   if (info.kind !== REDIRECT_IFINDEX) throw new RangeError(`resolveRedirect: kind ${info.kind}`);
-  const device = targets.devices.find((candidate) => candidate.ifindex === info.ifindex);
+  const device = targets.devices.find((candidate) => candidate.ifindex === info.targetIndex);
   if (device === undefined) return -EINVAL;
   // xdp_ok_fwd_dev: MTU plus Ethernet header plus one VLAN tag.
   if (lenBytes > device.mtu + 14 + 4) return -EMSGSIZE;
@@ -44,6 +44,8 @@ export function redirectErrorOutcome(errno: number): Outcome {
       return Outcome.xskFillEmpty;
     case ENOBUFS:
       return Outcome.xskRxFull;
+    case ENXIO:
+      return Outcome.xskNotBound;
     case EMSGSIZE:
       return Outcome.redirectTooLong;
     case EBADRQC:

@@ -3,14 +3,17 @@ import { PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory } from '../memory/index.js';
 import {
   ETH_HLEN,
+  linearBytes,
   MAX_SKB_FRAGS,
+  metadataBytes,
+  packetBytes,
   SKB_SHARED_INFO_BYTES,
   XDP_MD_DATA,
   XDP_MD_DATA_END,
   XDP_MD_DATA_META,
 } from '../vm/index.js';
 import type { Fault, LoadedProgram, Vm } from '../vm/index.js';
-import { addFragment, gatherPacket, packetBytes, prepareXdpBuff, sharedInfoAddress, startFragments, XDP_PACKET_HEADROOM } from './xdpBuff.js';
+import { addFragment, gatherPacket, prepareXdpBuff, sharedInfoAddress, startFragments, XDP_PACKET_HEADROOM } from './xdpBuff.js';
 
 /** Bytes of packet that lie in the first page, metadata before it; what is beyond comes in fragments of a page each. */
 const LINEAR_MAX = PAGE_BYTES - XDP_PACKET_HEADROOM - SKB_SHARED_INFO_BYTES;
@@ -85,7 +88,7 @@ export class TestRunner {
   }
 
   run(program: LoadedProgram, input: TestRunInput): TestRunResult {
-    const errno = checkInput(input);
+    const errno = program.spec.attachType === 'xdp' ? checkInput(input) : EINVAL;
     if (errno !== 0) return refused(errno);
     this.#prepare(input);
     const vm = this.#vm;
@@ -107,7 +110,7 @@ export class TestRunner {
   #cutOutput(output: Uint8Array, room: number, retval: number): TestRunResult {
     const context = this.#vm.contextAddress;
     const { u32 } = this.#memory;
-    const fragBytes = packetBytes(u32, context) - (u32[(context + XDP_MD_DATA_END) >>> 2] - u32[(context + XDP_MD_DATA) >>> 2]);
+    const fragBytes = packetBytes(u32, context) - linearBytes(u32, context);
     const dataOut = new Uint8Array(room);
     const result = { errno: ENOSPC, dataOut, ctxOut: NO_CONTEXT, fault: undefined };
     if (fragBytes > room) return { ...result, retval: 0, dataOutSize: room };
@@ -121,17 +124,17 @@ export class TestRunner {
     const context = this.#vm.contextAddress;
     const page = this.#pages;
     const metaBytes = input.metaBytes ?? 0;
-    const linearBytes = linearPart(input);
+    const linear = linearPart(input);
     // Metadata takes its room from the headroom: the packet itself always begins at the same place.
     const headroomBytes = XDP_PACKET_HEADROOM - metaBytes;
     const rxq = { ifindex: input.ingressIfindex || LOOPBACK_IFINDEX, queueIndex: input.rxQueueIndex ?? 0, fragSizeBytes: PAGE_BYTES };
-    u8.set(input.data.subarray(0, linearBytes), page + headroomBytes);
-    prepareXdpBuff(u32, context, rxq, page, PAGE_BYTES, headroomBytes, linearBytes);
+    u8.set(input.data.subarray(0, linear), page + headroomBytes);
+    prepareXdpBuff(u32, context, rxq, page, PAGE_BYTES, headroomBytes, linear);
     u32[(context + XDP_MD_DATA) >>> 2] = page + XDP_PACKET_HEADROOM;
-    if (linearBytes === input.data.length) return;
+    if (linear === input.data.length) return;
     const sharedInfo = sharedInfoAddress(page, PAGE_BYTES);
     startFragments(u32, context, sharedInfo);
-    for (let off = linearBytes, i = 1; off < input.data.length; off += PAGE_BYTES, i++) {
+    for (let off = linear, i = 1; off < input.data.length; off += PAGE_BYTES, i++) {
       const part = input.data.subarray(off, off + PAGE_BYTES);
       u8.set(part, page + i * PAGE_BYTES);
       addFragment(u32, sharedInfo, page + i * PAGE_BYTES, part.length);
@@ -142,9 +145,8 @@ export class TestRunner {
   #output(): Uint8Array {
     const { u8, u32 } = this.#memory;
     const context = this.#vm.contextAddress;
-    const metaBytes = u32[(context + XDP_MD_DATA) >>> 2] - u32[(context + XDP_MD_DATA_META) >>> 2];
     const start = gatherPacket(this.#memory, context, this.#gathered);
-    return u8.slice(start, start + metaBytes + packetBytes(u32, context));
+    return u8.slice(start, start + metadataBytes(u32, context) + packetBytes(u32, context));
   }
 
   #context(input: TestRunInput): TestRunContext {

@@ -1,21 +1,8 @@
 import type { HostMemory } from '../memory/index.js';
 import {
-  MAX_SKB_FRAGS,
-  SHINFO_FRAG_BYTES,
-  SHINFO_FRAGS,
-  SHINFO_FRAGS_SIZE,
-  SHINFO_NR_FRAGS,
-  SKB_SHARED_INFO_BYTES,
-  XDP_BUFF_FLAGS,
-  XDP_BUFF_FRAME_SZ,
-  XDP_BUFF_HARD_START,
-  XDP_BUFF_RXQ_FRAG_SIZE,
-  XDP_FLAGS_HAS_FRAGS,
-  XDP_MD_DATA,
-  XDP_MD_DATA_END,
-  XDP_MD_DATA_META,
-  XDP_MD_EGRESS_IFINDEX,
-  XDP_MD_INGRESS_IFINDEX,
+  contextSharedInfo, fragmentAddress, fragmentCount, fragmentLen, fragmentWord, MAX_SKB_FRAGS, metadataBytes, SHINFO_FRAGS_SIZE,
+  SHINFO_NR_FRAGS, SKB_SHARED_INFO_BYTES, XDP_BUFF_FLAGS, XDP_BUFF_FRAME_SZ, XDP_BUFF_HARD_START, XDP_BUFF_RXQ_FRAG_SIZE,
+  XDP_FLAGS_HAS_FRAGS, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META, XDP_MD_EGRESS_IFINDEX, XDP_MD_INGRESS_IFINDEX,
   XDP_MD_RX_QUEUE_INDEX,
 } from '../vm/index.js';
 
@@ -76,7 +63,7 @@ export function addFragment(u32: Uint32Array, sharedInfo: number, address: numbe
   const countWord = (sharedInfo + SHINFO_NR_FRAGS) >>> 2;
   const count = u32[countWord];
   if (count >= MAX_SKB_FRAGS) return false;
-  const word = (sharedInfo + SHINFO_FRAGS + count * SHINFO_FRAG_BYTES) >>> 2;
+  const word = fragmentWord(sharedInfo, count);
   u32[word] = address;
   u32[word + 1] = lenBytes;
   u32[countWord] = count + 1;
@@ -84,40 +71,10 @@ export function addFragment(u32: Uint32Array, sharedInfo: number, address: numbe
   return true;
 }
 
-/** Number of fragments, 0 for a linear packet. */
-export function fragmentCount(u32: Uint32Array, context: number): number {
-  if ((u32[(context + XDP_BUFF_FLAGS) >>> 2] & XDP_FLAGS_HAS_FRAGS) === 0) return 0;
-  return u32[(contextSharedInfo(u32, context) + SHINFO_NR_FRAGS) >>> 2];
-}
-
-/** Address of fragment `index`. */
-export function fragmentAddress(u32: Uint32Array, sharedInfo: number, index: number): number {
-  return u32[(sharedInfo + SHINFO_FRAGS + index * SHINFO_FRAG_BYTES) >>> 2];
-}
-
-/** Length of fragment `index`, bytes. */
-export function fragmentLen(u32: Uint32Array, sharedInfo: number, index: number): number {
-  return u32[((sharedInfo + SHINFO_FRAGS + index * SHINFO_FRAG_BYTES) >>> 2) + 1];
-}
-
-/** Address of the skb_shared_info of the packet in the context block. */
-export function contextSharedInfo(u32: Uint32Array, context: number): number {
-  const word = context >>> 2;
-  return sharedInfoAddress(u32[word + XDP_BUFF_HARD_START / 4], u32[word + XDP_BUFF_FRAME_SZ / 4]);
-}
-
-/** Length of the packet in the context block with all fragments (xdp_get_buff_len), bytes. */
-export function packetBytes(u32: Uint32Array, context: number): number {
-  const word = context >>> 2;
-  let bytes = u32[word + XDP_MD_DATA_END / 4] - u32[word + XDP_MD_DATA / 4];
-  if (fragmentCount(u32, context) > 0) bytes += u32[(contextSharedInfo(u32, context) + SHINFO_FRAGS_SIZE) >>> 2];
-  return bytes;
-}
-
 /** Puts metadata, linear part and fragments of the packet side by side at `target`; gives `target`, where the metadata begins. */
 export function gatherPacket({ u8, u32 }: HostMemory, context: number, target: number): number {
   const word = context >>> 2;
-  const start = u32[word + XDP_MD_DATA_META / 4];
+  const start = u32[word + XDP_MD_DATA / 4] - metadataBytes(u32, context);
   const dataEnd = u32[word + XDP_MD_DATA_END / 4];
   u8.copyWithin(target, start, dataEnd);
   let end = target + dataEnd - start;

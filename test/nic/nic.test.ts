@@ -32,6 +32,11 @@ describe('checkAttach', () => {
   const { program } = simulationOf({ object: returning(2) });
   const withFrags = simulationOf({ object: returning(2, { frags: true }) }).program;
 
+  it('a program for a map entry is not for a device', () => {
+    const devmap = { ...program, spec: { ...program.spec, section: 'xdp/devmap', attachType: 'devmap' as const } };
+    expect(checkAttach(nicSettings(), devmap)).toMatchObject({ code: 'attach-type', message: expect.stringContaining('DEVMAP') });
+  });
+
   it('one buffer takes 3520 bytes: MTU 3498 with header and two VLAN tags', () => {
     const settings = nicSettings();
     expect(rxBufferBytes(settings.profile)).toBe(3520);

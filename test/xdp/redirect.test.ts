@@ -23,19 +23,20 @@ describe('resolveRedirect', () => {
   it('finds the socket of a map slot, which holds its id plus 1', () => {
     expect(resolve({ kind: REDIRECT_MAP, target: 1 })).toBe(sockets[0]);
     expect(resolve({ kind: REDIRECT_MAP, target: 2 })).toBe(sockets[1]);
+    expect(resolve({ kind: REDIRECT_MAP, target: 3 })).toBe(-6);
   });
 
   it('finds the device of an interface', () => {
-    expect(resolve({ kind: REDIRECT_IFINDEX, ifindex: 7 })).toBe(devices[0]);
+    expect(resolve({ kind: REDIRECT_IFINDEX, targetIndex: 7 })).toBe(devices[0]);
   });
 
   it.each([0, 1, 8, 0xffffffff])('interface %i does not exist: EINVAL', (ifindex) => {
-    expect(resolve({ kind: REDIRECT_IFINDEX, ifindex })).toBe(-22);
+    expect(resolve({ kind: REDIRECT_IFINDEX, targetIndex: ifindex })).toBe(-22);
   });
 
   it('a frame may be MTU + Ethernet header + one VLAN tag long', () => {
-    expect(resolve({ kind: REDIRECT_IFINDEX, ifindex: 9 }, 1018)).toBe(devices[1]);
-    expect(resolve({ kind: REDIRECT_IFINDEX, ifindex: 9 }, 1019)).toBe(-90);
+    expect(resolve({ kind: REDIRECT_IFINDEX, targetIndex: 9 }, 1018)).toBe(devices[1]);
+    expect(resolve({ kind: REDIRECT_IFINDEX, targetIndex: 9 }, 1019)).toBe(-90);
   });
 
   it('a socket takes any length here: it judges itself', () => {

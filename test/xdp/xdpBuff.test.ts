@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HostMemory, PAGE_BYTES } from '../../src/memory/index.js';
-import { XDP_BUFF_BYTES } from '../../src/vm/index.js';
-import {
-  addFragment, contextSharedInfo, fragmentAddress, fragmentCount, fragmentLen, gatherPacket, packetBytes, prepareXdpBuff, sharedInfoAddress,
-  startFragments,
-} from '../../src/xdp/index.js';
+import { contextSharedInfo, fragmentAddress, fragmentCount, fragmentLen, packetBytes, XDP_BUFF_BYTES } from '../../src/vm/index.js';
+import { addFragment, gatherPacket, prepareXdpBuff, sharedInfoAddress, startFragments } from '../../src/xdp/index.js';
 
 const RXQ = { ifindex: 5, queueIndex: 3, fragSizeBytes: 2048 };
 

@@ -39,6 +39,8 @@ export interface DeviceObserver {
   onLost(packetId: number, reason: DeviceLoss, address: number, lenBytes: number, queue: number): void;
   /** A frame went out on the wire; `descriptorIndex` is that of its last descriptor. */
   onTransmit(queue: number, descriptorIndex: number, address: number, lenBytes: number, packetId: number): void;
+  /** The IOMMU refused to let a frame be read: it is lost. */
+  onTransmitLost(queue: number, descriptorIndex: number): void;
 }
 
 export const LOSS_RUNT = MAC_RUNT;
@@ -59,6 +61,7 @@ export interface DeviceCounters {
   rxDmaErrors: number;
   txPackets: number;
   txBytes: number;
+  txDmaErrors: number;
 }
 
 /** What the device is made of. */
@@ -81,7 +84,7 @@ export interface NicDeviceConfig {
  */
 export class NicDevice {
   readonly counters: DeviceCounters = {
-    rxPackets: 0, rxBytes: 0, rxRunts: 0, rxOverLength: 0, rxAddressFiltered: 0, rxMissed: 0, rxDmaErrors: 0, txPackets: 0, txBytes: 0,
+    rxPackets: 0, rxBytes: 0, rxRunts: 0, rxOverLength: 0, rxAddressFiltered: 0, rxMissed: 0, rxDmaErrors: 0, txPackets: 0, txBytes: 0, txDmaErrors: 0,
   };
   readonly #config: NicDeviceConfig;
   readonly #rx: RxRegisters[];
@@ -253,7 +256,8 @@ export class NicDevice {
     const { memory, format } = this.#config;
     const tx = this.#tx[queue];
     tx.isWorkScheduled = false;
-    let done = 0;
+    const { counters } = this;
+    const framesBefore = counters.txPackets + counters.txDmaErrors;
     while (tx.head !== tx.tail) {
       const count = Math.min((tx.tail - tx.head) | 0, BATCH_FRAMES * MAX_SEGMENTS);
       format.txFetch(memory, tx.ring, tx.head, count, this.#batch);
@@ -262,9 +266,9 @@ export class NicDevice {
       if (sent === 0) break;
       format.txWriteBack(memory, tx.ring, tx.head, sent);
       tx.head = (tx.head + sent) | 0;
-      done += sent;
     }
-    if (done > 0) this.#irq[queue].raise(done);
+    const frames = counters.txPackets + counters.txDmaErrors - framesBefore;
+    if (frames > 0) this.#irq[queue].raise(frames);
   }
 
   /** Puts frames on the wire; gives the number of descriptors that whole frames took. */
@@ -293,6 +297,9 @@ export class NicDevice {
         counters.txPackets++;
         counters.txBytes += frameBytes;
         observer.onTransmit(queue, (first + i) | 0, frameAddress, frameBytes, packetId);
+      } else {
+        counters.txDmaErrors++;
+        observer.onTransmitLost(queue, (first + i) | 0);
       }
       start = i + 1;
     }

@@ -3,10 +3,10 @@ import { Owner, pageOf } from '../../memory/index.js';
 import type { HostMemory, PageAllocator } from '../../memory/index.js';
 import { XskSocket } from '../../umem/index.js';
 import type { XskTransmit } from '../../umem/index.js';
-import { MAX_SKB_FRAGS, SKB_SHARED_INFO_BYTES, XDP_MD_DATA, XDP_MD_DATA_META } from '../../vm/index.js';
+import { contextSharedInfo, fragmentAddress, fragmentCount, MAX_SKB_FRAGS, metadataBytes, packetBytes, SKB_SHARED_INFO_BYTES, XDP_MD_DATA } from '../../vm/index.js';
 import type { LoadedProgram, Vm } from '../../vm/index.js';
 import {
-  addFragment, contextSharedInfo, fragmentAddress, fragmentCount, gatherPacket, Outcome, packetBytes, prepareXdpBuff, redirectErrorOutcome,
+  addFragment, gatherPacket, Outcome, prepareXdpBuff, redirectErrorOutcome,
   resolveRedirect, sharedInfoAddress, startFragments, VERDICT_COUNT, verdictIndex, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX,
 } from '../../xdp/index.js';
 import type { RedirectTargets, XdpXmitDevice } from '../../xdp/index.js';
@@ -24,6 +24,9 @@ import { cleanTx } from './txCompletion.js';
 import { TX_XDP_TX, TX_XDP_XMIT, TxQueue } from './txQueue.js';
 import { queueXdpFrame } from './xdpTransmit.js';
 import { queueSocketPacket } from './xskTransmit.js';
+
+/** Instead of a return value: no program saw the packet, or it did not come to its end. */
+const NO_VERDICT = -1;
 
 /** NAPI weight: packets that one poll may handle. */
 const NAPI_BUDGET = BATCH_FRAMES;
@@ -229,7 +232,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     }
     const packetId = ledger.packetId[ledger.indexOf(page)];
     if (program === undefined) {
-      this.#verdict(queue, pair, page, packetId, XDP_PASS);
+      this.#pass(queue, pair, page, packetId, NO_VERDICT);
       return;
     }
     ledger.move(page, Owner.driver, Owner.program);
@@ -238,8 +241,8 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     if (last > first) this.#recycleCutFragments(pair, first, last);
     if (fault !== 0) {
       observer.onFault(packetId);
-      pair.counters.xdpAborted++;
-      this.#end(queue, pair, page, packetId, Outcome.programFault, XDP_ABORTED);
+      pair.counters.xdpExceptions++;
+      this.#end(queue, pair, page, packetId, Outcome.programFault, NO_VERDICT);
       return;
     }
     const retval = vm.retval;
@@ -261,7 +264,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     switch (retval) {
       case XDP_PASS:
         counters.xdpPass++;
-        this.#pass(queue, pair, page, packetId);
+        this.#pass(queue, pair, page, packetId, retval);
         return;
       case XDP_DROP:
         counters.xdpDrop++;
@@ -274,7 +277,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
         this.#redirect(queue, pair, page, packetId);
         return;
       default:
-        counters.xdpAborted++;
+        counters.xdpExceptions++;
         this.#end(queue, pair, page, packetId, retval === XDP_ABORTED ? Outcome.xdpAborted : Outcome.invalidVerdict, retval);
     }
   }
@@ -289,13 +292,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
   #report(queue: number, packetId: number, outcome: Outcome, retval: number): void {
     const { memory, vm, observer } = this.#config;
     const lenBytes = packetBytes(memory.u32, vm.contextAddress);
-    observer.onPacketEnd(packetId, outcome, retval, queue, this.#linearAddress(), lenBytes, this.#metaBytes());
-  }
-
-  #metaBytes(): number {
-    const { memory, vm } = this.#config;
-    const word = vm.contextAddress >>> 2;
-    return memory.u32[word + XDP_MD_DATA / 4] - memory.u32[word + XDP_MD_DATA_META / 4];
+    observer.onPacketEnd(packetId, outcome, retval, queue, this.#linearAddress(), lenBytes, metadataBytes(memory.u32, vm.contextAddress));
   }
 
   /** Where all bytes of the packet lie side by side, metadata before them: in its page, or copied together when it has fragments. */
@@ -303,7 +300,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     const { memory, vm } = this.#config;
     const context = vm.contextAddress;
     if (fragmentCount(memory.u32, context) === 0) return memory.u32[(context + XDP_MD_DATA) >>> 2];
-    return gatherPacket(memory, context, this.#gatherBuffer) + this.#metaBytes();
+    return gatherPacket(memory, context, this.#gatherBuffer) + metadataBytes(memory.u32, context);
   }
 
   #recycleFragments(pair: QueuePair): void {
@@ -317,11 +314,14 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
 
   // ── XDP_PASS ──
 
-  /** build_skb: the stack owns the pages until the end of the poll, then frees the skb, which brings them back through the pool's ring. */
-  #pass(queue: number, pair: QueuePair, page: number, packetId: number): void {
+  /**
+   * build_skb: the stack owns the pages until the end of the poll. Then the packet's reader frees the skb: a process, not softirq, so
+   * that the pages come back through the pool's ring.
+   */
+  #pass(queue: number, pair: QueuePair, page: number, packetId: number, retval: number): void {
     const { memory, allocator, vm } = this.#config;
     const { u32 } = memory;
-    this.#report(queue, packetId, Outcome.stack, XDP_PASS);
+    this.#report(queue, packetId, Outcome.stack, retval);
     allocator.ledger.move(page, Owner.driver, Owner.stack);
     pair.stackPages[pair.stackCount++] = page;
     const count = fragmentCount(u32, vm.contextAddress);
@@ -342,13 +342,12 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
   // ── XDP_TX and redirect ──
 
   #xdpTx(queue: number, pair: QueuePair, page: number, packetId: number): void {
-    const { counters, tx } = pair;
+    const { counters } = pair;
     const outcome = this.#queueFrame(pair, page, TX_XDP_TX, XDP_TX);
     if (outcome === Outcome.tx) {
       counters.xdpTx++;
       return;
     }
-    if (outcome === Outcome.txRingFull) tx.fullCount++;
     counters.xdpTxErrors++;
     this.#end(queue, pair, page, packetId, outcome, XDP_TX);
   }
@@ -369,6 +368,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
       return;
     }
     if (!(target instanceof XskSocket)) {
+      if (target !== this) throw new Error(`NicDriver: no way to transmit on interface ${target.ifindex}`);
       this.#redirectToDevice(queue, pair, page, packetId);
       return;
     }
@@ -378,7 +378,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
       return;
     }
     allocator.ledger.move(page, Owner.driver, Owner.redirect);
-    const error = target.receive(this.#linearAddress(), lenBytes, this.#metaBytes(), packetId);
+    const error = target.receive(this.#linearAddress(), lenBytes, metadataBytes(memory.u32, vm.contextAddress), packetId);
     allocator.ledger.move(page, Owner.redirect, Owner.driver);
     if (error === 0) {
       counters.xdpRedirect++;
@@ -387,17 +387,20 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     this.#end(queue, pair, page, packetId, error === 0 ? Outcome.xsk : redirectErrorOutcome(error), XDP_REDIRECT);
   }
 
-  /** ndo_xdp_xmit: the frame goes out of the queue of this CPU, which is the one that is polled. */
+  /**
+   * The frame goes onto the bulk queue of the device, which is this one, and with the flush into ndo_xdp_xmit: out of the queue of this
+   * CPU, which is the one that is polled. A frame that can't be made is an error of the redirect; one that can't be sent is the target's.
+   */
   #redirectToDevice(queue: number, pair: QueuePair, page: number, packetId: number): void {
     const { counters } = pair;
     const outcome = this.#queueFrame(pair, page, TX_XDP_XMIT, XDP_REDIRECT);
+    if (outcome === Outcome.txNoHeadroom) counters.xdpRedirectErrors++;
+    else counters.xdpRedirect++;
     if (outcome === Outcome.tx) {
-      counters.xdpRedirect++;
       counters.txXdpXmit++;
       return;
     }
-    counters.xdpRedirectErrors++;
-    counters.txXdpXmitErrors++;
+    if (outcome !== Outcome.txNoHeadroom) counters.txXdpXmitErrors++;
     this.#end(queue, pair, page, packetId, outcome, XDP_REDIRECT);
   }
 

@@ -27,7 +27,7 @@ export interface DriverCounters {
   xdpTxErrors: number;
   xdpRedirect: number;
   xdpRedirectErrors: number;
-  xdpAborted: number;
+  xdpExceptions: number;
   txPackets: number;
   txBytes: number;
   txXdpXmit: number;
@@ -38,6 +38,6 @@ export interface DriverCounters {
 export function newCounters(): DriverCounters {
   return {
     rxPackets: 0, rxBytes: 0, rxErrors: 0, xdpDrop: 0, xdpPass: 0, xdpTx: 0, xdpTxErrors: 0, xdpRedirect: 0, xdpRedirectErrors: 0,
-    xdpAborted: 0, txPackets: 0, txBytes: 0, txXdpXmit: 0, txXdpXmitErrors: 0, polls: 0,
+    xdpExceptions: 0, txPackets: 0, txBytes: 0, txXdpXmit: 0, txXdpXmitErrors: 0, polls: 0,
   };
 }

@@ -5,9 +5,9 @@ import { TX_NONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } from './txQueue.js';
 import type { TransmitParts } from './xdpTransmit.js';
 
 /**
- * Gives back what the device has sent, each buffer by the path that its kind needs: XDP_TX pages directly into the pool's cache,
- * as this is their own NAPI context (xdp_return_frame_rx_napi); redirected ones through the pool's ring (xdp_return_frame); pages of
- * socket packets to the page allocator, with an entry on the COMPLETION ring.
+ * Gives back what the device has sent, each buffer by the path that its kind needs: pages of the queue's own pool directly into its
+ * cache, as this is their own NAPI context (xdp_return_frame_rx_napi; for redirected ones page_pool_napi_local finds out the same, 6.18);
+ * pages of socket packets to the page allocator, with an entry on the COMPLETION ring.
  *
  * @param sockets by id
  * @param onCompleted called for each packet of a socket
@@ -28,10 +28,8 @@ export function cleanTx(
     if (ownMapping !== 0) iommu.unmapPage(ownMapping);
     switch (tx.kind[slot]) {
       case TX_XDP_TX:
-        rx.pool.recycleDirect(page, Owner.txRing);
-        break;
       case TX_XDP_XMIT:
-        rx.pool.recycleToRing(page, Owner.txRing);
+        rx.pool.recycleDirect(page, Owner.txRing);
         break;
       case TX_XSK_SKB: {
         allocator.free(page, Owner.txRing);
@@ -43,7 +41,7 @@ export function cleanTx(
       default:
         throw new Error(`cleanTx: TX slot ${slot} completed, but holds nothing`);
     }
-    counters.txPackets++;
+    if (tx.isLast[slot] === 1) counters.txPackets++;
     counters.txBytes += tx.lenBytes[slot];
     tx.kind[slot] = TX_NONE;
     tx.nextToClean = (tx.nextToClean + 1) | 0;

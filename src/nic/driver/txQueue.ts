@@ -1,5 +1,6 @@
 import { ProblemError } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
+import { MAX_SKB_FRAGS } from '../../vm/index.js';
 import { BATCH_FRAMES, DESC_EOP, DescriptorBatch } from '../device/batch.js';
 import type { DescriptorFormat, DescriptorRing } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
@@ -9,7 +10,7 @@ import type { Iommu } from '../device/iommu.js';
 export const TX_NONE = 0;
 /** Page of our own pool, sent by XDP_TX. */
 export const TX_XDP_TX = 1;
-/** Page of some pool, sent by ndo_xdp_xmit; mapped for this transmission only. */
+/** Page of our own pool, sent by ndo_xdp_xmit; mapped for this transmission only, as the driver can't know where a frame comes from. */
 export const TX_XDP_XMIT = 2;
 /** Page with a copy of an AF_XDP socket's packet (the skb of copy mode). */
 export const TX_XSK_SKB = 3;
@@ -28,6 +29,10 @@ export class TxQueue {
   /** Program's return value, for the record of the packet's end. */
   readonly retval: Uint32Array;
   readonly lenBytes: Int32Array;
+  /** 1 for the last buffer of a frame. */
+  readonly isLast: Uint8Array;
+  /** Mappings of the frame that is being queued, one for each buffer. */
+  readonly mappings = new Int32Array(MAX_SKB_FRAGS + 1);
   nextToUse = 0;
   nextToClean = 0;
   /** Frames that found no free slot. */
@@ -52,6 +57,7 @@ export class TxQueue {
     this.completionOffBytes = new Uint32Array(size);
     this.retval = new Uint32Array(size);
     this.lenBytes = new Int32Array(size);
+    this.isLast = new Uint8Array(size);
   }
 
   /** Slots that can be used; one always stays empty. */
@@ -74,6 +80,7 @@ export class TxQueue {
     pending.flags[at] = isLast ? DESC_EOP : 0;
     const slot = this.nextToUse & (this.ring.size - 1);
     this.lenBytes[slot] = lenBytes;
+    this.isLast[slot] = isLast ? 1 : 0;
     this.nextToUse = (this.nextToUse + 1) | 0;
     return slot;
   }

@@ -1,7 +1,7 @@
 import { Owner, pageOf } from '../../memory/index.js';
 import type { HostMemory, PageAllocator } from '../../memory/index.js';
-import { XDP_BUFF_FLAGS, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META } from '../../vm/index.js';
-import { convertBuffToFrame, fragmentAddress, fragmentCount, fragmentLen, Outcome, sharedInfoAddress } from '../../xdp/index.js';
+import { fragmentAddress, fragmentCount, fragmentLen, metadataBytes, XDP_BUFF_FLAGS, XDP_MD_DATA, XDP_MD_DATA_END } from '../../vm/index.js';
+import { convertBuffToFrame, Outcome, sharedInfoAddress } from '../../xdp/index.js';
 import { DMA_READ } from '../device/iommu.js';
 import type { Iommu } from '../device/iommu.js';
 import type { QueuePair } from './queuePair.js';
@@ -20,7 +20,7 @@ export interface TransmitParts {
  * @param page page of the packet's linear part
  * @param kind TX_XDP_TX: the pages are of the queue's own pool and mapped already. TX_XDP_XMIT: they get mappings of their own
  * @param retval what the program returned
- * @returns Outcome.tx, or why the packet couldn't be queued
+ * @returns Outcome.tx, or why the packet couldn't be queued; then nothing has changed
  */
 export function queueXdpFrame(
   { memory, allocator, iommu }: TransmitParts,
@@ -35,16 +35,27 @@ export function queueXdpFrame(
   const word = context >>> 2;
   const data = u32[word + XDP_MD_DATA / 4];
   const dataEnd = u32[word + XDP_MD_DATA_END / 4];
-  const dataMeta = u32[word + XDP_MD_DATA_META / 4];
+  const dataMeta = data - metadataBytes(u32, context);
   const fragments = fragmentCount(u32, context);
-  if (tx.free < fragments + 1) return Outcome.txRingFull;
+  if (tx.free < fragments + 1) {
+    tx.fullCount++;
+    return Outcome.txRingFull;
+  }
   if (!convertBuffToFrame(u32, page, frameSizeBytes, dataMeta, data, dataEnd, u32[word + XDP_BUFF_FLAGS / 4])) return Outcome.txNoHeadroom;
   const sharedInfo = sharedInfoAddress(page, frameSizeBytes);
+  if (kind === TX_XDP_XMIT) {
+    for (let i = -1; i < fragments; i++) {
+      tx.mappings[i + 1] = iommu.mapPage(pageOf(bufferAddress(u32, data, sharedInfo, i)), DMA_READ);
+      if (tx.mappings[i + 1] !== 0) continue;
+      while (i-- > -1) iommu.unmapPage(tx.mappings[i + 1]);
+      return Outcome.txDmaError;
+    }
+  }
   for (let i = -1; i < fragments; i++) {
-    const address = i < 0 ? data : fragmentAddress(u32, sharedInfo, i);
+    const address = bufferAddress(u32, data, sharedInfo, i);
     const lenBytes = i < 0 ? dataEnd - data : fragmentLen(u32, sharedInfo, i);
     const buffer = pageOf(address);
-    const ownMapping = kind === TX_XDP_XMIT ? iommu.mapPage(buffer, DMA_READ) : 0;
+    const ownMapping = kind === TX_XDP_XMIT ? tx.mappings[i + 1] : 0;
     const iovaLow = (kind === TX_XDP_XMIT ? ownMapping : rx.pool.iovaLow(buffer)) + (address - buffer);
     const slot = tx.push(iovaLow, lenBytes, i === fragments - 1);
     allocator.ledger.move(buffer, Owner.driver, Owner.txRing);
@@ -54,4 +65,9 @@ export function queueXdpFrame(
     tx.retval[slot] = retval;
   }
   return Outcome.tx;
+}
+
+/** Address of a packet's buffer: -1 for the linear part, else the number of the fragment. */
+function bufferAddress(u32: Uint32Array, data: number, sharedInfo: number, i: number): number {
+  return i < 0 ? data : fragmentAddress(u32, sharedInfo, i);
 }

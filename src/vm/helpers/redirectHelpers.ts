@@ -17,7 +17,7 @@ export const redirect: HelperSupport = {
   make: ({ args, redirect: info }) => (ifindex, flags) => {
     if (flags !== 0 || args.upperHalf(2) !== 0) return XDP_ABORTED;
     info.kind = REDIRECT_IFINDEX;
-    info.ifindex = ifindex >>> 0;
+    info.targetIndex = ifindex >>> 0;
     return XDP_REDIRECT;
   },
 };
@@ -25,8 +25,8 @@ export const redirect: HelperSupport = {
 /**
  * bpf_redirect_map(map, key, flags) (__bpf_xdp_redirect_map, include/linux/filter.h, 6.18).
  *
- * A miss gives the fallback action and forgets an earlier redirect to a map: from then on XDP_REDIRECT would go to the ifindex that
- * was set last, which is none unless bpf_redirect set one.
+ * A miss gives the fallback action and forgets an earlier redirect to a map, but not its key: were XDP_REDIRECT returned all the same,
+ * the packet would go to the device with that number.
  */
 export const redirectMap: HelperSupport = {
   args: ['const_map_ptr', 'anything', 'anything'],
@@ -41,12 +41,10 @@ export const redirectMap: HelperSupport = {
       return flags & FALLBACK_MASK;
     }
     info.kind = REDIRECT_MAP;
+    info.targetIndex = key >>> 0;
     info.target = target;
     info.mapId = map.id;
     info.mapType = map.spec.type;
-    info.key = key >>> 0;
-    info.target = target;
-    info.flags = flags;
     return XDP_REDIRECT;
   },
 };

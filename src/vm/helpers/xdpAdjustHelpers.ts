@@ -3,10 +3,10 @@ import { PAGE_BYTES } from '../../memory/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import {
   ETH_HLEN, RETURN_INT, SHINFO_FRAGS_SIZE, SHINFO_NR_FRAGS, XDP_BUFF_FLAGS, XDP_BUFF_FRAME_SZ, XDP_BUFF_HARD_START,
-  XDP_BUFF_RXQ_FRAG_SIZE, XDP_FLAGS_HAS_FRAGS, XDP_FLAGS_META_INVALID, XDP_FRAME_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META,
+  XDP_BUFF_RXQ_FRAG_SIZE, XDP_FLAGS_HAS_FRAGS, XDP_FRAME_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META,
 } from '../layout.js';
 import type { HelperSupport } from './helper.js';
-import { buffLen, dataHardEnd, fragCount, fragWord, hasFrags } from './xdpBuffer.js';
+import { contextSharedInfo, fragmentCount, fragmentWord, hasFragments, isMetaUnsupported, metadataBytes, packetBytes } from '../xdpBuffer.js';
 
 //     hard_start ─ xdp_frame (40) ─ headroom ─ data_meta ─ data ─ data_end ─ tailroom ─ hard_end = hard_start + frame_sz - 320
 
@@ -24,8 +24,7 @@ export const xdpAdjustHead: HelperSupport = {
       if (!args.isContext(1)) return 0;
       const oldData = u32[context + (XDP_MD_DATA >> 2)];
       const oldMeta = u32[context + (XDP_MD_DATA_META >> 2)];
-      const metaUnsupported = (u32[context + (XDP_BUFF_FLAGS >> 2)] & XDP_FLAGS_META_INVALID) !== 0;
-      const metaBytes = metaUnsupported ? 0 : oldData - oldMeta;
+      const metaBytes = metadataBytes(u32, contextAddress);
       const data = oldData + delta;
       const lowest = u32[context + (XDP_BUFF_HARD_START >> 2)] + XDP_FRAME_BYTES + metaBytes;
       if (data < lowest || data > u32[context + (XDP_MD_DATA_END >> 2)] - ETH_HLEN) return -EINVAL;
@@ -46,7 +45,7 @@ export const xdpAdjustMeta: HelperSupport = {
     const context = contextAddress >>> 2;
     return (_ctx, delta) => {
       if (!args.isContext(1)) return 0;
-      if ((u32[context + (XDP_BUFF_FLAGS >> 2)] & XDP_FLAGS_META_INVALID) !== 0) return -ENOTSUPP;
+      if (isMetaUnsupported(u32, contextAddress)) return -ENOTSUPP;
       const data = u32[context + (XDP_MD_DATA >> 2)];
       const meta = u32[context + (XDP_MD_DATA_META >> 2)] + delta;
       if (meta < u32[context + (XDP_BUFF_HARD_START >> 2)] + XDP_FRAME_BYTES || meta > data) return -EINVAL;
@@ -67,12 +66,12 @@ export const xdpAdjustTail: HelperSupport = {
     const context = contextAddress >>> 2;
     return (_ctx, delta) => {
       if (!args.isContext(1)) return 0;
-      if (hasFrags(memory, contextAddress)) {
+      if (hasFragments(u32, contextAddress)) {
         return delta < 0 ? shrinkFrags(memory, contextAddress, -delta | 0) : growLastFrag(memory, contextAddress, delta);
       }
       const oldEnd = u32[context + (XDP_MD_DATA_END >> 2)];
       const end = oldEnd + delta;
-      if (end > dataHardEnd(memory, contextAddress) || end < u32[context + (XDP_MD_DATA >> 2)] + ETH_HLEN) return -EINVAL;
+      if (end > contextSharedInfo(u32, contextAddress) || end < u32[context + (XDP_MD_DATA >> 2)] + ETH_HLEN) return -EINVAL;
       if (delta > 0) u8.fill(0, oldEnd, end);
       u32[context + (XDP_MD_DATA_END >> 2)] = end;
       return 0;
@@ -86,12 +85,12 @@ export const xdpAdjustTail: HelperSupport = {
  */
 function shrinkFrags(memory: HostMemory, contextAddress: number, shrinkBytes: number): number {
   const { u32 } = memory;
-  if (shrinkBytes > buffLen(memory, contextAddress) - ETH_HLEN) return -EINVAL;
-  const sharedInfo = dataHardEnd(memory, contextAddress);
+  if (shrinkBytes > packetBytes(u32, contextAddress) - ETH_HLEN) return -EINVAL;
+  const sharedInfo = contextSharedInfo(u32, contextAddress);
   let left = shrinkBytes;
-  let frags = fragCount(memory, contextAddress);
+  let frags = fragmentCount(u32, contextAddress);
   while (frags > 0 && left > 0) {
-    const frag = fragWord(memory, contextAddress, frags - 1);
+    const frag = fragmentWord(contextSharedInfo(u32, contextAddress), frags - 1);
     const length = u32[frag + 1];
     const cut = Math.min(left, length);
     left -= cut;
@@ -118,12 +117,12 @@ function growLastFrag(memory: HostMemory, contextAddress: number, growBytes: num
   const { u8, u32 } = memory;
   const fragSize = u32[(contextAddress + XDP_BUFF_RXQ_FRAG_SIZE) >>> 2];
   if (fragSize === 0 || fragSize > u32[(contextAddress + XDP_BUFF_FRAME_SZ) >>> 2]) return -EOPNOTSUPP;
-  const frag = fragWord(memory, contextAddress, fragCount(memory, contextAddress) - 1);
+  const frag = fragmentWord(contextSharedInfo(u32, contextAddress), fragmentCount(u32, contextAddress) - 1);
   const address = u32[frag];
   const length = u32[frag + 1];
   if (growBytes > fragSize - length - ((address % PAGE_BYTES) % fragSize)) return -EINVAL;
   u8.fill(0, address + length, address + length + growBytes);
   u32[frag + 1] = length + growBytes;
-  u32[(dataHardEnd(memory, contextAddress) + SHINFO_FRAGS_SIZE) >>> 2] += growBytes;
+  u32[(contextSharedInfo(u32, contextAddress) + SHINFO_FRAGS_SIZE) >>> 2] += growBytes;
   return 0;
 }

@@ -2,13 +2,13 @@ import { EFAULT, EINVAL } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import { RETURN_INT, RETURN_U32, XDP_MD_DATA } from '../layout.js';
 import type { HelperSupport } from './helper.js';
-import { buffLen, fragCount, fragWord, hasFrags, linearBytes } from './xdpBuffer.js';
+import { contextSharedInfo, fragmentAddress, fragmentCount, fragmentLen, linearBytes, packetBytes } from '../xdpBuffer.js';
 
 /** bpf_xdp_get_buff_len(ctx) (net/core/filter.c, 6.18): length of the packet in all its buffers. */
 export const xdpGetBuffLen: HelperSupport = {
   args: ['ptr_to_ctx'],
   returns: RETURN_U32,
-  make: ({ args, memory, contextAddress }) => () => (args.isContext(1) ? buffLen(memory, contextAddress) : 0),
+  make: ({ args, memory, contextAddress }) => () => (args.isContext(1) ? packetBytes(memory.u32, contextAddress) : 0),
 };
 
 /** bpf_xdp_load_bytes(ctx, offset, buf, len) (net/core/filter.c, 6.18): copies out of the packet, across its buffers. */
@@ -38,18 +38,19 @@ export const xdpStoreBytes: HelperSupport = {
 /** bpf_xdp_pointer: 16 bits for offset and length, whatever the packet's length is. */
 function checkRange(memory: HostMemory, context: number, offset: number, len: number): number {
   if (offset > 0xffff || len > 0xffff) return -EFAULT;
-  return offset + len > buffLen(memory, context) ? -EINVAL : 0;
+  return offset + len > packetBytes(memory.u32, context) ? -EINVAL : 0;
 }
 
 /** bpf_xdp_copy_buf: `buf` to or from the packet at `offset`; the range lies in the packet. */
 function copyPacket(memory: HostMemory, context: number, offset: number, buf: number, len: number, isStore: boolean): void {
   const { u32 } = memory;
   let at = u32[(context + XDP_MD_DATA) >>> 2];
-  let size = linearBytes(memory, context);
+  let size = linearBytes(u32, context);
   let nextFrag = 0;
   let skip = offset;
   let done = 0;
-  const frags = hasFrags(memory, context) ? fragCount(memory, context) : 0;
+  const sharedInfo = contextSharedInfo(u32, context);
+  const frags = fragmentCount(u32, context);
   for (;;) {
     if (skip < size) {
       const part = Math.min(size - skip, len - done);
@@ -60,8 +61,7 @@ function copyPacket(memory: HostMemory, context: number, offset: number, buf: nu
     }
     if (done === len || nextFrag === frags) return;
     skip -= size;
-    const frag = fragWord(memory, context, nextFrag++);
-    at = u32[frag];
-    size = u32[frag + 1];
+    at = fragmentAddress(u32, sharedInfo, nextFrag);
+    size = fragmentLen(u32, sharedInfo, nextFrag++);
   }
 }

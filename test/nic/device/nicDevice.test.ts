@@ -23,6 +23,7 @@ class DeviceBench {
   readonly device: NicDevice;
   readonly rx: DescriptorRing[] = [];
   readonly tx: DescriptorRing[] = [];
+  readonly unsent: { queue: number; index: number }[] = [];
   readonly posted: { page: number; iovaLow: number }[] = [];
   #rxTail = 0;
   #txTail = 0;
@@ -37,6 +38,7 @@ class DeviceBench {
         rss: new Rss(RSS_KEY_MICROSOFT, queues),
         observer: {
           onLost: (id, reason, _address, _len, queue) => this.lost.push({ id, reason, queue }),
+          onTransmitLost: (queue, index) => this.unsent.push({ queue, index }),
           onTransmit: (queue, index, address, len, packetId) => this.sent.push({ queue, index, packetId, bytes: memory.u8.slice(address, address + len) }),
         },
       },

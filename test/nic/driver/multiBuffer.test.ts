@@ -18,6 +18,14 @@ describe('packets of several buffers', () => {
     expect(run.result.audit).toMatchObject({ ok: true });
   });
 
+  it('a sent packet counts once, however many descriptors it took', () => {
+    const run = simulate({ object: returning(3, { frags: true }), frames, nic: jumbo });
+    const { driver, device } = run.simulation.nic;
+    expect(device.counters.txPackets).toBe(LENGTHS.length);
+    expect(driver.counters(0).txPackets).toBe(LENGTHS.length);
+    expect(driver.txQueue(0).nextToClean).toBe(1 + 1 + 2 + 2 + 3 + 3 + 3);
+  });
+
   it('redirect to the own device: whole, up to MTU + 18', () => {
     const object = xdpProgram('r1 = 1\nr2 = 0\ncall 23\nexit', { frags: true });
     const run = simulate({ object, frames, nic: jumbo });

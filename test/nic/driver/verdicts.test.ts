@@ -13,13 +13,13 @@ const frames = burst(10);
 
 describe('every verdict', () => {
   it.each([
-    ['XDP_ABORTED', 0, 'xdp_aborted', { xdpAborted: 10 }],
+    ['XDP_ABORTED', 0, 'xdp_aborted', { xdpExceptions: 10 }],
     ['XDP_DROP', 1, 'xdp_drop', { xdpDrop: 10 }],
     ['XDP_PASS', 2, 'stack', { xdpPass: 10 }],
     ['XDP_TX', 3, 'tx', { xdpTx: 10, txPackets: 10, txBytes: 640 }],
     ['XDP_REDIRECT without a helper', 4, 'redirect_no_helper', { xdpRedirectErrors: 10 }],
-    ['5, which is none', 5, 'xdp_invalid_verdict', { xdpAborted: 10 }],
-    ['-1, which is none', -1, 'xdp_invalid_verdict', { xdpAborted: 10 }],
+    ['5, which is none', 5, 'xdp_invalid_verdict', { xdpExceptions: 10 }],
+    ['-1, which is none', -1, 'xdp_invalid_verdict', { xdpExceptions: 10 }],
   ])('%s', (_, retval, outcome, counters) => {
     const run = simulate({ object: returning(retval), frames });
     expect(run.outcomes).toEqual({ [outcome]: 10 });
@@ -33,7 +33,7 @@ describe('every verdict', () => {
   it('a program that faults ends the packet, is counted as aborted and in no verdict', () => {
     const run = simulate({ object: xdpProgram('r0 = *(u8 *)(r10 + 8)\nexit'), frames });
     expect(run.outcomes).toEqual({ program_fault: 10 });
-    expect(moved(run)).toEqual({ rxPackets: 10, rxBytes: 640, xdpAborted: 10 });
+    expect(moved(run)).toEqual({ rxPackets: 10, rxBytes: 640, xdpExceptions: 10 });
     expect(run.simulation.nic.driver.verdicts.every((count) => count === 0)).toBe(true);
     expect(run.result.faultCount).toBe(10);
     expect(run.result.faults[0]).toMatchObject({ packetId: 1, fault: { name: 'bad-access' } });
@@ -170,7 +170,7 @@ describe('pool and stack', () => {
     const sent = simulate({ object: returning(3), frames: burst(10) });
     expect(sent.simulation.nic.driver.pool(0).stats).toMatchObject({ recycle_ring: 0, recycle_cached: 10 });
     const redirected = simulate({ object: fixture('redirect_self'), frames: burst(10) });
-    expect(redirected.simulation.nic.driver.pool(0).stats).toMatchObject({ recycle_ring: 10, recycle_cached: 0 });
+    expect(redirected.simulation.nic.driver.pool(0).stats).toMatchObject({ recycle_ring: 0, recycle_cached: 10 });
   });
 
   it('a long run needs no more pages than its rings hold', () => {

@@ -34,19 +34,19 @@ describe('bpf_redirect_map', () => {
     expect(run(redirectMap(key, flags)).retval).toBe(verdict);
   });
 
-  it('remembers map, key, slot and flags', () => {
+  it('remembers map, key and slot', () => {
     const { redirect, machine } = run(redirectMap('3', '2'));
-    expect(redirect).toEqual({ kind: REDIRECT_MAP, ifindex: 0, mapId: machine.loaded.maps.get('sockets')!.id, mapType: 17, key: 3, target: SOCKET, flags: 2 });
+    expect(redirect).toEqual({ kind: REDIRECT_MAP, targetIndex: 3, mapId: machine.loaded.maps.get('sockets')!.id, mapType: 17, target: SOCKET });
   });
 
-  it('forgets an earlier redirect when it misses, but not an ifindex', () => {
+  it('forgets an earlier map when it misses, but neither its key nor an ifindex', () => {
     const hit = 'r1 = map sockets\nr2 = 3\nr3 = 0\ncall 51\n';
-    expect(run(hit + redirectMap('2', '0')).redirect).toMatchObject({ kind: REDIRECT_IFINDEX, ifindex: 0 });
-    expect(run('r1 = 5\nr2 = 0\ncall 23\n' + redirectMap('2', '0')).redirect).toMatchObject({ kind: REDIRECT_IFINDEX, ifindex: 5 });
+    expect(run(hit + redirectMap('2', '0')).redirect).toMatchObject({ kind: REDIRECT_IFINDEX, targetIndex: 3 });
+    expect(run('r1 = 5\nr2 = 0\ncall 23\n' + redirectMap('2', '0')).redirect).toMatchObject({ kind: REDIRECT_IFINDEX, targetIndex: 5 });
   });
 
   it('leaves an earlier redirect when its flags are wrong', () => {
-    expect(run('r1 = map sockets\nr2 = 3\nr3 = 0\ncall 51\n' + redirectMap('3', '4')).redirect).toMatchObject({ kind: REDIRECT_MAP, key: 3 });
+    expect(run('r1 = map sockets\nr2 = 3\nr3 = 0\ncall 51\n' + redirectMap('3', '4')).redirect).toMatchObject({ kind: REDIRECT_MAP, targetIndex: 3 });
   });
 
   it('stops a program that passes a map of another type, or none', () => {
@@ -61,7 +61,7 @@ describe('bpf_redirect', () => {
   it.each([['7', '0', REDIRECT], ['0', '0', REDIRECT], ['7', '1', ABORTED], ['7', '0x100000000 ll', ABORTED]])('ifindex %s, flags %s: %i', (ifindex, flags, verdict) => {
     const { retval, redirect } = run(`r1 = ${ifindex}\nr2 = ${flags}\ncall 23\nexit`);
     expect(retval).toBe(verdict);
-    expect(redirect).toMatchObject(verdict === REDIRECT ? { kind: REDIRECT_IFINDEX, ifindex: Number(ifindex) } : { kind: REDIRECT_NONE });
+    expect(redirect).toMatchObject(verdict === REDIRECT ? { kind: REDIRECT_IFINDEX, targetIndex: Number(ifindex) } : { kind: REDIRECT_NONE });
   });
 
   it('counts for one run only', () => {
@@ -69,7 +69,7 @@ describe('bpf_redirect', () => {
     machine.run({ data: bytes(64) });
     expect(machine.vm.redirect.kind).toBe(REDIRECT_IFINDEX);
     machine.run({ data: bytes(64), ingressIfindex: 2, rxQueueIndex: 1 });
-    expect(machine.vm.redirect).toMatchObject({ kind: REDIRECT_NONE, ifindex: 0 });
+    expect(machine.vm.redirect).toMatchObject({ kind: REDIRECT_NONE, targetIndex: 0 });
   });
 });
 

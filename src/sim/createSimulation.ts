@@ -1,0 +1,119 @@
+import { fail, ok, ProblemError, Rng } from '../base/index.js';
+import type { Result } from '../base/index.js';
+import { HostMemory, PageAllocator } from '../memory/index.js';
+import { createNic } from '../nic/index.js';
+import type { NicSettings } from '../nic/index.js';
+import { Vm } from '../vm/index.js';
+import type { VmEnvironment } from '../vm/index.js';
+import type { XdpXmitDevice } from '../xdp/index.js';
+import type { XskApplication, XskKernel } from './applications/application.js';
+import { chooseProgram } from './chooseProgram.js';
+import { EventQueue } from './eventQueue.js';
+import { RunState } from './runState.js';
+import { BOOT_NS, Simulation } from './simulation.js';
+import type { SimulationOptions } from './simulation.js';
+import { fillXskMaps, openSockets } from './sockets.js';
+
+/** Kept log lines and faults; more are only counted. */
+const KEPT_LOG_LINES = 1000;
+const KEPT_FAULTS = 16;
+
+/** Builds a simulation. Problems come from the object, the program, the NIC's settings and the memory that all of it needs. */
+export function createSimulation(options: SimulationOptions): Result<Simulation> {
+  try {
+    return build(options);
+  } catch (error) {
+    if (error instanceof ProblemError) return fail(error.problem);
+    throw error;
+  }
+}
+
+function build(options: SimulationOptions): Result<Simulation> {
+  const chosen = chooseProgram(options.object, options.program);
+  if (!chosen.ok) return chosen;
+  const { nic: settings } = options;
+  const pageCount = pagesNeeded(settings);
+  const memory = new HostMemory(Math.min(4095, 1024 + Math.ceil((pageCount * 4096) / 2 ** 20)));
+  const allocator = new PageAllocator(memory, pageCount);
+  const events = new EventQueue(BOOT_NS);
+  const state = new RunState();
+
+  const environment: VmEnvironment = {
+    tNs: BOOT_NS,
+    cpu: 0,
+    possibleCpus: options.cpus,
+    rng: new Rng(options.seed),
+    onPrintk(text) {
+      state.logLineCount++;
+      if (state.log.length < KEPT_LOG_LINES) state.log.push({ tNs: environment.tNs, cpu: environment.cpu, text });
+    },
+  };
+  const vm = new Vm({ memory, environment, ...(options.instructionBudget === undefined ? {} : { instructionBudget: options.instructionBudget }) });
+  // All programs are loaded, as tail calls may go to any of them; but only for the attached one a failure counts.
+  const loading = vm.load(options.object);
+  if (!loading.ok) return loading;
+  const loaded = loading.value;
+  const program = loaded.program(chosen.value);
+  if (program === undefined) {
+    const problem = loaded.problems.get(chosen.value);
+    if (problem === undefined) throw new Error(`Vm.load gave neither program ${chosen.value} nor a reason`);
+    return fail(problem);
+  }
+  const opened = options.xsk === undefined ? ok([]) : openSockets(options.xsk, memory, settings);
+  if (!opened.ok) return opened;
+  const sockets = opened.value;
+  fillXskMaps(loaded, sockets);
+  const prepared = options.prepare?.(loaded, sockets);
+  if (prepared !== undefined) return fail(prepared);
+
+  const applications: XskApplication[] = [];
+  const socketHandler = events.register((id) => applications[id].run());
+  const wakeSocket = (id: number): void => events.schedule(events.nowNs, socketHandler, id);
+  const devices: XdpXmitDevice[] = [];
+  const nicResult = createNic(settings, {
+    memory,
+    allocator,
+    scheduler: events,
+    vm,
+    program,
+    targets: { sockets, devices },
+    observer: {
+      onPacketEnd(packetId, outcome, retval, queue, address, lenBytes, metaBytes) {
+        state.outcomes[outcome]++;
+        state.ended.add(packetId);
+        if (state.watcher.onPacketEnd !== undefined) {
+          state.watcher.onPacketEnd(state.describe(events.nowNs, packetId, outcome, retval, queue, address, lenBytes, metaBytes));
+        }
+      },
+      onApplicationFrame(packetId, queue, address, lenBytes) {
+        state.applicationFrames++;
+        if (state.watcher.onApplicationFrame !== undefined) {
+          state.watcher.onApplicationFrame(state.describe(events.nowNs, packetId, 0, -1, queue, address, lenBytes, 0));
+        }
+      },
+      onFault(packetId) {
+        state.faultCount++;
+        if (state.faults.length < KEPT_FAULTS) state.faults.push({ packetId, fault: vm.fault() });
+      },
+      onSocketReady: (socket) => wakeSocket(socket.id),
+    },
+  });
+  if (!nicResult.ok) return nicResult;
+  const nic = nicResult.value;
+  devices.push(nic.driver);
+  const kernel: XskKernel = {
+    send(socket) {
+      const result = socket.send(nic.driver);
+      nic.driver.kick(socket.queueId);
+      return result;
+    },
+  };
+  if (options.xsk !== undefined) for (const socket of sockets) applications.push(options.xsk.application(socket, kernel, memory.u8));
+  for (const application of applications) application.start();
+  return ok(new Simulation({ memory, allocator, events, vm, loaded, program, nic, sockets, state }));
+}
+
+/** Pages that rings, pools and packets on their way can hold at the same time. */
+function pagesNeeded({ queues, rxRingSize, txRingSize, profile }: NicSettings): number {
+  return queues * (rxRingSize + txRingSize + profile.poolRingSize + 256) + 64;
+}

@@ -1,0 +1,41 @@
+import { fail, ok } from '../base/index.js';
+import type { Result } from '../base/index.js';
+import type { HostMemory } from '../memory/index.js';
+import type { NicSettings } from '../nic/index.js';
+import { createUmem, isRingSize, MAX_RING_ENTRIES, XskSocket } from '../umem/index.js';
+import type { XskRingSizes } from '../umem/index.js';
+import { XskMap } from '../vm/index.js';
+import type { LoadedObject } from '../vm/index.js';
+
+/** One socket for each queue of a NIC, each with a UMEM of its own. Problems: `xsk-ring-size`, those of `createUmem`. */
+export function openSockets(
+  xsk: { readonly rings: XskRingSizes; readonly chunkCount: number },
+  memory: HostMemory,
+  nic: NicSettings,
+): Result<readonly XskSocket[]> {
+  const sockets: XskSocket[] = [];
+  for (const [name, size] of Object.entries(xsk.rings)) {
+    if (isRingSize(size)) continue;
+    return fail({
+      code: 'xsk-ring-size',
+      where: `${name} ring of the AF_XDP sockets`,
+      message: `${size} entries are refused (EINVAL)`,
+      hint: `use a power of two from 1 to ${MAX_RING_ENTRIES}`,
+    });
+  }
+  for (let queue = 0; queue < nic.queues; queue++) {
+    const umem = createUmem(memory, `UMEM of socket ${queue}`, { chunkCount: xsk.chunkCount, chunkSizeBytes: 4096, headroomBytes: 0 });
+    if (!umem.ok) return umem;
+    sockets.push(new XskSocket(memory, queue, nic.ifindex, queue, umem.value, xsk.rings));
+  }
+  return ok(sockets);
+}
+
+/** Puts the socket of queue q into slot q of every XSKMAP. */
+export function fillXskMaps(loaded: LoadedObject, sockets: readonly XskSocket[]): void {
+  for (const map of loaded.maps.values()) {
+    if (!(map instanceof XskMap)) continue;
+    const bytes = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
+    for (const socket of sockets.slice(0, map.spec.maxEntries)) map.updateBytes(bytes(socket.queueId), bytes(socket.id + 1), 0);
+  }
+}
