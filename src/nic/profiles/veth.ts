@@ -1,0 +1,61 @@
+import { ETH_HLEN } from '../../vm/index.js';
+import { plainFormat } from '../device/formats/plain.js';
+import type { NicDriver } from '../driver/driver.js';
+import type { NicProfile } from './profile.js';
+
+/**
+ * The virtual Ethernet pair of Linux (drivers/net/veth.c, 6.18), seen from the end that runs the program.
+ *
+ * A veth has no descriptors: its peer puts pointers into a ptr_ring of 256 entries (VETH_RING_SIZE), and NAPI takes them out. The
+ * descriptor format of the teaching NIC stands in for that ring, with as many entries, both ways.
+ *
+ * Where a real one differs:
+ * - Packets that the peer's stack sends are skbs. veth_convert_skb_to_xdp_buff copies them into buffers that are no larger than needs
+ *   be, so there is less tailroom than here: about as much as the page_pool's present fragment has left.
+ * - A program without multi-buffer support can be attached up to an MTU of 3506 = 4096 - 256 - 320 - 14 (veth_xdp_set). Here the MAC
+ *   allows for two VLAN tags, which costs 8 bytes of that.
+ */
+export const vethProfile: NicProfile = {
+  name: 'veth',
+  description: 'virtual Ethernet pair of Linux: ring of 256, headroom 256, page_pool, multi-buffer',
+  format: plainFormat,
+  queuesMax: 64,
+  ringMin: 256,
+  ringMax: 256,
+  ringDefault: 256,
+  mtuMin: 68,
+  mtuMax: 9000,
+  headroomBytes: 256,
+  frameSizeBytes: 4096,
+  hasMultiBuffer: true,
+  poolRingSize: 256,
+};
+
+/**
+ * The driver's counters under the names of `ethtool -S` on a veth, in its order, without `peer_ifindex`.
+ *
+ * What is dropped is counted by who dropped it: `xdp_drops` is the program (XDP_DROP, XDP_ABORTED, numbers that are no verdict),
+ * `drops` the driver (a redirect that failed, XDP_TX without room for struct xdp_frame), `xdp_tx_errors` the peer's full ring. Bytes
+ * are counted without the Ethernet header, as a packet that arrives as an skb is stripped of it by then (veth_xdp_rcv).
+ */
+export function vethStatistics(driver: NicDriver, queues: number): Map<string, number> {
+  const statistics = new Map<string, number>();
+  for (let queue = 0; queue < queues; queue++) {
+    const counters = driver.counters(queue);
+    const { fullCount } = driver.txQueue(queue);
+    const rx = `rx_queue_${queue}_`;
+    statistics.set(`${rx}xdp_packets`, counters.rxPackets);
+    statistics.set(`${rx}xdp_bytes`, counters.rxBytes - counters.rxPackets * ETH_HLEN);
+    statistics.set(`${rx}drops`, counters.xdpRedirectErrors + counters.xdpTxErrors - fullCount);
+    statistics.set(`${rx}xdp_redirect`, counters.xdpRedirect);
+    statistics.set(`${rx}xdp_drops`, counters.xdpDrop + counters.xdpExceptions);
+    statistics.set(`${rx}xdp_tx`, counters.xdpTx);
+    statistics.set(`${rx}xdp_tx_errors`, fullCount);
+  }
+  for (let queue = 0; queue < queues; queue++) {
+    const counters = driver.counters(queue);
+    statistics.set(`tx_queue_${queue}_xdp_xmit`, counters.txXdpXmit);
+    statistics.set(`tx_queue_${queue}_xdp_xmit_errors`, counters.txXdpXmitErrors);
+  }
+  return statistics;
+}

@@ -1,0 +1,175 @@
+import { basename } from 'node:path';
+import { release } from 'node:os';
+import { fail, ok } from '../../base/index.js';
+import type { Problem, Result } from '../../base/index.js';
+import { CASE_CPU } from '../../cases/index.js';
+import { checkSettings, findProfile } from '../../nic/index.js';
+import type { NicSettings } from '../../nic/index.js';
+import { openCapture } from '../../packet/index.js';
+import type { CaptureReader } from '../../packet/index.js';
+import { createSimulation } from '../../sim/index.js';
+import type { Simulation } from '../../sim/index.js';
+import { loadObjectFile } from '../../vm/index.js';
+import type { LoadedObject, ObjectSpec } from '../../vm/index.js';
+import { VERDICT_OTHER, verdictName } from '../../xdp/index.js';
+import { thisHost } from '../bpfSyscall.js';
+import type { Host } from '../bpfSyscall.js';
+import { CpuBinding } from '../cpuBinding.js';
+import type { KernelBpf } from '../kernelBpf.js';
+import type { KernelProgram } from '../kernelObject.js';
+import { probeKernel } from '../kernelSupport.js';
+import { compareCounters, compareRuns, compareState } from './compareSides.js';
+import { loadTwin } from './kernelTwin.js';
+import { KernelWire } from './kernelWire.js';
+import { runInLockstep } from './lockstep.js';
+import type { NetReport } from './netReport.js';
+import { natureNotes } from './natureNotes.js';
+import { NetSyscalls } from './netSyscalls.js';
+import { VethPair } from './vethPair.js';
+import { WireCapture } from './wireCapture.js';
+import type { XdpMode } from './xdpLink.js';
+
+/** What `sim replay --net` can be told. */
+export interface NetReplayOptions {
+  /** A path, or an object that is loaded already. */
+  readonly object: string | ObjectSpec;
+  /** A path, or a capture that is open already; the caller closes that. */
+  readonly pcap: string | CaptureReader;
+  /** May be left out when the object has one XDP program. */
+  readonly program?: string | undefined;
+  /** Default `native`. */
+  readonly mode?: XdpMode | undefined;
+  /** Of both ends, bytes; default 1500. Longer packets are left out on both sides. */
+  readonly mtu?: number | undefined;
+  /** Seed of the simulator; the kernel has none. */
+  readonly seed?: number | undefined;
+  /** Variables and map entries before the first packet: they are set in the simulator, and the kernel gets a copy. */
+  readonly prepare?: ((loaded: LoadedObject) => Problem | undefined) | undefined;
+  /** Parts that differ by nature (time, random numbers) and are not judged: `maps.NAME`, `globals.NAME`. */
+  readonly exclude?: readonly string[] | undefined;
+  readonly onProgress?: ((packets: number) => void) | undefined;
+  /** Default: this machine. */
+  readonly host?: Host | undefined;
+}
+
+export const NET_MODES: readonly XdpMode[] = ['native', 'generic'];
+const DEFAULT_MTU = 1500;
+const RING_SIZE = 256;
+
+/**
+ * Plays a capture through a real veth pair with the program attached, and through the simulated one, packet by packet; compares where
+ * each packet ended and with which bytes, then maps, variables, runs of the program and counters.
+ *
+ * It works in network namespaces of its own that nobody else can see, and that the kernel removes as soon as this call, or the
+ * process, is over, however it ends.
+ *
+ * Problems: those of `probeKernel` (`kernel-not-linux`, `kernel-no-koffi`, `kernel-no-privilege`, ...), of `loadIntoKernel`
+ * (`kernel-program-refused`, ...), of the object, the capture and the settings, `kernel-cpu-not-allowed`, `net-no-namespace`,
+ * `net-no-netlink`, `net-no-veth`, `net-no-packet-socket`, `net-ipv6`, `net-link`, `net-attach`, `net-run-count`, `net-gro`, `net-noise`,
+ * `net-send`, `net-counters`, `capture-without-packets`.
+ */
+export async function replayOverVeth(options: NetReplayOptions): Promise<Result<NetReport>> {
+  const { host = thisHost, mtu = DEFAULT_MTU } = options;
+  const object = typeof options.object === 'string' ? loadObjectFile(options.object) : ok(options.object);
+  if (!object.ok) return object;
+  const settingsProblem = checkSettings(vethSettings(mtu, 1));
+  if (settingsProblem !== undefined) return fail(settingsProblem);
+  const capture = typeof options.pcap === 'string' ? openCapture(options.pcap) : ok(options.pcap);
+  if (!capture.ok) return capture;
+  try {
+    const kernel = await probeKernel(host);
+    if (!kernel.ok) return kernel;
+    const calls = new NetSyscalls(await host.importKoffi(), host.arch);
+    // Softirqs run on the CPU that raised them: so the program runs on this one, too.
+    const bound = new CpuBinding(kernel.value.syscalls, CASE_CPU).run(() => replayBound(options, object.value, capture.value, kernel.value, calls));
+    return bound.ok ? bound.value : bound;
+  } finally {
+    if (typeof options.pcap === 'string') capture.value.close();
+  }
+}
+
+function vethSettings(mtu: number, ifindex: number): NicSettings {
+  const profile = findProfile('veth');
+  if (profile === undefined) throw new Error('replayOverVeth: there is no profile veth');
+  return { profile, queues: 1, rxRingSize: RING_SIZE, txRingSize: RING_SIZE, mtu, interruptDelayNs: 0, ifindex };
+}
+
+/** Both sides, ready to run; `parts` gets what must be closed. */
+interface Sides {
+  readonly simulation: Simulation;
+  readonly program: KernelProgram;
+  readonly wire: KernelWire;
+}
+
+function openSides(options: NetReplayOptions, object: ObjectSpec, kernel: KernelBpf, calls: NetSyscalls, parts: { close(): void }[]): Result<Sides> {
+  const { mode = 'native', mtu = DEFAULT_MTU } = options;
+  const pair = VethPair.create(calls, mtu);
+  if (!pair.ok) return pair;
+  parts.push(pair.value);
+  const simulation = createSimulation({
+    object,
+    program: options.program,
+    nic: vethSettings(mtu, pair.value.receiver.ifindex),
+    seed: options.seed ?? 1,
+    cpus: 1,
+    prepare: options.prepare,
+  });
+  if (!simulation.ok) return simulation;
+  const program = loadTwin(kernel, simulation.value.loaded, simulation.value.program.spec.name);
+  if (!program.ok) return program;
+  parts.push(program.value);
+  const wire = KernelWire.create(calls, kernel, pair.value, program.value, mode);
+  if (!wire.ok) return wire;
+  parts.push(wire.value);
+  return ok({ simulation: simulation.value, program: program.value, wire: wire.value });
+}
+
+function replayBound(options: NetReplayOptions, object: ObjectSpec, reader: CaptureReader, kernel: KernelBpf, calls: NetSyscalls): Result<NetReport> {
+  const { mode = 'native', mtu = DEFAULT_MTU, exclude = [], onProgress = () => {} } = options;
+  const parts: { close(): void }[] = [];
+  try {
+    const sides = openSides(options, object, kernel, calls, parts);
+    if (!sides.ok) return sides;
+    const { simulation, program, wire } = sides.value;
+    const capture = new WireCapture(reader, mtu);
+    const result = runInLockstep(simulation, capture, wire, onProgress);
+    if (!result.ok) return result;
+    const { passed, tooShort, tooLong } = capture;
+    const read = passed + tooShort + tooLong;
+    const captureName = typeof options.pcap === 'string' ? options.pcap : 'capture';
+    if (read === 0) {
+      return fail({ code: 'capture-without-packets', where: captureName, message: 'the capture holds no packets', hint: 'capture again while there is traffic' });
+    }
+    const { differences } = result.value;
+    compareState(simulation, program.object, exclude, differences);
+    const programRuns = compareRuns(simulation, wire, differences);
+    const counters = compareCounters(simulation, result.value, wire, mode);
+    if (!counters.ok) return counters;
+    return ok({
+      schema: 1,
+      backend: 'veth',
+      kernel: release(),
+      object: basename(object.name),
+      program: program.name,
+      capture: basename(captureName),
+      mode,
+      mtu,
+      packets: { read, sent: wire.sent, too_short: tooShort, too_long: tooLong },
+      ends: { simulator: result.value.simulator.ends, kernel: result.value.kernel.ends },
+      verdicts: verdictCounts(simulation),
+      program_runs: programRuns,
+      counters: counters.value,
+      differences: differences.kept,
+      difference_count: differences.count,
+      excluded: exclude,
+      by_nature: natureNotes(simulation.loaded.programs.map(({ spec }) => spec)),
+      ok: differences.count === 0,
+    });
+  } finally {
+    for (const part of parts.toReversed()) part.close();
+  }
+}
+
+function verdictCounts({ nic }: Simulation): Record<string, number> {
+  return Object.fromEntries([...nic.driver.verdicts].map((count, index) => [index === VERDICT_OTHER ? 'other' : verdictName(index), count]));
+}
