@@ -142,6 +142,11 @@ const MAPS: readonly BadInput[] = [
   { name: 'too many entries', args: mapFile(JSON.stringify(Array.from({ length: 1025 }, (_, key) => ({ key, value: {} })))), says: ['entry 1024: map packets_by_source refused the entry (E2BIG)', 'max_entries'] },
   { name: 'values for each CPU of a map that has one', args: mapFile('[{"key": 1, "values": [{}, {}]}]'), says: ['entry 0: map packets_by_source is no per-CPU map', 'write "value"'] },
   { name: 'values for too few CPUs', args: mapFile('[{"key": 1, "values": [{}, {}]}]', COUNT_PERCPU), says: ['entry 0: value of map packets_by_source has 2 values', 'give 4 values'] },
+  {
+    name: 'a socket that does not exist',
+    args: over('fixtures/programs/xsk_redirect/xsk_redirect.o', '--map', `xsks_map=${folder.write('sockets.json', '[{"key": 0, "value": "socket 4"}]')}`),
+    says: ['entry 0: value "socket 4" is no socket', 'use "socket 0" to "socket 3"'],
+  },
   { name: 'brackets without end', args: mapFile(`[{"key": ${'['.repeat(200_000)}`), says: ['brackets inside each other', ';'] },
 ];
 

@@ -189,6 +189,13 @@ describe('--set and --map', () => {
     );
   });
 
+  it('an XSKMAP takes sockets', () => {
+    const map = [`xsks_map=${folder.write('sockets.json', '[{"key": 0, "value": "socket 1"}, {"key": 5, "value": "socket 0"}]')}`];
+    const report = reportOf('xsk_redirect', 'dns.pcap', { map, queues: 2 });
+    expect(report.maps.xsks_map!.entries).toEqual([{ key: 0, value: 'socket 1' }, { key: 1, value: 'socket 1' }, { key: 5, value: 'socket 0' }]);
+    expect(report.outcomes.xsk_wrong_queue).toBeGreaterThan(0);
+  });
+
   it('a PROG_ARRAY takes names of programs', () => {
     const map = [`jmp_table=${folder.write('programs.json', '[{"key": 2, "value": "stage_udp"}]')}`];
     expect(reportOf('tail_calls', 'dns.pcap', { program: 'xdp_entry', map }).maps.jmp_table).toMatchObject({ type: 'PROG_ARRAY', entries: [{ key: 2, value: 'stage_udp' }] });
