@@ -3,7 +3,7 @@ import type { Problem, Result } from '../base/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { LoadedProgram, Vm } from '../vm/index.js';
-import { Outcome } from '../xdp/index.js';
+import { Outcome, xdpFrameData } from '../xdp/index.js';
 import type { RedirectTargets } from '../xdp/index.js';
 import { Iommu } from './device/iommu.js';
 import { maxFrameBytes } from './device/mac.js';
@@ -175,7 +175,8 @@ export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
           if (tx.kind[slot] === TX_XSK_SKB) return;
           const page = tx.page[slot];
           const packetId = allocator.ledger.packetId[allocator.ledger.indexOf(page)];
-          observer.onPacketEnd(packetId, Outcome.txDmaError, tx.retval[slot], queue, page, tx.lenBytes[slot], 0);
+          const { address, lenBytes } = xdpFrameData(memory.u32, page);
+          observer.onPacketEnd(packetId, Outcome.txDmaError, tx.retval[slot], queue, address, lenBytes, 0);
         },
       },
     },

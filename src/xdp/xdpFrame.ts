@@ -41,3 +41,9 @@ export function convertBuffToFrame(
   u32[word + FLAGS / 4] = flags;
   return true;
 }
+
+/** Where the linear part of the packet in an xdp_frame lies, and how long it is. */
+export function xdpFrameData(u32: Uint32Array, hardStart: number): { readonly address: number; readonly lenBytes: number } {
+  const word = hardStart >>> 2;
+  return { address: u32[word + DATA / 4], lenBytes: u32[word + LEN / 4] };
+}

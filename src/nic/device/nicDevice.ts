@@ -39,7 +39,7 @@ export interface DeviceObserver {
   onLost(packetId: number, reason: DeviceLoss, address: number, lenBytes: number, queue: number): void;
   /** A frame went out on the wire; `descriptorIndex` is that of its last descriptor. */
   onTransmit(queue: number, descriptorIndex: number, address: number, lenBytes: number, packetId: number): void;
-  /** The IOMMU refused to let a frame be read: it is lost. */
+  /** The IOMMU refused to let a frame be read: it is lost; `descriptorIndex` is that of its first descriptor. */
   onTransmitLost(queue: number, descriptorIndex: number): void;
 }
 
@@ -299,7 +299,7 @@ export class NicDevice {
         observer.onTransmit(queue, (first + i) | 0, frameAddress, frameBytes, packetId);
       } else {
         counters.txDmaErrors++;
-        observer.onTransmitLost(queue, (first + i) | 0);
+        observer.onTransmitLost(queue, (first + start) | 0);
       }
       start = i + 1;
     }

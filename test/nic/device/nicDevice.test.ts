@@ -260,6 +260,7 @@ describe('NicDevice, sending', () => {
     bench.device.txDoorbell(0, 3);
     bench.scheduler.runUntil(2000);
     expect([bench.sent.length, bench.txDone(), bench.iommu.faultCount]).toEqual([1, 3, 1]);
+    expect(bench.unsent).toEqual([{ queue: 0, index: 2 }]);
   });
 
   it('runs round the ring', () => {

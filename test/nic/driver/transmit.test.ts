@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DMA_WRITE } from '../../../src/nic/index.js';
 import { burst, fixture, returning, simulate, udpFrame } from '../../support/simulate.js';
 
 const tiny = { rxRingSize: 512, txRingSize: 64 };
@@ -59,5 +60,29 @@ describe('redirect to the own device', () => {
     const run = simulate({ object: fixture('redirect_self'), frames: [{ bytes: udpFrame(1518) }, { bytes: udpFrame(1519) }, { bytes: udpFrame(1522) }] });
     expect(run.outcomes).toEqual({ redirect: 1, redirect_too_long: 2 });
     expect(run.result.audit.ok).toBe(true);
+  });
+});
+
+describe('a frame that the IOMMU does not let the device read', () => {
+  it.each([
+    ['XDP_TX', 1500, 64, 64],
+    ['XDP_TX', 9000, 9014, 3520],
+  ])('%s at MTU %i: %i bytes end with the %i of their first buffer', (_, mtu, len, linear) => {
+    const run = simulate({
+      object: returning(3, { frags: true }),
+      frames: [{ bytes: udpFrame(len) }, { bytes: udpFrame(64, 9), tNs: 1 }],
+      nic: { mtu },
+      before: ({ nic: { iommu, driver } }) => {
+        const page = driver.rxQueue(0).page[0];
+        const iovaLow = driver.pool(0).iovaLow(page);
+        iommu.unmapPage(iovaLow);
+        expect(iommu.mapPage(page, DMA_WRITE)).toBe(iovaLow);
+      },
+    });
+    expect(run.outcomes).toEqual({ tx: 1, tx_dma_error: 1 });
+    const lost = run.ends.find(({ outcome }) => outcome === 'tx_dma_error');
+    expect(lost).toMatchObject({ packetId: 1, retval: 3 });
+    expect(Buffer.compare(lost?.bytes ?? Buffer.alloc(0), udpFrame(len).subarray(0, linear))).toBe(0);
+    expect(run.simulation.nic.device.counters).toMatchObject({ txPackets: 1, txDmaErrors: 1 });
   });
 });
