@@ -7,6 +7,7 @@ import { parseText } from './btf/btfParse.js';
 import type { ObjectMaps } from './checkProgram.js';
 import { ArrayMap } from './maps/arrayMap.js';
 import type { BpfMap } from './maps/map.js';
+import { indexKey } from './maps/mapSupport.js';
 import { ProgArray } from './maps/progArray.js';
 import type { LoadedProgram } from './program.js';
 import { chooseAndCheckPrograms } from './programSet.js';
@@ -66,19 +67,19 @@ export class LoadedObject {
   loadPrograms(names: readonly string[] | undefined): void {
     const { usable, problems } = chooseAndCheckPrograms(this.spec, names, this.#maps);
     for (const [name, problem] of problems) this.#problems.set(name, problem);
-    for (const spec of usable) {
-      if (this.program(spec.name) === undefined) this.#programs.push(this.#place(spec, this.maps));
-    }
+    const placed = usable.filter((spec) => this.program(spec.name) === undefined).map((spec) => this.#place(spec, this.maps));
+    this.#programs.push(...placed);
     for (const map of this.maps.values()) {
-      if (map instanceof ProgArray) this.#fill(map);
+      if (map instanceof ProgArray) this.#fill(map, placed);
     }
   }
 
-  /** Programs that are not loaded leave their slot empty. */
-  #fill(map: ProgArray): void {
+  /** Programs that are not loaded leave their slot empty; a slot that somebody has filled since stays as it is. */
+  #fill(map: ProgArray, placed: readonly LoadedProgram[]): void {
     for (const { index, program: name } of map.spec.initialPrograms) {
-      const program = this.program(name);
-      const error = program === undefined ? 0 : map.setProgram(index, program);
+      const program = placed.find(({ spec }) => spec.name === name);
+      if (program === undefined || map.lookupBytes(indexKey(index)) !== undefined) continue;
+      const error = map.setProgram(index, program);
       if (error === 0) continue;
       throw new ProblemError({
         code: 'program-array-mismatch',

@@ -55,6 +55,16 @@ describe('load', () => {
     expect(ids).toEqual([loaded.program('stage_ipv4')!.id, loaded.program('stage_udp')!.id, undefined]);
   });
 
+  it('a program that is loaded later leaves the slots as they are that somebody has filled since', () => {
+    const loaded = unwrap(load(fixture('tail_calls/tail_calls'), ['stage_ipv4']).result);
+    const stages = loaded.maps.get('stages') as ProgArray;
+    const stageIpv4 = loaded.program('stage_ipv4')!;
+    expect(stages.setProgram(1, stageIpv4)).toBe(0);
+    expect(stages.setProgram(0, undefined)).toBe(0);
+    unwrap(loaded.loadProgram('xdp_entry'));
+    expect([...stages.entries()].map(({ key, value }) => [key[0], value[0]])).toEqual([[1, stageIpv4.id]]);
+  });
+
   it('names the programs there are', () => {
     expect(load(fixture('multi/multi'), ['drop']).text).toBe('fixtures/programs/multi/multi.o: there is no program drop; use one of drop_udp, drop_tcp');
     expect(unwrap(load(fixture('multi/multi')).result).loadProgram('x')).toMatchObject({ ok: false, problem: { code: 'unknown-program' } });
