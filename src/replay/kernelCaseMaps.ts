@@ -19,6 +19,9 @@ export class KernelMaps implements CaseMaps {
   }
 
   putProgram(mapName: string, index: number, programName: string): Result<number> {
+    // First the map, then the program, so that the map's own first programs are in it before this one.
+    const map = this.map(mapName);
+    if (!map.ok) return map;
     const program = this.#loaded.loadProgram(programName);
     return program.ok ? this.#put(mapName, index, program.value.fd) : program;
   }

@@ -70,7 +70,7 @@ export class KernelObject {
   /** Loads a program of the object, once. Problems: see `loadIntoKernel`. */
   loadProgram(name: string): Result<KernelProgram> {
     const loaded = this.#programs.get(name);
-    if (loaded !== undefined) return ok(loaded);
+    if (loaded !== undefined) return this.#withFilledProgArrays(loaded);
 
     const spec = this.spec.programs.find((candidate) => candidate.name === name);
     if (spec === undefined) {
@@ -86,9 +86,7 @@ export class KernelObject {
     }
     if (spec.problem !== undefined) return fail(spec.problem);
     const program = this.#loadSpec(spec);
-    if (!program.ok) return program;
-    const filled = this.#fillProgArrays();
-    return filled.ok ? program : filled;
+    return program.ok ? this.#withFilledProgArrays(program.value) : program;
   }
 
   /** A map of the object by name; it is created if nothing needed it so far. */
@@ -112,6 +110,9 @@ export class KernelObject {
 
   /** Puts a program of this object into a PROG_ARRAY. */
   putProgram(mapName: string, index: number, programName: string): Result<void> {
+    // First the map, then the program, so that the map's own first programs are in it before this one.
+    const map = this.map(mapName);
+    if (!map.ok) return map;
     const program = this.loadProgram(programName);
     return program.ok ? this.#putFd(mapName, index, program.value.fd) : program;
   }
@@ -217,6 +218,11 @@ export class KernelObject {
       log,
       ...(hint === undefined ? {} : { hint }),
     };
+  }
+
+  #withFilledProgArrays(program: KernelProgram): Result<KernelProgram> {
+    const filled = this.#fillProgArrays();
+    return filled.ok ? ok(program) : filled;
   }
 
   /** A program that goes into an array may bring new arrays with it, so this goes on until none is left. */

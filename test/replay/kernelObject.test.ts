@@ -44,6 +44,15 @@ withKernel('objects in the kernel', (kernel) => {
     expect(entry.object.putProgram('stages', 4, 'drop')).toMatchObject({ problem: { code: 'kernel-map-fill', hint: 'the index is past the end of the map' } });
   });
 
+  it('fill a program array that no program needed so far before others are put into it', () => {
+    const programs = [program('entry', [movImm(0, 2), exit]), program('second', tailCall(0, 3), { references }), program('third', [movImm(0, 42), exit])];
+    using entry = unwrap(loadIntoKernel(kernel, object(programs, [stages([{ index: 0, program: 'third' }, { index: 1, program: 'third' }])]), 'entry'));
+    unwrap(entry.object.putProgram('stages', 1, 'entry'));
+    const idAt = (index: number): number => new DataView(entry.object.maps.get('stages')!.lookupBytes(Uint8Array.of(index, 0, 0, 0))!.buffer).getUint32(0, true);
+    expect(idAt(0)).not.toBe(idAt(1));
+    expect(testRun(unwrap(entry.object.loadProgram('second')), { data: bytes(60) }).retval).toBe(42);
+  });
+
   it('refuse a program array of mixed kinds', () => {
     const spec = object([program('entry', tailCall(0, 1), { references }), program('jumbo', [movImm(0, 7), exit], { frags: true })], [stages([])]);
     using entry = unwrap(loadIntoKernel(kernel, spec, 'entry'));
