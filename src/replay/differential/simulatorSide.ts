@@ -37,7 +37,7 @@ export class SimulatedMachine {
     const memory = this.#memory;
     const environment = { tNs: 0, cpu: CASE_CPU, possibleCpus: this.#possibleCpus, rng: new Rng(1), onPrintk: () => {} };
     const vm = new Vm({ memory, environment });
-    const loading = vm.load(object, { programs: [programName] });
+    const loading = loadAll(vm, object, programName);
     if (!loading.ok) return loading;
     const loaded = loading.value;
     for (const [name, bytes] of variables.value) setVariable(loaded, memory, name, bytes);
@@ -82,6 +82,12 @@ export class SimulatedMachine {
     }
     return { count: maxEntries, keys: indices(maxEntries), values };
   }
+}
+
+/** All programs, as libbpf does: they stand in the PROG_ARRAYs that the object fills. Problem: that of the program which is wanted. */
+function loadAll(vm: Vm, object: ObjectSpec, programName: string): Result<LoadedObject> {
+  const all = vm.load(object);
+  return all.ok && all.value.program(programName) !== undefined ? all : vm.load(object, { programs: [programName] });
 }
 
 /** Keys of an array. */

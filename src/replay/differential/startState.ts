@@ -59,7 +59,8 @@ function drawEntries(map: MapSpec, programs: readonly string[], packets: readonl
   const slots = Math.min(map.maxEntries, MAX_SLOTS);
   switch (mapTypeName(map.type)) {
     case 'PROG_ARRAY':
-      if (programs.length === 0) return [];
+      // A slot whose own program only one side could load would differ.
+      if (programs.length === 0 || map.initialPrograms.some(({ program }) => !programs.includes(program))) return [];
       return byKey(Array.from({ length: draw.between(0, slots) }, () => ({ key: toHex(u32(draw.below(slots))), value: draw.oneOf(programs) })));
     case 'XSKMAP':
       return byKey(Array.from({ length: draw.between(0, slots) }, (_, i) => ({ key: toHex(u32(draw.below(slots))), value: toHex(u32(i + 1)) })));
