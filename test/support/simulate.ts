@@ -57,6 +57,8 @@ export const redirectToSocket = (options: ProgramOptions = {}): ObjectSpec =>
 
 export interface SimulateOptions {
   readonly object: ObjectSpec;
+  /** Name of the program; may be left out when there is only one. */
+  readonly program?: string;
   readonly frames: readonly TimedFrame[];
   readonly nic?: Partial<NicSettings>;
   readonly xsk?: {
@@ -99,12 +101,13 @@ export function nicSettings(more: Partial<NicSettings> = {}): NicSettings {
 }
 
 /** Builds a simulation; see `SimulateOptions` for the defaults. */
-export function simulationOf({ object, nic, xsk, seed = 1, prepare, instructionBudget }: Omit<SimulateOptions, 'frames'>): Simulation {
+export function simulationOf({ object, program, nic, xsk, seed = 1, prepare, instructionBudget }: Omit<SimulateOptions, 'frames'>): Simulation {
   const settings = nicSettings(nic);
   const application = typeof xsk?.application === 'string' ? XSK_APPLICATIONS[xsk.application] : xsk?.application;
   return unwrap(
     createSimulation({
       object,
+      program,
       nic: settings,
       seed,
       cpus: settings.queues,
