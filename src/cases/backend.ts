@@ -1,4 +1,5 @@
-import type { Problem, Result } from '../base/index.js';
+import { fail, ok } from '../base/index.js';
+import type { Result } from '../base/index.js';
 import type { ObjectSpec } from '../vm/index.js';
 import type { CaseObservation, TestCase } from './caseFile.js';
 
@@ -21,15 +22,18 @@ export interface CaseRunner {
   close(): void;
 }
 
-/** The program that a case runs: the one it names, or the object's only XDP program. */
-export function programOf(object: ObjectSpec, testCase: TestCase): Result<string> {
-  const names = object.programs.filter((program) => program.type === 'xdp').map((program) => program.name);
-  const list = names.join(', ');
-  const refuse = (problem: Problem): Result<string> => ({ ok: false, problem });
-  if (testCase.program === undefined) {
-    if (names.length === 1) return { ok: true, value: names[0] };
-    return refuse({ code: 'case-program', where: object.name, message: 'the case names no program', hint: `write "program": one of ${list}` });
-  }
-  if (names.includes(testCase.program)) return { ok: true, value: testCase.program };
-  return refuse({ code: 'unknown-program', where: object.name, message: `no XDP program ${testCase.program}`, hint: `use one of ${list}` });
+/** Names of an object's XDP programs. */
+export function xdpPrograms(object: ObjectSpec): string[] {
+  return object.programs.filter((program) => program.type === 'xdp').map((program) => program.name);
+}
+
+/** The program that a case runs: the one it names, or the object's only XDP program. Problems: `no-xdp-program`, `case-program`, `unknown-program`. */
+export function programOf(object: ObjectSpec, { program }: TestCase): Result<string> {
+  const names = xdpPrograms(object);
+  const hint = `use one of ${names.join(', ')}`;
+  const where = object.name;
+  if (names.length === 0) return fail({ code: 'no-xdp-program', where, message: 'the object has no XDP program', hint: 'put the program into SEC("xdp")' });
+  if (program === undefined && names.length === 1) return ok(names[0]);
+  if (program === undefined) return fail({ code: 'case-program', where, message: 'the case names no program, and the object has several', hint });
+  return names.includes(program) ? ok(program) : fail({ code: 'unknown-program', where, message: `there is no XDP program ${program}`, hint });
 }

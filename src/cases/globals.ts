@@ -23,7 +23,7 @@ export function normalGlobals(object: ObjectSpec, globals: Globals): Result<Reco
   const bytes = globalBytes(object, globals);
   if (!bytes.ok) return bytes;
   const variableOf = (name: string): VariableSpec => object.variables.find((variable) => variable.name === name)!;
-  return ok(Object.fromEntries([...bytes.value].map(([name, value]) => [name, format(object, variableOf(name), value)])));
+  return ok(Object.fromEntries([...bytes.value].map(([name, value]) => [name, formatVariable(object, variableOf(name), value)])));
 }
 
 /** The data sections that programs can change; what is in the others is a constant. */
@@ -44,14 +44,14 @@ export function dumpGlobals(object: ObjectSpec, sectionBytes: (section: MapSpec)
     const bytes = sectionBytes(section);
     for (const variable of variables) {
       const { name, offBytes, sizeBytes } = variable;
-      values.push([name, format(object, variable, bytes.slice(offBytes, offBytes + sizeBytes))]);
+      values.push([name, formatVariable(object, variable, bytes.slice(offBytes, offBytes + sizeBytes))]);
     }
   }
   return Object.fromEntries(values);
 }
 
-/** A type that is larger than the symbol, which only a damaged object has, counts as unknown; so does `parseValue` take it. */
-function format({ btf }: ObjectSpec, { typeId, sizeBytes }: VariableSpec, bytes: Uint8Array): JsonValue {
+/** The value of a variable as JSON. A type that is larger than the symbol, which only a damaged object has, counts as unknown; so does `parseValue` take it. */
+export function formatVariable({ btf }: ObjectSpec, { typeId, sizeBytes }: VariableSpec, bytes: Uint8Array): JsonValue {
   const fits = (btf?.sizeOf(typeId) ?? 0) <= sizeBytes;
   return formatValue(btf, fits ? typeId : 0, bytes);
 }

@@ -10,3 +10,4 @@ export * from './runCaseFiles.js';
 export * from './runCases.js';
 export * from './simulatedMaps.js';
 export * from './simulatorBackend.js';
+export * from './startState.js';

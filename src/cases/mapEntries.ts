@@ -2,6 +2,7 @@ import { EPERM, errnoName, fromHex, toHex } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import { BPF_F_RDONLY, BPF_F_WRONLY, mapTypeName } from '../vm/index.js';
 import type { MapSpec, ObjectSpec } from '../vm/index.js';
+import { xdpPrograms } from './backend.js';
 import type { CaseEntry } from './caseFile.js';
 
 /** The user side that the simulator's and the kernel's maps share. */
@@ -101,7 +102,7 @@ export function fillMaps(object: ObjectSpec, contents: Readonly<Record<string, r
     const spec = object.maps.find((candidate) => candidate.name === name);
     if (spec === undefined) return unknownMap(object, name);
     for (const entry of entries) {
-      const error = putEntry(spec, entry, maps);
+      const error = putEntry(object, spec, entry, maps);
       if (!error.ok) return error.problem;
       if (error.value !== 0) return refusedEntry(object, spec, entry, error.value);
     }
@@ -114,11 +115,15 @@ export function unknownMap(object: ObjectSpec, name: string): Problem {
   return { code: 'unknown-map', where: object.name, message: `there is no map ${name}`, hint: names === '' ? 'the object has none' : `use one of ${names}` };
 }
 
-function putEntry(spec: MapSpec, entry: CaseEntry, maps: CaseMaps): Result<number> {
+function putEntry(object: ObjectSpec, spec: MapSpec, entry: CaseEntry, maps: CaseMaps): Result<number> {
   const key = fromHex(entry.key);
   if (key?.length !== spec.keySize) return badEntry(spec, `key ${entry.key} is not of ${spec.keySize} bytes`);
   switch (mapTypeName(spec.type)) {
-    case 'PROG_ARRAY': return maps.putProgram(spec.name, u32(key), entry.value);
+    case 'PROG_ARRAY': {
+      const names = xdpPrograms(object);
+      if (!names.includes(entry.value)) return badEntry(spec, `value ${entry.value} is no XDP program`, `use one of ${names.join(', ')}`);
+      return maps.putProgram(spec.name, u32(key), entry.value);
+    }
     case 'XSKMAP': {
       const socket = fromHex(entry.value);
       if (socket?.length !== 4 || u32(socket) === 0) return badEntry(spec, `value ${entry.value} is no number of a socket`, 'write 01000000 for the first socket');

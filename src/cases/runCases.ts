@@ -1,5 +1,5 @@
 import { formatProblem } from '../base/index.js';
-import type { Result } from '../base/index.js';
+import type { Problem, Result } from '../base/index.js';
 import type { ObjectSpec } from '../vm/index.js';
 import { programOf } from './backend.js';
 import type { CaseBackend, CaseRunner } from './backend.js';
@@ -20,6 +20,8 @@ export interface CaseResult {
   readonly differences: readonly Difference[];
   /** Why the case could not run or be judged. */
   readonly problem?: string;
+  /** All that the kernel's verifier said about a program that it refused. */
+  readonly log?: string;
   /** Parts that were not judged, as the case wants it. */
   readonly excluded?: readonly string[];
 }
@@ -43,9 +45,13 @@ function runCase(testCase: TestCase, object: ObjectSpec, runner: CaseRunner): Ca
   const common = { name, program: program.ok ? program.value : (testCase.program ?? ''), ...excluded };
   const expected = expectationOf(object, expect);
   const observed = program.ok ? runner.run(testCase, program.value) : program;
-  if (!observed.ok) return { ...common, ok: false, differences: [], problem: formatProblem(observed.problem) };
+  if (!observed.ok) return { ...common, ok: false, differences: [], problem: formatProblem(observed.problem), ...logOf(observed.problem) };
   if (!expected.ok) return { ...common, ok: false, observed: observed.value, differences: [], problem: formatProblem(expected.problem) };
   if (Object.keys(expect).length === 0) return { ...common, ok: true, skipped: true, observed: observed.value, differences: [] };
   const differences = compareObservations(expected.value, observed.value, exclude);
   return { ...common, ok: differences.length === 0, observed: observed.value, differences };
+}
+
+function logOf(problem: Problem): { readonly log?: string } {
+  return 'log' in problem && typeof problem.log === 'string' ? { log: problem.log } : {};
 }

@@ -2,9 +2,10 @@ import { fail, ok, Rng } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { HostMemory } from '../memory/index.js';
 import { BOOT_NS } from '../sim/index.js';
-import { Vm } from '../vm/index.js';
+import { mapTypeName, Vm } from '../vm/index.js';
 import type { LoadedObject, MapSpec, ObjectSpec, VmEnvironment } from '../vm/index.js';
 import { TestRunner } from '../xdp/index.js';
+import { xdpPrograms } from './backend.js';
 import type { CaseBackend, CaseRunner } from './backend.js';
 import type { CaseEntry, CaseObservation, TestCase } from './caseFile.js';
 import { dumpGlobals, globalBytes } from './globals.js';
@@ -68,7 +69,7 @@ class SimulatorRunner implements CaseRunner {
     const { tNs, seed } = this.#host;
     const environment: VmEnvironment = { tNs, cpu: CASE_CPU, possibleCpus: 1, rng: new Rng(seed), onPrintk: () => {} };
     const vm = new Vm({ memory: this.#memory, environment });
-    const loading = vm.load(this.#object, { programs: [programName] });
+    const loading = vm.load(this.#object, { programs: [programName, ...programsInMaps(this.#object, testCase)] });
     if (!loading.ok) return loading;
     const loaded = loading.value;
     for (const [name, bytes] of variables.value) setVariable(loaded, name, bytes);
@@ -85,6 +86,14 @@ class SimulatorRunner implements CaseRunner {
     const plain = [...loaded.maps.values()].filter((map) => isPlainMap(map.spec));
     return Object.fromEntries(plain.map((map) => [map.spec.name, this.#observer.entriesOf(map)]));
   }
+}
+
+/** Programs that the case puts into maps: loaded in advance, as loading a program fills the object's PROG_ARRAYs anew. */
+function programsInMaps(object: ObjectSpec, { maps = {} }: TestCase): string[] {
+  const arrays = object.maps.filter(({ type }) => mapTypeName(type) === 'PROG_ARRAY').map(({ name }) => name);
+  const values = Object.entries(maps).flatMap(([name, entries]) => (arrays.includes(name) ? entries.map(({ value }) => value) : []));
+  const known = xdpPrograms(object);
+  return values.filter((value) => known.includes(value));
 }
 
 function sectionBytes(loaded: LoadedObject, section: MapSpec): Uint8Array {

@@ -301,7 +301,7 @@ function refusalHint(errno: number, log: string): string | undefined {
   if (errno === -EPERM && log === '') return 'run it as root, or with CAP_BPF and CAP_NET_ADMIN';
   if (errno === -EINVAL && log.includes('cannot call GPL-restricted function')) return 'give the object a GPL compatible license';
   if (errno === -E2BIG) return 'the program is too complex for the verifier';
-  return errno === -EACCES || errno === -EINVAL || errno === -ENOSPC ? 'the whole log is in the field log of this problem' : undefined;
+  return errno === -EACCES || errno === -EINVAL || errno === -ENOSPC ? 'the whole log is in the field log (of a case: --json)' : undefined;
 }
 
 function u32(value: number): Uint8Array {

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { fail, ok } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
+import { startStateOf } from '../cases/index.js';
 import { checkSettings, findProfile, PROFILES } from '../nic/index.js';
 import type { NicSettings } from '../nic/index.js';
 import { openCapture } from '../packet/index.js';
@@ -9,6 +10,7 @@ import { loadObjectFile, mapTypeName } from '../vm/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { LoadedObject, ObjectSpec } from '../vm/index.js';
 import { CaptureOutput } from './captureOutput.js';
+import { recordCases } from './recordCases.js';
 import { runReport } from './runReport.js';
 import type { RunReport } from './runReport.js';
 
@@ -37,6 +39,8 @@ export interface RunOptions {
   readonly instructionBudget?: number | undefined;
   /** Directory for captures by destination. */
   readonly out?: string | undefined;
+  /** Case file to write: each packet by itself (recordCases.ts). */
+  readonly recordCases?: string | undefined;
 }
 
 export const RUN_DEFAULTS = { nic: 'plain', mode: 'auto', engine: 'interpreter', queues: 4, mtu: 1500, rxUsecs: 0, seed: 1, xsk: 'auto' } as const;
@@ -84,6 +88,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       instructionBudget: options.instructionBudget,
     });
     if (!simulation.ok) return fail({ hint: REBUILD_HINT, ...simulation.problem });
+    const state = options.recordCases === undefined ? {} : startStateOf(simulation.value.loaded);
     const output = options.out === undefined ? undefined : CaptureOutput.create(options.out, simulation.value.memory, settings.value.profile.name, options.pcap);
     if (output !== undefined && !output.ok) return output;
     const result = simulation.value.run(capture.value, output?.value, onProgress);
@@ -92,6 +97,11 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     if (outputProblem !== undefined) return fail(outputProblem);
     if (result.value.packetsReceived === 0) {
       return fail({ code: 'capture-without-packets', where: options.pcap, message: 'the capture holds no packets', hint: 'capture again while there is traffic' });
+    }
+    if (options.recordCases !== undefined) {
+      const program = simulation.value.program.spec.name;
+      const recorded = recordCases(options.recordCases, { object: object.value, objectPath: options.object, capturePath: options.pcap, program, state });
+      if (!recorded.ok) return recorded;
     }
     const { seed, engine } = options;
     return ok(runReport(simulation.value, result.value, { capture: basename(options.pcap), seed, engine, mode: 'native', cpus, xskApplication: xskName }));

@@ -25,6 +25,7 @@ const OPTIONS = {
   xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_MODES.join(', ')}`, group: 'NIC:' },
   json: { type: 'boolean', default: false, describe: 'print the report as JSON', group: 'Report:' },
   out: { type: 'string', describe: 'directory for pcapng files by destination', group: 'Report:' },
+  'record-cases': { type: 'string', describe: 'case file to write, a case for each packet (docs/cases.md)', group: 'Report:' },
 } as const satisfies OptionTable;
 
 /** What yargs makes of OPTIONS. */
