@@ -128,6 +128,8 @@ export class TestRunner {
     // Metadata takes its room from the headroom: the packet itself always begins at the same place.
     const headroomBytes = XDP_PACKET_HEADROOM - metaBytes;
     const rxq = { ifindex: input.ingressIfindex || LOOPBACK_IFINDEX, queueIndex: input.rxQueueIndex ?? 0, fragSizeBytes: PAGE_BYTES };
+    // kzalloc in bpf_test_init: a program that moves the bounds outwards sees zeros, not an earlier packet.
+    u8.fill(0, page, page + PAGE_BYTES);
     u8.set(input.data.subarray(0, linear), page + headroomBytes);
     prepareXdpBuff(u32, context, rxq, page, PAGE_BYTES, headroomBytes, linear);
     u32[(context + XDP_MD_DATA) >>> 2] = page + XDP_PACKET_HEADROOM;

@@ -78,6 +78,16 @@ describe('TestRunner', () => {
     expect([...result.dataOut]).toEqual([...bytes(20), ...new Uint8Array(16)]);
   });
 
+  it('an earlier packet leaves nothing in the headroom: neither adjust_head nor adjust_meta bring it back', () => {
+    for (const helper of [44, 54]) {
+      const machine = new TestMachine(textObject(`r2 = -64\ncall ${helper}\nr0 = 2\nexit`));
+      machine.run({ data: new Uint8Array(300).fill(0xff), metaBytes: 100 });
+      const { errno, dataOut } = machine.run({ data: bytes(20) });
+      expect(errno).toBe(0);
+      expect([...dataOut]).toEqual([...new Uint8Array(64), ...bytes(20)]);
+    }
+  });
+
   it('cuts the output to the room that there is, tells its full size and ENOSPC', () => {
     const result = pass.run({ data: bytes(60), dataSizeOut: 20 });
     expect([result.errno, result.dataOutSize, result.retval]).toEqual([ENOSPC, 60, 2]);
