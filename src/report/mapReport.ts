@@ -1,6 +1,6 @@
 import { formatValue, mapTypeName, ProgArray, XskMap } from '../vm/index.js';
 import type { BpfMap, Btf, JsonValue, LoadedObject } from '../vm/index.js';
-import { decodedValue, sumOfValues, withAddresses } from './decodedValue.js';
+import { sumOfValues } from './sumOfValues.js';
 
 /** Entries of one map that a report holds; more are counted. */
 const KEPT_ENTRIES = 4096;
@@ -45,13 +45,13 @@ export function mapReports(loaded: LoadedObject): Record<string, MapReport> {
 /** Every global variable of the object with its present value, and how many there was no room for. */
 export function variableReports(loaded: LoadedObject): { readonly values: Record<string, JsonValue>; readonly omitted: number } {
   const room = new PartBudget(KEPT_PARTS);
-  const { btf, variables } = loaded.spec;
+  const { variables } = loaded.spec;
   const values: [string, JsonValue][] = [];
-  for (const { name, typeId } of variables) {
+  for (const { name } of variables) {
     if (room.isSpent) break;
     const value = loaded.readVariable(name);
     if (!value.ok || !room.take(partCount(value.value))) continue;
-    values.push([name, withAddresses(btf, typeId, value.value)]);
+    values.push([name, value.value]);
   }
   return { values: Object.fromEntries(values), omitted: variables.length - values.length };
 }
@@ -91,17 +91,16 @@ function mapReportEntry(map: BpfMap, keyBytes: Uint8Array, valueBytes: Uint8Arra
   if (room.isSpent) return undefined;
   const { spec } = map;
   const { btf } = loaded.spec;
-  const key = decodedValue(btf, spec.keyTypeId, keyBytes);
+  const key = formatValue(btf, spec.keyTypeId, keyBytes);
   if (!map.isPerCpu) {
-    const value = referenceName(map, valueBytes, loaded) ?? decodedValue(btf, spec.valueTypeId, valueBytes);
+    const value = referenceName(map, valueBytes, loaded) ?? formatValue(btf, spec.valueTypeId, valueBytes);
     return room.take(partCount(key) + partCount(value)) ? { key, value } : undefined;
   }
   const [firstBytes, ...otherBytes] = perCpuValues(valueBytes, spec.valueSize);
   const first = formatValue(btf, spec.valueTypeId, firstBytes);
   if (!room.take(partCount(key) + partCount(first) * (otherBytes.length + 2))) return undefined;
-  const raw = [first, ...otherBytes.map((each) => formatValue(btf, spec.valueTypeId, each))];
-  const values = raw.map((each) => withAddresses(btf, spec.valueTypeId, each));
-  const sum = sumOfValues(btf, spec.valueTypeId, spec.valueSize, raw);
+  const values = [first, ...otherBytes.map((each) => formatValue(btf, spec.valueTypeId, each))];
+  const sum = sumOfValues(btf, spec.valueTypeId, spec.valueSize, values);
   return sum === undefined ? { key, values } : { key, values, sum };
 }
 

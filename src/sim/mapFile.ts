@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
-import { errnoName, fail, fromHex, ok } from '../base/index.js';
+import { errnoName, fail, fromHex, ok, toHex } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
-import { parseValue, ProgArray, XskMap } from '../vm/index.js';
+import { formatValue, parseValue, ProgArray, XskMap } from '../vm/index.js';
 import type { BpfMap, LoadedObject, ValueTarget } from '../vm/index.js';
 
 /** Bytes of a map file: twice what a map of a million entries needs. */
@@ -149,10 +149,21 @@ function refused(name: string, error: number): Problem {
   return { code: 'map-update', message: `map ${name} refused the entry (${errnoName(error)})`, hint: 'check its max_entries and flags' };
 }
 
-/** Hex of the exact size is taken as bytes, anything else goes by type. */
+/** Hex of the exact size is taken as bytes, anything else goes by type. What could be both, as `"8080"` for a port, is refused. */
 function toBytes(value: unknown, target: ValueTarget): Result<Uint8Array> {
   const bytes = typeof value === 'string' && value.length === target.sizeBytes * 2 ? fromHex(value) : undefined;
-  return bytes === undefined ? parseValue(target, value) : ok(bytes);
+  if (bytes === undefined) return parseValue(target, value);
+  const asNumber = /^\d+$/.test(value as string) && isInteger(target) ? parseValue(target, value) : undefined;
+  if (asNumber === undefined || !asNumber.ok || toHex(asNumber.value) === toHex(bytes)) return ok(bytes);
+  return fail({
+    code: 'map-file-ambiguous',
+    message: `${target.label}: "${value as string}" can be a number or bytes in hex`,
+    hint: `write ${Number(value)} without quotes for the number, ${JSON.stringify(formatValue(target.btf, target.typeId, bytes))} for the bytes`,
+  });
+}
+
+function isInteger({ btf, typeId }: ValueTarget): boolean {
+  return btf !== undefined && typeId !== 0 && btf.type(btf.resolve(typeId)).kind === 'int';
 }
 
 /** What user space passes for a per-CPU map: one value for each CPU, each rounded up to 8 bytes. */

@@ -4,6 +4,7 @@ export * from './btf/btf.js';
 export * from './btf/btfFormat.js';
 export * from './btf/btfParse.js';
 export * from './btf/btfTypes.js';
+export * from './btf/byteOrder.js';
 export * from './environment.js';
 export * from './fault.js';
 export * from './helpers/helper.js';

@@ -1,5 +1,6 @@
 import { toHex } from '../../base/index.js';
 import { readBits } from './bits.js';
+import { dottedQuad, networkOrderType } from './byteOrder.js';
 import type { Btf } from './btf.js';
 import type { BtfComposite, BtfEnum, BtfInt } from './btfTypes.js';
 
@@ -12,7 +13,8 @@ const MAX_PARTS = 1 << 20;
 /**
  * The bytes of a value (a map's key or value, a variable) as JSON, by their BTF type.
  *
- * - integers: a number, or a decimal string beyond 2^53; `bool`: true and false; enums: the name, or the number if it has none
+ * - `__be32`: an IPv4 address, `"192.0.2.1"`; `__be16` and `__be64`: the number that their bytes are in network order
+ * - other integers: a number, or a decimal string beyond 2^53; `bool`: true and false; enums: the name, or the number if it has none
  * - pointers: `"0xffff..."`; `float` and `double`: a number, or `"NaN"`, `"Infinity"`
  * - arrays of `char`: a string if they hold printable UTF-8 and then only zeros, else the numbers; other arrays: an array
  * - structs and unions: an object with every member; members of anonymous members stand beside the others
@@ -84,7 +86,7 @@ class Formatter {
     const type = btf.type(id);
     const offBytes = bitOffset >>> 3;
     switch (type.kind) {
-      case 'int': return this.#int(type, bitOffset, bitfieldBits);
+      case 'int': return this.#networkOrder(typeId, offBytes, bitfieldBits) ?? this.#int(type, bitOffset, bitfieldBits);
       case 'enum': return this.#enum(type, bitOffset, bitfieldBits);
       case 'ptr': return `0x${readBits(this.#bytes, bitOffset, 64, false).toString(16)}`;
       case 'float': return this.#float(offBytes, type.sizeBytes);
@@ -94,6 +96,17 @@ class Formatter {
       case 'datasec':
         return Object.fromEntries(type.variables.map(({ typeId: variable, offBytes: at }) => [btf.type(variable).name, this.value(variable, (offBytes + at) * 8)]));
       default: return formatRaw(this.#bytes.subarray(offBytes, offBytes + (btf.sizeOf(id) ?? 0)));
+    }
+  }
+
+  /** A value of network byte order; `undefined` for all other types, and for bitfields, which have no such order. */
+  #networkOrder(typeId: number, offBytes: number, bitfieldBits: number): JsonValue | undefined {
+    const type = bitfieldBits === 0 ? networkOrderType(this.#btf, typeId) : undefined;
+    switch (type) {
+      case '__be16': return this.#view.getUint16(offBytes, false);
+      case '__be32': return dottedQuad(this.#bytes.subarray(offBytes, offBytes + 4));
+      case '__be64': return formatInteger(this.#view.getBigUint64(offBytes, false));
+      default: return undefined;
     }
   }
 

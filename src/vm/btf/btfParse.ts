@@ -2,6 +2,7 @@ import { ProblemError, catchProblem, fail, fromHex } from '../../base/index.js';
 import type { Result } from '../../base/index.js';
 import { readBits, writeBits } from './bits.js';
 import type { Btf } from './btf.js';
+import { networkOrderType } from './byteOrder.js';
 import { isChar, isRawInteger } from './btfFormat.js';
 import type { BtfArray, BtfComposite, BtfDatasec, BtfEnum, BtfFloat, BtfInt } from './btfTypes.js';
 
@@ -22,7 +23,8 @@ export interface ValueTarget {
 /**
  * A JSON value as bytes, by BTF type: the inverse of `formatValue`.
  *
- * - integers: a whole number, or a string with a decimal or 0x number; true and false are 1 and 0. A `__be32` also takes `"192.0.2.1"`
+ * - integers: a whole number, or a string with a decimal or 0x number; true and false are 1 and 0. Types of network order
+ *   (`__be16`, `__be32`, `__be64`) take the number as a person writes it, `8080` for a port; a `__be32` also takes `"192.0.2.1"`
  * - enums: the name of an enumerator, or a number that fits
  * - arrays: an array, the rest is zero when it is short; arrays of `char` also a string
  * - structs: an object; members that it leaves out are zero. Unions: the same, but members that overlap must agree
@@ -151,7 +153,8 @@ class Writer {
 
   #int(bitOffset: number, typeId: number, type: BtfInt, bitfieldBits: number, value: unknown, label: string): void {
     const isBitfield = bitfieldBits !== 0;
-    const quad = typeof value === 'string' && !isBitfield && this.#isBe32(typeId) ? DOTTED_QUAD.exec(value) : null;
+    const order = isBitfield ? undefined : networkOrderType(this.#btf, typeId);
+    const quad = typeof value === 'string' && order === '__be32' ? DOTTED_QUAD.exec(value) : null;
     if (quad !== null) {
       const parts = quad.slice(1).map(Number);
       if (parts.some((part) => part > 255)) refuse('value-out-of-range', `${label}: '${quad[0]}' is no IPv4 address`);
@@ -159,17 +162,13 @@ class Writer {
     }
     const bits = isBitfield ? bitfieldBits : type.bits;
     const typeName = isBitfield ? `${this.#btf.typeName(typeId)}:${bitfieldBits}` : this.#btf.typeName(typeId);
-    return this.#put(bitOffset + (isBitfield ? 0 : type.bitOffset), bits, parseInteger(bits, type.signed, value, label, typeName), label);
-  }
-
-  /** True for the kernel's network-order type, however it is qualified. */
-  #isBe32(typeId: number): boolean {
-    for (let id = typeId; ; ) {
-      const type = this.#btf.type(id);
-      if (type.kind === 'typedef' && type.name === '__be32') return type.typeId !== 0 && this.#btf.sizeOf(id) === 4;
-      if (type.kind !== 'typedef' && type.kind !== 'const' && type.kind !== 'volatile') return false;
-      id = type.typeId;
+    const integer = parseInteger(bits, type.signed, value, label, typeName);
+    if (order !== undefined) {
+      const bytes = new Uint8Array(bits / 8);
+      writeBits(bytes, 0, bits, integer);
+      return this.#putBytes(bitOffset, bytes.reverse(), label);
     }
+    return this.#put(bitOffset + (isBitfield ? 0 : type.bitOffset), bits, integer, label);
   }
 
   #enum(bitOffset: number, typeId: number, type: BtfEnum, bitfieldBits: number, value: unknown, label: string): void {

@@ -34,7 +34,7 @@ test.each<[string, JsonValue]>([
   ['counters', [0, 0, 0]],
   ['tagged', '0x0'],
   ['hidden', 3],
-  ['address', 0x020000c0],
+  ['address', '192.0.0.2'],
   ['table', 'named section'],
   ['late', 9],
 ])('variable %s', (name, value) => {

@@ -29,7 +29,7 @@ test.each([
   ['paint', 'PINK', "value-unknown-name: paint has no 'PINK'; it has RED, GREEN, BLUE"],
   ['address', '192.0.2.1', 'c0000201'],
   ['address', '192.0.2.256', "value-out-of-range: address: '192.0.2.256' is no IPv4 address"],
-  ['address', '0x01020304', '04030201'],
+  ['address', '0x01020304', '01020304'],
   ['address', '4294967296', "value-out-of-range: address: 4294967296 doesn't fit in const volatile __be32, which goes from 0 to 4294967295"],
   ['address', '-1', "value-out-of-range: address: -1 doesn't fit in const volatile __be32, which goes from 0 to 4294967295"],
   ['hidden', '-2147483648', '00000080'],

@@ -1,26 +1,5 @@
-import { formatValue } from '../vm/index.js';
+import { networkOrderType } from '../vm/index.js';
 import type { Btf, BtfComposite, JsonValue } from '../vm/index.js';
-
-/** Types of network byte order: as plain numbers they would be read the wrong way round, and their sum means nothing. */
-const BIG_ENDIAN = /^__be(16|32|64)$/;
-
-/**
- * A value by its BTF type, as reports show it: as `formatValue`, but each `__be32` as an IPv4 address, a string that `--map` and `--set`
- * take back.
- */
-export function decodedValue(btf: Btf | undefined, typeId: number, bytes: Uint8Array): JsonValue {
-  return withAddresses(btf, typeId, formatValue(btf, typeId, bytes));
-}
-
-/** Puts IPv4 addresses into what `formatValue` gave for a type. */
-export function withAddresses(btf: Btf | undefined, typeId: number, value: JsonValue): JsonValue {
-  if (btf === undefined) return value;
-  if (typeof value === 'number') return bigEndianName(btf, typeId) === '__be32' ? dottedQuad(value) : value;
-  const type = btf.type(btf.resolve(typeId));
-  if (type.kind === 'array' && Array.isArray(value)) return value.map((each) => withAddresses(btf, type.typeId, each));
-  if (type.kind !== 'struct' && type.kind !== 'union') return value;
-  return mapMembers(btf, type, value, (memberId, each) => withAddresses(btf, memberId, each)) ?? value;
-}
 
 /**
  * The sum of what `formatValue` gave for the same type on several CPUs: integers are added, in structs member by member. Members that
@@ -31,7 +10,7 @@ export function withAddresses(btf: Btf | undefined, typeId: number, value: JsonV
  */
 export function sumOfValues(btf: Btf | undefined, typeId: number, sizeBytes: number, values: readonly JsonValue[]): JsonValue | undefined {
   if (btf === undefined || btf.sizeOf(typeId) === undefined) return sizeBytes <= 8 ? sumOfIntegers(values) : undefined;
-  if (bigEndianName(btf, typeId) !== undefined) return undefined;
+  if (networkOrderType(btf, typeId) !== undefined) return undefined;
   const type = btf.type(btf.resolve(typeId));
   const first = values[0];
   switch (type.kind) {
@@ -93,19 +72,4 @@ function mapMembers(
 
 function memberOf(value: JsonValue, name: string): JsonValue | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, name) ? value[name] : undefined;
-}
-
-/** `__be16`, `__be32` or `__be64`, when that is what the type or a typedef on its way is called. */
-function bigEndianName(btf: Btf, typeId: number): string | undefined {
-  for (let id = typeId; ; ) {
-    const type = btf.type(id);
-    if (type.kind === 'typedef' && BIG_ENDIAN.test(type.name)) return type.name;
-    if (type.kind !== 'typedef' && type.kind !== 'const' && type.kind !== 'volatile' && type.kind !== 'restrict' && type.kind !== 'typeTag' && type.kind !== 'var') return undefined;
-    id = type.typeId;
-  }
-}
-
-/** A `__be32` that was read as a little-endian number: its lowest byte comes first. */
-function dottedQuad(value: number): string {
-  return [0, 8, 16, 24].map((shift) => (value >>> shift) & 255).join('.');
 }
