@@ -3,12 +3,12 @@ import { toHex, unwrap } from '../../../src/base/index.js';
 import { formatValue, loadObjectFile, networkOrderType, parseValue } from '../../../src/vm/index.js';
 import type { JsonValue } from '../../../src/vm/index.js';
 
-const btf = unwrap(loadObjectFile('fixtures/programs/dnat/dnat.o')).btf!;
+const btf = unwrap(loadObjectFile('fixtures/programs/xdp-tools/xdpfilt_dny_all.o')).btf!;
 
-/** Id of the typedef with this name, or of the type that it stands for when the object has none. */
+/** Id of the typedef with this name. */
 function typedef(name: string): number {
   const id = btf.find('typedef', name);
-  if (id === undefined) throw new Error(`dnat.o has no typedef ${name}`);
+  if (id === undefined) throw new Error(`xdpfilt_dny_all.o has no typedef ${name}`);
   return id;
 }
 
