@@ -9,6 +9,7 @@ export { KernelObject, loadIntoKernel } from './kernelObject.js';
 export type { KernelProgram, LoadOptions } from './kernelObject.js';
 export { probeKernel } from './kernelSupport.js';
 export type { NetCounter, NetDifference, NetEnds, NetPair, NetReport } from './net/netReport.js';
+export { netText } from './net/netText.js';
 export { NET_MODES, replayOverVeth } from './net/replayOverVeth.js';
 export type { NetReplayOptions } from './net/replayOverVeth.js';
 export { testRun } from './testRun.js';

@@ -10,8 +10,9 @@ import type { NicProfile } from './profile.js';
  * descriptor format of the teaching NIC stands in for that ring, with as many entries, both ways.
  *
  * Where a real one differs:
- * - Packets that the peer's stack sends are skbs. veth_convert_skb_to_xdp_buff copies them into buffers that are no larger than needs
- *   be, so there is less tailroom than here: about as much as the page_pool's present fragment has left.
+ * - Packets that the peer's stack sends are skbs. veth_convert_skb_to_xdp_buff copies them into fragments of a page that are no larger
+ *   than needs be: `len` rounded up to 64 bytes, and 576 for headroom and skb_shared_info. So the tailroom is what rounding leaves, only
+ *   the last fragment of a page has its rest too; here it reaches to the end of the page always.
  * - A program without multi-buffer support can be attached up to an MTU of 3506 = 4096 - 256 - 320 - 14 (veth_xdp_set). Here the MAC
  *   allows for two VLAN tags, which costs 8 bytes of that.
  */

@@ -162,7 +162,7 @@ function replayBound(options: NetReplayOptions, object: ObjectSpec, reader: Capt
       differences: differences.kept,
       difference_count: differences.count,
       excluded: exclude,
-      by_nature: natureNotes(simulation.loaded.programs.map(({ spec }) => spec)),
+      by_nature: natureNotes(simulation.loaded.programs.map(({ spec }) => spec), mode),
       ok: differences.count === 0,
     });
   } finally {
