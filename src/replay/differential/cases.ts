@@ -75,6 +75,10 @@ function drawContext(packet: Uint8Array, draw: Draw): { input: TestRunInput; cha
     input.repeat = draw.below(2);
     changes.push(`repeat ${input.repeat}`);
   }
+  if (draw.oneIn(12)) {
+    input.dataSizeOut = draw.below(input.data.length + 20);
+    changes.push(`room for ${input.dataSizeOut} bytes of output`);
+  }
   if (draw.oneIn(6)) {
     input.ingressIfindex = 1;
     changes.push('from loopback');

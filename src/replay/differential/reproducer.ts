@@ -99,7 +99,7 @@ function fileName({ object, program }: Subject, signature: string): string {
 }
 
 function testCaseOf({ program }: Subject, state: StartState, input: TestRunInput, name: string): TestCase {
-  const { data, metaBytes = 0, dataEnd, dataMeta = 0, ingressIfindex = 0, rxQueueIndex = 0, egressIfindex = 0, repeat = 1 } = input;
+  const { data, metaBytes = 0, dataEnd, dataMeta = 0, ingressIfindex = 0, rxQueueIndex = 0, egressIfindex = 0, repeat = 1, dataSizeOut = 0 } = input;
   const context = {
     ...(metaBytes === 0 ? {} : { data: metaBytes }),
     ...(dataEnd === undefined ? {} : { data_end: dataEnd }),
@@ -113,6 +113,7 @@ function testCaseOf({ program }: Subject, state: StartState, input: TestRunInput
     name,
     program,
     data_in: toHex(data),
+    ...(dataSizeOut === 0 ? {} : { data_size_out: dataSizeOut }),
     ...(isEmpty(context) ? {} : { ctx_in: context }),
     ...(repeat === 1 ? {} : { repeat }),
     ...(isEmpty(state.maps) ? {} : { maps: state.maps }),

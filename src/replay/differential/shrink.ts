@@ -38,10 +38,12 @@ class Shrinker {
     this.#shows = shows;
   }
 
-  /** Repetitions, device, metadata, bounds: each back to what is usual. */
+  /** Repetitions, room, device, bounds, metadata: each back to what is usual. */
   simplifyContext(): void {
     const { repeat: _repeat, ...once } = this.input;
     this.#tryInput(once);
+    const { dataSizeOut: _room, ...roomy } = this.input;
+    this.#tryInput(roomy);
     const { ingressIfindex: _ifindex, rxQueueIndex: _queue, ...anywhere } = this.input;
     this.#tryInput(anywhere);
     const { dataEnd: _end, ...linear } = this.input;
