@@ -2,7 +2,7 @@ import { fail, ok, Rng } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { HostMemory } from '../memory/index.js';
 import { BOOT_NS } from '../sim/index.js';
-import { mapTypeName, Vm } from '../vm/index.js';
+import { mapTypeName, objectMemoryBytes, Vm } from '../vm/index.js';
 import type { LoadedObject, MapSpec, ObjectSpec, VmEnvironment } from '../vm/index.js';
 import { TestRunner } from '../xdp/index.js';
 import { xdpPrograms } from './backend.js';
@@ -37,16 +37,20 @@ export class SimulatorBackend implements CaseBackend {
   }
 }
 
+/** Test frame, its output, and room to look at maps. */
+const OBSERVER_BYTES = 4 << 20;
+
 class SimulatorRunner implements CaseRunner {
   readonly #object: ObjectSpec;
   readonly #host: SimulatedHost;
-  readonly #memory = new HostMemory();
+  readonly #memory: HostMemory;
   readonly #observer: SimulatedObserver;
   readonly #mark: number;
 
   constructor(object: ObjectSpec, host: SimulatedHost) {
     this.#object = object;
     this.#host = host;
+    this.#memory = HostMemory.withRoomFor(objectMemoryBytes(object, 1) + OBSERVER_BYTES);
     this.#observer = new SimulatedObserver(this.#memory, CASE_CPU);
     this.#mark = this.#memory.mark();
   }

@@ -12,7 +12,10 @@ export function pageOf(address: number): number {
 const FIRST_ADDRESS = 65536;
 
 const WASM_PAGE_BYTES = 65536;
+const MIB = 2 ** 20;
 const DEFAULT_SIZE_MIB = 1024;
+/** What a 32-bit address can reach, less the last MiB, so that an address plus a length never wraps. */
+const MAX_SIZE_MIB = 4095;
 
 /** A named stretch of host memory; the name is for people who read a fault. */
 export interface Region {
@@ -39,12 +42,17 @@ export class HostMemory {
   readonly #regions: Region[] = [];
   #top = FIRST_ADDRESS;
 
+  /** A memory with room for at least `bytes`, or the largest that there can be: what then doesn't fit is told by `reserve`. */
+  static withRoomFor(bytes: number): HostMemory {
+    return new HostMemory(Math.min(MAX_SIZE_MIB, Math.ceil((FIRST_ADDRESS + bytes) / MIB) + 1));
+  }
+
   /** @param sizeMib size in MiB, 1 to 4095 */
   constructor(sizeMib: number = DEFAULT_SIZE_MIB) {
-    if (!Number.isInteger(sizeMib) || sizeMib < 1 || sizeMib > 4095) {
+    if (!Number.isInteger(sizeMib) || sizeMib < 1 || sizeMib > MAX_SIZE_MIB) {
       throw new RangeError(`HostMemory: size ${sizeMib} MiB is not a whole number from 1 to 4095`);
     }
-    const wasmPages = (sizeMib * 2 ** 20) / WASM_PAGE_BYTES;
+    const wasmPages = (sizeMib * MIB) / WASM_PAGE_BYTES;
     this.memory = new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages });
     const buffer = this.memory.buffer;
     this.sizeBytes = buffer.byteLength;

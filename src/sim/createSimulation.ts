@@ -1,9 +1,9 @@
 import { fail, ok, ProblemError, Rng } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import { HostMemory, PageAllocator } from '../memory/index.js';
-import { createNic } from '../nic/index.js';
+import { HostMemory, PAGE_BYTES, PageAllocator } from '../memory/index.js';
+import { checkSettings, createNic } from '../nic/index.js';
 import type { NicSettings } from '../nic/index.js';
-import { Vm } from '../vm/index.js';
+import { objectMemoryBytes, Vm } from '../vm/index.js';
 import type { VmEnvironment } from '../vm/index.js';
 import type { XdpXmitDevice } from '../xdp/index.js';
 import type { XskApplication, XskKernel } from './applications/application.js';
@@ -32,8 +32,10 @@ function build(options: SimulationOptions): Result<Simulation> {
   const chosen = chooseProgram(options.object, options.program);
   if (!chosen.ok) return chosen;
   const { nic: settings } = options;
+  const wrong = checkSettings(settings);
+  if (wrong !== undefined) return fail(wrong);
   const pageCount = pagesNeeded(settings);
-  const memory = new HostMemory(Math.min(4095, 1024 + Math.ceil((pageCount * 4096) / 2 ** 20)));
+  const memory = HostMemory.withRoomFor(memoryNeed(options, pageCount));
   const allocator = new PageAllocator(memory, pageCount);
   const events = new EventQueue(BOOT_NS);
   const state = new RunState();
@@ -116,4 +118,15 @@ function build(options: SimulationOptions): Result<Simulation> {
 /** Pages that rings, pools and packets on their way can hold at the same time. */
 function pagesNeeded({ queues, rxRingSize, txRingSize, profile }: NicSettings): number {
   return queues * (rxRingSize + txRingSize + profile.poolRingSize + 256) + 64;
+}
+
+/** Wire slots, copy lists, FIFOs and what alignment costs. */
+const FIXED_BYTES = 4 << 20;
+
+/** Upper bound of what the simulation puts into host memory, bytes. */
+function memoryNeed({ object, cpus, nic, xsk }: SimulationOptions, pageCount: number): number {
+  const descriptors = nic.queues * ((nic.rxRingSize + nic.txRingSize) * nic.profile.format.descriptorBytes + 2 * PAGE_BYTES);
+  const ringEntries = xsk === undefined ? 0 : Object.values(xsk.rings).reduce((sum, size) => sum + size, 0);
+  const sockets = xsk === undefined ? 0 : nic.queues * (xsk.chunkCount * PAGE_BYTES + ringEntries * 16 + 8 * PAGE_BYTES);
+  return FIXED_BYTES + objectMemoryBytes(object, cpus) + pageCount * PAGE_BYTES + descriptors + sockets;
 }

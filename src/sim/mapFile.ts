@@ -1,14 +1,30 @@
 import { readFileSync, statSync } from 'node:fs';
-import { errnoName, fail, fromHex, ok, toHex } from '../base/index.js';
+import { E2BIG, errnoName, fail, fromHex, ok, toHex } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
-import { formatValue, parseValue, ProgArray, XskMap } from '../vm/index.js';
-import type { BpfMap, LoadedObject, ValueTarget } from '../vm/index.js';
+import { formatValue, mapTypeName, parseValue, ProgArray, XskMap } from '../vm/index.js';
+import type { BpfMap, JsonValue, LoadedObject, ValueTarget } from '../vm/index.js';
 
 /** Bytes of a map file: twice what a map of a million entries needs. */
 const MAX_FILE_BYTES = 128 << 20;
 
 /** Brackets inside each other. C types don't nest so deep, and JSON far deeper exhausts the stack of those who walk it. */
 const MAX_NESTING = 64;
+
+/** Bytes of a key or value, and characters of it in JSON, that a hint spells out. */
+const MAX_EXAMPLE_BYTES = 256;
+const MAX_EXAMPLE_CHARS = 300;
+
+/** Errors of the system that users cause. */
+const SYSTEM_REASONS: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'there is no such file or directory'],
+  ['ENOTDIR', 'a part of its path is no directory'],
+  ['EISDIR', 'it is a directory'],
+  ['EEXIST', 'a file of that name is in the way'],
+  ['EACCES', 'permission denied'],
+  ['EPERM', 'permission denied'],
+  ['EROFS', 'the file system is read-only'],
+  ['ENOSPC', 'the disk is full'],
+]);
 
 /** What filling a map must know besides the object. */
 export interface MapHost {
@@ -33,13 +49,29 @@ export function fillMapFromFile(loaded: LoadedObject, mapName: string, path: str
     const names = [...loaded.maps.keys()].join(', ');
     return { code: 'unknown-map', where: loaded.spec.name, message: `no map ${mapName}`, hint: names === '' ? 'the object has no maps' : `it has: ${names}` };
   }
-  const entries = readEntries(path);
+  const hint = `write ${mapFileExample(loaded, map)}, as docs/report.md describes`;
+  const entries = readEntries(path, hint);
   if (!entries.ok) return entries.problem;
   for (const [index, entry] of entries.value.entries()) {
     const problem = putEntry(loaded, map, entry, host);
-    if (problem !== undefined) return { hint: 'write a value of that type, or its bytes in hex', ...problem, where: `${path}, entry ${index}` };
+    if (problem !== undefined) return { hint, ...problem, where: `${path}, entry ${index}` };
   }
   return undefined;
+}
+
+/** What a type looks like, with every part 0: the value of a real entry to write it like. */
+function exampleOf(loaded: LoadedObject, typeId: number, sizeBytes: number): JsonValue {
+  if (sizeBytes > MAX_EXAMPLE_BYTES) return `${sizeBytes} bytes in hex`;
+  const value = formatValue(loaded.spec.btf, typeId, new Uint8Array(sizeBytes));
+  return JSON.stringify(value).length > MAX_EXAMPLE_CHARS ? `${sizeBytes} bytes in hex` : value;
+}
+
+/** A map file of one entry for this map, by its BTF types. */
+function mapFileExample(loaded: LoadedObject, map: BpfMap): string {
+  const { spec } = map;
+  const key = exampleOf(loaded, spec.keyTypeId, spec.keySize);
+  const value = map instanceof XskMap ? 'socket 0' : map instanceof ProgArray ? loaded.spec.programs[0].name : exampleOf(loaded, spec.valueTypeId, spec.valueSize);
+  return `[{"key": ${JSON.stringify(key)}, "value": ${JSON.stringify(value)}}]`;
 }
 
 interface JsonEntry {
@@ -62,15 +94,17 @@ export function checkNesting(text: string, where: string): Problem | undefined {
   return undefined;
 }
 
-function readEntries(path: string): Result<readonly JsonEntry[]> {
+function readEntries(path: string, hint: string): Result<readonly JsonEntry[]> {
   let text: string;
   try {
     // Reading a pipe could wait, and a device could go on, for ever.
-    const { size } = checkedStat(path);
+    const stat = statSync(path);
+    if (!stat.isFile()) return unreadable(path, "can't be read: it is no plain file", 'check the path');
+    const { size } = stat;
     if (size > MAX_FILE_BYTES) return unreadable(path, `has ${size} bytes, more than ${MAX_FILE_BYTES}`, 'write fewer entries');
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    return unreadable(path, `can't be read: ${(error as Error).message}`, 'check the path');
+    return unreadable(path, `can't be read: ${systemReason(error)}`, 'check the path and its permissions');
   }
   const tooDeep = checkNesting(text, path);
   if (tooDeep !== undefined) return fail(tooDeep);
@@ -78,7 +112,7 @@ function readEntries(path: string): Result<readonly JsonEntry[]> {
     code: 'map-file-shape',
     where: path,
     message: 'is no list of entries',
-    hint: 'write [{"key": "0a000001", "value": "0100000000000000"}]',
+    hint,
   };
   let json: unknown;
   try {
@@ -92,10 +126,10 @@ function readEntries(path: string): Result<readonly JsonEntry[]> {
   return ok(json as JsonEntry[]);
 }
 
-function checkedStat(path: string): { readonly size: number } {
-  const stat = statSync(path);
-  if (!stat.isFile()) throw new Error('it is no plain file');
-  return stat;
+/** Why the system refused a file or directory, in words. */
+export function systemReason(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  return SYSTEM_REASONS.get(code) ?? `the system says ${code}`;
 }
 
 function unreadable(where: string, message: string, hint: string): Result<never> {
@@ -108,7 +142,7 @@ function putEntry(loaded: LoadedObject, map: BpfMap, entry: JsonEntry, { possibl
   const key = toBytes(entry.key, { btf, typeId: spec.keyTypeId, sizeBytes: spec.keySize, label: `key of map ${spec.name}` });
   if (!key.ok) return key.problem;
   if (map instanceof ProgArray) return putProgram(loaded, map, key.value, entry.value);
-  if (map instanceof XskMap) return putSocket(map, key.value, entry.value, socketCount);
+  if (map instanceof XskMap) return putSocket(loaded, map, key.value, entry.value, socketCount);
   const target = { btf, typeId: spec.valueTypeId, sizeBytes: spec.valueSize, label: `value of map ${spec.name}` };
   if (!map.isPerCpu && !Object.hasOwn(entry, 'value')) {
     return { code: 'map-file-shape', message: `map ${spec.name} is no per-CPU map, but the entry has "values"`, hint: 'write "value"' };
@@ -116,7 +150,7 @@ function putEntry(loaded: LoadedObject, map: BpfMap, entry: JsonEntry, { possibl
   const value = map.isPerCpu ? perCpuBytes(entry, target, possibleCpus) : toBytes(entry.value, target);
   if (!value.ok) return value.problem;
   const error = map.updateBytes(key.value, value.value, 0);
-  return error === 0 ? undefined : refused(spec.name, error);
+  return error === 0 ? undefined : refused(loaded, map, key.value, error);
 }
 
 function putProgram(loaded: LoadedObject, map: ProgArray, key: Uint8Array, name: unknown): Problem | undefined {
@@ -132,21 +166,24 @@ function putProgram(loaded: LoadedObject, map: ProgArray, key: Uint8Array, name:
     );
   }
   const error = map.setProgram(new DataView(key.buffer, key.byteOffset).getUint32(0, true), program);
-  return error === 0 ? undefined : refused(map.spec.name, error);
+  return error === 0 ? undefined : refused(loaded, map, key, error);
 }
 
-function putSocket(map: XskMap, key: Uint8Array, value: unknown, socketCount: number): Problem | undefined {
+function putSocket(loaded: LoadedObject, map: XskMap, key: Uint8Array, value: unknown, socketCount: number): Problem | undefined {
   const number = typeof value === 'string' ? /^socket (\d{1,5})$/.exec(value)?.[1] : undefined;
   if (number === undefined || Number(number) >= socketCount) {
     const range = socketCount === 0 ? 'there are none; open some with --xsk' : `use "socket 0" to "socket ${socketCount - 1}"`;
     return { code: 'map-file-socket', message: `value ${JSON.stringify(value)} is no socket`, hint: range };
   }
   const error = map.updateBytes(key, new Uint8Array(Uint32Array.of(Number(number) + 1).buffer), 0);
-  return error === 0 ? undefined : refused(map.spec.name, error);
+  return error === 0 ? undefined : refused(loaded, map, key, error);
 }
 
-function refused(name: string, error: number): Problem {
-  return { code: 'map-update', message: `map ${name} refused the entry (${errnoName(error)})`, hint: 'check its max_entries and flags' };
+function refused({ spec: { btf } }: LoadedObject, { spec }: BpfMap, key: Uint8Array, error: number): Problem {
+  const message = `map ${spec.name} refused the entry (${errnoName(error)})`;
+  if (Math.abs(error) !== E2BIG) return { code: 'map-update', message, hint: 'check the flags of the map' };
+  const hint = mapTypeName(spec.type).endsWith('HASH') ? 'write fewer entries, or raise max_entries' : `use keys from 0 to ${spec.maxEntries - 1}, or raise max_entries`;
+  return { code: 'map-update', message: `${message}: key ${JSON.stringify(formatValue(btf, spec.keyTypeId, key))}, the map has ${spec.maxEntries}`, hint };
 }
 
 /** Hex of the exact size is taken as bytes, anything else goes by type. What could be both, as `"8080"` for a port, is refused. */

@@ -23,6 +23,7 @@ export * from './maps/map.js';
 export * from './maps/mapTypes.js';
 export * from './maps/progArray.js';
 export * from './maps/xskMap.js';
+export * from './memoryNeed.js';
 export type { LoadedProgram } from './program.js';
 export * from './redirect.js';
 export * from './spec.js';
