@@ -3,6 +3,7 @@ import type { Problem, Result } from '../base/index.js';
 import { casesOf, recordCaseFiles, runCaseFiles } from '../cases/index.js';
 import type { CaseBackend, CaseReport, OpenCaseFile } from '../cases/index.js';
 import { caseJunit, caseText, counted } from '../report/index.js';
+import { systemReason } from '../sim/index.js';
 import type { OptionTable } from './command.js';
 import { EXIT_FAILED, EXIT_OK } from './exitCodes.js';
 import { headingStyle, reportProblem, tell } from './output.js';
@@ -52,6 +53,6 @@ function writeJunit(path: string, report: CaseReport): Problem | undefined {
     writeFileSync(path, caseJunit(report));
     return undefined;
   } catch (error) {
-    return { code: 'junit-unwritable', where: path, message: `can't be written: ${(error as Error).message}`, hint: 'check the directory' };
+    return { code: 'junit-unwritable', where: path, message: `can't be written: ${systemReason(error)}`, hint: 'check the directory' };
   }
 }

@@ -35,6 +35,7 @@ function checkCommandArguments({ name: command, positionals, variadic, options }
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i];
     if (!looksLikeOption(token)) {
+      if (token === '-') return standardInput(`sim ${command}`);
       given.push(token);
       continue;
     }
@@ -69,7 +70,12 @@ function checkValue(flag: string, option: Options, value: string | undefined): P
   if (option.type === 'number' && (value.trim() === '' || Number.isNaN(Number(value)))) {
     return usage(`${flag}: '${value}' is no number`, `write a number: ${String(option.describe)}`);
   }
-  return undefined;
+  return value === '-' ? standardInput(flag) : undefined;
+}
+
+/** A lone dash: other tools read standard input or write standard output then, and yargs can't take it. */
+function standardInput(where: string): Problem {
+  return { ...usage('standard input is not supported', 'give a file'), where };
 }
 
 function takesValue(option: Options): boolean {

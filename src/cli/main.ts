@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 import { hideBin } from 'yargs/helpers';
+import { systemReason } from '../sim/index.js';
 import { runCommandLine } from './commandLine.js';
 import { EXIT_BUG, EXIT_USAGE } from './exitCodes.js';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // A reader that has seen enough, as in `sim run ... | head`, is no fault.
   if (error.code === 'EPIPE') return;
-  process.stderr.write(`sim: standard output: ${error.message}; send it somewhere else\n`);
+  process.stderr.write(`sim: standard output: ${systemReason(error)}; send it somewhere else\n`);
   process.exitCode = EXIT_USAGE;
 });
 // Nobody is left to be told.

@@ -6,7 +6,7 @@ import type { HostMemory } from '../memory/index.js';
 import { EPB_FLAGS_INBOUND, EPB_FLAGS_OUTBOUND, PcapngWriter } from '../packet/index.js';
 import type { PcapngPacketOptions } from '../packet/index.js';
 import type { PacketWatcher, WatchedPacket } from '../sim/index.js';
-import { WIRE_SLOT_BYTES } from '../sim/index.js';
+import { systemReason, WIRE_SLOT_BYTES } from '../sim/index.js';
 import { Outcome, OUTCOMES } from '../xdp/index.js';
 
 /** File name and meaning of each destination. */
@@ -48,7 +48,7 @@ export class CaptureOutput implements PacketWatcher {
         if (problem !== undefined) return fail(problem);
       }
     } catch (error) {
-      return fail({ code: 'output-directory', where: directory, message: `can't be made or used as a directory: ${(error as Error).message}`, hint: 'choose another with --out' });
+      return fail({ code: 'output-directory', where: directory, message: `can't be made or used as a directory: ${systemReason(error)}`, hint: 'choose another with --out' });
     }
     const writers = new Map<Destination, PcapngWriter>();
     for (const [destination, path] of paths) {

@@ -15,6 +15,7 @@ const COUNT_HASH = 'fixtures/programs/count_hash/count_hash.o';
 const COUNT_PERCPU = 'fixtures/programs/count_percpu/count_percpu.o';
 const SWITCH_DROP = 'fixtures/programs/switch_drop/switch_drop.o';
 const MULTI = 'fixtures/programs/multi/multi.o';
+const XSK_REDIRECT = 'fixtures/programs/xsk_redirect/xsk_redirect.o';
 const DNS = 'fixtures/pcaps/dns.pcap';
 
 interface BadInput {
@@ -132,19 +133,34 @@ const MAPS: readonly BadInput[] = [
   { name: 'an object without maps', args: reflector('--map', 'packets=x.json'), says: ['reflector.o: no map packets', 'no maps'] },
   { name: 'a missing file', args: over(COUNT_HASH, '--map', 'packets_by_source=no/such.json'), says: ['no/such.json: ', 'no such file', 'check the path'] },
   { name: 'a directory', args: over(COUNT_HASH, '--map', 'packets_by_source=fixtures'), says: ['fixtures: ', 'no plain file', 'check the path'] },
-  { name: 'no JSON', args: mapFile('packets\nand bytes'), says: ['is no JSON', 'write [{"key"'] },
+  { name: 'no JSON', args: mapFile('packets\nand bytes'), says: ['is no JSON', 'write [{"key": "0.0.0.0", "value": {"packets":0,"bytes":0}}], as docs/report.md describes'] },
   { name: 'JSON that ends early', args: mapFile('[{"key":\n'), says: ['is no JSON', 'write [{"key"'] },
   { name: 'no list', args: mapFile('{"key": 1, "value": 2}'), says: ['is no list of entries', 'write [{"key"'] },
   { name: 'an entry without value', args: mapFile('[{"key": "10.0.0.1", "value": {}}, {"key": 2}]'), says: ['entry 1: has no key and value', 'write [{"key"'] },
   { name: 'a key of another type', args: mapFile('[{"key": "10.0.0.256", "value": {}}]'), says: ['entry 0: key of map packets_by_source', '10.0.0.256', ';'] },
   { name: 'an unknown member', args: mapFile('[{"key": 1, "value": {"packet": 1}}]'), says: ["entry 0: value of map packets_by_source has no 'packet'", 'packets, bytes'] },
   { name: 'a value out of range', args: mapFile('[{"key": 1, "value": {"packets": -1}}]'), says: ['entry 0: value of map packets_by_source.packets: -1', ';'] },
-  { name: 'too many entries', args: mapFile(JSON.stringify(Array.from({ length: 1025 }, (_, key) => ({ key, value: {} })))), says: ['entry 1024: map packets_by_source refused the entry (E2BIG)', 'max_entries'] },
+  { name: 'too many entries', args: mapFile(JSON.stringify(Array.from({ length: 1025 }, (_, key) => ({ key, value: {} })))), says: ['entry 1024: map packets_by_source refused the entry (E2BIG): key "0.0.4.0", the map has 1024', 'max_entries'] },
+  {
+    name: 'a key beyond an XSKMAP',
+    args: over(XSK_REDIRECT, '--map', `xsks_map=${folder.write('beyond.json', '[{"key": 64, "value": "socket 0"}]')}`),
+    says: ['entry 0: map xsks_map refused the entry (E2BIG): key 64, the map has 64', 'use keys from 0 to 63'],
+  },
+  {
+    name: 'no list for an XSKMAP',
+    args: over(XSK_REDIRECT, '--map', `xsks_map=${folder.write('nolist.json', '7')}`),
+    says: ['is no list of entries', 'write [{"key": 0, "value": "socket 0"}]'],
+  },
+  {
+    name: 'no list for a PROG_ARRAY',
+    args: over('fixtures/programs/tail_calls/tail_calls.o', '--prog', 'xdp_entry', '--map', `jmp_table=${folder.write('nolist.json', '7')}`),
+    says: ['is no list of entries', 'write [{"key": 0, "value": "'],
+  },
   { name: 'values for each CPU of a map that has one', args: mapFile('[{"key": 1, "values": [{}, {}]}]'), says: ['entry 0: map packets_by_source is no per-CPU map', 'write "value"'] },
   { name: 'values for too few CPUs', args: mapFile('[{"key": 1, "values": [{}, {}]}]', COUNT_PERCPU), says: ['entry 0: value of map packets_by_source has 2 values', 'give 4 values'] },
   {
     name: 'a socket that does not exist',
-    args: over('fixtures/programs/xsk_redirect/xsk_redirect.o', '--map', `xsks_map=${folder.write('sockets.json', '[{"key": 0, "value": "socket 4"}]')}`),
+    args: over(XSK_REDIRECT, '--map', `xsks_map=${folder.write('sockets.json', '[{"key": 0, "value": "socket 4"}]')}`),
     says: ['entry 0: value "socket 4" is no socket', 'use "socket 0" to "socket 3"'],
   },
   { name: 'brackets without end', args: mapFile(`[{"key": ${'['.repeat(200_000)}`), says: ['brackets inside each other', ';'] },
@@ -172,6 +188,13 @@ const COMMAND_LINES: readonly BadInput[] = [
   { name: 'a mistyped option', args: ['run', REFLECTOR, '--pcpa', DNS], says: ['there is no option --pcpa', 'did you mean --pcap?'] },
   { name: 'an option of another tool', args: reflector('--interface', 'eth0'), says: ['there is no option --interface', 'sim run --help'] },
   { name: 'an option given twice', args: reflector('--seed', '1', '--seed', '2'), says: ['--seed is given twice', 'keep one'] },
+  { name: 'a dash for the capture', args: capture('-'), says: ['--pcap: standard input is not supported; give a file'] },
+  { name: 'a dash for the capture, with =', args: ['run', REFLECTOR, '--pcap=-'], says: ['--pcap: standard input is not supported; give a file'] },
+  { name: 'a dash for the object', args: over('-'), says: ['sim run: standard input is not supported; give a file'] },
+  { name: 'a dash for the directory', args: reflector('--out', '-'), says: ['--out: standard input is not supported; give a file'] },
+  { name: 'a dash for a variable', args: reflector('--set', '-'), says: ['--set: standard input is not supported; give a file'] },
+  { name: 'a dash for a number', args: reflector('--seed', '-'), says: ["--seed: '-' is no number"] },
+  { name: 'a dash for a case file', args: ['check', '-'], says: ['sim check: standard input is not supported; give a file'] },
   { name: 'a switch with a value', args: reflector('--json=yes'), says: ["--json takes no value, but has 'yes'", 'write --json'] },
 ];
 
@@ -206,7 +229,7 @@ function expectOneLine({ exitCode, stdout, stderr }: Awaited<ReturnType<typeof s
     expect(found, `"${text}" in ${stderr}`).toBeGreaterThanOrEqual(0);
     at = found + text.length;
   }
-  expect(stderr).not.toMatch(/\n\s+at |node:|NaN|undefined|\[object/);
+  expect(stderr).not.toMatch(/\n\s+at |node:|NaN|undefined|\[object|ENOENT: |ENOTDIR: |EEXIST: |, (?:stat|open|mkdir) '/);
   expect(stdout).toBe('');
   expect(exitCode).toBe(2);
 }
