@@ -103,6 +103,15 @@ withVeth('replay over a veth', () => {
     expect(report.ends.kernel.stack).toBe(2);
   });
 
+  it.each(MODES)('counts frames with a cut VLAN tag, which no socket sees, as arrived (%s)', async (mode) => {
+    const frames = [0x8100, 0x88a8].flatMap((tpid) => [14, 19, 20].map((lenBytes) => ({ bytes: plainFrame(lenBytes, tpid) })));
+    for (const retval of [2, 3]) {
+      const report = await replay({ object: returning(retval), pcap: captureOf(frames), mode });
+      expect(report.differences).toEqual([]);
+      expect(report.packets).toMatchObject({ sent: 6, unseen: 4 });
+    }
+  });
+
   it('gives the kernel what was set in the simulator: variables, map entries, programs for tail calls', async () => {
     const dropAll = await replay({ object: object('switch_drop'), pcap: capturePath('dns.pcap'), prepare: setting('drop_all', '1') });
     expect(dropAll).toMatchObject({ ok: true, ends: { kernel: { dropped: 24 } } });
@@ -127,7 +136,7 @@ withVeth('replay over a veth', () => {
     const tagged = [1518, 1519].map((lenBytes) => ({ bytes: plainFrame(lenBytes, 0x8100) }));
     const report = await replay({ object: returning(3), pcap: captureOf([...frames, ...tagged]) });
     expect(report.differences).toEqual([]);
-    expect(report.packets).toEqual({ read: 6, sent: 3, too_short: 1, too_long: 2 });
+    expect(report.packets).toEqual({ read: 6, sent: 3, too_short: 1, too_long: 2, unseen: 0 });
     expect(report.ends.kernel.wire).toBe(3);
   });
 
@@ -154,12 +163,12 @@ withVeth('replay over a veth', () => {
   it('tells why a program or a setting is refused', async () => {
     const outside = xdpProgram('r1 = *(u32 *)(r1 + 0)\nr0 = *(u8 *)(r1 + 0)\nexit');
     const codes = await Promise.all(
-      [{ object: outside }, { mtu: 67 }, { mtu: 9000 }, { object: object('multi') }, { object: 'no such file' }].map(async (more) => {
+      [{ object: outside }, { mtu: 67 }, { mtu: 9000 }, { object: object('multi') }, { object: 'no such file' }, { mode: 'offload' }, { exclude: ['maps.x'] }].map(async (more) => {
         const result = await replayOverVeth({ object: returning(2), pcap: captureOf(burst(1)), ...more });
         return result.ok ? 'ok' : result.problem.code;
       }),
     );
-    expect(codes).toEqual(['kernel-program-refused', 'nic-mtu', 'attach-mtu', 'several-programs', 'file-missing']);
+    expect(codes).toEqual(['kernel-program-refused', 'nic-mtu', 'attach-mtu', 'several-programs', 'file-missing', 'unknown-mode', 'unknown-part']);
   });
 
   it('refuses a capture without packets', async () => {

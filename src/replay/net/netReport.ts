@@ -46,6 +46,8 @@ export interface NetReport {
     /** Not sent to either side: no whole Ethernet header; longer than the MTU allows. */
     readonly too_short: number;
     readonly too_long: number;
+    /** Sent, but no socket can see where they arrive, as the stack drops them first: their VLAN tag is cut. Counted as arrived. */
+    readonly unseen: number;
   };
   readonly ends: NetPair<NetEnds>;
   /** What the simulated program returned, by name; the kernel tells verdicts only by its counters. */

@@ -13,6 +13,7 @@ export function netText(report: NetReport): string {
   const lines = [
     `${object}, program ${program}, over a veth pair: ${mode}, MTU ${mtu}, kernel ${kernel}`,
     `${capture}: ${packets.sent} packets sent${unsent('too short', packets.too_short)}${unsent('too long for this MTU', packets.too_long)}`,
+    ...(packets.unseen === 0 ? [] : [`${packets.unseen} of them with a cut VLAN tag, which no socket can see arrive`]),
     '',
     ...table([['', 'simulator', 'kernel'], ...rows.map((row) => row.map((cell) => String(cell ?? '-')))]),
     '',

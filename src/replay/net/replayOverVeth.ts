@@ -37,8 +37,8 @@ export interface NetReplayOptions {
   readonly pcap: string | CaptureReader;
   /** May be left out when the object has one XDP program. */
   readonly program?: string | undefined;
-  /** Default `native`. */
-  readonly mode?: XdpMode | undefined;
+  /** One of NET_MODES; default `native`. */
+  readonly mode?: string | undefined;
   /** Of both ends, bytes; default 1500. Longer packets are left out on both sides. */
   readonly mtu?: number | undefined;
   /** Seed of the simulator; the kernel has none. */
@@ -53,6 +53,7 @@ export interface NetReplayOptions {
 }
 
 export const NET_MODES: readonly XdpMode[] = ['native', 'generic'];
+const DEFAULT_MODE = 'native';
 const DEFAULT_MTU = 1500;
 const RING_SIZE = 256;
 
@@ -66,14 +67,15 @@ const RING_SIZE = 256;
  * Problems: those of `probeKernel` (`kernel-not-linux`, `kernel-no-koffi`, `kernel-no-privilege`, ...), of `loadIntoKernel`
  * (`kernel-program-refused`, ...), of the object, the capture and the settings, `kernel-cpu-not-allowed`, `net-no-namespace`,
  * `net-no-netlink`, `net-no-veth`, `net-no-packet-socket`, `net-ipv6`, `net-link`, `net-attach`, `net-run-count`, `net-gro`, `net-noise`,
- * `net-send`, `net-counters`, `capture-without-packets`.
+ * `net-send`, `net-counters`, `capture-without-packets`, `unknown-mode`, `unknown-part`.
  */
 export async function replayOverVeth(options: NetReplayOptions): Promise<Result<NetReport>> {
-  const { host = thisHost, mtu = DEFAULT_MTU } = options;
+  const { host = thisHost, mtu = DEFAULT_MTU, mode = DEFAULT_MODE } = options;
+  if (!isXdpMode(mode)) return fail({ code: 'unknown-mode', where: '--mode', message: `there is no '${mode}'`, hint: `use one of: ${NET_MODES.join(', ')}` });
   const object = typeof options.object === 'string' ? loadObjectFile(options.object) : ok(options.object);
   if (!object.ok) return object;
-  const settingsProblem = checkSettings(vethSettings(mtu, 1));
-  if (settingsProblem !== undefined) return fail(settingsProblem);
+  const problem = checkSettings(vethSettings(mtu, 1)) ?? checkExclude(options.exclude ?? [], object.value);
+  if (problem !== undefined) return fail(problem);
   const capture = typeof options.pcap === 'string' ? openCapture(options.pcap) : ok(options.pcap);
   if (!capture.ok) return capture;
   try {
@@ -81,11 +83,27 @@ export async function replayOverVeth(options: NetReplayOptions): Promise<Result<
     if (!kernel.ok) return kernel;
     const calls = new NetSyscalls(await host.importKoffi(), host.arch);
     // Softirqs run on the CPU that raised them: so the program runs on this one, too.
-    const bound = new CpuBinding(kernel.value.syscalls, CASE_CPU).run(() => replayBound(options, object.value, capture.value, kernel.value, calls));
+    const bound = new CpuBinding(kernel.value.syscalls, CASE_CPU).run(() => replayBound({ ...options, mode, mtu }, object.value, capture.value, kernel.value, calls));
     return bound.ok ? bound.value : bound;
   } finally {
     if (typeof options.pcap === 'string') capture.value.close();
   }
+}
+
+function isXdpMode(mode: string): mode is XdpMode {
+  return NET_MODES.some((each) => each === mode);
+}
+
+/** A misspelt name would leave out nothing, and nobody would notice. */
+function checkExclude(exclude: readonly string[], object: ObjectSpec): Problem | undefined {
+  const parts = [
+    ...object.maps.filter((map) => map.dataSection === undefined).map(({ name }) => `maps.${name}`),
+    ...object.variables.map(({ name }) => `globals.${name}`),
+  ];
+  const unknown = exclude.find((part) => !parts.includes(part));
+  if (unknown === undefined) return undefined;
+  const hint = parts.length === 0 ? 'the object has neither maps nor variables' : `use one of: ${parts.join(', ')}`;
+  return { code: 'unknown-part', where: object.name, message: `there is no '${unknown}' to leave out`, hint };
 }
 
 function vethSettings(mtu: number, ifindex: number): NicSettings {
@@ -94,6 +112,8 @@ function vethSettings(mtu: number, ifindex: number): NicSettings {
   return { profile, queues: 1, rxRingSize: RING_SIZE, txRingSize: RING_SIZE, mtu, interruptDelayNs: 0, ifindex };
 }
 
+type SettledOptions = NetReplayOptions & { readonly mode: XdpMode; readonly mtu: number };
+
 /** Both sides, ready to run; `parts` gets what must be closed. */
 interface Sides {
   readonly simulation: Simulation;
@@ -101,8 +121,8 @@ interface Sides {
   readonly wire: KernelWire;
 }
 
-function openSides(options: NetReplayOptions, object: ObjectSpec, kernel: KernelBpf, calls: NetSyscalls, parts: { close(): void }[]): Result<Sides> {
-  const { mode = 'native', mtu = DEFAULT_MTU } = options;
+function openSides(options: SettledOptions, object: ObjectSpec, kernel: KernelBpf, calls: NetSyscalls, parts: { close(): void }[]): Result<Sides> {
+  const { mode, mtu } = options;
   const pair = VethPair.create(calls, mtu);
   if (!pair.ok) return pair;
   parts.push(pair.value);
@@ -124,8 +144,8 @@ function openSides(options: NetReplayOptions, object: ObjectSpec, kernel: Kernel
   return ok({ simulation: simulation.value, program: program.value, wire: wire.value });
 }
 
-function replayBound(options: NetReplayOptions, object: ObjectSpec, reader: CaptureReader, kernel: KernelBpf, calls: NetSyscalls): Result<NetReport> {
-  const { mode = 'native', mtu = DEFAULT_MTU, exclude = [], onProgress = () => {} } = options;
+function replayBound(options: SettledOptions, object: ObjectSpec, reader: CaptureReader, kernel: KernelBpf, calls: NetSyscalls): Result<NetReport> {
+  const { mode, mtu, exclude = [], onProgress = () => {} } = options;
   const parts: { close(): void }[] = [];
   try {
     const sides = openSides(options, object, kernel, calls, parts);
@@ -149,12 +169,12 @@ function replayBound(options: NetReplayOptions, object: ObjectSpec, reader: Capt
       schema: 1,
       backend: 'veth',
       kernel: release(),
-      object: basename(object.name),
+      object: object.name,
       program: program.name,
       capture: basename(captureName),
       mode,
       mtu,
-      packets: { read, sent: wire.sent, too_short: tooShort, too_long: tooLong },
+      packets: { read, sent: wire.sent, too_short: tooShort, too_long: tooLong, unseen: result.value.unseen },
       ends: { simulator: result.value.simulator.ends, kernel: result.value.kernel.ends },
       verdicts: verdictCounts(simulation),
       program_runs: programRuns,
