@@ -13,6 +13,7 @@ import { CaptureOutput } from './captureOutput.js';
 import { recordCases } from './recordCases.js';
 import { runReport } from './runReport.js';
 import type { RunReport } from './runReport.js';
+import { RunWatcher } from './runWatcher.js';
 
 /** What `sim run` can be told. Numbers may be out of range: that is a Problem, not a crash. */
 export interface RunOptions {
@@ -64,9 +65,10 @@ const REBUILD_HINT = 'the object is damaged; build it anew with clang -O2 -g -ta
  * The main job: plays a capture through a NIC with a program attached, and reports.
  *
  * @param onProgress called now and then with the number of packets so far
+ * @param onSlow called once, when the program uses up its instruction budget again and again
  * @returns the report, or the Problem of the first input that can't be used
  */
-export function runCapture(options: RunOptions, onProgress?: (packets: number) => void): Result<RunReport> {
+export function runCapture(options: RunOptions, onProgress?: (packets: number) => void, onSlow: () => void = () => {}): Result<RunReport> {
   const settings = nicSettings(options);
   if (!settings.ok) return settings;
   const object = loadObjectFile(options.object);
@@ -91,7 +93,8 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     const state = options.recordCases === undefined ? {} : startStateOf(simulation.value.loaded);
     const output = options.out === undefined ? undefined : CaptureOutput.create(options.out, simulation.value.memory, settings.value.profile.name, options.pcap);
     if (output !== undefined && !output.ok) return output;
-    const result = simulation.value.run(capture.value, output?.value, onProgress);
+    const watcher = new RunWatcher(simulation.value.vm, output?.value ?? {}, onSlow);
+    const result = simulation.value.run(capture.value, watcher, onProgress);
     const outputProblem = output?.value.close();
     if (!result.ok) return result;
     if (outputProblem !== undefined) return fail(outputProblem);
@@ -104,7 +107,9 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       if (!recorded.ok) return recorded;
     }
     const { seed, engine } = options;
-    return ok(runReport(simulation.value, result.value, { capture: basename(options.pcap), seed, engine, mode: 'native', cpus, xskApplication: xskName }));
+    return ok(runReport(simulation.value, result.value, {
+      capture: basename(options.pcap), seed, engine, mode: 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength,
+    }));
   } finally {
     capture.value.close();
   }
@@ -163,6 +168,8 @@ function prepare(options: RunOptions, loaded: LoadedObject, cpus: number, socket
     if (!pair.ok) return pair.problem;
     const tooDeep = checkNesting(pair.value[1], `--set ${pair.value[0]}`);
     if (tooDeep !== undefined) return tooDeep;
+    const noBool = checkBool(loaded, pair.value[0], pair.value[1]);
+    if (noBool !== undefined) return noBool;
     const set = loaded.setVariable(pair.value[0], pair.value[1]);
     if (!set.ok) return { where: '--set', hint: `write --set ${pair.value[0]}=VALUE with a value of that type`, ...set.problem };
   }
@@ -173,6 +180,16 @@ function prepare(options: RunOptions, loaded: LoadedObject, cpus: number, socket
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+/** A `bool` is true or false: any other number in its byte is undefined behaviour in C. */
+function checkBool(loaded: LoadedObject, name: string, text: string): Problem | undefined {
+  const { btf, variables } = loaded.spec;
+  const variable = variables.find((candidate) => candidate.name === name);
+  if (btf === undefined || variable === undefined) return undefined;
+  const type = btf.type(btf.resolve(variable.typeId));
+  if (type.kind !== 'int' || !type.bool || /^\s*(true|false|0|1)\s*$/.test(text)) return undefined;
+  return { code: 'value-wrong-shape', where: '--set', message: `variable ${name} is a bool and can't be ${JSON.stringify(text.slice(0, 60))}`, hint: `write --set ${name}=VALUE with true or false` };
 }
 
 function splitPair(where: string, text: string, shape: string): Result<readonly [string, string]> {

@@ -15,13 +15,21 @@ export interface RunReport {
   readonly schema: 1;
   readonly object: string;
   readonly program: string;
+  /** Whether the program takes packets of several buffers: `SEC("xdp.frags")`. */
+  readonly frags: boolean;
   readonly capture: string;
   readonly seed: number;
   readonly engine: string;
   readonly mode: string;
   readonly cpus: number;
   readonly nic: NicReport;
-  readonly packets: { readonly received: number; readonly bytes: number; readonly cut_by_snaplen: number };
+  readonly packets: {
+    readonly received: number;
+    readonly bytes: number;
+    readonly cut_by_snaplen: number;
+    /** Bytes of the longest frame among `outcomes.rx_over_length`, 0 for none. */
+    readonly longest_over_length: number;
+  };
   /** Virtual time from the first packet to the last event, ns. */
   readonly duration_ns: number;
   /** What the program returned: the five names and `other`. */
@@ -123,6 +131,8 @@ export interface RunNames {
   readonly cpus: number;
   /** Application on the AF_XDP sockets; matters only when there are any. */
   readonly xskApplication: string;
+  /** Bytes of the longest frame that the MAC found too long, 0 for none. */
+  readonly longestOverLength: number;
 }
 
 /** Gathers the report of a finished run. Equal runs give equal reports: nothing in it comes from a real clock. */
@@ -134,6 +144,7 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     schema: 1,
     object: loaded.spec.name,
     program: program.spec.name,
+    frags: program.spec.frags,
     capture: names.capture,
     seed: names.seed,
     engine: names.engine,
@@ -147,7 +158,7 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
       mtu: settings.mtu,
       rx_usecs: settings.interruptDelayNs / 1000,
     },
-    packets: { received: result.packetsReceived, bytes: result.bytesReceived, cut_by_snaplen: result.cutPackets },
+    packets: { received: result.packetsReceived, bytes: result.bytesReceived, cut_by_snaplen: result.cutPackets, longest_over_length: names.longestOverLength },
     duration_ns: result.durationNs,
     verdicts: verdictCounts(nic),
     outcomes: Object.fromEntries(OUTCOMES.map(({ code, name }) => [name, result.outcomes[code]])),

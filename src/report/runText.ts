@@ -1,4 +1,6 @@
+import { findProfile, maxFrameBytes, rxBufferBytes } from '../nic/index.js';
 import { Outcome, OUTCOMES } from '../xdp/index.js';
+import { ETH_HLEN } from '../vm/index.js';
 import { mapSections, SHOWN_LINES } from './mapText.js';
 import type { FaultReport, RunReport } from './runReport.js';
 import { counted, grouped, printable, textTable } from './textTable.js';
@@ -66,24 +68,29 @@ function faults({ faults: kept, fault_count: count }: RunReport): string[] {
     `  packet ${first.packet}: ${printable(first.message)}`,
     ...(others.length === 0 ? [] : [`    likewise ${others.length === 1 ? 'packet' : 'packets'} ${shortList(others.map(({ packet }) => packet))}`]),
   ]);
-  if (count > kept.length) lines.push(`  and ${counted(count - kept.length, 'more packet')}`);
+  if (count > kept.length) lines.push(`  and ${counted(count - kept.length, 'more packet')}; only the first ${kept.length} faults are kept`);
+  if (kept.some(({ name }) => name === 'instruction-budget')) lines.push('  note: --budget lets a packet cost more instructions; a loop without end needs mending');
   if (kept.some(({ name }) => name !== 'instruction-budget')) lines.push('  The kernel would refuse to load this program.');
   return [`FAULTS at ${counted(count, 'packet')}`, ...lines];
 }
 
 function shortList(numbers: readonly number[]): string {
-  return `${numbers.slice(0, SHOWN_NUMBERS).join(', ')}${numbers.length > SHOWN_NUMBERS ? ', ...' : ''}`;
+  return `${numbers.slice(0, SHOWN_NUMBERS).join(', ')}${numbers.length > SHOWN_NUMBERS ? ` and ${numbers.length - SHOWN_NUMBERS} more` : ''}`;
 }
 
-function verdicts({ verdicts: counts, packets }: RunReport): string[] {
+/** Shares are of the packets that the program ran on, faults included. */
+function verdicts({ verdicts: counts, outcomes: ends, packets }: RunReport): string[] {
+  const ranOn = Object.values(counts).reduce((sum, count) => sum + count, ends.program_fault);
   const rows = Object.entries(counts)
     .filter(([, count]) => count > 0)
-    .map(([name, count]) => [name, count, `${((100 * count) / packets.received).toFixed(1).padStart(5)} %`]);
-  return rows.length === 0 ? [] : ['Verdicts', ...textTable(rows)];
+    .map(([name, count]) => [name, count, `${((100 * count) / ranOn).toFixed(1).padStart(5)} %`]);
+  const title = ranOn === packets.received ? 'Verdicts' : `Verdicts (the program ran on ${grouped(ranOn)} of ${counted(packets.received, 'packet')})`;
+  return rows.length === 0 ? [] : [title, ...textTable(rows)];
 }
 
 /** What is lost without the program having said so stands apart. */
-function outcomes({ outcomes: counts, nic }: RunReport): string[] {
+function outcomes(report: RunReport): string[] {
+  const { outcomes: counts, nic } = report;
   const found = OUTCOMES.filter(({ name }) => counts[name] > 0);
   const isWanted = ({ code, delivered }: (typeof found)[number]): boolean => delivered || code === Outcome.xdpDrop;
   const row = ({ name, text }: (typeof found)[number], mark: string): (string | number)[] => [`${mark}${name}`, counts[name], text];
@@ -91,10 +98,31 @@ function outcomes({ outcomes: counts, nic }: RunReport): string[] {
   const mark = lost.length === 0 ? '' : '  ';
   const rows = [...found.filter(isWanted).map((outcome) => row(outcome, mark)), ...lost.map((outcome) => row(outcome, '! '))];
   const lines = rows.length === 0 ? [] : ['Where the packets ended', ...textTable(rows)];
-  if (counts.rx_over_length > 0) lines.push(`  note: the MTU is ${nic.mtu}; --mtu lets longer frames in`);
+  if (counts.rx_over_length > 0) lines.push(...overLengthNotes(report));
   if (counts.rx_missed > 0) lines.push(`  note: RX rings have ${nic.rx_ring} descriptors; --rx-ring gives them more`);
   if (counts.tx_ring_full > 0) lines.push(`  note: TX rings have ${nic.tx_ring} descriptors; --tx-ring gives them more`);
   return lines;
+}
+
+/** Which MTU would let the longest frame in; what to do when none would. */
+function overLengthNotes({ nic, packets, frags }: RunReport): string[] {
+  const longest = packets.longest_over_length;
+  const profile = findProfile(nic.profile);
+  if (profile === undefined) throw new Error(`runText: no NIC profile ${nic.profile}`);
+  const allowance = maxFrameBytes(0);
+  const found = `  note: the MTU is ${nic.mtu}, and the longest frame had ${grouped(longest)} bytes`;
+  if (longest > maxFrameBytes(profile.mtuMax)) {
+    return [
+      `${found}, more than any MTU of this NIC allows (at most ${profile.mtuMax}):`,
+      '    offloads merged frames before they were captured; capture again after',
+      '    ethtool -K IF tso off gso off gro off, at both ends',
+    ];
+  }
+  const mtuMaxOneBuffer = rxBufferBytes(profile) - allowance;
+  const needsFrags = longest > rxBufferBytes(profile) && !frags;
+  // The MTU that a person would set leaves VLAN tags out, as long as there is room for them.
+  const mtu = Math.min(longest - ETH_HLEN, frags || needsFrags ? profile.mtuMax : mtuMaxOneBuffer);
+  return [`${found}; --mtu ${mtu} lets it in${needsFrags ? `, but above ${mtuMaxOneBuffer} the program must be in SEC("xdp.frags")` : ''}`];
 }
 
 /** What the program decided on each queue, as the driver counts it. */
@@ -114,7 +142,7 @@ function rings({ rings: all, nic, counters }: RunReport): string[] {
   return [title, ...textTable([['queue', 'interrupts', 'polls', 'rx_no_page', 'tx_sent', 'tx_full'], ...rows])];
 }
 
-function sockets({ xsk }: RunReport): string[] {
+function sockets({ xsk, maps }: RunReport): string[] {
   if (xsk.length === 0) return [];
   const fill = ({ used, size }: { used: number; size: number }): string => `${used}/${size}`;
   const counts = xsk.map((each) => [
@@ -122,7 +150,10 @@ function sockets({ xsk }: RunReport): string[] {
     fill(each.rings.fill), fill(each.rings.rx), fill(each.rings.tx), fill(each.rings.completion),
   ]);
   const header = ['socket', 'queue', 'rx', 'tx', 'rx_dropped', 'rx_full', 'fill_empty', 'tx_invalid', 'FILL', 'RX', 'TX', 'COMPLETION'];
-  return [`AF_XDP sockets (${xsk[0].application}; rings as the run left them)`, ...textTable([header, ...counts])];
+  const notes = Object.entries(maps)
+    .filter(([, map]) => map.type === 'XSKMAP' && map.max_entries < xsk.length)
+    .map(([name, map]) => `  note: map ${printable(name)} has ${counted(map.max_entries, 'slot')} for ${xsk.length} sockets; raise max_entries, or use fewer --queues`);
+  return [`AF_XDP sockets (${xsk[0].application}; rings as the run left them)`, ...textTable([header, ...counts]), ...notes];
 }
 
 function pool({ pool: stats }: RunReport): string[] {

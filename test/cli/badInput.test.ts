@@ -123,6 +123,7 @@ const VARIABLES: readonly BadInput[] = [
   { name: 'an unknown name', args: over(SWITCH_DROP, '--set', 'drop_none=1'), says: ['switch_drop.o: there is no global variable drop_none', 'use one of drop_udp_port'] },
   { name: 'a value out of range', args: over(SWITCH_DROP, '--set', 'drop_udp_port=65536'), says: ['drop_udp_port: 65536', 'from 0 to 65535', '--set drop_udp_port=VALUE'] },
   { name: 'a value of another type', args: over(SWITCH_DROP, '--set', 'drop_all=maybe'), says: ['drop_all', '"maybe"', '--set drop_all=VALUE'] },
+  { name: 'a bool that is neither', args: over(SWITCH_DROP, '--set', 'drop_all=2'), says: ['drop_all is a bool', '"2"', '--set drop_all=VALUE with true or false'] },
   { name: 'no value', args: over(SWITCH_DROP, '--set', 'drop_all='), says: ['drop_all', '--set drop_all=VALUE'] },
   { name: 'brackets without end', args: over(SWITCH_DROP, '--set', `drop_all=${'['.repeat(100_000)}`), says: ['--set drop_all', 'brackets inside each other', ';'] },
 ];

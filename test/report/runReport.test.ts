@@ -24,7 +24,7 @@ describe('JSON', () => {
 
   it('has the fields that scripts depend on, with these names and no others', () => {
     expect(Object.keys(report)).toEqual([
-      'schema', 'object', 'program', 'capture', 'seed', 'engine', 'mode', 'cpus', 'nic', 'packets', 'duration_ns', 'verdicts', 'outcomes', 'counters',
+      'schema', 'object', 'program', 'frags', 'capture', 'seed', 'engine', 'mode', 'cpus', 'nic', 'packets', 'duration_ns', 'verdicts', 'outcomes', 'counters',
       'rings', 'pool', 'xsk', 'maps', 'variables', 'variables_omitted', 'log', 'log_lines', 'faults', 'fault_count', 'audit',
     ]);
     expect(report).toMatchObject({
@@ -36,7 +36,8 @@ describe('JSON', () => {
       mode: 'native',
       cpus: 4,
       nic: { profile: 'plain', queues: 4, rx_ring: 512, tx_ring: 512, mtu: 1500, rx_usecs: 0 },
-      packets: { received: 280, cut_by_snaplen: 0 },
+      frags: false,
+      packets: { received: 280, cut_by_snaplen: 0, longest_over_length: 0 },
       fault_count: 0,
       audit: { ok: true },
     });

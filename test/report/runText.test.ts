@@ -62,15 +62,15 @@ describe('the whole report', () => {
         280 packets, 138,078 bytes, 7.622 s of virtual time
         NIC plain, native mode, MTU 1000, 2 queues, 2 CPUs, interpreter, seed 1
 
-      Verdicts
-        XDP_PASS      159   56.8 %
-        XDP_REDIRECT   41   14.6 %
+      Verdicts (the program ran on 200 of 280 packets)
+        XDP_PASS      159   79.5 %
+        XDP_REDIRECT   41   20.5 %
 
       Where the packets ended
           stack           159  passed to the network stack
           xsk              41  delivered to an AF_XDP socket
         ! rx_over_length   80  dropped by the MAC: longer than the MTU allows
-        note: the MTU is 1000; --mtu lets longer frames in
+        note: the MTU is 1000, and the longest frame had 1,514 bytes; --mtu 1500 lets it in
 
       Queues
         queue   rx  pass  drop  tx  redirect  exceptions
@@ -139,8 +139,8 @@ describe('sections', () => {
     expect(text.split('\n\n')[1]!.split('\n')).toEqual([
       'FAULTS at 24 packets',
       '  packet 1: ./null_value.c:18: load of 8 bytes at r0 = 0x0: NULL: a pointer that can be NULL was not tested [insn 7: r1 = *(u64 *)(r0 +0)]',
-      '    likewise packets 2, 3, 4, 5, 6, 7, 8, 9, ...',
-      '  and 8 more packets',
+      '    likewise packets 2, 3, 4, 5, 6, 7, 8, 9 and 7 more',
+      '  and 8 more packets; only the first 16 faults are kept',
       '  The kernel would refuse to load this program.',
     ]);
   });
@@ -150,12 +150,39 @@ describe('sections', () => {
       'Where the packets ended',
       '    stack           38  passed to the network stack',
       '  ! rx_over_length  10  dropped by the MAC: longer than the MTU allows',
-      '  note: the MTU is 1500; --mtu lets longer frames in',
+      '  note: the MTU is 1500, and the longest frame had 9,014 bytes; --mtu 9000 lets it in, but above 3498 the program must be in SEC("xdp.frags")',
     ]);
     const missed = reportOf('reflector', 'mixed.pcap');
     const lines = section({ ...missed, outcomes: { ...missed.outcomes, rx_missed: 3, tx_ring_full: 1 } }, 'Where');
     expect(lines).toContain('  note: RX rings have 512 descriptors; --rx-ring gives them more');
     expect(lines).toContain('  note: TX rings have 512 descriptors; --tx-ring gives them more');
+  });
+
+  it('frames that no MTU lets in come from offloads; the MTU that is named lets in what was told', () => {
+    const report = reportOf('reflector', 'mixed.pcap', { mtu: 1000 });
+    const notes = (longest: number, frags = false): string =>
+      section({ ...report, frags, packets: { ...report.packets, longest_over_length: longest } }, 'Where').slice(4).join('\n');
+    expect(notes(9023)).toContain('more than any MTU of this NIC allows (at most 9000)');
+    expect(notes(9023)).toContain('ethtool -K IF tso off gso off gro off');
+    expect(notes(9022)).toContain('--mtu 9000 lets it in, but above 3498 the program must be in SEC("xdp.frags")');
+    expect(notes(9022, true)).toMatch(/--mtu 9000 lets it in$/);
+    expect(notes(3520)).toMatch(/--mtu 3498 lets it in$/);
+    expect(notes(3521)).toContain('--mtu 3507 lets it in, but above 3498');
+    expect(reportOf('reflector', 'mixed.pcap', { mtu: 1500 }).outcomes.rx_over_length).toBe(0);
+  });
+
+  it('a program that runs for too long is not blamed for an access; --budget is named', () => {
+    const lines = section(reportOf('reflector', 'dns.pcap', { instructionBudget: 5 }), 'FAULTS');
+    expect(lines.at(-1)).toMatch(/^ {2}note: --budget /);
+    expect(lines.join('\n')).not.toContain('The kernel would refuse');
+    expect(section(reportOf('reflector', 'dns.pcap', { instructionBudget: 5 }), 'Where')[1]).toContain('or ran out of its instruction budget');
+  });
+
+  it('an XSKMAP that has too few slots for the sockets is told', () => {
+    const report = reportOf('xsk_redirect', 'dns.pcap', { queues: 3 });
+    const withSlots = (count: number): string[] => section({ ...report, maps: { xsks_map: { ...report.maps.xsks_map!, max_entries: count } } }, 'AF_XDP');
+    expect(withSlots(3).at(-1)).not.toContain('note');
+    expect(withSlots(2).at(-1)).toBe('  note: map xsks_map has 2 slots for 3 sockets; raise max_entries, or use fewer --queues');
   });
 
   it('cut packets are told', () => {

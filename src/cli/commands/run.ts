@@ -53,6 +53,10 @@ function run(terminal: Terminal, args: RunArguments): number {
   const result = runCapture(
     { ...args, program: args.prog, instructionBudget: args.budget, set: args.set ?? [], map: args.map ?? [] },
     (packets) => progress.update(packets),
+    () => {
+      progress.clear();
+      tell(terminal, 'the program used up its instruction budget at 16 packets; the run goes on, which may take long: lower --budget, or press Ctrl-C');
+    },
   );
   const { elapsedMs } = progress;
   progress.clear();
