@@ -49,8 +49,8 @@ export const RUN_DEFAULTS = { nic: 'plain', mode: 'auto', engine: 'interpreter',
 /** Values of `--xsk`: `auto` is `rxdrop` when the object has an XSKMAP, else `none`. */
 export const XSK_MODES: readonly string[] = ['auto', 'none', ...Object.keys(XSK_APPLICATIONS)];
 
-const MODES = ['auto', 'native', 'generic', 'offload'];
-const ENGINES = ['interpreter', 'jit'];
+const MODES = ['auto', 'native'];
+const ENGINES = ['interpreter'];
 
 const XSK_RINGS = { rx: 1024, tx: 1024, fill: 1024, completion: 1024 };
 const XSK_CHUNKS = 1024;
@@ -86,7 +86,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       seed: options.seed,
       cpus,
       xsk,
-      prepare: (loaded, sockets) => prepare(options, loaded, cpus, sockets),
+      prepare: (loaded, sockets) => prepareObject(options, loaded, cpus, sockets),
       instructionBudget: options.instructionBudget,
     });
     if (!simulation.ok) return fail({ hint: REBUILD_HINT, ...simulation.problem });
@@ -119,15 +119,15 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
 function nicSettings(options: RunOptions): Result<NicSettings> {
   const profile = findProfile(options.nic);
   if (profile === undefined) return choice('unknown-nic', '--nic', options.nic, PROFILES.map(({ name }) => name));
-  if (!MODES.includes(options.mode)) return choice('unknown-mode', '--mode', options.mode, MODES);
-  if (!ENGINES.includes(options.engine)) return choice('unknown-engine', '--engine', options.engine, ENGINES);
-  if (!XSK_MODES.includes(options.xsk)) return choice('unknown-xsk-mode', '--xsk', options.xsk, XSK_MODES);
   if (options.mode === 'generic' || options.mode === 'offload') {
     return fail({ code: 'unsupported-mode', where: '--mode', message: `${options.mode} XDP is not modelled yet`, hint: 'use auto or native' });
   }
   if (options.engine === 'jit') {
     return fail({ code: 'unsupported-engine', where: '--engine', message: 'the JIT does not exist yet', hint: 'use interpreter' });
   }
+  if (!MODES.includes(options.mode)) return choice('unknown-mode', '--mode', options.mode, MODES);
+  if (!ENGINES.includes(options.engine)) return choice('unknown-engine', '--engine', options.engine, ENGINES);
+  if (!XSK_MODES.includes(options.xsk)) return choice('unknown-xsk-mode', '--xsk', options.xsk, XSK_MODES);
   for (const [name, value, low, high] of [
     ['--seed', options.seed, 0, 2 ** 32 - 1],
     ['--cpus', options.cpus ?? 1, 1, 256],
@@ -161,8 +161,8 @@ function choice(code: string, where: string, value: string, known: readonly stri
   return fail({ code, where, message: `there is no '${value}'`, hint: `use one of: ${known.join(', ')}` });
 }
 
-/** Global variables and map contents, before the first packet. */
-function prepare(options: RunOptions, loaded: LoadedObject, cpus: number, sockets: readonly XskSocket[]): Problem | undefined {
+/** Sets global variables (`VAR=VALUE`) and fills maps (`NAME=FILE`), before the first packet; the first problem ends it. */
+export function prepareObject(options: Pick<RunOptions, 'set' | 'map'>, loaded: LoadedObject, cpus: number, sockets: readonly XskSocket[]): Problem | undefined {
   for (const text of options.set) {
     const pair = splitPair('--set', text, 'VAR=VALUE');
     if (!pair.ok) return pair.problem;

@@ -31,6 +31,13 @@ describe('help', () => {
     for (const option of ['pcap', 'prog', 'set', 'map', 'engine', 'budget', 'seed', 'nic', 'mode', 'queues', 'cpus', 'rx-ring', 'tx-ring', 'mtu', 'rx-usecs', 'xsk', 'json', 'out']) {
       expect(stdout).toMatch(new RegExp(`^ +--${option} `, 'm'));
     }
+    const words = stdout.replace(/\s+/g, ' ');
+    for (const text of [
+      'plain a power of two from 64 to 8192 (512)', '(10,000,000)', 'queues, 1 to 64', '1 to 256 (one a queue)', '68 to 9000; above 3498', 'SEC("xdp.frags")',
+      'docs/report.md', 'l2fwd sends back', 'replaces stack, tx, xsk, xsk-tx and dropped.pcapng', 'a JIT is not there yet', 'generic and offload are not there yet',
+    ]) {
+      expect(words).toContain(text);
+    }
     expect(stdout).toMatch(/Exit status: 0 .* 1 .* 2 /s);
     expect(stdout).toContain('sim run prog.o --pcap trace.pcap');
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);

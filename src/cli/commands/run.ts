@@ -6,25 +6,30 @@ import { EXIT_FAILED, EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem, tell } from '../output.js';
 import type { Terminal } from '../output.js';
 
+/** Ring sizes of every profile, for the help; the numbers come from the profiles themselves. */
+const RING_SIZES = PROFILES.map(({ name, ringMin, ringMax, ringDefault }) =>
+  ringMin === ringMax ? `${name} ${ringMin}` : `${name} a power of two from ${ringMin} to ${ringMax} (${ringDefault})`,
+).join(', ');
+
 const OPTIONS = {
   pcap: { type: 'string', demandOption: true, describe: 'capture to play, pcap or pcapng', group: 'Program:' },
   prog: { type: 'string', describe: 'program to attach, when the object has several', group: 'Program:' },
   set: { type: 'string', array: true, nargs: 1, describe: 'VAR=VALUE: set a global variable', group: 'Program:' },
-  map: { type: 'string', array: true, nargs: 1, describe: 'NAME=FILE.json: fill a map', group: 'Program:' },
-  engine: { type: 'string', default: RUN_DEFAULTS.engine as string, describe: 'interpreter or jit', group: 'Program:' },
-  budget: { type: 'number', describe: 'instructions that one packet may cost', group: 'Program:' },
+  map: { type: 'string', array: true, nargs: 1, describe: 'NAME=FILE.json: fill a map; the file is [{"key": 1, "value": 2}, ...], see docs/report.md', group: 'Program:' },
+  engine: { type: 'string', default: RUN_DEFAULTS.engine as string, describe: 'interpreter; a JIT is not there yet', group: 'Program:' },
+  budget: { type: 'number', describe: 'instructions that one packet may cost (10,000,000)', group: 'Program:' },
   seed: { type: 'number', default: RUN_DEFAULTS.seed as number, describe: 'seed of all randomness', group: 'Program:' },
   nic: { type: 'string', default: RUN_DEFAULTS.nic as string, describe: `NIC profile: ${PROFILES.map(({ name }) => name).join(', ')}`, group: 'NIC:' },
-  mode: { type: 'string', default: RUN_DEFAULTS.mode as string, describe: 'auto, native, generic or offload', group: 'NIC:' },
-  queues: { type: 'number', default: RUN_DEFAULTS.queues as number, describe: 'receive and transmit queues', group: 'NIC:' },
-  cpus: { type: 'number', describe: 'CPUs that per-CPU maps have values for (one a queue)', group: 'NIC:' },
-  'rx-ring': { type: 'number', describe: 'RX descriptors of a queue', group: 'NIC:' },
-  'tx-ring': { type: 'number', describe: 'TX descriptors of a queue', group: 'NIC:' },
-  mtu: { type: 'number', default: RUN_DEFAULTS.mtu as number, describe: 'MTU of the NIC', group: 'NIC:' },
+  mode: { type: 'string', default: RUN_DEFAULTS.mode as string, describe: 'auto (is native) or native; generic and offload are not there yet', group: 'NIC:' },
+  queues: { type: 'number', default: RUN_DEFAULTS.queues as number, describe: 'receive and transmit queues, 1 to 64', group: 'NIC:' },
+  cpus: { type: 'number', describe: 'CPUs that per-CPU maps have values for, 1 to 256 (one a queue)', group: 'NIC:' },
+  'rx-ring': { type: 'number', describe: `RX descriptors of a queue: ${RING_SIZES}`, group: 'NIC:' },
+  'tx-ring': { type: 'number', describe: `TX descriptors of a queue: ${RING_SIZES}`, group: 'NIC:' },
+  mtu: { type: 'number', default: RUN_DEFAULTS.mtu as number, describe: 'MTU of the NIC, 68 to 9000; above 3498 the program must be in SEC("xdp.frags")', group: 'NIC:' },
   'rx-usecs': { type: 'number', default: RUN_DEFAULTS.rxUsecs as number, describe: 'interrupt moderation, microseconds', group: 'NIC:' },
-  xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_MODES.join(', ')}`, group: 'NIC:' },
+  xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_MODES.join(', ')}. rxdrop receives and drops, l2fwd sends back with MAC addresses swapped, auto is rxdrop when there is an XSKMAP, else none`, group: 'NIC:' },
   json: { type: 'boolean', default: false, describe: 'print the report as JSON', group: 'Report:' },
-  out: { type: 'string', describe: 'directory for pcapng files by destination', group: 'Report:' },
+  out: { type: 'string', describe: 'directory for pcapng files by destination, made if need be: replaces stack, tx, xsk, xsk-tx and dropped.pcapng in it', group: 'Report:' },
   'record-cases': { type: 'string', describe: 'case file to write, a case for each packet (docs/cases.md)', group: 'Report:' },
 } as const satisfies OptionTable;
 
