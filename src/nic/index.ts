@@ -10,4 +10,5 @@ export * from './driver/queuePair.js';
 export * from './nic.js';
 export * from './profiles/profile.js';
 export * from './profiles/table.js';
+export { vethStatistics } from './profiles/veth.js';
 export * from './scheduler.js';

@@ -1,6 +1,8 @@
 import type { Problem } from '../../base/index.js';
 import { openCaseFiles } from '../../cases/index.js';
 import { bpftoolScript, KernelBackend, probeKernel } from '../../replay/index.js';
+import { checkNetArguments, NET_OPTIONS, runNetReplay } from '../netReplay.js';
+import type { NetArguments } from '../netReplay.js';
 import { CASE_EPILOGUE, CASE_OPTIONS, CASE_POSITIONALS, runCaseCommand } from '../caseCommand.js';
 import type { CaseArguments } from '../caseCommand.js';
 import type { Command, OptionTable } from '../command.js';
@@ -10,27 +12,32 @@ import type { Terminal } from '../output.js';
 
 const OPTIONS = {
   ...CASE_OPTIONS,
+  ...NET_OPTIONS,
   'print-bpftool': { type: 'boolean', default: false, describe: 'print the same as a shell script of bpftool commands, and run nothing' },
 } as const satisfies OptionTable;
 
-type ReplayArguments = CaseArguments & { readonly printBpftool: boolean };
+type ReplayArguments = CaseArguments & NetArguments & { readonly printBpftool: boolean };
 
 /** `sim replay FILE...`. */
 export const replayCommand: Command = {
   name: 'replay',
-  describe: 'run case files on the running kernel, by BPF_PROG_TEST_RUN',
+  describe: 'run case files on the running kernel, or a capture over a real veth',
   positionals: CASE_POSITIONALS,
   variadic: true,
   options: OPTIONS,
   examples: [
     ['sudo sim replay cases.json', 'whether the kernel does what the cases expect'],
     ['sim replay cases.json --print-bpftool > replay.sh', 'for a machine without sim'],
+    ['sudo sim replay --net prog.o --pcap trace.pcap', 'the whole way, over a veth pair (docs/replay-net.md)'],
   ],
   epilogue: CASE_EPILOGUE,
   run: (terminal, args) => replay(terminal, args as unknown as ReplayArguments),
 };
 
 async function replay(terminal: Terminal, args: ReplayArguments): Promise<number> {
+  const wrongUse = checkNetArguments(args, args.file);
+  if (wrongUse !== undefined) return reportProblem(terminal, wrongUse);
+  if (args.net) return runNetReplay(terminal, args.file[0], args);
   const files = openCaseFiles(args.file);
   if (!files.ok) return reportProblem(terminal, files.problem);
   if (args.printBpftool) {

@@ -2,8 +2,6 @@ import { plainProfile } from './plain.js';
 import type { NicProfile } from './profile.js';
 import { vethProfile } from './veth.js';
 
-export { vethStatistics } from './veth.js';
-
 /** Every NIC profile. A new one is a file beside this and a row here. */
 export const PROFILES: readonly NicProfile[] = [plainProfile, vethProfile];
 

@@ -43,15 +43,16 @@ export function vethStatistics(driver: NicDriver, queues: number): Map<string, n
   const statistics = new Map<string, number>();
   for (let queue = 0; queue < queues; queue++) {
     const counters = driver.counters(queue);
-    const { fullCount } = driver.txQueue(queue);
+    // A full ring is counted for XDP_TX and for ndo_xdp_xmit together; the latter's losses are its errors.
+    const txFull = driver.txQueue(queue).fullCount - counters.txXdpXmitErrors;
     const rx = `rx_queue_${queue}_`;
     statistics.set(`${rx}xdp_packets`, counters.rxPackets);
     statistics.set(`${rx}xdp_bytes`, counters.rxBytes - counters.rxPackets * ETH_HLEN);
-    statistics.set(`${rx}drops`, counters.xdpRedirectErrors + counters.xdpTxErrors - fullCount);
+    statistics.set(`${rx}drops`, counters.xdpRedirectErrors + counters.xdpTxErrors - txFull);
     statistics.set(`${rx}xdp_redirect`, counters.xdpRedirect);
     statistics.set(`${rx}xdp_drops`, counters.xdpDrop + counters.xdpExceptions);
     statistics.set(`${rx}xdp_tx`, counters.xdpTx);
-    statistics.set(`${rx}xdp_tx_errors`, fullCount);
+    statistics.set(`${rx}xdp_tx_errors`, txFull);
   }
   for (let queue = 0; queue < queues; queue++) {
     const counters = driver.counters(queue);
