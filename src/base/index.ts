@@ -2,3 +2,4 @@ export * from './errno.js';
 export * from './hex.js';
 export * from './problem.js';
 export * from './rng.js';
+export * from './systemReason.js';

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { catchProblem, fail, fromHex, ProblemError } from '../base/index.js';
+import { catchProblem, fail, fromHex, ProblemError, systemReason } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { checkNesting } from '../sim/index.js';
 
@@ -82,7 +82,7 @@ export function readCaseFile(path: string): Result<CaseFile> {
     if (stat.size > MAX_FILE_BYTES) return unreadable(`has ${stat.size} bytes, more than ${MAX_FILE_BYTES}`, 'split it into several files');
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    return unreadable(`can't be read: ${(error as Error).message}`, 'check the path');
+    return unreadable(`can't be read: ${systemReason(error)}`, 'check the path');
   }
   return parseCaseFile(text, path);
 }

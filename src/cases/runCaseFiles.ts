@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { fail, ok } from '../base/index.js';
+import { fail, ok, systemReason } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import { loadObjectFile } from '../vm/index.js';
 import type { ObjectSpec } from '../vm/index.js';
@@ -92,7 +92,7 @@ export function writeCaseFile(path: string, file: CaseFile): Problem | undefined
     renameSync(draft, path);
     return undefined;
   } catch (error) {
-    return { code: 'case-file-unwritable', where: path, message: `can't be written: ${(error as Error).message}`, hint: 'check the directory' };
+    return { code: 'case-file-unwritable', where: path, message: `can't be written: ${systemReason(error)}`, hint: 'check the directory' };
   }
 }
 

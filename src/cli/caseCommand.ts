@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
+import { systemReason } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import { casesOf, recordCaseFiles, runCaseFiles } from '../cases/index.js';
 import type { CaseBackend, CaseReport, OpenCaseFile } from '../cases/index.js';
 import { caseJunit, caseText, counted } from '../report/index.js';
-import { systemReason } from '../sim/index.js';
 import type { OptionTable } from './command.js';
 import { EXIT_FAILED, EXIT_OK } from './exitCodes.js';
 import { headingStyle, reportProblem, tell } from './output.js';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { hideBin } from 'yargs/helpers';
-import { systemReason } from '../sim/index.js';
+import { systemReason } from '../base/index.js';
 import { runCommandLine } from './commandLine.js';
 import { EXIT_BUG, EXIT_USAGE } from './exitCodes.js';
 

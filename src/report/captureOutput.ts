@@ -1,12 +1,12 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fail, ok, toHex } from '../base/index.js';
+import { fail, ok, systemReason, toHex } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { EPB_FLAGS_INBOUND, EPB_FLAGS_OUTBOUND, PcapngWriter } from '../packet/index.js';
 import type { PcapngPacketOptions } from '../packet/index.js';
 import type { PacketWatcher, WatchedPacket } from '../sim/index.js';
-import { systemReason, WIRE_SLOT_BYTES } from '../sim/index.js';
+import { WIRE_SLOT_BYTES } from '../sim/index.js';
 import { Outcome, OUTCOMES } from '../xdp/index.js';
 
 /** File name and meaning of each destination. */

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { E2BIG, errnoName, fail, fromHex, ok, toHex } from '../base/index.js';
+import { E2BIG, errnoName, fail, fromHex, ok, systemReason, toHex } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import { formatValue, mapTypeName, parseValue, ProgArray, XskMap } from '../vm/index.js';
 import type { BpfMap, JsonValue, LoadedObject, ValueTarget } from '../vm/index.js';
@@ -13,18 +13,6 @@ const MAX_NESTING = 64;
 /** Bytes of a key or value, and characters of it in JSON, that a hint spells out. */
 const MAX_EXAMPLE_BYTES = 256;
 const MAX_EXAMPLE_CHARS = 300;
-
-/** Errors of the system that users cause. */
-const SYSTEM_REASONS: ReadonlyMap<string, string> = new Map([
-  ['ENOENT', 'there is no such file or directory'],
-  ['ENOTDIR', 'a part of its path is no directory'],
-  ['EISDIR', 'it is a directory'],
-  ['EEXIST', 'a file of that name is in the way'],
-  ['EACCES', 'permission denied'],
-  ['EPERM', 'permission denied'],
-  ['EROFS', 'the file system is read-only'],
-  ['ENOSPC', 'the disk is full'],
-]);
 
 /** What filling a map must know besides the object. */
 export interface MapHost {
@@ -124,12 +112,6 @@ function readEntries(path: string, hint: string): Result<readonly JsonEntry[]> {
   const bad = json.findIndex((entry) => typeof entry !== 'object' || entry === null || !Object.hasOwn(entry, 'key') || !(Object.hasOwn(entry, 'value') || Object.hasOwn(entry, 'values')));
   if (bad >= 0) return fail({ ...shape, where: `${path}, entry ${bad}`, message: 'has no key and value' });
   return ok(json as JsonEntry[]);
-}
-
-/** Why the system refused a file or directory, in words. */
-export function systemReason(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  return SYSTEM_REASONS.get(code) ?? `the system says ${code}`;
 }
 
 function unreadable(where: string, message: string, hint: string): Result<never> {

@@ -16,7 +16,7 @@ const NULL_PAGE_BYTES = 65536;
 export function describePlace(memory: HostMemory, stateAddress: number, address: bigint, sizeBytes: number): string {
   if (address >> 32n !== 0n) return describeGarbage(address);
   const at = Number(address);
-  if (at < NULL_PAGE_BYTES) return `${memory.describe(at)}: a pointer that can be NULL was not tested`;
+  if (at < NULL_PAGE_BYTES) return `${memory.describe(at)}: a pointer that can be NULL was not tested, or a number was used as one`;
   return (
     describePacket(memory, stateAddress, at, sizeBytes) ??
     describeStack(memory, stateAddress, at, sizeBytes) ??

@@ -96,8 +96,8 @@ describe('exit status', () => {
       insn_text: 'r1 = *(u64 *)(r0 +0)',
       source: './null_value.c:18',
       address: '0x0',
-      region: 'NULL: a pointer that can be NULL was not tested',
-      message: './null_value.c:18: load of 8 bytes at r0 = 0x0: NULL: a pointer that can be NULL was not tested [insn 7: r1 = *(u64 *)(r0 +0)]',
+      region: 'NULL: a pointer that can be NULL was not tested, or a number was used as one',
+      message: './null_value.c:18: load of 8 bytes at r0 = 0x0: NULL: a pointer that can be NULL was not tested, or a number was used as one [insn 7: r1 = *(u64 *)(r0 +0)]',
     });
   });
 

@@ -138,7 +138,7 @@ describe('sections', () => {
     const text = plain(reportOf('test/cli/objects/null_value.o', 'dns.pcap'));
     expect(text.split('\n\n')[1]!.split('\n')).toEqual([
       'FAULTS at 24 packets',
-      '  packet 1: ./null_value.c:18: load of 8 bytes at r0 = 0x0: NULL: a pointer that can be NULL was not tested [insn 7: r1 = *(u64 *)(r0 +0)]',
+      '  packet 1: ./null_value.c:18: load of 8 bytes at r0 = 0x0: NULL: a pointer that can be NULL was not tested, or a number was used as one [insn 7: r1 = *(u64 *)(r0 +0)]',
       '    likewise packets 2, 3, 4, 5, 6, 7, 8, 9 and 7 more',
       '  and 8 more packets; only the first 16 faults are kept',
       '  The kernel would refuse to load this program.',

@@ -68,8 +68,8 @@ describe('where a bad address lies', () => {
   machine.memory.reserve('gap', 4096, 4096);
 
   const cases: Case[] = [
-    { title: 'NULL', source: 'r0 = *(u8 *)(r6 +0)', region: 'NULL: a pointer that can be NULL was not tested' },
-    { title: 'a field of NULL', source: 'r0 = *(u64 *)(r6 +16)', region: 'NULL plus 16: a pointer that can be NULL was not tested' },
+    { title: 'NULL', source: 'r0 = *(u8 *)(r6 +0)', region: 'NULL: a pointer that can be NULL was not tested, or a number was used as one' },
+    { title: 'a field of NULL', source: 'r0 = *(u64 *)(r6 +16)', region: 'NULL plus 16: a pointer that can be NULL was not tested, or a number was used as one' },
     { title: 'below NULL', source: 'r0 = *(u8 *)(r6 -3)', region: '3 bytes below NULL' },
     { title: 'an upper half', source: 'r6 = 0x500000000 ll\nr0 = *(u8 *)(r6 +0)', region: 'not an address, its upper half is 0x5' },
     { title: 'beyond the packet', source: 'r6 = *(u32 *)(r1 +0)\nr0 = *(u8 *)(r6 +70)', region: "10 bytes beyond the packet's end (its length is 60)" },

@@ -1,4 +1,5 @@
 import { closeSync, readSync } from 'node:fs';
+import { systemReason } from '../../base/index.js';
 
 /** Bytes of a capture that one look can cover: the longest block that a reader asks for, twice. */
 export const WINDOW_SIZE_BYTES = 1 << 20;
@@ -88,7 +89,7 @@ export class ByteWindow {
       try {
         gotBytes = readSync(this.#fd, this.data, this.endBytes, this.data.byteLength - this.endBytes, this.#baseBytes + this.endBytes);
       } catch (error) {
-        this.readError = (error as Error).message;
+        this.readError = systemReason(error);
         return false;
       }
       if (gotBytes === 0) return false;

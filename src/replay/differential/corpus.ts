@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { fail, ok } from '../../base/index.js';
+import { fail, ok, systemReason } from '../../base/index.js';
 import type { Problem, Result } from '../../base/index.js';
 import { openCapture } from '../../packet/index.js';
 import { loadObjectFile } from '../../vm/index.js';
@@ -65,6 +65,6 @@ function filesBelow(folder: string, pattern: RegExp): Result<string[]> {
     const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => pattern.test(name));
     return ok(names.map((name) => join(folder, name)).filter((path) => statSync(path).isFile()).toSorted());
   } catch (error) {
-    return fail({ code: 'folder-unreadable', where: folder, message: `can't be searched: ${(error as Error).message}`, hint: 'give a folder' });
+    return fail({ code: 'folder-unreadable', where: folder, message: `can't be searched: ${systemReason(error)}`, hint: 'give a folder' });
   }
 }

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { EINVAL, ENOSPC, EPERM, errnoName, fail, ok } from '../../base/index.js';
+import { EINVAL, ENOSPC, EPERM, errnoName, fail, ok, systemReason } from '../../base/index.js';
 import type { Problem, Result } from '../../base/index.js';
 import type { NetSyscalls } from './netSyscalls.js';
 
@@ -29,7 +29,7 @@ export class NetNamespace {
     try {
       home = openSync(OWN_NAMESPACE, 'r');
     } catch (error) {
-      return fail({ code: 'net-no-namespace', message: `the network namespace of this process can't be opened: ${(error as Error).message}`, hint: 'mount /proc' });
+      return fail({ code: 'net-no-namespace', message: `the network namespace of this process can't be opened: ${systemReason(error)}`, hint: 'mount /proc' });
     }
     try {
       const made = calls.call('unshare', CLONE_NEWNET);

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { EOPNOTSUPP, errnoName, fail, ok } from '../../base/index.js';
+import { EOPNOTSUPP, errnoName, fail, ok, systemReason } from '../../base/index.js';
 import type { Problem, Result } from '../../base/index.js';
 import { Ethtool } from './ethtool.js';
 import { NetNamespace } from './netNamespace.js';
@@ -126,7 +126,7 @@ function openPlace(calls: NetSyscalls, parts: { close(): void }[]): Result<Place
   } catch (error) {
     // Without the file the kernel has no IPv6, which is as good.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      return fail({ code: 'net-ipv6', where: DISABLE_IPV6, message: `IPv6 can't be switched off: ${(error as Error).message}`, hint: 'mount /proc/sys writable' });
+      return fail({ code: 'net-ipv6', where: DISABLE_IPV6, message: `IPv6 can't be switched off: ${systemReason(error)}`, hint: 'mount /proc/sys writable' });
     }
   }
   return ok({ namespace, netlink });

@@ -49,8 +49,8 @@ describe('ByteWindow over a file', () => {
   it('tells a failed read from the end of the file', () => {
     const window = ByteWindow.overFile(openSync(folder, 'r')); // reading a directory fails with EISDIR
     expect(window.ensure(1)).toBe(false);
-    expect(window.readError).toMatch(/EISDIR/);
-    expect(PcapReader.open(window, 'x.pcap')).toMatchObject({ ok: false, problem: { code: 'capture-unreadable', message: expect.stringMatching(/reading failed: EISDIR/) } });
+    expect(window.readError).toBe('it is a directory');
+    expect(PcapReader.open(window, 'x.pcap')).toMatchObject({ ok: false, problem: { code: 'capture-unreadable', message: expect.stringMatching(/reading failed: it is a directory/) } });
     window.close();
   });
 
