@@ -3,7 +3,7 @@ import type { HostMemory, OwnerLedger } from '../../memory/index.js';
 import type { Scheduler } from '../scheduler.js';
 import { BATCH_FRAMES, DESC_EOP, DESC_RSS, DescriptorBatch } from './batch.js';
 import type { WireBatch } from './batch.js';
-import type { DescriptorFormat, DescriptorRing } from './formats/descriptorFormat.js';
+import type { DescriptorFormat, RingMemory } from './formats/descriptorFormat.js';
 import { InterruptLine } from './interrupt.js';
 import { DMA_READ, DMA_WRITE } from './iommu.js';
 import type { Iommu } from './iommu.js';
@@ -19,7 +19,7 @@ const COPY_ROW_WORDS = 3;
 
 /** Registers of one receive queue. Indices run freely; the device owns descriptors from head to tail. */
 interface RxRegisters {
-  ring: DescriptorRing;
+  ring: RingMemory;
   head: number;
   tail: number;
   bufferBytes: number;
@@ -27,7 +27,7 @@ interface RxRegisters {
 
 /** Registers of one transmit queue. */
 interface TxRegisters {
-  ring: DescriptorRing;
+  ring: RingMemory;
   head: number;
   tail: number;
   isWorkScheduled: boolean;
@@ -101,7 +101,7 @@ export class NicDevice {
   constructor(config: NicDeviceConfig, interruptHandler: (queue: number) => void) {
     const { memory, scheduler, queues } = config;
     this.#config = config;
-    const noRing: DescriptorRing = { address: 0, size: 1 };
+    const noRing: RingMemory = { address: 0, size: 1 };
     this.#rx = Array.from({ length: queues }, () => ({ ring: noRing, head: 0, tail: 0, bufferBytes: 0 }));
     this.#tx = Array.from({ length: queues }, () => ({ ring: noRing, head: 0, tail: 0, isWorkScheduled: false }));
     this.#irq = Array.from({ length: queues }, (_, queue) => new InterruptLine(scheduler, queue, config.interruptDelayNs, interruptHandler));

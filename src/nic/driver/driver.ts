@@ -86,7 +86,17 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     this.#pairs = Array.from({ length: config.queues }, (_, queue) => {
       const pool = new PagePool(allocator, iommu, iovaLowOfPage, profile.poolRingSize);
       return {
-        rx: new RxQueue(memory, allocator.ledger, iommu, profile.format, pool, queue, config.rxRingSize, profile.headroomBytes, rxBufferBytes(profile)),
+        rx: new RxQueue({
+          memory,
+          pages: allocator.ledger,
+          iommu,
+          format: profile.format,
+          pool,
+          queue,
+          size: config.rxRingSize,
+          headroomBytes: profile.headroomBytes,
+          bufferBytes: rxBufferBytes(profile),
+        }),
         tx: new TxQueue(memory, iommu, profile.format, queue, config.txRingSize),
         rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: profile.frameSizeBytes },
         counters: newCounters(),

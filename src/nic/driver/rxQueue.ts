@@ -1,15 +1,30 @@
 import { Owner } from '../../memory/index.js';
 import type { HostMemory, OwnerLedger } from '../../memory/index.js';
 import { BATCH_FRAMES, DescriptorBatch } from '../device/batch.js';
-import type { DescriptorFormat, DescriptorRing } from '../device/formats/descriptorFormat.js';
+import type { DescriptorFormat, RingMemory } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { Iommu } from '../device/iommu.js';
+import { allocCoherentRing } from './coherentRing.js';
 import type { PagePool } from './pagePool.js';
-import { mapRing } from './txQueue.js';
+
+/** What a receive ring is made of. */
+export interface RxQueueParts {
+  readonly memory: HostMemory;
+  readonly pages: OwnerLedger;
+  readonly iommu: Iommu;
+  readonly format: DescriptorFormat;
+  readonly pool: PagePool;
+  readonly queue: number;
+  /** Descriptors. */
+  readonly size: number;
+  /** Where the device's bytes begin in a page, and how many it may write. */
+  readonly headroomBytes: number;
+  readonly bufferBytes: number;
+}
 
 /** The driver's side of one receive ring: which page lies in each slot, and refilling. */
 export class RxQueue {
-  readonly ring: DescriptorRing;
+  readonly ring: RingMemory;
   readonly ringIovaLow: number;
   readonly pool: PagePool;
   /** Page in each slot. */
@@ -26,26 +41,16 @@ export class RxQueue {
   readonly #headroomBytes: number;
   readonly #bufferBytes: number;
 
-  constructor(
-    memory: HostMemory,
-    pages: OwnerLedger,
-    iommu: Iommu,
-    format: DescriptorFormat,
-    pool: PagePool,
-    queue: number,
-    size: number,
-    headroomBytes: number,
-    bufferBytes: number,
-  ) {
+  constructor({ memory, pages, iommu, format, pool, queue, size, headroomBytes, bufferBytes }: RxQueueParts) {
     this.#memory = memory;
     this.#format = format;
     this.#pages = pages;
     this.#headroomBytes = headroomBytes;
     this.#bufferBytes = bufferBytes;
     this.pool = pool;
-    const bytes = size * format.descriptorBytes;
-    this.ring = { address: memory.reserve(`RX ring ${queue}`, bytes, 4096), size };
-    this.ringIovaLow = mapRing(iommu, this.ring.address, bytes, `RX ring ${queue}`);
+    const { ring, iovaLow } = allocCoherentRing(memory, iommu, `RX ring ${queue}`, size, format.descriptorBytes);
+    this.ring = ring;
+    this.ringIovaLow = iovaLow;
     this.page = new Uint32Array(size);
   }
 

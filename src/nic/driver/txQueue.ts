@@ -1,10 +1,10 @@
-import { ProblemError } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import { MAX_SKB_FRAGS } from '../../vm/index.js';
 import { BATCH_FRAMES, DESC_EOP, DescriptorBatch } from '../device/batch.js';
-import type { DescriptorFormat, DescriptorRing } from '../device/formats/descriptorFormat.js';
+import type { DescriptorFormat, RingMemory } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { Iommu } from '../device/iommu.js';
+import { allocCoherentRing } from './coherentRing.js';
 
 /** What a TX ring entry holds, which decides how its buffer goes back. */
 export const TX_NONE = 0;
@@ -17,7 +17,7 @@ export const TX_XSK_SKB = 3;
 
 /** The driver's side of one transmit ring: what lies in each slot, until the device is done with it. */
 export class TxQueue {
-  readonly ring: DescriptorRing;
+  readonly ring: RingMemory;
   readonly ringIovaLow: number;
   readonly kind: Uint8Array;
   readonly page: Uint32Array;
@@ -47,9 +47,9 @@ export class TxQueue {
   constructor(memory: HostMemory, iommu: Iommu, format: DescriptorFormat, queue: number, size: number) {
     this.#memory = memory;
     this.#format = format;
-    const bytes = size * format.descriptorBytes;
-    this.ring = { address: memory.reserve(`TX ring ${queue}`, bytes, 4096), size };
-    this.ringIovaLow = mapRing(iommu, this.ring.address, bytes, `TX ring ${queue}`);
+    const { ring, iovaLow } = allocCoherentRing(memory, iommu, `TX ring ${queue}`, size, format.descriptorBytes);
+    this.ring = ring;
+    this.ringIovaLow = iovaLow;
     this.kind = new Uint8Array(size);
     this.page = new Uint32Array(size);
     this.unmapIovaLow = new Int32Array(size);
@@ -106,17 +106,4 @@ export class TxQueue {
     const queued = (this.#flushed - this.nextToClean) | 0;
     return queued === 0 ? 0 : this.#format.txPoll(this.#memory, this.ring, this.nextToClean, queued);
   }
-}
-
-/** Maps a ring for the device (dma_alloc_coherent). */
-export function mapRing(iommu: Iommu, address: number, sizeBytes: number, name: string): number {
-  const iovaLow = iommu.mapCoherent(address, sizeBytes);
-  if (iovaLow === 0) {
-    throw new ProblemError({
-      code: 'iommu-full',
-      message: `no I/O addresses are left for ${name}`,
-      hint: 'use fewer queues or smaller rings',
-    });
-  }
-  return iovaLow;
 }

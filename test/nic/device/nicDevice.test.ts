@@ -3,7 +3,7 @@ import { HostMemory, Owner, PageAllocator } from '../../../src/memory/index.js';
 import {
   DESC_EOP, DESC_RSS, DescriptorBatch, DMA_BIDIRECTIONAL, Iommu, IOVA_HIGH, LOSS_DMA, LOSS_MISSED, LOSS_RUNT, NicDevice, Rss, RSS_KEY_MICROSOFT, WireBatch,
 } from '../../../src/nic/index.js';
-import type { DescriptorRing } from '../../../src/nic/index.js';
+import type { RingMemory } from '../../../src/nic/index.js';
 import { plainFormat } from '../../../src/nic/device/formats/plain.js';
 import { udpFrame } from '../../support/simulate.js';
 import { ManualScheduler } from '../support.js';
@@ -21,8 +21,8 @@ class DeviceBench {
   readonly sent: { queue: number; index: number; packetId: number; bytes: Uint8Array }[] = [];
   readonly interrupts: number[] = [];
   readonly device: NicDevice;
-  readonly rx: DescriptorRing[] = [];
-  readonly tx: DescriptorRing[] = [];
+  readonly rx: RingMemory[] = [];
+  readonly tx: RingMemory[] = [];
   readonly unsent: { queue: number; index: number }[] = [];
   readonly posted: { page: number; iovaLow: number }[] = [];
   #rxTail = 0;

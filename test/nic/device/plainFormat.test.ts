@@ -2,7 +2,7 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { HostMemory } from '../../../src/memory/index.js';
 import { DESC_DONE, DESC_EOP, DESC_RSS, DescriptorBatch } from '../../../src/nic/index.js';
-import type { DescriptorRing } from '../../../src/nic/index.js';
+import type { RingMemory } from '../../../src/nic/index.js';
 import { plainFormat } from '../../../src/nic/device/formats/plain.js';
 
 interface Fields {
@@ -27,7 +27,7 @@ function batchOf(rows: readonly Fields[]): DescriptorBatch {
 }
 
 /** A ring full of stale bytes. */
-function ringOf(size: number): { memory: HostMemory; ring: DescriptorRing; bytesOf(index: number): string } {
+function ringOf(size: number): { memory: HostMemory; ring: RingMemory; bytesOf(index: number): string } {
   const memory = new HostMemory(1);
   const address = memory.reserve('ring', size * 16, 4096);
   memory.u8.fill(0xa5, address, address + size * 16);

@@ -2,7 +2,7 @@ import type { HostMemory } from '../../../memory/index.js';
 import type { DescriptorBatch } from '../batch.js';
 
 /** A ring of descriptors in host memory: `size` is a power of two, `first` in the calls below is an index that may run beyond it. */
-export interface DescriptorRing {
+export interface RingMemory {
   readonly address: number;
   readonly size: number;
 }
@@ -17,20 +17,20 @@ export interface DescriptorFormat {
   readonly descriptorBytes: number;
 
   /** Driver: gives `batch.count` empty buffers (iova, lenBytes) to the device, from descriptor `first` on. */
-  rxPost(memory: HostMemory, ring: DescriptorRing, first: number, batch: DescriptorBatch): void;
+  rxPost(memory: HostMemory, ring: RingMemory, first: number, batch: DescriptorBatch): void;
   /** Device: reads `count` posted descriptors into `batch` (iova, lenBytes). */
-  rxFetch(memory: HostMemory, ring: DescriptorRing, first: number, count: number, batch: DescriptorBatch): void;
+  rxFetch(memory: HostMemory, ring: RingMemory, first: number, count: number, batch: DescriptorBatch): void;
   /** Device: writes back `batch.count` descriptors (lenBytes, flags, rssHash); the ownership bit goes last. */
-  rxWriteBack(memory: HostMemory, ring: DescriptorRing, first: number, batch: DescriptorBatch): void;
+  rxWriteBack(memory: HostMemory, ring: RingMemory, first: number, batch: DescriptorBatch): void;
   /** Driver: reads finished descriptors into `batch` (lenBytes, flags, rssHash), at most `limit`; gives their number. */
-  rxPoll(memory: HostMemory, ring: DescriptorRing, first: number, limit: number, batch: DescriptorBatch): number;
+  rxPoll(memory: HostMemory, ring: RingMemory, first: number, limit: number, batch: DescriptorBatch): number;
 
   /** Driver: queues `batch.count` buffers (iova, lenBytes, DESC_EOP). */
-  txPost(memory: HostMemory, ring: DescriptorRing, first: number, batch: DescriptorBatch): void;
+  txPost(memory: HostMemory, ring: RingMemory, first: number, batch: DescriptorBatch): void;
   /** Device: reads `count` queued descriptors into `batch`. */
-  txFetch(memory: HostMemory, ring: DescriptorRing, first: number, count: number, batch: DescriptorBatch): void;
+  txFetch(memory: HostMemory, ring: RingMemory, first: number, count: number, batch: DescriptorBatch): void;
   /** Device: marks `count` descriptors as done. */
-  txWriteBack(memory: HostMemory, ring: DescriptorRing, first: number, count: number): void;
+  txWriteBack(memory: HostMemory, ring: RingMemory, first: number, count: number): void;
   /** Driver: how many descriptors from `first` on are done, at most `limit`. */
-  txPoll(memory: HostMemory, ring: DescriptorRing, first: number, limit: number): number;
+  txPoll(memory: HostMemory, ring: RingMemory, first: number, limit: number): number;
 }

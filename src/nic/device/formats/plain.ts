@@ -1,7 +1,7 @@
 import type { HostMemory } from '../../../memory/index.js';
 import { DESC_DONE, DESC_EOP, DESC_RSS } from '../batch.js';
 import type { DescriptorBatch } from '../batch.js';
-import type { DescriptorFormat, DescriptorRing } from './descriptorFormat.js';
+import type { DescriptorFormat, RingMemory } from './descriptorFormat.js';
 
 // The teaching format: 16 bytes, little endian, the same fields in both directions.
 //
@@ -12,11 +12,11 @@ import type { DescriptorFormat, DescriptorRing } from './descriptorFormat.js';
 const BYTES = 16;
 const WORDS = BYTES / 4;
 
-function wordOf(ring: DescriptorRing, index: number): number {
+function wordOf(ring: RingMemory, index: number): number {
   return (ring.address >>> 2) + (index & (ring.size - 1)) * WORDS;
 }
 
-function post(memory: HostMemory, ring: DescriptorRing, first: number, batch: DescriptorBatch, flagsMask: number): void {
+function post(memory: HostMemory, ring: RingMemory, first: number, batch: DescriptorBatch, flagsMask: number): void {
   const { u32 } = memory;
   const { iovaLow, iovaHigh, lenBytes, flags, count } = batch;
   for (let i = 0; i < count; i++) {
@@ -28,7 +28,7 @@ function post(memory: HostMemory, ring: DescriptorRing, first: number, batch: De
   }
 }
 
-function fetch(memory: HostMemory, ring: DescriptorRing, first: number, count: number, batch: DescriptorBatch): void {
+function fetch(memory: HostMemory, ring: RingMemory, first: number, count: number, batch: DescriptorBatch): void {
   const { u32 } = memory;
   const { iovaLow, iovaHigh, lenBytes, flags } = batch;
   for (let i = 0; i < count; i++) {
