@@ -2,7 +2,7 @@ import { ENOENT } from '../base/index.js';
 import type { KernelBuffer, Syscalls } from './bpfSyscall.js';
 import { TestRunBuffers } from './testRunBuffers.js';
 import {
-  BPF_MAP_CREATE, BPF_MAP_DELETE_ELEM, BPF_MAP_FREEZE, BPF_MAP_GET_NEXT_KEY, BPF_MAP_LOOKUP_BATCH, BPF_MAP_LOOKUP_ELEM,
+  BPF_BTF_LOAD, BPF_MAP_CREATE, BPF_MAP_DELETE_ELEM, BPF_MAP_FREEZE, BPF_MAP_GET_NEXT_KEY, BPF_MAP_LOOKUP_BATCH, BPF_MAP_LOOKUP_ELEM,
   BPF_MAP_UPDATE_ELEM, BPF_OBJ_NAME_MAX, BPF_PROG_LOAD,
 } from './uapi.js';
 
@@ -13,6 +13,8 @@ export interface MapCreateFields {
   readonly maxEntries: number;
   readonly flags: number;
   readonly name: string;
+  /** Types of key and value; `undefined`: unknown. */
+  readonly btf?: { readonly fd: number; readonly keyTypeId: number; readonly valueTypeId: number } | undefined;
 }
 
 export interface ProgLoadFields {
@@ -22,6 +24,8 @@ export interface ProgLoadFields {
   readonly flags: number;
   readonly name: string;
   readonly expectedAttachType: number;
+  /** Functions and source lines, as ProgramSpec has them; `undefined`: unknown. */
+  readonly btf?: { readonly fd: number; readonly funcInfo: Uint8Array; readonly lineInfo: Uint8Array } | undefined;
   /** Where the verifier writes its log; `undefined`: no log. */
   readonly log: KernelBuffer | undefined;
 }
@@ -40,6 +44,10 @@ const SOCK_RAW = 3;
 /** Largest part of union bpf_attr that is used here, up to 6.18. */
 const ATTR_BYTES = 152;
 const BPF_LOG_LEVEL1 = 1;
+/** Sizes of struct bpf_func_info and struct bpf_line_info. */
+const FUNC_INFO_BYTES = 8;
+const LINE_INFO_BYTES = 16;
+const NO_BYTES = new Uint8Array(0);
 
 /**
  * The running kernel: one method a command of bpf(2). Results are a file descriptor or 0, or a negated errno; nothing throws.
@@ -51,7 +59,7 @@ export class KernelBpf {
   readonly possibleCpus: number;
   readonly testRunBuffers: TestRunBuffers;
   readonly #attr: KernelBuffer;
-  /** Instructions and license of the program that is being loaded; a field, so that it outlives the call. */
+  /** Instructions, information and license of the program or types that are being loaded; a field, so that it outlives the call. */
   #text: KernelBuffer;
 
   constructor(syscalls: Syscalls, possibleCpus: number) {
@@ -74,6 +82,11 @@ export class KernelBpf {
     view.setUint32(12, fields.maxEntries, true);
     view.setUint32(16, fields.flags, true);
     this.#writeName(28, fields.name);
+    if (fields.btf !== undefined) {
+      view.setUint32(48, fields.btf.fd, true);
+      view.setUint32(52, fields.btf.keyTypeId, true);
+      view.setUint32(56, fields.btf.valueTypeId, true);
+    }
     return this.syscalls.bpf(BPF_MAP_CREATE, this.#attr, 60);
   }
 
@@ -141,18 +154,20 @@ export class KernelBpf {
   // ── BPF_PROG_LOAD ──
   //
   //     0 prog_type  4 insn_cnt  8 insns (address)  16 license (address)  24 log_level  28 log_size  32 log_buf (address)
-  //     40 kern_version  44 prog_flags  48 prog_name[16]  64 prog_ifindex  68 expected_attach_type
+  //     40 kern_version  44 prog_flags  48 prog_name[16]  64 prog_ifindex  68 expected_attach_type  72 prog_btf_fd
+  //     76 func_info_rec_size  80 func_info (address)  88 func_info_cnt  92 line_info_rec_size  96 line_info (address)
+  //    104 line_info_cnt
   progLoad(fields: ProgLoadFields): number {
-    const insnBytes = fields.insns.length;
+    const { insns, btf } = fields;
     const license = new TextEncoder().encode(`${fields.license}\0`);
-    if (this.#text.bytes.length < insnBytes + license.length) this.#text = this.syscalls.buffer(insnBytes + license.length);
-    this.#text.bytes.set(fields.insns);
-    this.#text.bytes.set(license, insnBytes);
+    const funcInfo = btf?.funcInfo ?? NO_BYTES;
+    const lineInfo = btf?.lineInfo ?? NO_BYTES;
+    const address = this.#writeText(insns, funcInfo, lineInfo, license);
     const { view } = this.#clearAttr();
     view.setUint32(0, fields.type, true);
-    view.setUint32(4, insnBytes / 8, true);
-    setAddress(view, 8, this.#text.address);
-    setAddress(view, 16, this.#text.address + insnBytes);
+    view.setUint32(4, insns.length / 8, true);
+    setAddress(view, 8, address);
+    setAddress(view, 16, address + insns.length + funcInfo.length + lineInfo.length);
     if (fields.log !== undefined) {
       view.setUint32(24, BPF_LOG_LEVEL1, true);
       view.setUint32(28, fields.log.bytes.length, true);
@@ -161,12 +176,50 @@ export class KernelBpf {
     view.setUint32(44, fields.flags, true);
     this.#writeName(48, fields.name);
     view.setUint32(68, fields.expectedAttachType, true);
-    return this.syscalls.bpf(BPF_PROG_LOAD, this.#attr, 72);
+    if (btf !== undefined) {
+      view.setUint32(72, btf.fd, true);
+      view.setUint32(76, FUNC_INFO_BYTES, true);
+      setAddress(view, 80, address + insns.length);
+      view.setUint32(88, funcInfo.length / FUNC_INFO_BYTES, true);
+      view.setUint32(92, LINE_INFO_BYTES, true);
+      setAddress(view, 96, address + insns.length + funcInfo.length);
+      view.setUint32(104, lineInfo.length / LINE_INFO_BYTES, true);
+    }
+    return this.syscalls.bpf(BPF_PROG_LOAD, this.#attr, 108);
+  }
+
+  // ── BPF_BTF_LOAD ──
+  //
+  //     0 btf (address)  8 btf_log_buf (address)  16 btf_size  20 btf_log_size  24 btf_log_level
+  /** @param log where the kernel says what is wrong with the types; `undefined`: no log */
+  btfLoad(bytes: Uint8Array, log: KernelBuffer | undefined): number {
+    const address = this.#writeText(bytes);
+    const { view } = this.#clearAttr();
+    setAddress(view, 0, address);
+    view.setUint32(16, bytes.length, true);
+    if (log !== undefined) {
+      setAddress(view, 8, log.address);
+      view.setUint32(20, log.bytes.length, true);
+      view.setUint32(24, BPF_LOG_LEVEL1, true);
+    }
+    return this.syscalls.bpf(BPF_BTF_LOAD, this.#attr, 28);
   }
 
   /** An AF_XDP socket that is bound to nothing: enough to fill a slot of an XSKMAP. */
   xskSocket(): number {
     return this.syscalls.socket(AF_XDP, SOCK_RAW, 0);
+  }
+
+  /** Puts parts one behind the other; returns the address of the first. */
+  #writeText(...parts: readonly Uint8Array[]): number {
+    const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
+    if (this.#text.bytes.length < sizeBytes) this.#text = this.syscalls.buffer(sizeBytes);
+    let at = 0;
+    for (const part of parts) {
+      this.#text.bytes.set(part, at);
+      at += part.length;
+    }
+    return this.#text.address;
   }
 
   #clearAttr(): KernelBuffer {

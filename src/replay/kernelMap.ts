@@ -3,7 +3,9 @@ import { EACCES, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, EPERM, errnoName, fail, o
 import type { Result } from '../base/index.js';
 import type { MapSpec } from '../vm/index.js';
 import type { KernelBuffer } from './bpfSyscall.js';
-import type { KernelBpf } from './kernelBpf.js';
+import type { KernelBpf, MapCreateFields } from './kernelBpf.js';
+import { needsBtf, takesBtf } from './kernelBtf.js';
+import type { KernelBtf } from './kernelBtf.js';
 import {
   BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS, BPF_MAP_TYPE_LRU_PERCPU_HASH,
   BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERF_EVENT_ARRAY,
@@ -108,9 +110,13 @@ export class KernelMap {
  * BPF_MAP_CREATE. The map of a data section gets its first value and, when it is read-only for programs, is frozen: only
  * then does the verifier take its bytes for constants, as it does after libbpf has loaded an object.
  *
+ * Types of key and value are for people, so a map that the kernel refuses with them is made without, as libbpf does; but not one with a
+ * bpf_spin_lock, bpf_timer or the like, which programs could not use then: that is `kernel-map-needs-btf`.
+ *
+ * @param btf types of the object; `undefined` when it has none
  * @param initialValue first value of a data section map, with the variables that were set
  */
-export function createKernelMap(kernel: KernelBpf, spec: MapSpec, where: string, initialValue: Uint8Array | undefined): Result<KernelMap> {
+export function createKernelMap(kernel: KernelBpf, spec: MapSpec, where: string, btf: KernelBtf | undefined, initialValue: Uint8Array | undefined): Result<KernelMap> {
   if (spec.type === BPF_MAP_TYPE_ARRAY_OF_MAPS || spec.type === BPF_MAP_TYPE_HASH_OF_MAPS) {
     return fail({ code: 'unsupported-map-type', message: `map ${spec.name} is a map of maps, which replay can't fill yet`, where });
   }
@@ -122,23 +128,44 @@ export function createKernelMap(kernel: KernelBpf, spec: MapSpec, where: string,
       hint: `replay makes no map over ${MAX_MAP_BYTES} bytes; lower max_entries`,
     });
   }
-  const fd = kernel.mapCreate({
+  const fields = {
     type: spec.type,
     keySize: spec.keySize,
     valueSize: spec.valueSize,
     maxEntries: spec.type === BPF_MAP_TYPE_PERF_EVENT_ARRAY && spec.maxEntries === 0 ? kernel.possibleCpus : spec.maxEntries,
     flags: spec.flags,
     name: spec.name,
-  });
-  if (fd < 0) return fail(mapProblem(spec, where, 'create', fd));
+  };
+  const fd = createWithBtf(kernel, fields, spec, where, btf);
+  if (!fd.ok) return fd;
 
-  const map = new KernelMap(kernel, spec, fd);
+  const map = new KernelMap(kernel, spec, fd.value);
   if (initialValue === undefined) return ok(map);
   let result = map.updateBytes(new Uint8Array(spec.keySize), initialValue, 0);
-  if (result === 0 && (spec.flags & BPF_F_RDONLY_PROG) !== 0) result = kernel.mapFreeze(fd);
+  if (result === 0 && (spec.flags & BPF_F_RDONLY_PROG) !== 0) result = kernel.mapFreeze(map.fd);
   if (result === 0) return ok(map);
   map.close();
   return fail(mapProblem(spec, where, 'fill', result));
+}
+
+function createWithBtf(kernel: KernelBpf, fields: Omit<MapCreateFields, 'btf'>, spec: MapSpec, where: string, btf: KernelBtf | undefined): Result<number> {
+  const special = btf === undefined ? undefined : needsBtf(btf.types, spec.valueTypeId);
+  let refusal = btf?.problem?.message;
+  if (btf?.fd !== undefined && takesBtf(spec)) {
+    const fd = kernel.mapCreate({ ...fields, btf: { fd: btf.fd, keyTypeId: spec.keyTypeId, valueTypeId: spec.valueTypeId } });
+    if (fd >= 0) return ok(fd);
+    refusal = `the kernel refused the map with it: ${errnoName(fd)}`;
+  }
+  if (special !== undefined) {
+    return fail({
+      code: 'kernel-map-needs-btf',
+      message: `map ${spec.name} holds a ${special}, for which it needs BTF: ${refusal ?? `a map of type ${spec.type} takes none`}`,
+      where,
+      hint: 'use a map type that may hold it; compile with -g by a clang that the kernel knows',
+    });
+  }
+  const fd = kernel.mapCreate(fields);
+  return fd >= 0 ? ok(fd) : fail(mapProblem(spec, where, 'create', fd));
 }
 
 const HINTS = new Map([

@@ -3,6 +3,8 @@ import { E2BIG, EACCES, EINVAL, ENOSPC, EPERM, errnoName, fail, ok } from '../ba
 import type { Result } from '../base/index.js';
 import type { MapSpec, ObjectSpec, ProgramSpec, VariableSpec } from '../vm/index.js';
 import type { KernelBpf } from './kernelBpf.js';
+import { loadKernelBtf } from './kernelBtf.js';
+import type { KernelBtf } from './kernelBtf.js';
 import { createKernelMap } from './kernelMap.js';
 import type { KernelMap } from './kernelMap.js';
 import { relocate } from './relocate.js';
@@ -37,7 +39,7 @@ export interface LoadOptions {
  * Loads one program of an object, with the maps it refers to and the programs that those maps hold from the start.
  *
  * Fails with `no-such-program`, `unsupported-program-type`, `unsupported-map-type`, `no-such-variable`, `variable-size`,
- * `kernel-map-create`, `kernel-map-fill`, `kernel-map-too-big`, the program's own problem if it has one, or a VerifierProblem of code
+ * `kernel-map-create`, `kernel-map-fill`, `kernel-map-too-big`, `kernel-map-needs-btf`, the program's own problem if it has one, or a VerifierProblem of code
  * `kernel-program-refused`.
  */
 export function loadIntoKernel(kernel: KernelBpf, spec: ObjectSpec, programName: string, options: LoadOptions = {}): Result<KernelProgram> {
@@ -56,6 +58,7 @@ export class KernelObject {
   readonly #maps = new Map<string, KernelMap>();
   readonly #programs = new Map<string, KernelProgram>();
   readonly #variables: Readonly<Record<string, Uint8Array>>;
+  #btf: KernelBtf | undefined;
   #socketFd: number | undefined;
   /** PROG_ARRAYs that were created and don't hold their first programs yet. */
   #unfilled: KernelMap[] = [];
@@ -65,6 +68,12 @@ export class KernelObject {
     this.spec = spec;
     this.maps = this.#maps;
     this.#variables = options.variables ?? {};
+  }
+
+  /** The object's types in the kernel, or why they are not there; `undefined` when it has none. They are loaded when they are asked for. */
+  get btf(): KernelBtf | undefined {
+    this.#btf ??= loadKernelBtf(this.kernel, this.spec);
+    return this.#btf;
   }
 
   /** Loads a program of the object, once. Problems: see `loadIntoKernel`. */
@@ -101,7 +110,7 @@ export class KernelObject {
     }
     const initialValue = this.#initialValue(spec);
     if (!initialValue.ok) return initialValue;
-    const map = createKernelMap(this.kernel, spec, this.spec.name, initialValue.value);
+    const map = createKernelMap(this.kernel, spec, this.spec.name, this.btf, initialValue.value);
     if (!map.ok) return map;
     this.#maps.set(name, map.value);
     if (spec.type === BPF_MAP_TYPE_PROG_ARRAY && spec.initialPrograms.length > 0) this.#unfilled.push(map.value);
@@ -171,8 +180,10 @@ export class KernelObject {
   close(): void {
     for (const program of this.#programs.values()) closeSync(program.fd);
     for (const map of this.#maps.values()) map.close();
+    this.#btf?.close();
     if (this.#socketFd !== undefined) closeSync(this.#socketFd);
     this.#programs.clear();
+    this.#btf = undefined;
     this.#socketFd = undefined;
   }
 
@@ -185,6 +196,7 @@ export class KernelObject {
       const map = this.map(reference.map);
       if (!map.ok) return map;
     }
+    const btfFd = this.btf?.fd;
     const fields = {
       type: BPF_PROG_TYPE_XDP,
       insns: relocate(spec, (name) => this.#maps.get(name)!.fd),
@@ -192,6 +204,7 @@ export class KernelObject {
       flags: spec.frags ? BPF_F_XDP_HAS_FRAGS : 0,
       name: spec.name,
       expectedAttachType: ATTACH_TYPES[spec.attachType],
+      btf: btfFd === undefined ? undefined : { fd: btfFd, funcInfo: spec.funcInfo, lineInfo: spec.lineInfo },
     };
     const fd = this.kernel.progLoad({ ...fields, log: undefined });
     if (fd < 0) return fail(this.#explainRefusal(spec, fields, fd));

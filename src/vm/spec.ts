@@ -14,6 +14,8 @@ export interface ObjectSpec {
   /** Every global variable. */
   readonly variables: readonly VariableSpec[];
   readonly btf: Btf | undefined;
+  /** Contents of `.BTF` as the file has them; `btf` is what they say, with the sizes and offsets that the compiler leaves to the linker. */
+  readonly btfBytes: Uint8Array | undefined;
 }
 
 /** One program: its own instructions and, behind them, every subprogram that it reaches. */
@@ -34,6 +36,10 @@ export interface ProgramSpec {
   readonly functions: readonly FunctionSpec[];
   /** Source lines, sorted by instruction. */
   readonly lines: readonly LineSpec[];
+  /** The same for the kernel, offsets counted in instructions of `insns`: one `struct bpf_func_info` a function, or nothing if one has none. */
+  readonly funcInfo: Uint8Array;
+  /** `struct bpf_line_info` of every line, or nothing if a function's first instruction has no line, which the kernel insists on. */
+  readonly lineInfo: Uint8Array;
   /** Why this program can't run although the object is sound (a kfunc, a legacy map, ...); `undefined` when it can. */
   readonly problem: Problem | undefined;
 }
@@ -41,6 +47,8 @@ export interface ProgramSpec {
 export interface FunctionSpec {
   readonly name: string;
   readonly insnIndex: number;
+  /** True for STV_HIDDEN and STV_INTERNAL: as a subprogram it is verified with its callers, like a static one, and not on its own. */
+  readonly isHidden: boolean;
 }
 
 /** A `lddw` that loads the address of a map (`map`) or of a byte in its first value (`value`). */

@@ -31,14 +31,16 @@ export function xdpProgram(text: string, { frags = false, maps = [] }: ProgramOp
     index++;
   }
   const section = frags ? 'xdp.frags' : 'xdp';
-  const functions = [{ name: 'main', insnIndex: 0 }];
+  const functions = [{ name: 'main', insnIndex: 0, isHidden: false }];
+  const info = { lines: [], funcInfo: new Uint8Array(0), lineInfo: new Uint8Array(0) };
   return {
     name: 'test.o',
     license: 'GPL',
-    programs: [{ name: 'main', section, type: 'xdp', attachType: 'xdp', frags, insns, references, functions, lines: [], problem: undefined }],
+    programs: [{ name: 'main', section, type: 'xdp', attachType: 'xdp', frags, insns, references, functions, ...info, problem: undefined }],
     maps,
     variables: [],
     btf: undefined,
+    btfBytes: undefined,
   };
 }
 

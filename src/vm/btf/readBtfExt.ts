@@ -16,6 +16,9 @@ export interface LineInfo {
   readonly line: number;
   readonly column: number;
   readonly text: string;
+  /** Where `file` and `text` begin in the strings of BTF. */
+  readonly fileOffBytes: number;
+  readonly textOffBytes: number;
 }
 
 /** Function and line information of the program sections, by section name, in file order. */
@@ -75,13 +78,17 @@ class ExtReader {
     }));
     const lines = this.#part('line', headerBytes, 16, LINE_INFO_BYTES, (at) => {
       // struct bpf_line_info: 0 insn_off  4 file_name_off  8 line_off  12 line << 10 | column
+      const fileOffBytes = view.getUint32(at + 4, true);
+      const textOffBytes = view.getUint32(at + 8, true);
       const lineColumn = view.getUint32(at + 12, true);
       return {
         offBytes: view.getUint32(at, true),
-        file: this.#strings.name(view.getUint32(at + 4, true)),
+        file: this.#strings.name(fileOffBytes),
         line: lineColumn >>> 10,
         column: lineColumn & 0x3ff,
-        text: this.#strings.text(view.getUint32(at + 8, true)),
+        text: this.#strings.text(textOffBytes),
+        fileOffBytes,
+        textOffBytes,
       };
     });
     return { functions, lines };

@@ -29,6 +29,8 @@ export interface ElfSymbol {
   readonly type: number;
   /** `STB_*`. */
   readonly binding: number;
+  /** `STV_*`. */
+  readonly visibility: number;
   /** Index of its section, SHN_UNDEF when it is defined elsewhere, or a reserved index from 0xff00. */
   readonly sectionIndex: number;
 }
@@ -79,6 +81,9 @@ export const STT_FUNC = 2;
 export const STT_SECTION = 3;
 
 export const STB_LOCAL = 0;
+
+export const STV_INTERNAL = 1;
+export const STV_HIDDEN = 2;
 
 /** lddw: both imm fields together hold an address. */
 export const R_BPF_64_64 = 1;

@@ -241,6 +241,7 @@ class ElfReader {
         sizeBytes: readU64(view, at + 16),
         type,
         binding: view.getUint8(at + 4) >> 4,
+        visibility: view.getUint8(at + 5) & 3,
         sectionIndex,
       });
     }

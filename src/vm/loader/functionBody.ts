@@ -29,6 +29,8 @@ export interface FunctionBody {
   readonly calls: readonly { readonly insnIndex: number; readonly target: ObjectFunction }[];
   readonly references: readonly MapReference[];
   readonly lines: readonly { readonly insnIndex: number; readonly info: LineInfo }[];
+  /** Id of its `func` in BTF, 0 when unknown. */
+  readonly funcTypeId: number;
   /** The first thing in it that can't be run. */
   readonly problem: Problem | undefined;
 }
@@ -39,6 +41,8 @@ export interface CodeSection {
   readonly relocations: readonly ElfRelocation[];
   /** Sorted by offset, at most one an instruction. */
   readonly lines: readonly LineInfo[];
+  /** Ids of functions in BTF, by the byte where they begin. */
+  readonly funcTypeIds: ReadonlyMap<number, number>;
 }
 
 /**
@@ -62,6 +66,7 @@ class BodyReader {
   readonly #insns: Uint8Array;
   readonly #relocations: readonly ElfRelocation[];
   readonly #lines: { insnIndex: number; info: LineInfo }[];
+  readonly #funcTypeId: number;
   readonly #calls: { insnIndex: number; target: ObjectFunction }[] = [];
   readonly #references: MapReference[] = [];
   #problem: Problem | undefined;
@@ -73,6 +78,7 @@ class BodyReader {
     this.#data = data;
     this.#insns = fn.section.bytes.subarray(fn.startBytes, fn.endBytes);
     this.#relocations = within(section.relocations, fn);
+    this.#funcTypeId = section.funcTypeIds.get(fn.startBytes) ?? 0;
     this.#lines = within(section.lines, fn).map((info) => ({ insnIndex: (info.offBytes - fn.startBytes) / INSN_BYTES, info }));
   }
 
@@ -94,7 +100,14 @@ class BodyReader {
       }
       if (isWide) i++;
     }
-    return { insns: this.#insns, calls: this.#calls, references: this.#references, lines: this.#lines, problem: this.#problem };
+    return {
+      insns: this.#insns,
+      calls: this.#calls,
+      references: this.#references,
+      lines: this.#lines,
+      funcTypeId: this.#funcTypeId,
+      problem: this.#problem,
+    };
   }
 
   #relocate(insnIndex: number, opcode: number, { offBytes, type, symbol }: ElfRelocation): void {

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../base/index.js';
-import { SHF_EXECINSTR, SHT_PROGBITS, STB_LOCAL, STT_FUNC, STT_NOTYPE } from '../elf/elfFile.js';
+import { SHF_EXECINSTR, SHT_PROGBITS, STB_LOCAL, STT_FUNC, STT_NOTYPE, STV_HIDDEN, STV_INTERNAL } from '../elf/elfFile.js';
 import type { ElfFile, ElfSection } from '../elf/elfFile.js';
 import { INSN_BYTES } from '../isa/opcodes.js';
 import { refuseDamaged } from './damaged.js';
@@ -14,6 +14,8 @@ export interface ObjectFunction {
   readonly startBytes: number;
   readonly endBytes: number;
   readonly isStatic: boolean;
+  /** Global among the objects that were linked, but to nobody else. */
+  readonly isHidden: boolean;
 }
 
 /** Every function of an object, by place. */
@@ -70,6 +72,7 @@ function sectionFunctions(elf: ElfFile, section: ElfSection): ObjectFunction[] {
     if (endBytes > nextBytes) {
       refuseDamaged('elf-bad-function', `functions '${symbol.name}' and '${starts[i + 1]!.name}' overlap`, where);
     }
-    return { name: symbol.name, section, startBytes, endBytes, isStatic: symbol.binding === STB_LOCAL };
+    const isHidden = symbol.visibility === STV_HIDDEN || symbol.visibility === STV_INTERNAL;
+    return { name: symbol.name, section, startBytes, endBytes, isStatic: symbol.binding === STB_LOCAL, isHidden };
   });
 }

@@ -4,6 +4,7 @@ import { INSN_BYTES } from '../isa/opcodes.js';
 import type { FunctionSpec, LineSpec, MapReference, ProgramSpec } from '../spec.js';
 import type { FunctionBody } from './functionBody.js';
 import type { ObjectFunction } from './functionTable.js';
+import { funcInfo, lineInfo } from './programInfo.js';
 import { programKind } from './programSection.js';
 
 /** BPF_COMPLEXITY_LIMIT_INSNS (include/linux/bpf.h): the kernel takes no longer program. */
@@ -29,7 +30,7 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
 
   for (const { fn, body, insnIndex: start } of functions) {
     insns.set(body.insns, start * INSN_BYTES);
-    functionSpecs.push({ name: fn.name, insnIndex: start });
+    functionSpecs.push({ name: fn.name, insnIndex: start, isHidden: fn.isHidden });
     for (const { insnIndex, target } of body.calls) {
       // A call's imm counts from the instruction behind it.
       view.setInt32((start + insnIndex) * INSN_BYTES + 4, indexOf.get(target)! - (start + insnIndex + 1), true);
@@ -41,7 +42,18 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
     problem ??= body.problem;
   }
   const section = main.section.name;
-  return { name: main.name, section, ...programKind(section), insns, references, functions: functionSpecs, lines, problem };
+  return {
+    name: main.name,
+    section,
+    ...programKind(section),
+    insns,
+    references,
+    functions: functionSpecs,
+    lines,
+    funcInfo: funcInfo(functions),
+    lineInfo: lineInfo(functions),
+    problem,
+  };
 }
 
 interface PlacedFunction {

@@ -42,6 +42,7 @@ export function loadObjectBytes(bytes: Uint8Array, name: string): Result<ObjectS
       maps: mapSections.maps,
       variables: elf.sections.filter(isDataSection).flatMap((section) => sectionVariables(elf, section, btf)),
       btf,
+      btfBytes: sectionNamed(elf, '.BTF')?.bytes,
     };
   });
 }
@@ -143,6 +144,7 @@ function readCodeSection(elf: ElfFile, section: ElfSection, ext: BtfExt | undefi
   return {
     relocations: readRelocations(elf, section).sort((a, b) => a.offBytes - b.offBytes),
     lines: onePerInstruction([...lines].sort((a, b) => a.offBytes - b.offBytes)),
+    funcTypeIds: new Map(ext?.functions.get(section.name)?.map(({ offBytes, typeId }) => [offBytes, typeId])),
   };
 }
 

@@ -40,8 +40,10 @@ export function program(name: string, insns: readonly Insn[], more: Partial<Prog
     frags: false,
     insns: Uint8Array.from(insns.flat()),
     references: [],
-    functions: [{ name, insnIndex: 0 }],
+    functions: [{ name, insnIndex: 0, isHidden: false }],
     lines: [],
+    funcInfo: new Uint8Array(0),
+    lineInfo: new Uint8Array(0),
     problem: undefined,
     ...more,
   };
@@ -55,7 +57,7 @@ export function map(name: string, type: number, keySize: number, valueSize: numb
 }
 
 export function object(programs: readonly ProgramSpec[], maps: readonly MapSpec[] = [], more: Partial<ObjectSpec> = {}): ObjectSpec {
-  return { name: 'test.o', license: 'GPL', programs, maps, variables: [], btf: undefined, ...more };
+  return { name: 'test.o', license: 'GPL', programs, maps, variables: [], btf: undefined, btfBytes: undefined, ...more };
 }
 
 export const mapReference = (insnIndex: number, name: string): MapReference => ({ insnIndex, map: name, kind: 'map', offBytes: 0 });

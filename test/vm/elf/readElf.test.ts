@@ -6,7 +6,7 @@ import { goodObjects, oracle } from '../loader/support.js';
 
 interface Readelf {
   readonly Sections: { Section: { Index: number; Name: { Name: string }; Type: { Value: number }; Flags: { Value: number }; Offset: number; Size: number; Link: number; Info: number; EntrySize: number } }[];
-  readonly Symbols: { Symbol: { Name: { Name: string }; Value: number; Size: number; Binding: { Value: number }; Type: { Value: number }; Section: { Value: number } } }[];
+  readonly Symbols: { Symbol: { Name: { Name: string }; Value: number; Size: number; Binding: { Value: number }; Other: { Value: number }; Type: { Value: number }; Section: { Value: number } } }[];
   readonly Relocations: { SectionIndex: number; Relocs: { Relocation: { Offset: number; Type: { Value: number }; Symbol: { Name: string } } }[] }[];
 }
 
@@ -24,9 +24,9 @@ test('sections, symbols and relocations are those that llvm-readelf lists', () =
         index: s.Index, name: s.Name.Name, type: s.Type.Value, flags: s.Flags.Value, offBytes: s.Offset, sizeBytes: s.Size, link: s.Link, info: s.Info, entrySizeBytes: s.EntrySize,
       })),
     );
-    expect(elf.symbols.map(({ name, value, sizeBytes, binding, type, sectionIndex }) => ({ name, value, sizeBytes, binding, type, sectionIndex }))).toEqual(
+    expect(elf.symbols.map(({ name, value, sizeBytes, binding, visibility, type, sectionIndex }) => ({ name, value, sizeBytes, binding, visibility, type, sectionIndex }))).toEqual(
       Symbols.map(({ Symbol: s }) => ({
-        name: s.Name.Name, value: s.Value, sizeBytes: s.Size, binding: s.Binding.Value, type: s.Type.Value, sectionIndex: s.Section.Value,
+        name: s.Name.Name, value: s.Value, sizeBytes: s.Size, binding: s.Binding.Value, visibility: s.Other.Value & 3, type: s.Type.Value, sectionIndex: s.Section.Value,
       })),
     );
     for (const { SectionIndex, Relocs } of Relocations) {

@@ -34,10 +34,10 @@ const callGraph = (program: ProgramSpec): string[] => calls(program).map(({ from
 test('subprograms stand behind the program once each, in the order of the first call', () => {
   const program = programNamed(loadFixture('subprogs'), 'subprogs');
   expect(program.functions).toEqual([
-    { name: 'subprogs', insnIndex: 0 },
-    { name: 'check_header', insnIndex: 35 },
-    { name: 'header_sum', insnIndex: 63 },
-    { name: 'note_error', insnIndex: 93 },
+    { name: 'subprogs', insnIndex: 0, isHidden: false },
+    { name: 'check_header', insnIndex: 35, isHidden: false },
+    { name: 'header_sum', insnIndex: 63, isHidden: false },
+    { name: 'note_error', insnIndex: 93, isHidden: false },
   ]);
   expect(callGraph(program)).toEqual(['subprogs > check_header', 'check_header > header_sum', 'check_header > note_error']);
 });
