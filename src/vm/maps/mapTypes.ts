@@ -4,6 +4,7 @@ import { BPF_MAP_TYPE_PROG_ARRAY } from '../layout.js';
 import type { MapSpec } from '../spec.js';
 import { ArrayMap } from './arrayMap.js';
 import { HashMap } from './hashMap.js';
+import { LpmTrie } from './lpmTrie.js';
 import type { BpfMap, MapPlace } from './map.js';
 import { PercpuArrayMap } from './percpuArrayMap.js';
 import { PercpuHashMap } from './percpuHashMap.js';
@@ -35,7 +36,7 @@ export const MAP_TYPES: readonly MapType[] = [
   { type: 8, name: 'CGROUP_ARRAY', create: undefined },
   { type: 9, name: 'LRU_HASH', create: undefined },
   { type: 10, name: 'LRU_PERCPU_HASH', create: undefined },
-  { type: 11, name: 'LPM_TRIE', create: undefined },
+  { type: 11, name: 'LPM_TRIE', create: (spec, place) => new LpmTrie(spec, place) },
   { type: 12, name: 'ARRAY_OF_MAPS', create: undefined },
   { type: 13, name: 'HASH_OF_MAPS', create: undefined },
   { type: 14, name: 'DEVMAP', create: undefined },
