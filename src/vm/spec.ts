@@ -40,7 +40,7 @@ export interface ProgramSpec {
   readonly funcInfo: Uint8Array;
   /** `struct bpf_line_info` of every line, or nothing if a function's first instruction has no line, which the kernel insists on. */
   readonly lineInfo: Uint8Array;
-  /** Why this program can't run although the object is sound (a kfunc, a legacy map, ...); `undefined` when it can. */
+  /** Why this program can't run although the object is sound (a kfunc, a callback, ...); `undefined` when it can. */
   readonly problem: Problem | undefined;
 }
 

@@ -85,6 +85,8 @@ export const STB_LOCAL = 0;
 export const STV_INTERNAL = 1;
 export const STV_HIDDEN = 2;
 
+/** Patches nothing. */
+export const R_BPF_NONE = 0;
 /** lddw: both imm fields together hold an address. */
 export const R_BPF_64_64 = 1;
 /** A 64-bit word of data, e.g. a slot of `__array(values, ...)`. */

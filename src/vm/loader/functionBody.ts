@@ -8,6 +8,7 @@ import type { MapReference, MapSpec } from '../spec.js';
 import { refuseDamaged } from './damaged.js';
 import { isCodeSection } from './functionTable.js';
 import type { FunctionTable, ObjectFunction } from './functionTable.js';
+import { isLegacyMapSection } from './legacyMaps.js';
 import { lowerBound } from './lowerBound.js';
 
 const LDDW = BPF_LD | BPF_DW | BPF_IMM;
@@ -152,11 +153,8 @@ class BodyReader {
       this.#references.push({ insnIndex, map: map.name, kind: 'map', offBytes: 0 });
     } else if (section === undefined) {
       this.#report(insnIndex, 'unsupported-symbol', `refers to '${symbol.name}', which is in no section`);
-    } else if (section.name === 'maps' || section.name.startsWith('maps/')) {
-      const hint = 'define its maps in .maps (BTF), or wait for a version that reads legacy maps';
-      this.#report(insnIndex, 'unsupported-legacy-maps', `uses map '${symbol.name}' of the legacy section '${section.name}'`, hint);
-    } else if (section.name === '.maps') {
-      this.#refuse(insnIndex, `the address of byte ${offBytes} of .maps is taken, where no map begins`);
+    } else if (section.name === '.maps' || isLegacyMapSection(section)) {
+      this.#refuse(insnIndex, `the address of byte ${offBytes} of ${section.name} is taken, where no map begins`);
     } else if (symbol.type === STT_FUNC || isCodeSection(section)) {
       const name = this.#functions.at(sectionIndex, offBytes)?.name ?? symbol.name;
       const hint = 'callbacks (bpf_loop, bpf_for_each_map_elem, bpf_timer) are not modelled yet';

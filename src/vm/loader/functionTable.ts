@@ -33,7 +33,8 @@ export function isCodeSection(section: ElfSection): boolean {
 
 /**
  * Finds the functions of an object: STT_FUNC symbols of sections with code. Compilers before LLVM 6 wrote none; there
- * the global symbols without a type are the functions, each as long as there is room.
+ * the global symbols without a type are the functions, each as long as there is room. A section that nothing names a function in
+ * is one program that bears its name, as iproute2 takes it.
  *
  * Throws a `ProblemError` for functions that are no whole instructions, stick out of their section or overlap.
  */
@@ -58,6 +59,7 @@ function sectionFunctions(elf: ElfFile, section: ElfSection): ObjectFunction[] {
   const typed = symbols.filter((symbol) => symbol.type === STT_FUNC);
   const untyped = symbols.filter((symbol) => symbol.type === STT_NOTYPE && symbol.binding !== STB_LOCAL);
   const starts = (typed.length > 0 ? typed : untyped).sort((a, b) => a.value - b.value);
+  if (starts.length === 0) return [wholeSection(elf, section)];
   return starts.map((symbol, i) => {
     const startBytes = symbol.value;
     const nextBytes = starts[i + 1]?.value ?? section.sizeBytes;
@@ -75,4 +77,12 @@ function sectionFunctions(elf: ElfFile, section: ElfSection): ObjectFunction[] {
     const isHidden = symbol.visibility === STV_HIDDEN || symbol.visibility === STV_INTERNAL;
     return { name: symbol.name, section, startBytes, endBytes, isStatic: symbol.binding === STB_LOCAL, isHidden };
   });
+}
+
+function wholeSection(elf: ElfFile, section: ElfSection): ObjectFunction {
+  const { name, sizeBytes } = section;
+  if (sizeBytes % INSN_BYTES !== 0) {
+    refuseDamaged('elf-bad-function', `a program of ${sizeBytes} bytes is no list of instructions`, `${elf.name}, section ${name}`);
+  }
+  return { name, section, startBytes: 0, endBytes: sizeBytes, isStatic: false, isHidden: false };
 }

@@ -14,9 +14,11 @@ const MAX_PROGRAM_INSNS = 1_000_000;
  * Makes a program out of a function: appends every subprogram that it reaches, each once, in the order of libbpf
  * (`bpf_object__reloc_code`: depth first, at the first call), and points the calls at them.
  *
+ * @param assumeXdp see `programKind`
+ *
  * Throws a `ProblemError` for a program that is longer than the kernel's limit.
  */
-export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) => FunctionBody, objectName: string): ProgramSpec {
+export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) => FunctionBody, objectName: string, assumeXdp: boolean): ProgramSpec {
   const functions = placeFunctions(main, bodyOf, objectName);
   const indexOf = new Map(functions.map(({ fn, insnIndex }) => [fn, insnIndex]));
 
@@ -45,7 +47,7 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
   return {
     name: main.name,
     section,
-    ...programKind(section),
+    ...programKind(section, assumeXdp),
     insns,
     references,
     functions: functionSpecs,

@@ -4,6 +4,7 @@ import type { Btf } from '../btf/btf.js';
 import { readBtf } from '../btf/readBtf.js';
 import { readBtfExt } from '../btf/readBtfExt.js';
 import type { BtfExt, LineInfo } from '../btf/readBtfExt.js';
+import { R_BPF_NONE } from '../elf/elfFile.js';
 import type { ElfFile, ElfSection } from '../elf/elfFile.js';
 import { readElf, readRelocations } from '../elf/readElf.js';
 import { INSN_BYTES } from '../isa/opcodes.js';
@@ -14,11 +15,20 @@ import { readFunctionBody } from './functionBody.js';
 import type { CodeSection, DataSymbols, FunctionBody } from './functionBody.js';
 import { MAX_OBJECT_INSNS, readFunctions } from './functionTable.js';
 import type { FunctionTable, ObjectFunction } from './functionTable.js';
+import { isLegacyMapSection, readLegacyMaps, readTailPrograms } from './legacyMaps.js';
+import type { LegacyMap, TailProgram } from './legacyMaps.js';
 import { linkProgram } from './linkProgram.js';
 import { readMapDefinitions } from './mapDefinitions.js';
+import { programKind } from './programSection.js';
 
 /** The kernel's buffer (bpf_prog_load, kernel/bpf/syscall.c) less its NUL. */
 const MAX_LICENSE_BYTES = 127;
+
+/** What an object file leaves to whoever loads it. */
+export interface LoadObjectOptions {
+  /** Takes programs in sections that name no type for XDP programs, as `bpftool prog load ... type xdp` and iproute2 do. */
+  readonly assumeXdp?: boolean;
+}
 
 /**
  * Reads a compiled BPF object the way libbpf does, up to the point where maps and programs would be created.
@@ -29,7 +39,7 @@ const MAX_LICENSE_BYTES = 127;
  *
  * @param name file name for messages
  */
-export function loadObjectBytes(bytes: Uint8Array, name: string): Result<ObjectSpec> {
+export function loadObjectBytes(bytes: Uint8Array, name: string, options: LoadObjectOptions = {}): Result<ObjectSpec> {
   return catchProblem(() => {
     const elf = readElf(bytes, name);
     const btf = objectBtf(elf);
@@ -38,7 +48,7 @@ export function loadObjectBytes(bytes: Uint8Array, name: string): Result<ObjectS
     return {
       name,
       license: readLicense(elf),
-      programs: linkPrograms(elf, functions, mapSections.symbols, objectBtfExt(elf, btf)),
+      programs: linkPrograms(elf, functions, mapSections, objectBtfExt(elf, btf), options.assumeXdp ?? false),
       maps: mapSections.maps,
       variables: elf.sections.filter(isDataSection).flatMap((section) => sectionVariables(elf, section, btf)),
       btf,
@@ -67,8 +77,16 @@ function readLicense(elf: ElfFile): string {
   return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString('latin1');
 }
 
-function readMaps(elf: ElfFile, btf: Btf | undefined, functions: FunctionTable): { maps: MapSpec[]; symbols: DataSymbols } {
+interface ObjectMapSections {
+  readonly maps: readonly MapSpec[];
+  readonly symbols: DataSymbols;
+  /** Programs that go into PROG_ARRAYs by the name of their section. */
+  readonly tails: readonly TailProgram[];
+}
+
+function readMaps(elf: ElfFile, btf: Btf | undefined, functions: FunctionTable): ObjectMapSections {
   const maps: MapSpec[] = [];
+  const legacyMaps: LegacyMap[] = [];
   const names = new Set<string>();
   const byPlace = new Map<string, MapSpec>();
   const bySection = new Map<number, MapSpec>();
@@ -84,6 +102,12 @@ function readMaps(elf: ElfFile, btf: Btf | undefined, functions: FunctionTable):
         add(spec, section);
         byPlace.set(`${section.index}:${offBytes}`, spec);
       }
+    } else if (isLegacyMapSection(section)) {
+      for (const map of readLegacyMaps(elf, section, btf)) {
+        add(map.spec, section);
+        byPlace.set(`${section.index}:${map.offBytes}`, map.spec);
+        legacyMaps.push(map);
+      }
     } else if (isDataSection(section)) {
       const map = dataSectionMap(section, btf);
       add(map, section);
@@ -91,14 +115,20 @@ function readMaps(elf: ElfFile, btf: Btf | undefined, functions: FunctionTable):
     }
   }
   const kconfig = externNames(btf, '.kconfig');
+  const tails = readTailPrograms(legacyMaps, functions.all);
   return {
-    maps,
+    maps: maps.map((map) => ({ ...map, initialPrograms: [...map.initialPrograms, ...programsIn(map, tails)] })),
+    tails,
     symbols: {
       mapAt: (sectionIndex, offBytes) => byPlace.get(`${sectionIndex}:${offBytes}`),
       dataMap: (sectionIndex) => bySection.get(sectionIndex),
       isKconfig: (name) => kconfig.has(name),
     },
   };
+}
+
+function programsIn({ name }: MapSpec, tails: readonly TailProgram[]): MapSpec['initialPrograms'] {
+  return tails.filter(({ mapName }) => mapName === name).map(({ index, fn }) => ({ index, program: fn.name }));
 }
 
 function externNames(btf: Btf | undefined, datasecName: string): ReadonlySet<string> {
@@ -108,21 +138,25 @@ function externNames(btf: Btf | undefined, datasecName: string): ReadonlySet<str
 }
 
 /** Links every function that is a program of its own: all outside `.text`, except static ones that another function calls. */
-function linkPrograms(elf: ElfFile, functions: FunctionTable, data: DataSymbols, ext: BtfExt | undefined): ProgramSpec[] {
+function linkPrograms(elf: ElfFile, functions: FunctionTable, { symbols, tails }: ObjectMapSections, ext: BtfExt | undefined, assumeXdp: boolean): ProgramSpec[] {
   const sections = new Map<number, CodeSection>();
   const bodies = new Map<ObjectFunction, FunctionBody>();
   for (const fn of functions.all) {
     const section = sections.get(fn.section.index) ?? readCodeSection(elf, fn.section, ext);
     sections.set(fn.section.index, section);
-    bodies.set(fn, readFunctionBody(elf, fn, section, functions, data));
+    bodies.set(fn, readFunctionBody(elf, fn, section, functions, symbols));
   }
   const called = new Set([...bodies.values()].flatMap((body) => body.calls.map(({ target }) => target)));
+
+  // iproute2 loads the programs for its PROG_ARRAYs with the type of the program that was asked for.
+  const hasXdp = assumeXdp || functions.all.some((fn) => programKind(fn.section.name).type === 'xdp');
+  const xdpTails = new Set(hasXdp ? tails.map(({ fn }) => fn) : []);
 
   const programs: ProgramSpec[] = [];
   let insnCount = 0;
   for (const fn of functions.all) {
     if (fn.section.name === '.text' || (fn.isStatic && called.has(fn))) continue;
-    const program = linkProgram(fn, (other) => bodies.get(other)!, elf.name);
+    const program = linkProgram(fn, (other) => bodies.get(other)!, elf.name, assumeXdp || xdpTails.has(fn));
     // A subprogram counts once for each program that it is linked to.
     insnCount += program.insns.length / INSN_BYTES;
     if (insnCount > MAX_OBJECT_INSNS) {
@@ -142,7 +176,7 @@ function readCodeSection(elf: ElfFile, section: ElfSection, ext: BtfExt | undefi
     }
   }
   return {
-    relocations: readRelocations(elf, section).sort((a, b) => a.offBytes - b.offBytes),
+    relocations: readRelocations(elf, section).filter(({ type }) => type !== R_BPF_NONE).sort((a, b) => a.offBytes - b.offBytes),
     lines: onePerInstruction([...lines].sort((a, b) => a.offBytes - b.offBytes)),
     funcTypeIds: new Map(ext?.functions.get(section.name)?.map(({ offBytes, typeId }) => [offBytes, typeId])),
   };

@@ -8,10 +8,12 @@ const FRAGS = /^xdp\.frags(?:\/|$)/;
  *
  * Older than that table are names of one's own like `xdp_prog` or `xdp1`: everything else that begins with `xdp` is a plain XDP program.
  * A leading `?` ("don't load by default") says nothing about the type.
+ *
+ * @param assumeXdp what other names stand for: plain XDP programs, or ones of another type
  */
-export function programKind(section: string): Pick<ProgramSpec, 'type' | 'attachType' | 'frags'> {
+export function programKind(section: string, assumeXdp = false): Pick<ProgramSpec, 'type' | 'attachType' | 'frags'> {
   const name = section.startsWith('?') ? section.slice(1) : section;
-  if (!name.startsWith('xdp')) return { type: 'other', attachType: 'xdp', frags: false };
+  if (!name.startsWith('xdp')) return { type: assumeXdp ? 'xdp' : 'other', attachType: 'xdp', frags: false };
   const second = DEVMAP_OR_CPUMAP.exec(name);
   const attachType = (second?.[1] ?? second?.[2] ?? 'xdp') as ProgramSpec['attachType'];
   return { type: 'xdp', attachType, frags: FRAGS.test(name) };

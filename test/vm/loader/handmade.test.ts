@@ -37,7 +37,9 @@ describe('functions', () => {
   });
 
   test.each<[string, (elf: ElfBuilder) => void, string]>([
-    ['no symbol', (elf) => void elf.code('xdp', [EXIT]), ''],
+    ['no symbol: the section is the program', (elf) => void elf.code('xdp_prog', [EXIT]), 'xdp_prog'],
+    ['no symbol and half an instruction', (elf) => void elf.section('xdp', new Uint8Array(12), { flags: 6 }), 'elf-bad-function: prog.o, section xdp: a program of 12 bytes is no list of instructions'],
+    ['no symbol in .text', (elf) => void elf.code('.text', [EXIT]), ''],
     ['half an instruction', (elf) => void elf.symbol('f', elf.code('xdp', [EXIT]), 4, 4), "elf-bad-function: prog.o, section xdp, byte 4: function 'f' of 4 bytes is no list of instructions"],
     ['empty', (elf) => void elf.symbol('f', elf.code('xdp', [EXIT]), 0, 0), "elf-bad-function: prog.o, section xdp, byte 0: function 'f' of 0 bytes is no list of instructions"],
     ['too long', (elf) => void elf.symbol('f', elf.code('xdp', [EXIT]), 0, 16), "elf-bad-function: prog.o, section xdp, byte 0: function 'f' ends at byte 16, its section has 8"],
@@ -73,6 +75,7 @@ describe('calls and addresses', () => {
     ['a call out of everything', one([callTo(0x7fffffff), EXIT]), 'where no function begins'],
     ['a call of itself', one([callTo(-1), EXIT]), 'f'],
     ['a call of an absolute symbol', one([callTo(-1), EXIT], [[0, R_64_32]], (elf) => elf.symbol('abs', 0xfff1, 5, 0)), 'calls byte 5 of section 65521, where no function begins'],
+    ['a relocation that patches nothing', one([LDDW, SECOND_HALF, EXIT], [[0, 0], [0, R_64_64]], data), 'f'],
     ['a lddw cut in two', one([EXIT, LDDW]), 'elf-bad-relocation: prog.o, function f, instruction 1: a lddw is cut in two by the end of the function'],
     ['a relocation in the middle', one([LDDW, SECOND_HALF, EXIT], [[8, R_64_64]], data), 'a relocation begins inside an instruction'],
     ['a relocation of odd bytes', one([LDDW, SECOND_HALF, EXIT], [[4, R_64_64]], data), 'a relocation begins inside an instruction'],

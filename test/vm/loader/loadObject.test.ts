@@ -79,6 +79,13 @@ test('sections say what a program is', () => {
   ]);
 });
 
+test('sections of other names hold XDP programs for whom says so', () => {
+  const object = unwrap(loadObjectFile('test/vm/loader/objects/sections.o', { assumeXdp: true }));
+  expect(object.programs.filter(({ type }) => type !== 'xdp')).toEqual([]);
+  expect(programNamed(object, 'old_style')).toMatchObject({ section: 'prog', attachType: 'xdp', frags: false });
+  expect(programNamed(object, 'frags_cpumap')).toMatchObject({ attachType: 'cpumap', frags: true });
+});
+
 describe('what can not be run is a problem of one program', () => {
   test.each([
     ['fine', undefined],
@@ -106,16 +113,6 @@ describe('what can not be run is a problem of one program', () => {
   ])('%s', (name, expected) => {
     const { problem } = programNamed(loadOwn('unsupported'), name);
     expect(problem && `${problem.code}: ${formatProblem(problem)}`).toBe(expected);
-  });
-
-  test('legacy maps', () => {
-    const object = loadOwn('legacy_maps');
-    expect(programNamed(object, 'passes').problem).toBeUndefined();
-    expect(programNamed(object, 'counts').problem).toMatchObject({
-      code: 'unsupported-legacy-maps',
-      message: "'counts' uses map 'counters' of the legacy section 'maps'",
-      where: 'legacy_maps.o, ./legacy_maps.c:20, instruction 4',
-    });
   });
 });
 
