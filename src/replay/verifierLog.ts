@@ -20,8 +20,8 @@ export interface VerifierVerdict {
 
 /** An instruction as the verifier prints it, alone or behind the register state: `12: (71) r1 = *(u8 *)(r2 +0)   ; R1=...`. */
 const INSTRUCTION = /^(\d+): \([0-9a-f]{2}\) /;
-/** Lines that say nothing about the reason: statistics, source lines, register states, call frames. */
-const NOISE = /^(processed \d+ insns|verification time|stack depth|insns processed|mark_precise|; |\d+: R\d|from \d+ to \d+|arg#\d+|func#\d+ @|$)/;
+/** Lines that say nothing about the reason: statistics, source lines, register states, call frames, which function comes next. */
+const NOISE = /^(processed \d+ insns|verification time|stack depth|insns processed|mark_precise|; |\d+: R\d|from \d+ to \d+|func#\d+ @|Func#\d+ \(|Validating |$)/;
 
 /** Finds in a log of level 1 (kernel/bpf/verifier.c) what the verifier complained about last, and where. */
 export function readVerifierLog(log: string): VerifierVerdict {
