@@ -20,6 +20,7 @@ import type { LegacyMap, TailProgram } from './legacyMaps.js';
 import { linkProgram } from './linkProgram.js';
 import { readMapDefinitions } from './mapDefinitions.js';
 import { programKind } from './programSection.js';
+import { resizeMaps } from './resizeMaps.js';
 
 /** The kernel's buffer (bpf_prog_load, kernel/bpf/syscall.c) less its NUL. */
 const MAX_LICENSE_BYTES = 127;
@@ -28,6 +29,8 @@ const MAX_LICENSE_BYTES = 127;
 export interface LoadObjectOptions {
   /** Takes programs in sections that name no type for XDP programs, as `bpftool prog load ... type xdp` and iproute2 do. */
   readonly assumeXdp?: boolean;
+  /** `max_entries` of maps, by name, in place of the object's own: what user space does by `bpf_map__set_max_entries` between open and load. */
+  readonly maxEntries?: Readonly<Record<string, number>>;
 }
 
 /**
@@ -49,7 +52,7 @@ export function loadObjectBytes(bytes: Uint8Array, name: string, options: LoadOb
       name,
       license: readLicense(elf),
       programs: linkPrograms(elf, functions, mapSections, objectBtfExt(elf, btf), options.assumeXdp ?? false),
-      maps: mapSections.maps,
+      maps: resizeMaps(mapSections.maps, options.maxEntries ?? {}, name),
       variables: elf.sections.filter(isDataSection).flatMap((section) => sectionVariables(elf, section, btf)),
       btf,
       btfBytes: sectionNamed(elf, '.BTF')?.bytes,
