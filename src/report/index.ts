@@ -1,6 +1,11 @@
 export * from './captureOutput.js';
 export * from './caseJunit.js';
 export * from './caseText.js';
+export * from './disasmText.js';
+export type { FunctionInspection, HelperInspection, ProgramInspection } from './inspectProgram.js';
+export * from './inspectReport.js';
+export * from './inspectText.js';
+export type { TypeInspection } from './inspectTypes.js';
 export * from './mapReport.js';
 export * from './progress.js';
 export * from './runCapture.js';
