@@ -43,7 +43,7 @@ export interface FunctionInspection {
   /** Number of its first instruction. */
   readonly insn: number;
   readonly instructions: number;
-  /** Its own frame, not rounded. */
+  /** Its own frame, in slots of 8 bytes. */
   readonly stack_bytes: number;
   /** Names of the functions that it calls. */
   readonly calls: readonly string[];

@@ -5,11 +5,14 @@ import type { PlacedInsn } from './inspectInsns.js';
 /** MAX_CALL_FRAMES (include/linux/bpf_verifier.h, 6.18). */
 const MAX_CALL_FRAMES = 8;
 
+/** The verifier counts whole slots, bytes (BPF_REG_SIZE). */
+const SLOT_BYTES = 8;
+
 /** What the kernel rounds a frame up to, bytes, when it compiles the program (round_up_stack_depth, kernel/bpf/verifier.c, 6.18). */
 const FRAME_ALIGN_BYTES = 16;
 
 /**
- * Bytes of its stack frame that a function uses, as far as the instructions show it: accesses at constant offsets from r10, and addresses
+ * Bytes of its stack frame that a function uses, in whole slots as in the verifier's log, as far as the instructions show it: accesses at constant offsets from r10, and addresses
  * made by adding constants to a copy of r10. Offsets that are computed, and what a helper writes beyond an address, stay unseen; the
  * verifier, which follows values along every path, may count more.
  */
@@ -25,7 +28,7 @@ export function frameBytes(insns: Uint8Array, start: number, end: number): numbe
     if (joins.has(insn.index)) frame.forgetAll();
     frame.step(insn);
   }
-  return frame.depthBytes;
+  return Math.ceil(frame.depthBytes / SLOT_BYTES) * SLOT_BYTES;
 }
 
 /**

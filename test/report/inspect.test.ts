@@ -24,9 +24,18 @@ describe('programs', () => {
       { name: 'note_error', calls: [] },
     ]);
     expect(program.functions.reduce((sum, { instructions }) => sum + instructions, 0)).toBe(program.instructions);
-    // A __u32 key on the stack of the main function, nothing on the others: 4 bytes, rounded up to 16.
-    expect(program.functions.map((fn) => fn.stack_bytes)).toEqual([4, 0, 0, 0]);
+    // A __u32 key on the stack of the main function, nothing on the others: one slot, and a frame of 16 bytes.
+    expect(program.functions.map((fn) => fn.stack_bytes)).toEqual([8, 0, 0, 0]);
     expect(program.stack_bytes).toBe(16);
+  });
+
+  // What the verifier's log says behind `stack depth` when Linux 6.18.44 loads these objects.
+  it.each([
+    ['atomics', [88]], ['count_hash', [24]], ['csum_diff', [40]], ['frags_pass', [8]], ['printk', [16]], ['reflector', [16]], ['return_77', [0]],
+    ['subprogs', [8, 0, 0, 0]], ['subprogs_v1', [8, 0, 0, 0]], ['vlan_push', [16]], ['fixtures/programs/xdp-tools/xdpfilt_dny_all.o', [24]],
+    ['fixtures/programs/xdp-tools/xdpfilt_dny_eth.o', [16]],
+  ] as const)('stack of %s is what the kernel counts', (name, bytes) => {
+    expect(inspect(name).programs[0].functions.map((fn) => fn.stack_bytes)).toEqual(bytes);
   });
 
   it('the instruction set is what the object was compiled for', () => {
