@@ -29,9 +29,11 @@ export interface ProgramSpec {
   readonly attachType: 'xdp' | 'devmap' | 'cpumap';
   /** True for `xdp.frags`: the program can handle packets of several buffers. */
   readonly frags: boolean;
-  /** Instructions of 8 bytes. Calls between functions are resolved; map references are not. */
+  /** Instructions of 8 bytes. Calls between functions and their addresses are resolved; map references are not. */
   readonly insns: Uint8Array;
   readonly references: readonly MapReference[];
+  /** Addresses of functions that it takes; left out when it takes none. */
+  readonly functionReferences?: readonly FunctionReference[];
   /** Functions in `insns`, the main one first. */
   readonly functions: readonly FunctionSpec[];
   /** Source lines, sorted by instruction. */
@@ -58,6 +60,17 @@ export interface MapReference {
   readonly kind: 'map' | 'value';
   /** Byte offset in the value; 0 for `map`. */
   readonly offBytes: number;
+}
+
+/**
+ * A `lddw` that loads the address of a function, for a helper to call back (bpf_loop, bpf_for_each_map_elem, bpf_timer_set_callback).
+ * In `insns` it is as the kernel takes it: src_reg BPF_PSEUDO_FUNC, imm counted from the next instruction like that of a call.
+ */
+export interface FunctionReference {
+  readonly insnIndex: number;
+  readonly kind: 'function';
+  /** Where the function begins: `insnIndex` of one of the program's functions. */
+  readonly targetInsnIndex: number;
 }
 
 /** Source line of the instructions from `insnIndex` to the next entry. */

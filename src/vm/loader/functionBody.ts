@@ -1,7 +1,7 @@
 import type { Problem } from '../../base/index.js';
 import type { LineInfo } from '../btf/readBtfExt.js';
 import { R_BPF_64_32, R_BPF_64_64, SHN_UNDEF, STT_FUNC } from '../elf/elfFile.js';
-import type { ElfFile, ElfRelocation, ElfSymbol } from '../elf/elfFile.js';
+import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from '../elf/elfFile.js';
 import { immAt, opcodeAt, srcAt } from '../isa/decode.js';
 import { BPF_CALL, BPF_DW, BPF_IMM, BPF_JMP, BPF_LD, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, INSN_BYTES } from '../isa/opcodes.js';
 import type { MapReference, MapSpec } from '../spec.js';
@@ -24,10 +24,17 @@ export interface DataSymbols {
   isKconfig(name: string): boolean;
 }
 
+export interface FunctionUse {
+  readonly insnIndex: number;
+  readonly target: ObjectFunction;
+  readonly kind: 'call' | 'address';
+}
+
 /** One function, its references resolved; instruction numbers count from its start. */
 export interface FunctionBody {
   readonly insns: Uint8Array;
-  readonly calls: readonly { readonly insnIndex: number; readonly target: ObjectFunction }[];
+  /** Functions that it calls or, by a `lddw`, takes the address of. */
+  readonly calls: readonly FunctionUse[];
   readonly references: readonly MapReference[];
   readonly lines: readonly { readonly insnIndex: number; readonly info: LineInfo }[];
   /** Id of its `func` in BTF, 0 when unknown. */
@@ -68,7 +75,7 @@ class BodyReader {
   readonly #relocations: readonly ElfRelocation[];
   readonly #lines: { insnIndex: number; info: LineInfo }[];
   readonly #funcTypeId: number;
-  readonly #calls: { insnIndex: number; target: ObjectFunction }[] = [];
+  readonly #calls: FunctionUse[] = [];
   readonly #references: MapReference[] = [];
   #problem: Problem | undefined;
 
@@ -156,9 +163,7 @@ class BodyReader {
     } else if (section.name === '.maps' || isLegacyMapSection(section)) {
       this.#refuse(insnIndex, `the address of byte ${offBytes} of ${section.name} is taken, where no map begins`);
     } else if (symbol.type === STT_FUNC || isCodeSection(section)) {
-      const name = this.#functions.at(sectionIndex, offBytes)?.name ?? symbol.name;
-      const hint = 'callbacks (bpf_loop, bpf_for_each_map_elem, bpf_timer) are not modelled yet';
-      this.#report(insnIndex, 'unsupported-callback', `takes the address of function ${name}`, hint);
+      this.#addAddress(insnIndex, section, offBytes);
     } else {
       const hint = 'keep global data in .data, .rodata or .bss';
       this.#report(insnIndex, 'unsupported-data-section', `uses '${symbol.name}' in section '${section.name}'`, hint);
@@ -179,11 +184,22 @@ class BodyReader {
   #addCall(insnIndex: number, sectionIndex: number, offBytes: number): void {
     const target = this.#functions.at(sectionIndex, offBytes);
     if (target !== undefined) {
-      this.#calls.push({ insnIndex, target });
+      this.#calls.push({ insnIndex, target, kind: 'call' });
     } else {
       const section = this.#elf.sections[sectionIndex]?.name ?? `section ${sectionIndex}`;
       this.#report(insnIndex, 'program-bad-call', `calls byte ${offBytes} of ${section}, where no function begins`);
     }
+  }
+
+  #addAddress(insnIndex: number, section: ElfSection, offBytes: number): void {
+    const target = this.#functions.at(section.index, offBytes);
+    if (target === undefined) {
+      this.#report(insnIndex, 'program-bad-address', `takes the address of byte ${offBytes} of ${section.name}, where no function begins`);
+      return;
+    }
+    this.#calls.push({ insnIndex, target, kind: 'address' });
+    const hint = 'callbacks (bpf_loop, bpf_for_each_map_elem, bpf_timer) are not modelled yet';
+    this.#report(insnIndex, 'unsupported-callback', `takes the address of function ${target.name}`, hint);
   }
 
   /** Notes why the program can't run; the first reason stays. */

@@ -1,7 +1,7 @@
 import { ProblemError } from '../../base/index.js';
 import type { Problem } from '../../base/index.js';
-import { INSN_BYTES } from '../isa/opcodes.js';
-import type { FunctionSpec, LineSpec, MapReference, ProgramSpec } from '../spec.js';
+import { BPF_PSEUDO_FUNC, INSN_BYTES } from '../isa/opcodes.js';
+import type { FunctionReference, FunctionSpec, LineSpec, MapReference, ProgramSpec } from '../spec.js';
 import type { FunctionBody } from './functionBody.js';
 import type { ObjectFunction } from './functionTable.js';
 import { funcInfo, lineInfo } from './programInfo.js';
@@ -12,7 +12,7 @@ const MAX_PROGRAM_INSNS = 1_000_000;
 
 /**
  * Makes a program out of a function: appends every subprogram that it reaches, each once, in the order of libbpf
- * (`bpf_object__reloc_code`: depth first, at the first call), and points the calls at them.
+ * (`bpf_object__reloc_code`: depth first, at the first call or address), and points calls and addresses at them.
  *
  * @param assumeXdp see `programKind`
  *
@@ -26,6 +26,7 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
   const insns = new Uint8Array(last.insnIndex * INSN_BYTES + last.body.insns.length);
   const view = new DataView(insns.buffer);
   const references: MapReference[] = [];
+  const functionReferences: FunctionReference[] = [];
   const lines: LineSpec[] = [];
   const functionSpecs: FunctionSpec[] = [];
   let problem: Problem | undefined;
@@ -33,9 +34,14 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
   for (const { fn, body, insnIndex: start } of functions) {
     insns.set(body.insns, start * INSN_BYTES);
     functionSpecs.push({ name: fn.name, insnIndex: start, isHidden: fn.isHidden });
-    for (const { insnIndex, target } of body.calls) {
-      // A call's imm counts from the instruction behind it.
-      view.setInt32((start + insnIndex) * INSN_BYTES + 4, indexOf.get(target)! - (start + insnIndex + 1), true);
+    for (const { insnIndex, target, kind } of body.calls) {
+      const at = start + insnIndex;
+      const targetInsnIndex = indexOf.get(target)!;
+      // The imm of a call and of an address counts from the instruction behind it; behind a lddw that is its second half.
+      view.setInt32(at * INSN_BYTES + 4, targetInsnIndex - (at + 1), true);
+      if (kind === 'call') continue;
+      insns[at * INSN_BYTES + 1] = (BPF_PSEUDO_FUNC << 4) | (insns[at * INSN_BYTES + 1]! & 0x0f);
+      functionReferences.push({ insnIndex: at, kind: 'function', targetInsnIndex });
     }
     for (const reference of body.references) references.push({ ...reference, insnIndex: start + reference.insnIndex });
     for (const { insnIndex, info } of body.lines) {
@@ -50,6 +56,7 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
     ...programKind(section, assumeXdp),
     insns,
     references,
+    ...(functionReferences.length === 0 ? {} : { functionReferences }),
     functions: functionSpecs,
     lines,
     funcInfo: funcInfo(functions),

@@ -140,7 +140,7 @@ function externNames(btf: Btf | undefined, datasecName: string): ReadonlySet<str
   return new Set(datasec.variables.map(({ typeId }) => btf.type(typeId).name));
 }
 
-/** Links every function that is a program of its own: all outside `.text`, except static ones that another function calls. */
+/** Links every function that is a program of its own: all outside `.text`, except static ones that another function calls or takes the address of. */
 function linkPrograms(elf: ElfFile, functions: FunctionTable, { symbols, tails }: ObjectMapSections, ext: BtfExt | undefined, assumeXdp: boolean): ProgramSpec[] {
   const sections = new Map<number, CodeSection>();
   const bodies = new Map<ObjectFunction, FunctionBody>();

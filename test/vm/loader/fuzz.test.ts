@@ -17,6 +17,9 @@ const OBJECTS = [
   'fixtures/programs/printk/printk.o',
   'fixtures/programs/subprogs/subprogs.o',
   'fixtures/programs/xdp-tools/xdp-dispatcher.o',
+  'fixtures/programs/legacy_maps/legacy_maps.o',
+  'fixtures/programs/legacy_iproute2/legacy_iproute2.o',
+  'test/vm/loader/objects/callbacks.o',
   'test/vm/loader/objects/types.o',
   'test/vm/loader/objects/maps.o',
   'test/vm/loader/objects/sections.o',
@@ -66,9 +69,9 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'hostile BTF': hostileIn(/^\.BTF$/),
   'hostile line information': hostileIn(/^\.BTF\.ext$/),
-  'hostile relocations': hostileIn(/^\.rel(xdp|\.maps)/),
+  'hostile relocations': hostileIn(/^\.rel(xdp|\d|\.maps)/),
   'hostile symbols': hostileIn(/^\.symtab$/),
-  'hostile instructions': hostileIn(/^(xdp|\.text)$/),
+  'hostile instructions': hostileIn(/^(xdp|xdp_prog|xdp_entry|\d+\/\d+|\.text)$/),
   'a block moved': (bytes, rng) => {
     const size = 1 + rng.below(64);
     bytes.copyWithin(rng.below(bytes.length - size), rng.below(bytes.length - size), rng.below(bytes.length));
@@ -95,6 +98,10 @@ function checkSpec(object: ObjectSpec): void {
     for (const { insnIndex, map, kind, offBytes } of program.references) {
       if (program.insns[insnIndex * 8] !== 0x18 || insnIndex + 1 >= count) throw new Error('reference without a lddw');
       if (kind === 'value' && offBytes >= maps.get(map)!.valueSize) throw new Error('reference outside its map');
+    }
+    for (const { insnIndex, targetInsnIndex } of program.functionReferences ?? []) {
+      if (program.insns[insnIndex * 8] !== 0x18 || insnIndex + 1 >= count) throw new Error('address of a function without a lddw');
+      if (!program.functions.some((fn) => fn.insnIndex === targetInsnIndex)) throw new Error('address of no function');
     }
     for (const { insnIndex } of [...program.functions, ...program.lines]) if (insnIndex >= count) throw new Error('place outside the program');
   }

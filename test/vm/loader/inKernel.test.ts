@@ -4,11 +4,14 @@ import { formatProblem, unwrap } from '../../../src/base/index.js';
 import { HostMemory } from '../../../src/memory/index.js';
 import { loadObjectBytes } from '../../../src/vm/loader/loadObject.js';
 import type { LoadObjectOptions } from '../../../src/vm/loader/loadObject.js';
+import { decode } from '../../../src/vm/isa/decode.js';
+import { BPF_PSEUDO_FUNC } from '../../../src/vm/isa/opcodes.js';
 import type { ObjectSpec } from '../../../src/vm/spec.js';
 import { openKernelSide, openSimulatorSide } from '../../conformance/sides.js';
 import type { Side } from '../../conformance/sides.js';
 import { withKernel } from '../../support/kernelOracle.js';
 import { EXIT, ElfBuilder, LDDW, SECOND_HALF } from '../elf/elfBuilder.js';
+import { loadOwn, programNamed } from './support.js';
 
 // Loads objects and runs them, here and in the running kernel.
 
@@ -65,7 +68,28 @@ describe('in the simulator', () => {
   test.each(cases)('%s', (_name, spec, map, expected) => expect(runInSimulator(spec, map)).toEqual(expected));
 });
 
+/** The simulator has no callbacks yet; the kernel does. */
+const callbacks = unwrap(loadObjectBytes(readFileSync('test/vm/loader/objects/callbacks.o'), 'callbacks.o'));
+
+test('functions whose address is taken are subprograms, and the program can not run here', () => {
+  expect(callbacks.programs).toHaveLength(1);
+  const { functions, functionReferences, problem } = callbacks.programs[0]!;
+  expect(functions.map(({ name }) => name)).toEqual(['callbacks', 'in_text', 'see', 'beside']);
+  expect(functionReferences!.map(({ kind, targetInsnIndex }) => [kind, functions.find(({ insnIndex }) => insnIndex === targetInsnIndex)!.name])).toEqual([['function', 'in_text'], ['function', 'beside']]);
+  for (const { insnIndex, targetInsnIndex } of functionReferences!) {
+    expect(decode(callbacks.programs[0]!.insns, insnIndex)).toMatchObject({ opcode: 0x18, src: BPF_PSEUDO_FUNC, imm: targetInsnIndex - insnIndex - 1 });
+  }
+  expect(problem).toMatchObject({ code: 'unsupported-callback', message: "'callbacks' takes the address of function in_text" });
+  expect(programNamed(loadOwn('maps'), 'main_program').functionReferences).toBeUndefined();
+});
+
 withKernel('in the running kernel', (kernel) => {
+  test('callbacks', () => {
+    const spec = { ...callbacks, programs: callbacks.programs.map((program) => ({ ...program, problem: undefined })) };
+    // in_text runs for 0 to 3, where it stops the loop.
+    expect(runOn(openKernelSide(kernel, subjectOf(spec)), 'seen')).toEqual({ retval: PASS, values: ['3', '1', '5'] });
+  });
+
   test.each(cases)('%s', (_name, spec, map, expected) => expect(runOn(openKernelSide(kernel, subjectOf(spec)), map)).toEqual(expected));
 });
 
