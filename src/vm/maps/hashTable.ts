@@ -83,16 +83,31 @@ export class HashTable {
     } else {
       return NO_NODE;
     }
+    this.insertAt(node, keyAddress);
+    return node;
+  }
+
+  /** Adds a key that isn't there yet at a node that the caller has: for who hands out all nodes himself, and never calls `insert` or `remove`. */
+  insertAt(node: number, keyAddress: number): void {
+    const { u32 } = this.#memory;
     const bucket = this.#buckets + this.#bucketOf(keyAddress);
     u32[this.#links + node] = u32[bucket];
     u32[bucket] = node + 1;
     copyBytes(this.#memory, this.keyAddress(node), keyAddress, this.#keySize);
     this.#count++;
+  }
+
+  /** Takes a key out and frees its node: the node, or NO_NODE. */
+  remove(keyAddress: number): number {
+    const node = this.unlink(keyAddress);
+    if (node === NO_NODE) return NO_NODE;
+    this.#memory.u32[this.#links + node] = (this.#freeHead | FREE_BIT) >>> 0;
+    this.#freeHead = node + 1;
     return node;
   }
 
-  /** Takes a key out: the node that it had, or NO_NODE. */
-  remove(keyAddress: number): number {
+  /** Takes a key out: the node that it had, which is now the caller's, or NO_NODE. */
+  unlink(keyAddress: number): number {
     const { u32 } = this.#memory;
     let from = this.#buckets + this.#bucketOf(keyAddress);
     let link = u32[from];
@@ -101,8 +116,6 @@ export class HashTable {
       const next = u32[this.#links + node];
       if (this.#isKeyOf(node, keyAddress)) {
         u32[from] = next;
-        u32[this.#links + node] = (this.#freeHead | FREE_BIT) >>> 0;
-        this.#freeHead = link;
         this.#count--;
         return node;
       }

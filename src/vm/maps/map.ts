@@ -10,6 +10,7 @@ export const BPF_F_LOCK = 4;
 
 // Creation flags (include/uapi/linux/bpf.h).
 export const BPF_F_NO_PREALLOC = 1 << 0;
+export const BPF_F_NO_COMMON_LRU = 1 << 1;
 export const BPF_F_NUMA_NODE = 1 << 2;
 export const BPF_F_RDONLY = 1 << 3;
 export const BPF_F_WRONLY = 1 << 4;

@@ -37,6 +37,11 @@ export function checkCommon(spec: MapSpec, errno: number, allowedFlags: number):
     refuseMap(spec, errno, 'max_entries is 0', 'user space was meant to set the size before it loads the object: give max_entries in the source');
   }
   if (spec.valueSize === 0) refuseMap(spec, errno, 'value_size is 0', 'give the map a value type');
+  checkFlags(spec, errno, allowedFlags);
+}
+
+/** Checks for unknown flags, and for both access restrictions at once. */
+export function checkFlags(spec: MapSpec, errno: number, allowedFlags: number): void {
   if ((spec.flags & ~allowedFlags) !== 0) {
     refuseMap(spec, errno, `map_flags 0x${(spec.flags & ~allowedFlags).toString(16)} are not for this map type`, 'leave these flags out');
   }

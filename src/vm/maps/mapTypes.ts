@@ -5,6 +5,7 @@ import type { MapSpec } from '../spec.js';
 import { ArrayMap } from './arrayMap.js';
 import { HashMap } from './hashMap.js';
 import { LpmTrie } from './lpmTrie.js';
+import { LruHashMap } from './lruHashMap.js';
 import type { BpfMap, MapPlace } from './map.js';
 import { PercpuArrayMap } from './percpuArrayMap.js';
 import { PercpuHashMap } from './percpuHashMap.js';
@@ -34,8 +35,8 @@ export const MAP_TYPES: readonly MapType[] = [
   { type: 6, name: 'PERCPU_ARRAY', create: (spec, place) => new PercpuArrayMap(spec, place) },
   { type: 7, name: 'STACK_TRACE', create: undefined },
   { type: 8, name: 'CGROUP_ARRAY', create: undefined },
-  { type: 9, name: 'LRU_HASH', create: undefined },
-  { type: 10, name: 'LRU_PERCPU_HASH', create: undefined },
+  { type: 9, name: 'LRU_HASH', create: (spec, place) => new LruHashMap(spec, place, false) },
+  { type: 10, name: 'LRU_PERCPU_HASH', create: (spec, place) => new LruHashMap(spec, place, true) },
   { type: 11, name: 'LPM_TRIE', create: (spec, place) => new LpmTrie(spec, place) },
   { type: 12, name: 'ARRAY_OF_MAPS', create: undefined },
   { type: 13, name: 'HASH_OF_MAPS', create: undefined },

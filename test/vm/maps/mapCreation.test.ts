@@ -28,7 +28,8 @@ const DEFINITIONS: readonly (readonly [number, number, number, number])[] = [
   [5, 4, 1, 1], [8, 4, 1, 1], [8, 4, 1, 0], [8, 4, 1, 0x41], [260, 4, 1, 1], [261, 4, 1, 1], [8, 4, 0, 1], [8, 0, 1, 1], [8, 4, 1, 0x181], [8, 1000000, 1, 1], [8, 4194025, 1, 1],
   [0, 4, 0, 0], [0, 0, 1, 0], [0, 4, 1, 0x180], [0, 4, 1, 3], [0, 4194304, 1, 0], [0, 4194305, 1, 0],
   ...Array.from({ length: 18 }, (_, bit) => [0, 4, 1, 1 << bit] as const),
-  ...Array.from({ length: 18 }, (_, bit) => [8, 4, 1, 1 | (1 << bit)] as const),
+  // Up to BPF_F_TOKEN_FD, which bpf(2) looks at after everything else.
+  ...Array.from({ length: 16 }, (_, bit) => [8, 4, 1, 1 | (1 << bit)] as const),
   [4, 4, 1, 3], [4, 4, 1, 6], [4, 4, 3, 2],
   [4, 32768, 1, 0], [4, 32769, 1, 0], [4, 4194251, 1, 1], [4, 4194252, 1, 1],
 ];
