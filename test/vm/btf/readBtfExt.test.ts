@@ -27,7 +27,7 @@ test('line information has file, line, column and text', () => {
   const source = readFileSync('fixtures/programs/return_77/return_77.c', 'utf8').split('\n');
   const line = source.findIndex((text) => text.includes('return 77')) + 1;
   expect([...readBtfExt(ext, btf.strings, 'x').lines]).toEqual([
-    ['xdp', [{ offBytes: 0, file: './programs/return_77/return_77.c', line, column: expect.any(Number) as number, text: source[line - 1] }]],
+    ['xdp', [{ fileOffBytes: expect.any(Number), textOffBytes: expect.any(Number), offBytes: 0, file: './programs/return_77/return_77.c', line, column: expect.any(Number) as number, text: source[line - 1] }]],
   ]);
 });
 
