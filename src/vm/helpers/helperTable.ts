@@ -1,7 +1,7 @@
 import { RETURN_INT } from '../layout.js';
 import { csumDiff } from './checksumHelpers.js';
 import type { HelperSpec, HelperSupport } from './helper.js';
-import { mapDeleteElem, mapLookupElem, mapUpdateElem } from './mapHelpers.js';
+import { mapDeleteElem, mapLookupElem, mapPeekElem, mapPopElem, mapPushElem, mapUpdateElem } from './mapHelpers.js';
 import { tracePrintk } from './printkHelpers.js';
 import { redirect, redirectMap } from './redirectHelpers.js';
 import { getNumaNodeId, getPrandomU32, getSmpProcessorId } from './systemHelpers.js';
@@ -123,9 +123,9 @@ const ROWS: readonly HelperSpec[] = [
   row(84, 'bpf_sk_lookup_tcp', XDP),
   row(85, 'bpf_sk_lookup_udp', XDP),
   row(86, 'bpf_sk_release', XDP),
-  row(87, 'bpf_map_push_elem', XDP),
-  row(88, 'bpf_map_pop_elem', XDP),
-  row(89, 'bpf_map_peek_elem', XDP),
+  row(87, 'bpf_map_push_elem', XDP, mapPushElem),
+  row(88, 'bpf_map_pop_elem', XDP, mapPopElem),
+  row(89, 'bpf_map_peek_elem', XDP, mapPeekElem),
   row(90, 'bpf_msg_push_data', NOT_XDP),
   row(91, 'bpf_msg_pop_data', NOT_XDP),
   row(92, 'bpf_rc_pointer_rel', NOT_XDP),

@@ -1,5 +1,6 @@
 import { RETURN_INT, RETURN_U32 } from '../layout.js';
-import { MAP_OP_DELETE, MAP_OP_LOOKUP, MAP_OP_UPDATE } from '../maps/map.js';
+import { MAP_OP_DELETE, MAP_OP_LOOKUP, MAP_OP_PEEK, MAP_OP_POP, MAP_OP_PUSH, MAP_OP_UPDATE } from '../maps/map.js';
+import type { QueueLikeMap } from '../maps/map.js';
 import type { HelperSupport } from './helper.js';
 
 /** Flags with a bit above the 32nd: no such flag exists, and this 32-bit number is as invalid. */
@@ -36,5 +37,38 @@ export const mapDeleteElem: HelperSupport = {
     const map = args.map(1, MAP_OP_DELETE);
     if (map === undefined || !args.isMemory(2, map.spec.keySize, false)) return 0;
     return map.delete(key >>> 0);
+  },
+};
+
+/** bpf_map_push_elem(map, value, flags) (kernel/bpf/helpers.c, 6.18): 0 or a negated errno. */
+export const mapPushElem: HelperSupport = {
+  args: ['const_map_ptr', 'ptr_to_map_value', 'anything'],
+  returns: RETURN_INT,
+  make: ({ args }) => (_map, value, flags) => {
+    const map = args.map(1, MAP_OP_PUSH) as QueueLikeMap | undefined;
+    if (map === undefined || !args.isMemory(2, map.spec.valueSize, false)) return 0;
+    return map.push(value >>> 0, args.upperHalf(3) === 0 ? flags >>> 0 : INVALID_FLAGS);
+  },
+};
+
+/** bpf_map_pop_elem(map, value) (kernel/bpf/helpers.c, 6.18): 0 or a negated errno. */
+export const mapPopElem: HelperSupport = {
+  args: ['const_map_ptr', 'ptr_to_map_value'],
+  returns: RETURN_INT,
+  make: ({ args }) => (_map, value) => {
+    const map = args.map(1, MAP_OP_POP) as QueueLikeMap | undefined;
+    if (map === undefined || !args.isMemory(2, map.spec.valueSize, true)) return 0;
+    return map.pop(value >>> 0);
+  },
+};
+
+/** bpf_map_peek_elem(map, value) (kernel/bpf/helpers.c, 6.18): 0 or a negated errno. */
+export const mapPeekElem: HelperSupport = {
+  args: ['const_map_ptr', 'ptr_to_map_value'],
+  returns: RETURN_INT,
+  make: ({ args }) => (_map, value) => {
+    const map = args.map(1, MAP_OP_PEEK) as QueueLikeMap | undefined;
+    if (map === undefined || !args.isMemory(2, map.spec.valueSize, true)) return 0;
+    return map.peek(value >>> 0);
   },
 };

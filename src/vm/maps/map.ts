@@ -25,6 +25,9 @@ export const MAP_OP_LOOKUP = 1;
 export const MAP_OP_UPDATE = 2;
 export const MAP_OP_DELETE = 4;
 export const MAP_OP_REDIRECT = 8;
+export const MAP_OP_PUSH = 16;
+export const MAP_OP_POP = 32;
+export const MAP_OP_PEEK = 64;
 
 /**
  * A live map. Program side and user side as in the kernel: programs pass addresses in host memory, user space passes bytes.
@@ -66,6 +69,14 @@ export interface RedirectMap extends BpfMap {
   readonly redirectFlagMask: number;
   /** Number in this slot, 0 when the slot is empty or the key is out of range. */
   redirectTarget(key: number): number;
+}
+
+/** A map without keys (QUEUE, STACK). Addresses have been checked; results are 0 or a negated errno. */
+export interface QueueLikeMap extends BpfMap {
+  push(valueAddress: number, flags: number): number;
+  /** Writes a whole value to `valueAddress`, whatever the result. */
+  pop(valueAddress: number): number;
+  peek(valueAddress: number): number;
 }
 
 /** Where a map lives: everything that its constructor needs besides its definition. */

@@ -62,6 +62,11 @@ export function checkIndexKey(spec: MapSpec, errno: number): void {
   if (spec.keySize !== 4) refuseMap(spec, errno, `key_size is ${spec.keySize}, not 4`, 'use a __u32 as the key');
 }
 
+/** Map types without keys. */
+export function checkNoKey(spec: MapSpec, errno: number): void {
+  if (spec.keySize !== 0) refuseMap(spec, errno, `key_size is ${spec.keySize}, not 0`, 'leave out the key');
+}
+
 /** Reserves and fills the block that map pointers point to. */
 export function writeMapBlock(spec: MapSpec, place: MapPlace, dataAddress: number): number {
   const block = place.memory.reserve(`struct bpf_map of ${spec.name}`, MAP_BLOCK_BYTES);

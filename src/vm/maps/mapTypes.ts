@@ -10,6 +10,7 @@ import type { BpfMap, MapPlace } from './map.js';
 import { PercpuArrayMap } from './percpuArrayMap.js';
 import { PercpuHashMap } from './percpuHashMap.js';
 import { ProgArray } from './progArray.js';
+import { QueueStackMap } from './queueStackMap.js';
 import { XskMap } from './xskMap.js';
 
 /** One type of the UAPI (enum bpf_map_type, include/uapi/linux/bpf.h, 6.18). */
@@ -48,8 +49,8 @@ export const MAP_TYPES: readonly MapType[] = [
   { type: 19, name: 'CGROUP_STORAGE', create: undefined },
   { type: 20, name: 'REUSEPORT_SOCKARRAY', create: undefined },
   { type: 21, name: 'PERCPU_CGROUP_STORAGE', create: undefined },
-  { type: 22, name: 'QUEUE', create: undefined },
-  { type: 23, name: 'STACK', create: undefined },
+  { type: 22, name: 'QUEUE', create: (spec, place) => new QueueStackMap(spec, place, false) },
+  { type: 23, name: 'STACK', create: (spec, place) => new QueueStackMap(spec, place, true) },
   { type: 24, name: 'SK_STORAGE', create: undefined },
   { type: 25, name: 'DEVMAP_HASH', create: undefined },
   { type: 26, name: 'STRUCT_OPS', create: undefined },
