@@ -68,7 +68,7 @@ export const mapPeekElem: HelperSupport = {
   returns: RETURN_INT,
   make: ({ args }) => (_map, value) => {
     const map = args.map(1, MAP_OP_PEEK) as QueueLikeMap | undefined;
-    if (map === undefined || !args.isMemory(2, map.spec.valueSize, true)) return 0;
+    if (map === undefined || !args.isMemory(2, map.spec.valueSize, !map.peekReads)) return 0;
     return map.peek(value >>> 0);
   },
 };

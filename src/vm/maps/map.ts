@@ -71,12 +71,14 @@ export interface RedirectMap extends BpfMap {
   redirectTarget(key: number): number;
 }
 
-/** A map without keys (QUEUE, STACK). Addresses have been checked; results are 0 or a negated errno. */
+/** A map without keys (QUEUE, STACK, BLOOM_FILTER). Addresses have been checked; results are 0 or a negated errno. */
 export interface QueueLikeMap extends BpfMap {
   push(valueAddress: number, flags: number): number;
   /** Writes a whole value to `valueAddress`, whatever the result. */
   pop(valueAddress: number): number;
+  /** With `peekReads` asks for the value at `valueAddress`; else writes a whole value there, whatever the result. */
   peek(valueAddress: number): number;
+  readonly peekReads: boolean;
 }
 
 /** Where a map lives: everything that its constructor needs besides its definition. */

@@ -1,4 +1,4 @@
-import { ProblemError, errnoName } from '../../base/index.js';
+import { E2BIG, EINVAL, ProblemError, errnoName } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import {
   MAP_BLOCK_BYTES, MAP_DATA, MAP_ID, MAP_KEY_SIZE, MAP_MAX_ENTRIES, MAP_TYPE, MAP_VALUE_SIZE,
@@ -11,6 +11,9 @@ import type { MapPlace } from './map.js';
 
 /** Smallest unit of the per-CPU allocator: bound of a per-CPU value (PCPU_MIN_UNIT_SIZE, include/linux/percpu.h). */
 const PCPU_MIN_UNIT_SIZE = 32768;
+
+/** Most bytes that kmalloc gives, x86-64. */
+const KMALLOC_MAX_SIZE = 2 ** 22;
 
 /** Rounds up to a multiple of 8, as map values are laid out. */
 export function roundUp8(bytes: number): number {
@@ -62,9 +65,11 @@ export function checkIndexKey(spec: MapSpec, errno: number): void {
   if (spec.keySize !== 4) refuseMap(spec, errno, `key_size is ${spec.keySize}, not 4`, 'use a __u32 as the key');
 }
 
-/** Map types without keys. */
-export function checkNoKey(spec: MapSpec, errno: number): void {
-  if (spec.keySize !== 0) refuseMap(spec, errno, `key_size is ${spec.keySize}, not 0`, 'leave out the key');
+/** Checks of the map types without keys: queue_stack_map_alloc_check, bloom_map_alloc_check (kernel/bpf, 6.18). */
+export function checkKeyless(spec: MapSpec, allowedFlags: number): void {
+  checkCommon(spec, EINVAL, allowedFlags);
+  if (spec.keySize !== 0) refuseMap(spec, EINVAL, `key_size is ${spec.keySize}, not 0`, 'leave out the key');
+  if (spec.valueSize > KMALLOC_MAX_SIZE) refuseMap(spec, E2BIG, `value_size ${spec.valueSize} is over ${KMALLOC_MAX_SIZE}`, 'make the value smaller');
 }
 
 /** Reserves and fills the block that map pointers point to. */

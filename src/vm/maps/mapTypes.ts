@@ -3,6 +3,7 @@ import type { Result } from '../../base/index.js';
 import { BPF_MAP_TYPE_PROG_ARRAY } from '../layout.js';
 import type { MapSpec } from '../spec.js';
 import { ArrayMap } from './arrayMap.js';
+import { BloomFilter } from './bloomFilter.js';
 import { HashMap } from './hashMap.js';
 import { LpmTrie } from './lpmTrie.js';
 import { LruHashMap } from './lruHashMap.js';
@@ -57,7 +58,7 @@ export const MAP_TYPES: readonly MapType[] = [
   { type: 27, name: 'RINGBUF', create: undefined },
   { type: 28, name: 'INODE_STORAGE', create: undefined },
   { type: 29, name: 'TASK_STORAGE', create: undefined },
-  { type: 30, name: 'BLOOM_FILTER', create: undefined },
+  { type: 30, name: 'BLOOM_FILTER', create: (spec, place) => new BloomFilter(spec, place) },
   { type: 31, name: 'USER_RINGBUF', create: undefined },
   { type: 32, name: 'CGRP_STORAGE', create: undefined },
   { type: 33, name: 'ARENA', create: undefined },

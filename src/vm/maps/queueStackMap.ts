@@ -5,18 +5,10 @@ import {
   BPF_EXIST, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY, BPF_F_WRONLY_PROG, BPF_NOEXIST, MAP_OP_PEEK, MAP_OP_POP, MAP_OP_PUSH,
 } from './map.js';
 import type { MapEntry, MapPlace, QueueLikeMap } from './map.js';
-import { checkCommon, checkNoKey, copyBytes, refuseMap, roundUp8, writeMapBlock } from './mapSupport.js';
+import { checkKeyless, copyBytes, roundUp8, writeMapBlock } from './mapSupport.js';
 
 /** QUEUE_STACK_CREATE_FLAG_MASK (kernel/bpf/queue_stack_maps.c, 6.18). */
 const QUEUE_STACK_FLAGS = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
-const KMALLOC_MAX_SIZE = 2 ** 22;
-
-/** Checks of queue_stack_map_alloc_check (kernel/bpf/queue_stack_maps.c, 6.18). */
-function checkQueueStackSpec(spec: MapSpec): void {
-  checkCommon(spec, EINVAL, QUEUE_STACK_FLAGS);
-  checkNoKey(spec, EINVAL);
-  if (spec.valueSize > KMALLOC_MAX_SIZE) refuseMap(spec, E2BIG, `value_size ${spec.valueSize} is over ${KMALLOC_MAX_SIZE}`, 'make the value smaller');
-}
 
 /**
  * BPF_MAP_TYPE_QUEUE and BPF_MAP_TYPE_STACK: values without keys, in a ring of max_entries. A queue gives the oldest one first, a stack the
@@ -28,6 +20,7 @@ export class QueueStackMap implements QueueLikeMap {
   readonly blockAddress: number;
   readonly isPerCpu: boolean = false;
   readonly programOps: number;
+  readonly peekReads: boolean = false;
   readonly #memory: HostMemory;
   readonly #isStack: boolean;
   readonly #strideBytes: number;
@@ -38,7 +31,7 @@ export class QueueStackMap implements QueueLikeMap {
   #count = 0;
 
   constructor(spec: MapSpec, place: MapPlace, isStack: boolean) {
-    checkQueueStackSpec(spec);
+    checkKeyless(spec, QUEUE_STACK_FLAGS);
     const { memory } = place;
     this.spec = spec;
     this.id = place.id;
