@@ -31,7 +31,7 @@ export interface CaseMaps {
   putSocket(mapName: string, index: number, socket: number): Result<number>;
 }
 
-const PLAIN_TYPES = ['ARRAY', 'HASH', 'PERCPU_ARRAY', 'PERCPU_HASH'];
+const PLAIN_TYPES = ['ARRAY', 'HASH', 'PERCPU_ARRAY', 'PERCPU_HASH', 'LRU_HASH', 'LRU_PERCPU_HASH', 'LPM_TRIE'];
 
 /** True for maps whose contents a case can judge as bytes: not data sections, not maps of references, not maps that user space can't read. */
 export function isPlainMap(spec: MapSpec): boolean {
@@ -43,7 +43,7 @@ function isPlainType(spec: MapSpec): boolean {
 }
 
 function isPerCpu(spec: MapSpec): boolean {
-  return mapTypeName(spec.type).startsWith('PERCPU');
+  return mapTypeName(spec.type).includes('PERCPU');
 }
 
 /** True for maps that always have all their entries, ARRAY and PERCPU_ARRAY: of these only entries that are not zero are observed. */

@@ -12,6 +12,8 @@ export interface MapCreateFields {
   readonly valueSize: number;
   readonly maxEntries: number;
   readonly flags: number;
+  /** Default 0. */
+  readonly mapExtra?: number | undefined;
   readonly name: string;
   /** Types of key and value; `undefined`: unknown. */
   readonly btf?: { readonly fd: number; readonly keyTypeId: number; readonly valueTypeId: number } | undefined;
@@ -74,6 +76,7 @@ export class KernelBpf {
   //
   //     0 map_type  4 key_size  8 value_size  12 max_entries  16 map_flags  20 inner_map_fd  24 numa_node
   //     28 map_name[16]  44 map_ifindex  48 btf_fd  52 btf_key_type_id  56 btf_value_type_id
+  //     64 map_extra (u64)
   mapCreate(fields: MapCreateFields): number {
     const { view } = this.#clearAttr();
     view.setUint32(0, fields.type, true);
@@ -87,7 +90,8 @@ export class KernelBpf {
       view.setUint32(52, fields.btf.keyTypeId, true);
       view.setUint32(56, fields.btf.valueTypeId, true);
     }
-    return this.syscalls.bpf(BPF_MAP_CREATE, this.#attr, 60);
+    view.setUint32(64, fields.mapExtra ?? 0, true);
+    return this.syscalls.bpf(BPF_MAP_CREATE, this.#attr, 72);
   }
 
   // ── BPF_MAP_{LOOKUP,UPDATE,DELETE}_ELEM, BPF_MAP_GET_NEXT_KEY ──

@@ -134,6 +134,7 @@ export function createKernelMap(kernel: KernelBpf, spec: MapSpec, where: string,
     valueSize: spec.valueSize,
     maxEntries: spec.type === BPF_MAP_TYPE_PERF_EVENT_ARRAY && spec.maxEntries === 0 ? kernel.possibleCpus : spec.maxEntries,
     flags: spec.flags,
+    mapExtra: spec.mapExtra,
     name: spec.name,
   };
   const fd = createWithBtf(kernel, fields, spec, where, btf);

@@ -90,6 +90,8 @@ export interface MapSpec {
   readonly valueSize: number;
   readonly maxEntries: number;
   readonly flags: number;
+  /** What else the type wants, 0 when left out: hash functions of a BLOOM_FILTER. */
+  readonly mapExtra?: number;
   /** BTF types of key and value, 0 when unknown. */
   readonly keyTypeId: number;
   readonly valueTypeId: number;

@@ -105,6 +105,7 @@ class DefinitionReader {
       valueSize: this.#size('value', numbers, types) ?? impliedValueSize,
       maxEntries: numbers.get('max_entries') ?? 0,
       flags: numbers.get('map_flags') ?? 0,
+      mapExtra: numbers.get('map_extra') ?? 0,
       keyTypeId: types.get('key') ?? 0,
       valueTypeId: types.get('value') ?? 0,
       dataSection: undefined,

@@ -5,19 +5,20 @@ import {
   BPF_ANY, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY, BPF_F_WRONLY_PROG, BPF_F_ZERO_SEED, MAP_OP_PEEK, MAP_OP_PUSH,
 } from './map.js';
 import type { MapEntry, MapPlace, QueueLikeMap } from './map.js';
-import { checkKeyless, writeMapBlock } from './mapSupport.js';
+import { checkKeyless, refuseMap, writeMapBlock } from './mapSupport.js';
 
 /** BLOOM_CREATE_FLAG_MASK (kernel/bpf/bloom_filter.c, 6.18). */
 const BLOOM_FLAGS = BPF_F_NUMA_NODE | BPF_F_ZERO_SEED | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
 
-/** Hash functions of a filter whose map_extra is 0. */
-const HASH_FUNCTIONS = 5;
+/** Hash functions of a filter whose map_extra is 0, and the most that map_extra can ask for. */
+const DEFAULT_HASH_FUNCTIONS = 5;
+const MAX_HASH_FUNCTIONS = 15;
 const MIN_BITS = 64;
 const JHASH_INITVAL = 0xdeadbeef;
 
 /** Bits of a filter (bloom_map_alloc, kernel/bpf/bloom_filter.c, 6.18): a power of two of at least 7/5 for each hash function and entry. */
-function bitCount(maxEntries: number): number {
-  const hashes = maxEntries * HASH_FUNCTIONS;
+function bitCount(maxEntries: number, hashFunctions: number): number {
+  const hashes = maxEntries * hashFunctions;
   const bits = Math.floor(hashes / 5) * 7;
   if (hashes >= 2 ** 32 || bits > 2 ** 31) return 2 ** 32;
   return Math.max(MIN_BITS, 2 ** Math.ceil(Math.log2(bits)));
@@ -38,6 +39,7 @@ export class BloomFilter implements QueueLikeMap {
   readonly peekReads: boolean = true;
   readonly #memory: HostMemory;
   readonly #bitMask: number;
+  readonly #hashFunctions: number;
   /** Word index of the bits. */
   readonly #bits: number;
   readonly #scratchValue: number;
@@ -45,7 +47,10 @@ export class BloomFilter implements QueueLikeMap {
   constructor(spec: MapSpec, place: MapPlace) {
     checkKeyless(spec, BLOOM_FLAGS);
     const { memory } = place;
-    const bits = bitCount(spec.maxEntries);
+    const { mapExtra = 0 } = spec;
+    if (mapExtra > MAX_HASH_FUNCTIONS) refuseMap(spec, EINVAL, `map_extra is ${mapExtra}`, `ask for at most ${MAX_HASH_FUNCTIONS} hash functions`);
+    this.#hashFunctions = mapExtra === 0 ? DEFAULT_HASH_FUNCTIONS : mapExtra;
+    const bits = bitCount(spec.maxEntries, this.#hashFunctions);
     this.spec = spec;
     this.id = place.id;
     this.#memory = memory;
@@ -59,7 +64,7 @@ export class BloomFilter implements QueueLikeMap {
   /** bloom_map_push_elem. */
   push(valueAddress: number, flags: number): number {
     if (flags !== BPF_ANY) return -EINVAL;
-    for (let index = 0; index < HASH_FUNCTIONS; index++) {
+    for (let index = 0; index < this.#hashFunctions; index++) {
       const bit = this.#hash(valueAddress, index);
       this.#memory.u32[this.#bits + (bit >>> 5)] |= 1 << (bit & 31);
     }
@@ -68,7 +73,7 @@ export class BloomFilter implements QueueLikeMap {
 
   /** 0 when the value was probably pushed, -ENOENT when it surely wasn't (bloom_map_peek_elem). */
   peek(valueAddress: number): number {
-    for (let index = 0; index < HASH_FUNCTIONS; index++) {
+    for (let index = 0; index < this.#hashFunctions; index++) {
       const bit = this.#hash(valueAddress, index);
       if (((this.#memory.u32[this.#bits + (bit >>> 5)] >>> (bit & 31)) & 1) === 0) return -ENOENT;
     }

@@ -1,4 +1,4 @@
-import { ProblemError, catchProblem } from '../../base/index.js';
+import { EINVAL, ProblemError, catchProblem } from '../../base/index.js';
 import type { Result } from '../../base/index.js';
 import { BPF_MAP_TYPE_PROG_ARRAY } from '../layout.js';
 import type { MapSpec } from '../spec.js';
@@ -8,11 +8,14 @@ import { HashMap } from './hashMap.js';
 import { LpmTrie } from './lpmTrie.js';
 import { LruHashMap } from './lruHashMap.js';
 import type { BpfMap, MapPlace } from './map.js';
+import { refuseMap } from './mapSupport.js';
 import { PercpuArrayMap } from './percpuArrayMap.js';
 import { PercpuHashMap } from './percpuHashMap.js';
 import { ProgArray } from './progArray.js';
 import { QueueStackMap } from './queueStackMap.js';
 import { XskMap } from './xskMap.js';
+
+const BPF_MAP_TYPE_BLOOM_FILTER = 30;
 
 /** One type of the UAPI (enum bpf_map_type, include/uapi/linux/bpf.h, 6.18). */
 export interface MapType {
@@ -88,6 +91,9 @@ export function createMap(spec: MapSpec, place: MapPlace): Result<BpfMap> {
         message: `map ${spec.name} has type ${mapTypeName(spec.type)}, which is not supported`,
         hint: `use one of ${supported}`,
       });
+    }
+    if (spec.mapExtra !== undefined && spec.mapExtra !== 0 && spec.type !== BPF_MAP_TYPE_BLOOM_FILTER) {
+      refuseMap(spec, EINVAL, `map_extra is ${spec.mapExtra}`, 'only a BLOOM_FILTER takes one: leave it out');
     }
     return create(spec, place);
   });

@@ -44,14 +44,19 @@ describe('BLOOM_FILTER', () => {
   });
 });
 
+it('map_extra is the number of hash functions, 15 at the most', () => {
+  expect(() => new LiveMap<BloomFilter>({ ...spec(4, 1), mapExtra: 16 })).toThrow(/EINVAL\): map_extra is 16/);
+});
+
 withKernel('BLOOM_FILTER without a seed, against the kernel', (kernel) => {
   const noKey = { ...kernel.syscalls.buffer(8), address: 0 };
 
   it('has the same false positives, for any size of value and filter', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 60 }), fc.constantFrom(0, 0, 1, 2), (valueSize, maxEntries, flags) => {
-        const { map: ours } = new LiveMap<BloomFilter>(spec(valueSize, maxEntries));
-        const fd = kernel.mapCreate(spec(valueSize, maxEntries));
+      fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 60 }), fc.constantFrom(0, 0, 1, 2), fc.integer({ min: 0, max: 15 }), (valueSize, maxEntries, flags, mapExtra) => {
+        const definition = { ...spec(valueSize, maxEntries), mapExtra };
+        const { map: ours } = new LiveMap<BloomFilter>(definition);
+        const fd = kernel.mapCreate(definition);
         const value = kernel.syscalls.buffer(valueSize);
         for (let i = 0; i < maxEntries * 2; i++) {
           value.bytes.set(valueOf(i * 3, valueSize));
