@@ -8,7 +8,7 @@ export type { Problem, Result } from './base/index.js';
 export { openCapture, openCaptureBytes } from './packet/index.js';
 export type { CaptureReader } from './packet/index.js';
 export { loadObjectBytes, loadObjectFile } from './vm/index.js';
-export type { LoadedObject, ObjectSpec, ProgramSpec } from './vm/index.js';
+export type { LoadedObject, LoadObjectOptions, ObjectSpec, ProgramSpec } from './vm/index.js';
 export { findProfile, PROFILES } from './nic/index.js';
 export type { NicProfile, NicSettings } from './nic/index.js';
 export { OUTCOMES } from './xdp/index.js';

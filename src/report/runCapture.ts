@@ -36,6 +36,8 @@ export interface RunOptions {
   /** `VAR=VALUE` and `NAME=FILE`. */
   readonly set: readonly string[];
   readonly map: readonly string[];
+  /** `NAME=N`: max_entries of maps, in place of the object's own. */
+  readonly mapSize?: readonly string[] | undefined;
   readonly xsk: string;
   readonly instructionBudget?: number | undefined;
   /** Directory for captures by destination. */
@@ -71,7 +73,9 @@ const REBUILD_HINT = 'the object is damaged; build it anew with clang -O2 -g -ta
 export function runCapture(options: RunOptions, onProgress?: (packets: number) => void, onSlow: () => void = () => {}): Result<RunReport> {
   const settings = nicSettings(options);
   if (!settings.ok) return settings;
-  const object = loadObjectFile(options.object);
+  const maxEntries = mapSizes(options);
+  if (!maxEntries.ok) return maxEntries;
+  const object = loadObjectFile(options.object, { maxEntries: maxEntries.value });
   if (!object.ok) return object;
   const xskName = xskApplicationName(options, object.value);
   const xsk = xskName === 'none' ? undefined : { application: XSK_APPLICATIONS[xskName], rings: XSK_RINGS, chunkCount: XSK_CHUNKS };
@@ -190,6 +194,22 @@ function checkBool(loaded: LoadedObject, name: string, text: string): Problem | 
   const type = btf.type(btf.resolve(variable.typeId));
   if (type.kind !== 'int' || !type.bool || /^\s*(true|false|0|1)\s*$/.test(text)) return undefined;
   return { code: 'value-wrong-shape', where: '--set', message: `variable ${name} is a bool and can't be ${JSON.stringify(text.slice(0, 60))}`, hint: `write --set ${name}=VALUE with true or false` };
+}
+
+/** What `--map-size` says, by map name. A case file can't say it, so the two don't go together. */
+function mapSizes({ mapSize = [], recordCases }: RunOptions): Result<Record<string, number>> {
+  const sizes: Record<string, number> = {};
+  for (const text of mapSize) {
+    const pair = splitPair('--map-size', text, 'NAME=N');
+    if (!pair.ok) return pair;
+    const [name, size] = pair.value;
+    if (!/^\d{1,10}$/.test(size) || Number(size) < 1 || Number(size) > 0xffffffff) {
+      return fail({ code: 'bad-number', where: '--map-size', message: `'${size}' is no size for map ${name}`, hint: 'use a whole number from 1 to 4294967295' });
+    }
+    sizes[name] = Number(size);
+  }
+  if (mapSize.length === 0 || recordCases === undefined) return ok(sizes);
+  return fail({ code: 'usage', where: '--map-size', message: 'a case file has no sizes of maps', hint: 'give max_entries in the source, or leave --record-cases out' });
 }
 
 function splitPair(where: string, text: string, shape: string): Result<readonly [string, string]> {

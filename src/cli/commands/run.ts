@@ -16,6 +16,7 @@ const OPTIONS = {
   prog: { type: 'string', describe: 'program to attach, when the object has several', group: 'Program:' },
   set: { type: 'string', array: true, nargs: 1, describe: 'VAR=VALUE: set a global variable', group: 'Program:' },
   map: { type: 'string', array: true, nargs: 1, describe: 'NAME=FILE.json: fill a map; the file is [{"key": 1, "value": 2}, ...], see docs/report.md', group: 'Program:' },
+  'map-size': { type: 'string', array: true, nargs: 1, describe: 'NAME=N: max_entries of a map, for objects that leave it to user space', group: 'Program:' },
   engine: { type: 'string', default: RUN_DEFAULTS.engine as string, describe: 'interpreter; a JIT is not there yet', group: 'Program:' },
   budget: { type: 'number', describe: 'instructions that one packet may cost (10,000,000)', group: 'Program:' },
   seed: { type: 'number', default: RUN_DEFAULTS.seed as number, describe: 'seed of all randomness', group: 'Program:' },

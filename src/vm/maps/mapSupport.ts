@@ -37,7 +37,7 @@ const CONTRADICTIONS: readonly (readonly [number, string])[] = [
 /** Checks that all map types share: a size of 0, unknown flags, both access restrictions at once. */
 export function checkCommon(spec: MapSpec, errno: number, allowedFlags: number): void {
   if (spec.maxEntries === 0) {
-    refuseMap(spec, errno, 'max_entries is 0', 'user space was meant to set the size before it loads the object: give max_entries in the source');
+    refuseMap(spec, errno, 'max_entries is 0', 'user space was meant to set the size before it loads the object: sim run --map-size NAME=N does, or give max_entries in the source');
   }
   if (spec.valueSize === 0) refuseMap(spec, errno, 'value_size is 0', 'give the map a value type');
   checkFlags(spec, errno, allowedFlags);
