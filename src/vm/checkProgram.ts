@@ -48,7 +48,8 @@ function checkCalls(object: ObjectSpec, program: ProgramSpec): Problem | undefin
       const problem = checkHelper(object, immAt(insns, index));
       if (problem !== undefined) return { ...problem, where: placeOf(object, program, index) };
     } else if (kind === BPF_PSEUDO_KFUNC_CALL) {
-      const message = `kernel functions (kfuncs) are not supported, this calls number ${immAt(insns, index)}`;
+      const name = program.kfuncs?.find(({ insnIndex }) => insnIndex === index)?.name ?? `number ${immAt(insns, index)}`;
+      const message = `kernel functions (kfuncs) are not supported, this calls ${name}`;
       return { code: 'unsupported-kfunc', message, where: placeOf(object, program, index), hint: 'leave the call out' };
     }
   }

@@ -34,6 +34,8 @@ export interface ProgramSpec {
   readonly references: readonly MapReference[];
   /** Addresses of functions that it takes; left out when it takes none. */
   readonly functionReferences?: readonly FunctionReference[];
+  /** Calls of kernel functions (kfuncs); left out when it makes none. */
+  readonly kfuncs?: readonly KfuncReference[];
   /** Functions in `insns`, the main one first. */
   readonly functions: readonly FunctionSpec[];
   /** Source lines, sorted by instruction. */
@@ -71,6 +73,14 @@ export interface FunctionReference {
   readonly kind: 'function';
   /** Where the function begins: `insnIndex` of one of the program's functions. */
   readonly targetInsnIndex: number;
+}
+
+/** A call of a kernel function. In `insns` it has src_reg BPF_PSEUDO_KFUNC_CALL and imm 0: numbers are given by whoever knows the kernel's. */
+export interface KfuncReference {
+  readonly insnIndex: number;
+  readonly name: string;
+  /** Declared `__weak`: the program can be loaded where the function doesn't exist, and may only not get to this call. */
+  readonly isWeak: boolean;
 }
 
 /** Source line of the instructions from `insnIndex` to the next entry. */

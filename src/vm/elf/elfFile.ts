@@ -81,6 +81,7 @@ export const STT_FUNC = 2;
 export const STT_SECTION = 3;
 
 export const STB_LOCAL = 0;
+export const STB_WEAK = 2;
 
 export const STV_INTERNAL = 1;
 export const STV_HIDDEN = 2;

@@ -1,10 +1,10 @@
 import type { Problem } from '../../base/index.js';
 import type { LineInfo } from '../btf/readBtfExt.js';
-import { R_BPF_64_32, R_BPF_64_64, SHN_UNDEF, STT_FUNC } from '../elf/elfFile.js';
+import { R_BPF_64_32, R_BPF_64_64, SHN_UNDEF, STB_WEAK, STT_FUNC } from '../elf/elfFile.js';
 import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from '../elf/elfFile.js';
 import { immAt, opcodeAt, srcAt } from '../isa/decode.js';
 import { BPF_CALL, BPF_DW, BPF_IMM, BPF_JMP, BPF_LD, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, INSN_BYTES } from '../isa/opcodes.js';
-import type { MapReference, MapSpec } from '../spec.js';
+import type { KfuncReference, MapReference, MapSpec } from '../spec.js';
 import { refuseDamaged } from './damaged.js';
 import { isCodeSection } from './functionTable.js';
 import type { FunctionTable, ObjectFunction } from './functionTable.js';
@@ -36,6 +36,7 @@ export interface FunctionBody {
   /** Functions that it calls or, by a `lddw`, takes the address of. */
   readonly calls: readonly FunctionUse[];
   readonly references: readonly MapReference[];
+  readonly kfuncs: readonly KfuncReference[];
   readonly lines: readonly { readonly insnIndex: number; readonly info: LineInfo }[];
   /** Id of its `func` in BTF, 0 when unknown. */
   readonly funcTypeId: number;
@@ -77,6 +78,7 @@ class BodyReader {
   readonly #funcTypeId: number;
   readonly #calls: FunctionUse[] = [];
   readonly #references: MapReference[] = [];
+  readonly #kfuncs: KfuncReference[] = [];
   #problem: Problem | undefined;
 
   constructor(elf: ElfFile, fn: ObjectFunction, section: CodeSection, functions: FunctionTable, data: DataSymbols) {
@@ -112,6 +114,7 @@ class BodyReader {
       insns: this.#insns,
       calls: this.#calls,
       references: this.#references,
+      kfuncs: this.#kfuncs,
       lines: this.#lines,
       funcTypeId: this.#funcTypeId,
       problem: this.#problem,
@@ -127,7 +130,7 @@ class BodyReader {
 
   #relocateCall(insnIndex: number, symbol: ElfSymbol): void {
     if (symbol.sectionIndex === SHN_UNDEF) {
-      this.#report(insnIndex, 'unsupported-kfunc', `calls the kernel function ${symbol.name}`, 'kernel functions (kfuncs) are not modelled');
+      this.#kfuncs.push({ insnIndex, name: symbol.name, isWeak: symbol.binding === STB_WEAK });
       return;
     }
     this.#addCall(insnIndex, symbol.sectionIndex, symbol.value + (immAt(this.#insns, insnIndex) + 1) * INSN_BYTES);
@@ -198,8 +201,6 @@ class BodyReader {
       return;
     }
     this.#calls.push({ insnIndex, target, kind: 'address' });
-    const hint = 'callbacks (bpf_loop, bpf_for_each_map_elem, bpf_timer) are not modelled yet';
-    this.#report(insnIndex, 'unsupported-callback', `takes the address of function ${target.name}`, hint);
   }
 
   /** Notes why the program can't run; the first reason stays. */

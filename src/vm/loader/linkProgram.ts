@@ -1,7 +1,7 @@
 import { ProblemError } from '../../base/index.js';
 import type { Problem } from '../../base/index.js';
-import { BPF_PSEUDO_FUNC, INSN_BYTES } from '../isa/opcodes.js';
-import type { FunctionReference, FunctionSpec, LineSpec, MapReference, ProgramSpec } from '../spec.js';
+import { BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, INSN_BYTES } from '../isa/opcodes.js';
+import type { FunctionReference, FunctionSpec, KfuncReference, LineSpec, MapReference, ProgramSpec } from '../spec.js';
 import type { FunctionBody } from './functionBody.js';
 import type { ObjectFunction } from './functionTable.js';
 import { funcInfo, lineInfo } from './programInfo.js';
@@ -27,6 +27,7 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
   const view = new DataView(insns.buffer);
   const references: MapReference[] = [];
   const functionReferences: FunctionReference[] = [];
+  const kfuncs: KfuncReference[] = [];
   const lines: LineSpec[] = [];
   const functionSpecs: FunctionSpec[] = [];
   let problem: Problem | undefined;
@@ -40,10 +41,16 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
       // The imm of a call and of an address counts from the instruction behind it; behind a lddw that is its second half.
       view.setInt32(at * INSN_BYTES + 4, targetInsnIndex - (at + 1), true);
       if (kind === 'call') continue;
-      insns[at * INSN_BYTES + 1] = (BPF_PSEUDO_FUNC << 4) | (insns[at * INSN_BYTES + 1]! & 0x0f);
+      setSource(insns, at, BPF_PSEUDO_FUNC);
       functionReferences.push({ insnIndex: at, kind: 'function', targetInsnIndex });
     }
     for (const reference of body.references) references.push({ ...reference, insnIndex: start + reference.insnIndex });
+    for (const kfunc of body.kfuncs) {
+      const at = start + kfunc.insnIndex;
+      setSource(insns, at, BPF_PSEUDO_KFUNC_CALL);
+      view.setInt32(at * INSN_BYTES + 4, 0, true);
+      kfuncs.push({ ...kfunc, insnIndex: at });
+    }
     for (const { insnIndex, info } of body.lines) {
       lines.push({ insnIndex: start + insnIndex, file: info.file, line: info.line, column: info.column, text: info.text });
     }
@@ -57,12 +64,19 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
     insns,
     references,
     ...(functionReferences.length === 0 ? {} : { functionReferences }),
+    ...(kfuncs.length === 0 ? {} : { kfuncs }),
     functions: functionSpecs,
     lines,
     funcInfo: funcInfo(functions),
     lineInfo: lineInfo(functions),
     problem,
   };
+}
+
+/** Sets src_reg, the upper half of an instruction's second byte. */
+function setSource(insns: Uint8Array, insnIndex: number, source: number): void {
+  const at = insnIndex * INSN_BYTES + 1;
+  insns[at] = (source << 4) | (insns[at]! & 0x0f);
 }
 
 interface PlacedFunction {

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { formatProblem, unwrap } from '../../../src/base/index.js';
+import { decode } from '../../../src/vm/isa/decode.js';
+import { BPF_PSEUDO_KFUNC_CALL } from '../../../src/vm/isa/opcodes.js';
 import { loadObjectFile } from '../../../src/vm/loader/loadObject.js';
 import { lineAt } from '../../../src/vm/loader/sourceLine.js';
 import { goodObjects, loadFixture, loadOwn, programNamed } from './support.js';
@@ -90,30 +92,29 @@ describe('what can not be run is a problem of one program', () => {
   test.each([
     ['fine', undefined],
     [
-      'kfunc',
-      "unsupported-kfunc: unsupported.o, ./unsupported.c:23, instruction 7: 'kfunc' calls the kernel function bpf_xdp_metadata_rx_hash; kernel functions (kfuncs) are not modelled",
-    ],
-    [
       'kconfig',
       "unsupported-kconfig: unsupported.o, ./unsupported.c:29, instruction 0: 'kconfig' reads the kernel's configuration CONFIG_HZ; .kconfig variables are not modelled yet",
     ],
     ['ksym', "unsupported-ksym: unsupported.o, ./unsupported.c:35, instruction 1: 'ksym' refers to the kernel symbol runqueues; kernel symbols are not modelled"],
     [
-      'callback',
-      "unsupported-callback: unsupported.o, ./unsupported.c:48, instruction 5: 'callback' takes the address of function count_down; callbacks (bpf_loop, bpf_for_each_map_elem, bpf_timer) are not modelled yet",
-    ],
-    [
       'custom_data',
       "unsupported-data-section: unsupported.o, ./unsupported.c:55, instruction 0: 'custom_data' uses 'feature_bits' in section 'features'; keep global data in .data, .rodata or .bss",
-    ],
-    [
-      'kfunc_in_subprogram',
-      "unsupported-kfunc: unsupported.o, ./unsupported.c:62, instruction 7: 'ask_kernel' calls the kernel function bpf_xdp_metadata_rx_hash; kernel functions (kfuncs) are not modelled",
     ],
   ])('%s', (name, expected) => {
     const { problem } = programNamed(loadOwn('unsupported'), name);
     expect(problem && `${problem.code}: ${formatProblem(problem)}`).toBe(expected);
   });
+});
+
+test('calls of kernel functions are listed by name, subprograms included', () => {
+  const object = loadOwn('unsupported');
+  const kfuncs = (name: string): unknown => programNamed(object, name).kfuncs;
+  expect(kfuncs('fine')).toBeUndefined();
+  expect(kfuncs('kfunc')).toEqual([{ insnIndex: 7, name: 'bpf_xdp_metadata_rx_hash', isWeak: false }]);
+  const { functions, insns } = programNamed(object, 'kfunc_in_subprogram');
+  const [kfunc] = programNamed(object, 'kfunc_in_subprogram').kfuncs!;
+  expect(kfunc).toEqual({ insnIndex: functions[1]!.insnIndex + 7, name: 'bpf_xdp_metadata_rx_hash', isWeak: false });
+  expect(decode(insns, kfunc!.insnIndex)).toMatchObject({ opcode: 0x85, src: BPF_PSEUDO_KFUNC_CALL, imm: 0 });
 });
 
 describe('maps', () => {
