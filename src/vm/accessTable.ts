@@ -65,6 +65,16 @@ export class AccessTable {
     this.#setCount(this.#count + 1);
   }
 
+  /** Takes away the row that starts here: memory that a program may touch for a while only. */
+  remove(start: number): void {
+    const index = this.#rowAbove(start) - 1;
+    const { u8, u32 } = this.#memory;
+    const at = this.#tableAddress + index * ACCESS_ROW_BYTES;
+    if (index < 0 || u32[(at + ACCESS_START) >>> 2] !== start) throw new RangeError(`AccessTable: no row starts at ${start}`);
+    u8.copyWithin(at, at + ACCESS_ROW_BYTES, this.#tableAddress + this.#count * ACCESS_ROW_BYTES);
+    this.#setCount(this.#count - 1);
+  }
+
   /** Forgets all rows but the `count` lowest: undoes a load that failed, as memory is handed out upwards. */
   truncate(count: number): void {
     this.#setCount(count);

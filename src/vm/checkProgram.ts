@@ -3,13 +3,14 @@ import { HELPERS, helperName } from './helpers/helperTable.js';
 import { checkInstructions } from './isa/checkInstructions.js';
 import { immAt, srcAt } from './isa/decode.js';
 import { BPF_PSEUDO_HELPER, BPF_PSEUDO_KFUNC_CALL } from './isa/opcodes.js';
+import { findKfunc } from './kfuncs/kfuncTable.js';
 import { isGplCompatible } from './license.js';
 import { lineAt } from './loader/sourceLine.js';
 import { ArrayMap } from './maps/arrayMap.js';
 import type { BpfMap } from './maps/map.js';
 import { ProgArray } from './maps/progArray.js';
 import { insnIndices, isCall, isLddw } from './program.js';
-import type { MapReference, ObjectSpec, ProgramSpec } from './spec.js';
+import type { KfuncReference, MapReference, ObjectSpec, ProgramSpec } from './spec.js';
 
 /** Maps of an object: the live ones, and why the others are not. */
 export interface ObjectMaps {
@@ -48,9 +49,8 @@ function checkCalls(object: ObjectSpec, program: ProgramSpec): Problem | undefin
       const problem = checkHelper(object, immAt(insns, index));
       if (problem !== undefined) return { ...problem, where: placeOf(object, program, index) };
     } else if (kind === BPF_PSEUDO_KFUNC_CALL) {
-      const name = program.kfuncs?.find(({ insnIndex }) => insnIndex === index)?.name ?? `number ${immAt(insns, index)}`;
-      const message = `kernel functions (kfuncs) are not supported, this calls ${name}`;
-      return { code: 'unsupported-kfunc', message, where: placeOf(object, program, index), hint: 'leave the call out' };
+      const problem = checkKfunc(object, program.kfuncs?.find(({ insnIndex }) => insnIndex === index), immAt(insns, index));
+      if (problem !== undefined) return { ...problem, where: placeOf(object, program, index) };
     }
   }
   return undefined;
@@ -70,6 +70,24 @@ function checkHelper(object: ObjectSpec, id: number): Problem | undefined {
   }
   if (helper.support === undefined) {
     return { code: 'unsupported-helper', message: `${helperName(id)} is not supported`, hint: 'leave the call out, or choose a program without it' };
+  }
+  return undefined;
+}
+
+/** A weak kfunc that isn't there only matters to a run that calls it. */
+function checkKfunc(object: ObjectSpec, reference: KfuncReference | undefined, imm: number): Problem | undefined {
+  if (reference === undefined) {
+    const message = `the kernel function with number ${imm} is called: only names say which one that is`;
+    return { code: 'unsupported-kfunc', message, hint: 'declare the function extern __ksym and compile again' };
+  }
+  const { name, isWeak } = reference;
+  if (findKfunc(name)?.support === undefined) {
+    if (isWeak) return undefined;
+    return { code: 'unsupported-kfunc', message: `kernel function ${name} is not supported`, hint: 'leave the call out, or choose a program without it' };
+  }
+  if (!isGplCompatible(object.license)) {
+    const message = `kernel functions are for GPL-compatible programs only, and ${name} is called`;
+    return { code: 'kfunc-gpl-only', message, hint: 'add char _license[] SEC("license") = "GPL" or "Dual MIT/GPL"' };
   }
   return undefined;
 }

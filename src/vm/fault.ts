@@ -6,7 +6,7 @@ import { disassemble } from './isa/disassemble.js';
 import { INSN_BYTES } from './isa/opcodes.js';
 import {
   FAULT_ACCESS, FAULT_ATOMIC, FAULT_BUDGET, FAULT_CALL_DEPTH, FAULT_CONTEXT, FAULT_HELPER_ARGUMENT, FAULT_INSTRUCTION, FAULT_PC,
-  FAULT_READ_ONLY, VM_BUDGET, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_PC,
+  FAULT_READ_ONLY, FAULT_REFERENCE_LEAK, VM_BUDGET, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_PC,
   VM_FAULT_PROGRAM, VM_FAULT_REG, VM_FAULT_SIZE, VM_MAX_FRAMES,
 } from './layout.js';
 import type { LineSpec } from './spec.js';
@@ -53,6 +53,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [FAULT_INSTRUCTION]: 'bad-instruction',
   [FAULT_HELPER_ARGUMENT]: 'bad-helper-argument',
   [FAULT_ATOMIC]: 'bad-atomic',
+  [FAULT_REFERENCE_LEAK]: 'reference-leak',
 };
 
 /** Stable name of a fault code. */
@@ -65,12 +66,14 @@ export function faultName(code: number): string {
  *
  * @param programById program of a PROG_ID; `undefined` when it is not known any more
  * @param helperName name of a helper, for messages
+ * @param leaked what a program that ended still held, for FAULT_REFERENCE_LEAK
  */
 export function readFault(
   memory: HostMemory,
   stateAddress: number,
   programById: (id: number) => FaultProgram | undefined,
   helperName?: (id: number) => string | undefined,
+  leaked?: string,
 ): Fault {
   const { view } = memory;
   const field = (offset: number): number => view.getUint32(stateAddress + offset, true);
@@ -100,7 +103,7 @@ export function readFault(
   const inProgram = program === undefined ? fault.program : `program ${program.name}`;
   const place = fault.source === undefined ? inProgram : `${fault.source.file}:${fault.source.line}`;
   const offset = known && hasOffset(insns, insnIndex) ? offAt(insns, insnIndex) : 0;
-  const reason = reasonOf(fault, offset, field(VM_BUDGET), helperName?.(fault.helperId) ?? `helper ${fault.helperId}`);
+  const reason = reasonOf(fault, offset, field(VM_BUDGET), helperName?.(fault.helperId) ?? `helper ${fault.helperId}`, leaked);
   return { ...fault, message: `${place}: ${reason} [insn ${insnIndex}: ${fault.insn}]` };
 }
 
@@ -113,7 +116,7 @@ function hasOffset(insns: Uint8Array, index: number): boolean {
   return rowAt(insns, index)?.off === 'any';
 }
 
-function reasonOf(fault: Omit<Fault, 'message'>, offset: number, budget: number, helper: string): string {
+function reasonOf(fault: Omit<Fault, 'message'>, offset: number, budget: number, helper: string, leaked = 'reference'): string {
   const { address, sizeBytes, isWrite, register, region } = fault;
   const base = `r${register}${offset === 0 ? '' : offset < 0 ? String(offset) : `+${offset}`}`;
   const access = `${isWrite ? 'store' : 'load'} of ${sizeBytes} ${sizeBytes === 1 ? 'byte' : 'bytes'} at ${base} = 0x${address.toString(16)}`;
@@ -133,6 +136,7 @@ function reasonOf(fault: Omit<Fault, 'message'>, offset: number, budget: number,
       const need = sizeBytes === 0 ? '' : ` with ${sizeBytes} ${isWrite ? 'writable' : 'readable'} ${sizeBytes === 1 ? 'byte' : 'bytes'}`;
       return `${helper} refuses r${register} = 0x${address.toString(16)}${need}: ${region}`;
     }
+    case FAULT_REFERENCE_LEAK: return `the program ends here and has not given back the ${leaked} at 0x${address.toString(16)}`;
     default: return `fault ${hex(fault.code)}`;
   }
 }

@@ -13,6 +13,8 @@ export * from './isa/checkInstructions.js';
 export * from './isa/decode.js';
 export * from './isa/disassemble.js';
 export * from './isa/opcodes.js';
+export * from './kfuncs/kfunc.js';
+export * from './kfuncs/kfuncTable.js';
 export * from './layout.js';
 export * from './license.js';
 export * from './loadedObject.js';

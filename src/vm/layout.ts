@@ -74,6 +74,10 @@ export const VM_STACK_BOTTOM = 196;
 export const VM_LAST_ROW = 200;
 /** u32: how many more may_goto may fall through. */
 export const VM_MAY_GOTO = 204;
+/** u32: depth at which `exit` hands control back: 0, or that of the function which a helper calls back. */
+export const VM_BASE_DEPTH = 208;
+/** u32: 1 once the fault record names its place, so that the helpers around a callback leave it alone. */
+export const VM_IS_STOPPED = 212;
 export const VM_FRAMES = 256;
 export const VM_FRAME_BYTES = 64;
 /** Saved frame of a caller: r6..r9 (u64 each), then u32 index of the instruction to return to and u32 program block. */
@@ -154,3 +158,5 @@ export const FAULT_INSTRUCTION = 7;
 export const FAULT_HELPER_ARGUMENT = 8;
 /** Atomic operation on an address that is not a multiple of its size, or on packet or context memory. */
 export const FAULT_ATOMIC = 9;
+/** The program ended and still held something that it has to give back: a socket, a ring buffer record, a lock. */
+export const FAULT_REFERENCE_LEAK = 10;

@@ -1,7 +1,7 @@
 import type { HostMemory } from '../memory/index.js';
-import { HELPERS } from './helpers/helperTable.js';
 import { decode, encode, opcodeAt, srcAt } from './isa/decode.js';
 import { BPF_CALL, BPF_DW, BPF_IMM, BPF_JMP, BPF_LD, BPF_PSEUDO_HELPER, INSN_BYTES } from './isa/opcodes.js';
+import { calleeSupport, kfuncId } from './kfuncs/kfuncTable.js';
 import { PROG_BLOCK_BYTES, PROG_ID, PROG_INSNS, PROG_INSN_COUNT } from './layout.js';
 import { ArrayMap } from './maps/arrayMap.js';
 import type { BpfMap } from './maps/map.js';
@@ -37,18 +37,26 @@ export function isCall(insns: Uint8Array, index: number): boolean {
   return opcodeAt(insns, index) === CALL;
 }
 
+/** What stands in place of a call that can't be made: no engine knows this opcode, so a run that gets here ends with FAULT_INSTRUCTION. */
+const POISON = { opcode: 0xff, dst: 0, src: 0, off: 0, imm: 0 };
+
 /**
- * Puts a checked program into host memory: references to maps become addresses, and the offset field of each helper call says
- * how the result gets into r0 (RETURN_*).
+ * Puts a checked program into host memory: references to maps and functions become addresses, calls of kfuncs become calls by number, and
+ * the offset field of each helper call says how the result gets into r0 (RETURN_*).
  *
  * @throws ProblemError `host-memory-exhausted`
  */
 export function placeProgram(memory: HostMemory, spec: ProgramSpec, id: number, maps: ReadonlyMap<string, BpfMap>): LoadedProgram {
   const insns = spec.insns.slice();
+  for (const { insnIndex, name } of spec.kfuncs ?? []) {
+    const number = kfuncId(name);
+    const isKnown = number !== undefined && calleeSupport(number) !== undefined;
+    encode(insns, insnIndex, isKnown ? { opcode: CALL, dst: 0, src: BPF_PSEUDO_HELPER, off: 0, imm: number } : POISON);
+  }
   for (const index of insnIndices(insns)) {
     if (!isCall(insns, index) || srcAt(insns, index) !== BPF_PSEUDO_HELPER) continue;
     const call = decode(insns, index);
-    encode(insns, index, { ...call, off: HELPERS[call.imm]!.support!.returns });
+    encode(insns, index, { ...call, off: calleeSupport(call.imm)!.returns });
   }
   for (const reference of spec.references) {
     const map = maps.get(reference.map)!;
@@ -60,6 +68,10 @@ export function placeProgram(memory: HostMemory, spec: ProgramSpec, id: number, 
 
   const { u8, view } = memory;
   const text = memory.reserve(`instructions of ${spec.name}`, insns.length);
+  for (const { insnIndex, targetInsnIndex } of spec.functionReferences ?? []) {
+    encode(insns, insnIndex, { ...decode(insns, insnIndex), src: 0, imm: (text + targetInsnIndex * INSN_BYTES) | 0 });
+    encode(insns, insnIndex + 1, { opcode: 0, dst: 0, src: 0, off: 0, imm: 0 });
+  }
   u8.set(insns, text);
   const address = memory.reserve(`struct bpf_prog of ${spec.name}`, PROG_BLOCK_BYTES);
   view.setUint32(address + PROG_ID, id, true);

@@ -7,8 +7,9 @@ import type { VmEnvironment } from './environment.js';
 import { readFault } from './fault.js';
 import type { Fault } from './fault.js';
 import { HelperArguments } from './helpers/helperArguments.js';
-import { HELPERS, helperName } from './helpers/helperTable.js';
-import type { HelperFunction } from './helpers/helper.js';
+import { HELPERS } from './helpers/helperTable.js';
+import type { HelperContext, HelperFunction } from './helpers/helper.js';
+import { KFUNCS, KFUNC_ID_BASE, calleeName } from './kfuncs/kfuncTable.js';
 import { Interpreter } from './interpreter/interpreter.js';
 import { VM_BUDGET, VM_REGS, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, XDP_BUFF_BYTES } from './layout.js';
 import { LoadedObject } from './loadedObject.js';
@@ -18,6 +19,7 @@ import { placeProgram } from './program.js';
 import type { LoadedProgram } from './program.js';
 import { clearRedirect, createRedirectInfo } from './redirect.js';
 import type { RedirectInfo } from './redirect.js';
+import { References } from './references.js';
 import type { ObjectSpec } from './spec.js';
 
 const DEFAULT_INSTRUCTION_BUDGET = 10_000_000;
@@ -49,6 +51,9 @@ export class Vm {
   readonly contextAddress: number;
   /** What the last run's redirect helpers asked for. */
   readonly redirect: RedirectInfo = createRedirectInfo();
+  readonly #references = new References();
+  /** What the last run left behind, see `fault`. */
+  #leaked: string | undefined;
   readonly #accessTable: AccessTable;
   readonly #interpreter: Interpreter;
   /** By id; ids begin at 1. */
@@ -103,7 +108,17 @@ export class Vm {
    */
   run(programAddress: number): number {
     clearRedirect(this.redirect);
-    return this.#interpreter.run(programAddress, this.contextAddress);
+    const code = this.#interpreter.run(programAddress, this.contextAddress);
+    return this.#references.count === 0 ? code : this.#endWithReferences(code);
+  }
+
+  /** A program that was stopped could not give back what it held; one that came to its end should have. */
+  #endWithReferences(code: number): number {
+    const references = this.#references;
+    this.#leaked = references.held[references.count - 1]!.kind;
+    const result = code === 0 ? references.recordLeak(this.memory, this.stateAddress) : code;
+    references.dropAll();
+    return result;
   }
 
   /** What the last run returned: the low 32 bits of r0, as a driver gets them. */
@@ -113,17 +128,29 @@ export class Vm {
 
   /** Why the last run was stopped. Only right after `run` gave a fault code. */
   fault(): Fault {
-    return readFault(this.memory, this.stateAddress, (id) => this.#programs[id]?.spec, helperName);
+    return readFault(this.memory, this.stateAddress, (id) => this.#programs[id]?.spec, calleeName, this.#leaked);
   }
 
   #helperDispatcher(): (id: number, r1: number, r2: number, r3: number, r4: number, r5: number) => number {
-    const args = new HelperArguments(this.memory, this.stateAddress, this.contextAddress, this.#accessTable, this.#maps);
-    const { memory, environment, redirect, stateAddress, contextAddress } = this;
-    const context = { memory, environment, args, redirect, stateAddress, contextAddress };
+    const args = new HelperArguments({
+      memory: this.memory, stateAddress: this.stateAddress, contextAddress: this.contextAddress,
+      accessTable: this.#accessTable, maps: this.#maps, programs: this.#programs,
+    });
+    const context: HelperContext = {
+      memory: this.memory, environment: this.environment, args, redirect: this.redirect, references: this.#references,
+      accessTable: this.#accessTable, stateAddress: this.stateAddress, contextAddress: this.contextAddress,
+      callback: (insnIndex) => {
+        const { helperId } = args;
+        const code = this.#interpreter.callback(insnIndex);
+        args.helperId = helperId;
+        return code === 0;
+      },
+    };
     const functions: (HelperFunction | undefined)[] = HELPERS.map((helper) => helper?.support?.make(context));
+    KFUNCS.forEach((kfunc, index) => (functions[KFUNC_ID_BASE + index] = kfunc.support?.make(context)));
     return (id, r1, r2, r3, r4, r5) => {
       const call = functions[id];
-      if (call === undefined) throw new RangeError(`Vm: ${helperName(id)} is not supported, but the loader let it pass`);
+      if (call === undefined) throw new RangeError(`Vm: ${calleeName(id)} is not supported, but the loader let it pass`);
       args.helperId = id;
       return call(r1, r2, r3, r4, r5);
     };

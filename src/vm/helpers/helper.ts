@@ -1,6 +1,8 @@
 import type { HostMemory } from '../../memory/index.js';
+import type { AccessTable } from '../accessTable.js';
 import type { VmEnvironment } from '../environment.js';
 import type { RedirectInfo } from '../redirect.js';
+import type { References } from '../references.js';
 import type { HelperArguments } from './helperArguments.js';
 
 /**
@@ -14,7 +16,17 @@ export interface HelperContext {
   readonly memory: HostMemory;
   readonly environment: VmEnvironment;
   readonly args: HelperArguments;
+  /** For memory that a program may touch for a while only. */
+  readonly accessTable: AccessTable;
   readonly redirect: RedirectInfo;
+  /** What the run has acquired and not given back yet. */
+  readonly references: References;
+  /**
+   * Runs a function of the program, as `HelperArguments.functionIndex` gave it, on what stands in r1 to r5 (all 64 bits of each, in VM_REGS).
+   *
+   * @returns true with its result in r0; false when it was stopped: then the helper has to return at once
+   */
+  callback(insnIndex: number): boolean;
   /** Address of the registers and the rest of the machine's state (layout.ts, VM_*). */
   readonly stateAddress: number;
   /** Address of the context block (layout.ts, XDP_MD_* and XDP_BUFF_*). */
@@ -30,6 +42,8 @@ export type ArgClass =
   | 'ptr_to_mem'
   | 'ptr_to_mem_or_null'
   | 'ptr_to_uninit_mem'
+  | 'ptr_to_func'
+  | 'ptr_to_stack_or_null'
   | 'const_size'
   | 'const_size_or_zero'
   | 'anything';

@@ -2,13 +2,25 @@ import type { HostMemory } from '../../memory/index.js';
 import { ACCESS_OK } from '../accessTable.js';
 import type { AccessTable } from '../accessTable.js';
 import {
-  FAULT_HELPER_ARGUMENT, MAP_ID, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_REG,
-  VM_FAULT_SIZE, VM_REGS, VM_STACK_BOTTOM, VM_STATE_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META,
+  FAULT_HELPER_ARGUMENT, MAP_ID, PROG_ID, PROG_INSNS, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_REG,
+  VM_FAULT_SIZE, VM_PROGRAM, VM_REGS, VM_STACK_BOTTOM, VM_STATE_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META,
 } from '../layout.js';
+import { INSN_BYTES } from '../isa/opcodes.js';
 import type { BpfMap } from '../maps/map.js';
+import type { LoadedProgram } from '../program.js';
 
 /** Bound of a size argument (BPF_MAX_VAR_SIZ, include/linux/bpf_verifier.h). */
 const MAX_SIZE_BYTES = 2 ** 29;
+
+/** The parts of a machine that arguments are checked against. */
+export interface HelperMachine {
+  readonly memory: HostMemory;
+  readonly stateAddress: number;
+  readonly contextAddress: number;
+  readonly accessTable: AccessTable;
+  readonly maps: readonly (BpfMap | undefined)[];
+  readonly programs: readonly (LoadedProgram | undefined)[];
+}
 
 /**
  * Checks what a program passes to a helper: the rules that the verifier proves at load (check_func_arg, kernel/bpf/verifier.c), here
@@ -23,13 +35,16 @@ export class HelperArguments {
   readonly #accessTable: AccessTable;
   /** All maps of the machine by id. */
   readonly #maps: readonly (BpfMap | undefined)[];
+  /** All programs of the machine by id. */
+  readonly #programs: readonly (LoadedProgram | undefined)[];
 
-  constructor(memory: HostMemory, stateAddress: number, contextAddress: number, accessTable: AccessTable, maps: readonly (BpfMap | undefined)[]) {
-    this.#memory = memory;
-    this.#stateAddress = stateAddress;
-    this.#contextAddress = contextAddress;
-    this.#accessTable = accessTable;
-    this.#maps = maps;
+  constructor(machine: HelperMachine) {
+    this.#memory = machine.memory;
+    this.#stateAddress = machine.stateAddress;
+    this.#contextAddress = machine.contextAddress;
+    this.#accessTable = machine.accessTable;
+    this.#maps = machine.maps;
+    this.#programs = machine.programs;
   }
 
   /** Upper half of r1..r5. */
@@ -51,6 +66,17 @@ export class HelperArguments {
     if (map !== undefined && map.blockAddress === address && this.upperHalf(register) === 0 && (map.programOps & ops) === ops) return map;
     this.refuse(register, 0, false);
     return undefined;
+  }
+
+  /** Index of the first instruction of the function whose address the register holds, if the running program has it; else -1. */
+  functionIndex(register: number): number {
+    const { view } = this.#memory;
+    const block = view.getUint32(this.#stateAddress + VM_PROGRAM, true);
+    const program = this.#programs[view.getUint32(block + PROG_ID, true)];
+    const insnIndex = (this.#low(register) - view.getUint32(block + PROG_INSNS, true)) / INSN_BYTES;
+    if (this.upperHalf(register) === 0 && program?.spec.functions.some((fn) => fn.insnIndex === insnIndex)) return insnIndex;
+    this.refuse(register, 0, false);
+    return -1;
   }
 
   /** The register holds a size: 1 (`orZero`: 0) to 2^29 - 1. */

@@ -1,4 +1,5 @@
 import { RETURN_INT } from '../layout.js';
+import { loop } from './callbackHelpers.js';
 import { csumDiff } from './checksumHelpers.js';
 import type { HelperSpec, HelperSupport } from './helper.js';
 import { mapDeleteElem, mapLookupElem, mapPeekElem, mapPopElem, mapPushElem, mapUpdateElem } from './mapHelpers.js';
@@ -217,7 +218,7 @@ const ROWS: readonly HelperSpec[] = [
   row(178, 'bpf_skc_to_unix_sock', XDP),
   row(179, 'bpf_kallsyms_lookup_name', NOT_XDP),
   row(180, 'bpf_find_vma', XDP),
-  row(181, 'bpf_loop', XDP),
+  row(181, 'bpf_loop', XDP, loop),
   row(182, 'bpf_strncmp', XDP),
   row(183, 'bpf_get_func_arg', NOT_XDP),
   row(184, 'bpf_get_func_ret', NOT_XDP),

@@ -17,6 +17,7 @@ interface InterpreterExports {
   start(programAddress: number, contextAddress: number): void;
   step(limit: number): number;
   run(programAddress: number, contextAddress: number): number;
+  callback(insnIndex: number): number;
 }
 
 let compiled: WebAssembly.Module | undefined;
@@ -42,6 +43,15 @@ export class Interpreter {
   /** Runs a program on a context: 0 with the result in r0 (VM_REGS), or a fault code with the fault record filled in. */
   run(programAddress: number, contextAddress: number): number {
     return this.#exports.run(programAddress, contextAddress);
+  }
+
+  /**
+   * From inside a helper call: runs the function at `insnIndex` of the running program on what stands in r1 to r5.
+   *
+   * @returns 0 with the result in r0, or a fault code: the helper must return at once, and the run ends with that fault
+   */
+  callback(insnIndex: number): number {
+    return this.#exports.callback(insnIndex);
   }
 
   /** Prepares a run that `step` carries out. */

@@ -10,8 +10,8 @@ import {
   FRAME_PC, FRAME_PROGRAM, MAY_GOTO_MAX,
   PROG_ID, PROG_INSNS, PROG_INSN_COUNT,
   RETURN_U64,
-  VM_BUDGET, VM_CONTEXT, VM_DEPTH, VM_EXECUTED, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_PC, VM_FAULT_PROGRAM, VM_FAULT_REG,
-  VM_MAY_GOTO, VM_PC, VM_PROGRAM, VM_RUNNING, VM_STACK_BOTTOM, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, VM_TAIL_CALLS,
+  VM_BASE_DEPTH, VM_BUDGET, VM_CONTEXT, VM_DEPTH, VM_EXECUTED, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_PC, VM_FAULT_PROGRAM, VM_FAULT_REG,
+  VM_IS_STOPPED, VM_MAY_GOTO, VM_PC, VM_PROGRAM, VM_RUNNING, VM_STACK_BOTTOM, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, VM_TAIL_CALLS,
 } from '../../layout';
 import {
   BPF_ADD, BPF_ALU, BPF_ALU64, BPF_AND, BPF_ARSH, BPF_ATOMIC, BPF_B, BPF_CALL, BPF_CLASS_MASK, BPF_DIV, BPF_DW, BPF_END, BPF_EXIT,
@@ -52,22 +52,51 @@ export function start(program: u32, context: u32): void {
   store<u32>(state, context, VM_CONTEXT);
   store<u32>(state, state + VM_STATE_BYTES - VM_STACK_FRAME_BYTES, VM_STACK_BOTTOM);
   store<u32>(state, MAY_GOTO_MAX, VM_MAY_GOTO);
+  store<u32>(state, 0, VM_BASE_DEPTH);
+  store<u32>(state, 0, VM_IS_STOPPED);
 }
 
 /** Runs at most `limit` instructions: VM_RUNNING, or FAULT_NONE at the end, or the fault. */
 export function step(limit: u32): i32 {
-  const left = load<u32>(state, VM_BUDGET) - load<u32>(state, VM_EXECUTED);
-  if (left == 0) return faultAt(FAULT_BUDGET, load<u32>(state, VM_PC) << 3, 0);
-  return execute(min(limit, left));
+  const budget = load<u32>(state, VM_BUDGET);
+  const executed = load<u32>(state, VM_EXECUTED);
+  if (executed >= budget) return faultAt(FAULT_BUDGET, load<u32>(state, VM_PC) << 3, 0);
+  return execute(min(limit, budget - executed));
 }
 
 /** Runs a program to its end: FAULT_NONE with the result in r0, or the fault. */
 export function run(program: u32, context: u32): i32 {
   start(program, context);
+  return goOn();
+}
+
+/** Executes until `exit` at VM_BASE_DEPTH, or a fault. */
+function goOn(): i32 {
   let result: i32;
   do result = step(SLICE);
   while (result == VM_RUNNING);
   return result;
+}
+
+/**
+ * For a helper that is being called: runs another function of the same program to its end, in a frame of its own, with the arguments that
+ * stand in r1 to r5. FAULT_NONE with the result in r0, or the fault; then the helper has to return.
+ */
+export function callback(pc: u32): i32 {
+  const callPc = load<u32>(state, VM_PC);
+  if (!enterFrame(callPc)) {
+    refuse(FAULT_CALL_DEPTH, 0, 0, false);
+    return recordPlace(FAULT_CALL_DEPTH, 0, 0);
+  }
+  const outer = load<u32>(state, VM_BASE_DEPTH);
+  store<u32>(state, load<u32>(state, VM_DEPTH), VM_BASE_DEPTH);
+  store<u32>(state, pc, VM_PC);
+  const result = goOn();
+  if (result != FAULT_NONE) return result;
+  leaveFrame();
+  store<u32>(state, outer, VM_BASE_DEPTH);
+  store<u32>(state, callPc, VM_PC);
+  return FAULT_NONE;
 }
 
 /** Writes back where the loop stands. */
@@ -79,6 +108,8 @@ function halt(result: i32, pcBytes: u32, executed: u32): i32 {
 
 /** Adds to the fault record where it happened, and through which register (base of an access, argument of a helper). */
 function recordPlace(code: i32, register: u32, helper: i32): i32 {
+  if (load<u32>(state, VM_IS_STOPPED) != 0) return code;
+  store<u32>(state, 1, VM_IS_STOPPED);
   store<i32>(state, code, VM_FAULT_CODE);
   store<i32>(state, load<i32>(state, VM_PC), VM_FAULT_PC);
   store<u32>(state, load<u32>(load<u32>(state, VM_PROGRAM), PROG_ID), VM_FAULT_PROGRAM);
@@ -380,7 +411,12 @@ function execute(limit: u32): i32 {
         } else if (kind != BPF_PSEUDO_HELPER) {
           return faultAt(FAULT_INSTRUCTION, pc - insns, limit - left);
         } else if (imm != BPF_FUNC_TAIL_CALL) {
-          if (runHelper(imm, off, (pc - insns) >> 3) != FAULT_NONE) return faultHelper(imm, pc - insns, limit - left);
+          // A callback counts against the same budget, so what was executed so far is written back first.
+          store<u32>(base, load<u32>(base, VM_EXECUTED) + (limit - left), VM_EXECUTED);
+          limit = left;
+          if (runHelper(imm, off, (pc - insns) >> 3) != FAULT_NONE) return faultHelper(imm, pc - insns, 0);
+          left = min(left, load<u32>(base, VM_BUDGET) - load<u32>(base, VM_EXECUTED));
+          limit = left;
         } else {
           const target = tailCallTarget();
           if (target != 0) {
@@ -403,7 +439,7 @@ function execute(limit: u32): i32 {
         break;
       }
       case BPF_JMP | BPF_EXIT: {
-        if (load<u32>(base, VM_DEPTH) == 0) return halt(FAULT_NONE, pc - insns, limit - left);
+        if (load<u32>(base, VM_DEPTH) == load<u32>(base, VM_BASE_DEPTH)) return halt(FAULT_NONE, pc - insns, limit - left);
         const frame = leaveFrame();
         program = load<u32>(frame, FRAME_PROGRAM);
         store<u32>(base, program, VM_PROGRAM);
