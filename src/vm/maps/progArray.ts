@@ -6,6 +6,8 @@ import type { MapSpec, ProgramSpec } from '../spec.js';
 import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY } from './map.js';
 import type { BpfMap, MapEntry, MapPlace } from './map.js';
 import { checkCommon, checkIndexKey, indexKey, keyIndex, refuseMap, writeMapBlock } from './mapSupport.js';
+import { ProgramOwner } from './programOwner.js';
+import { SlotTable } from './slotTable.js';
 
 /** An array without access restrictions for programs (fd_array_map_alloc_check, kernel/bpf/arraymap.c, 6.18). */
 const PROG_ARRAY_FLAGS = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY;
@@ -23,8 +25,8 @@ export class ProgArray implements BpfMap {
   /** Only bpf_tail_call takes it, which the interpreter does itself. */
   readonly programOps: number = 0;
   readonly #memory: HostMemory;
-  readonly #slotsAddress: number;
-  #owner: ProgramSpec | undefined;
+  readonly #slots: SlotTable;
+  readonly #owner = new ProgramOwner(true);
 
   constructor(spec: MapSpec, place: MapPlace) {
     checkCommon(spec, EINVAL, PROG_ARRAY_FLAGS);
@@ -33,20 +35,13 @@ export class ProgArray implements BpfMap {
     this.spec = spec;
     this.id = place.id;
     this.#memory = place.memory;
-    this.#slotsAddress = place.memory.reserve(`slots of map ${spec.name}`, spec.maxEntries * 4);
-    this.blockAddress = writeMapBlock(spec, place, this.#slotsAddress);
+    this.#slots = new SlotTable(place.memory, spec.name, spec.maxEntries, 4);
+    this.blockAddress = writeMapBlock(spec, place, this.#slots.address);
   }
 
-  /**
-   * Ties the map to the first program that uses it or is put into it; all others must have the same type, attach type and
-   * support for fragments (bpf_prog_map_compatible, kernel/bpf/core.c, 6.18).
-   *
-   * @returns false when this program is of another kind
-   */
+  /** @returns false when this program is of another type, attach type or support for fragments than those in the map and those that use it */
   adopt(program: ProgramSpec): boolean {
-    this.#owner ??= program;
-    const { type, attachType, frags } = this.#owner;
-    return type === program.type && attachType === program.attachType && frags === program.frags;
+    return this.#owner.adopt(program);
   }
 
   /**
@@ -56,14 +51,13 @@ export class ProgArray implements BpfMap {
    */
   setProgram(index: number, program: LoadedProgram | undefined): number {
     if (index >= this.spec.maxEntries) return -E2BIG;
-    const slot = (this.#slotsAddress >>> 2) + index;
     if (program === undefined) {
-      if (this.#memory.u32[slot] === 0) return -ENOENT;
-      this.#memory.u32[slot] = 0;
+      if (this.#slots.get(index) === 0) return -ENOENT;
+      this.#slots.set(index, 0);
       return 0;
     }
     if (!this.adopt(program.spec)) return -EINVAL;
-    this.#memory.u32[slot] = program.address;
+    this.#slots.set(index, program.address);
     return 0;
   }
 
@@ -81,8 +75,7 @@ export class ProgArray implements BpfMap {
 
   /** Id of the program in this slot (u32, little endian). */
   lookupBytes(key: Uint8Array): Uint8Array | undefined {
-    const index = keyIndex(key);
-    const programId = key.length === 4 && index < this.spec.maxEntries ? this.#programIdAt(index) : 0;
+    const programId = key.length === 4 ? this.#programIdAt(keyIndex(key)) : 0;
     return programId === 0 ? undefined : indexKey(programId);
   }
 
@@ -104,7 +97,7 @@ export class ProgArray implements BpfMap {
   }
 
   #programIdAt(index: number): number {
-    const address = this.#memory.u32[(this.#slotsAddress >>> 2) + index];
+    const address = this.#slots.get(index);
     return address === 0 ? 0 : this.#memory.view.getUint32(address + PROG_ID, true);
   }
 }

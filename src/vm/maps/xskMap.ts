@@ -5,7 +5,8 @@ import {
   BPF_EXIST, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, BPF_NOEXIST, MAP_OP_LOOKUP, MAP_OP_REDIRECT,
 } from './map.js';
 import type { MapEntry, MapPlace, RedirectMap } from './map.js';
-import { checkCommon, checkIndexKey, indexKey, keyIndex, refuseMap, writeMapBlock } from './mapSupport.js';
+import { checkCommon, checkIndexKey, keyIndex, refuseMap, writeMapBlock } from './mapSupport.js';
+import { SlotTable } from './slotTable.js';
 
 /** Checks of xsk_map_alloc (net/xdp/xskmap.c, 6.18). */
 const XSKMAP_FLAGS = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY;
@@ -24,7 +25,7 @@ export class XskMap implements RedirectMap {
   readonly programOps: number = MAP_OP_LOOKUP | MAP_OP_REDIRECT;
   readonly redirectFlagMask: number = 0;
   readonly #memory: HostMemory;
-  readonly #slotsAddress: number;
+  readonly #slots: SlotTable;
 
   constructor(spec: MapSpec, place: MapPlace) {
     checkCommon(spec, EINVAL, XSKMAP_FLAGS);
@@ -33,18 +34,17 @@ export class XskMap implements RedirectMap {
     this.spec = spec;
     this.id = place.id;
     this.#memory = place.memory;
-    this.#slotsAddress = place.memory.reserve(`slots of map ${spec.name}`, spec.maxEntries * 4);
-    this.blockAddress = writeMapBlock(spec, place, this.#slotsAddress);
+    this.#slots = new SlotTable(place.memory, spec.name, spec.maxEntries, 4);
+    this.blockAddress = writeMapBlock(spec, place, this.#slots.address);
   }
 
   redirectTarget(key: number): number {
-    return key < this.spec.maxEntries ? this.#memory.u32[(this.#slotsAddress >>> 2) + key] : 0;
+    return this.#slots.get(key);
   }
 
   /** A program may ask whether there is a socket; what it gets is not a value that it could read. */
   lookup(keyAddress: number): number {
-    const index = this.#memory.view.getUint32(keyAddress, true);
-    return this.redirectTarget(index) === 0 ? 0 : this.#slotsAddress + index * 4;
+    return this.#slots.find(this.#memory.view.getUint32(keyAddress, true));
   }
 
   /** Programs can't put sockets into a map. */
@@ -68,26 +68,23 @@ export class XskMap implements RedirectMap {
     if (index >= this.spec.maxEntries) return -E2BIG;
     const target = keyIndex(value);
     if (target === 0) return -EBADF;
-    const old = this.redirectTarget(index);
+    const old = this.#slots.get(index);
     if (old === target) return 0;
     if (old !== 0 && flags === BPF_NOEXIST) return -EEXIST;
     if (old === 0 && flags === BPF_EXIST) return -ENOENT;
-    this.#memory.u32[(this.#slotsAddress >>> 2) + index] = target;
+    this.#slots.set(index, target);
     return 0;
   }
 
   deleteBytes(key: Uint8Array): number {
     const index = keyIndex(key);
     if (key.length !== 4 || index >= this.spec.maxEntries) return -EINVAL;
-    this.#memory.u32[(this.#slotsAddress >>> 2) + index] = 0;
+    this.#slots.set(index, 0);
     return 0;
   }
 
   /** The slots that are filled. */
-  *entries(): IterableIterator<MapEntry> {
-    for (let index = 0; index < this.spec.maxEntries; index++) {
-      const target = this.redirectTarget(index);
-      if (target !== 0) yield { key: indexKey(index), value: indexKey(target) };
-    }
+  entries(): IterableIterator<MapEntry> {
+    return this.#slots.entries(4);
   }
 }
