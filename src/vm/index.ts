@@ -24,6 +24,7 @@ export * from './maps/arrayMap.js';
 export * from './maps/map.js';
 export * from './maps/mapTypes.js';
 export * from './maps/progArray.js';
+export * from './maps/userMap.js';
 export * from './maps/xskMap.js';
 export * from './memoryNeed.js';
 export type { LoadedProgram } from './program.js';

@@ -9,6 +9,7 @@ import { ArrayMap } from './maps/arrayMap.js';
 import type { BpfMap } from './maps/map.js';
 import { indexKey } from './maps/mapSupport.js';
 import { ProgArray } from './maps/progArray.js';
+import { UserMap } from './maps/userMap.js';
 import type { LoadedProgram } from './program.js';
 import { chooseAndCheckPrograms } from './programSet.js';
 import type { ObjectSpec, ProgramSpec, VariableSpec } from './spec.js';
@@ -24,6 +25,7 @@ export class LoadedObject {
   readonly #place: ProgramPlacer;
   readonly #programs: LoadedProgram[] = [];
   readonly #problems = new Map<string, Problem>();
+  readonly #userMaps = new Map<string, UserMap>();
 
   /** Made by `Vm.load`, without programs at first. */
   constructor(spec: ObjectSpec, memory: HostMemory, maps: ObjectMaps, place: ProgramPlacer) {
@@ -36,6 +38,15 @@ export class LoadedObject {
   /** Live maps by name; maps of unsupported types that no program here needs are left out. */
   get maps(): ReadonlyMap<string, BpfMap> {
     return this.#maps.live;
+  }
+
+  /** A map as user space has it: the commands of bpf(2) with their errnos. `undefined` when `maps` has none of this name. */
+  userMap(name: string): UserMap | undefined {
+    const map = this.maps.get(name);
+    if (map === undefined) return undefined;
+    const known = this.#userMaps.get(name) ?? new UserMap(map);
+    this.#userMaps.set(name, known);
+    return known;
   }
 
   /** Programs that can run. */

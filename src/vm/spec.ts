@@ -105,12 +105,22 @@ export interface MapSpec {
   /** BTF types of key and value, 0 when unknown. */
   readonly keyTypeId: number;
   readonly valueTypeId: number;
+  /** What the kernel keeps in a value for itself, as BTF tells; left out when there is nothing, or the kernel doesn't take it in such a map. */
+  readonly valueFields?: readonly ValueField[];
   /** Data section behind the map, e.g. `.rodata`; `undefined` for ordinary maps. */
   readonly dataSection: string | undefined;
   /** First value of a data section map. */
   readonly initialValue: Uint8Array | undefined;
   /** Programs that a PROG_ARRAY holds from the start. */
   readonly initialPrograms: readonly { readonly index: number; readonly program: string }[];
+}
+
+/** A part of a map value that only the kernel touches (struct btf_field, include/linux/btf.h): user space reads zeros, and no copy writes it. */
+export interface ValueField {
+  /** Name of its struct, e.g. `bpf_spin_lock`; `kptr` for a pointer to a kernel object. */
+  readonly kind: string;
+  readonly offBytes: number;
+  readonly sizeBytes: number;
 }
 
 /** A global variable: bytes in the value of a data section map. */

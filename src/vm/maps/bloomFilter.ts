@@ -1,6 +1,7 @@
 import { EINVAL, ENOENT, EOPNOTSUPP } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import type { MapSpec } from '../spec.js';
+import { jhash } from './jhash.js';
 import {
   BPF_ANY, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY, BPF_F_WRONLY_PROG, BPF_F_ZERO_SEED, MAP_OP_PEEK, MAP_OP_PUSH,
 } from './map.js';
@@ -14,7 +15,6 @@ const BLOOM_FLAGS = BPF_F_NUMA_NODE | BPF_F_ZERO_SEED | BPF_F_RDONLY | BPF_F_WRO
 const DEFAULT_HASH_FUNCTIONS = 5;
 const MAX_HASH_FUNCTIONS = 15;
 const MIN_BITS = 64;
-const JHASH_INITVAL = 0xdeadbeef;
 
 /** Bits of a filter (bloom_map_alloc, kernel/bpf/bloom_filter.c, 6.18): a power of two of at least 7/5 for each hash function and entry. */
 function bitCount(maxEntries: number, hashFunctions: number): number {
@@ -122,42 +122,7 @@ export class BloomFilter implements QueueLikeMap {
 
   *entries(): IterableIterator<MapEntry> {}
 
-  /** Jenkins' lookup3 of the value (Bob Jenkins, public domain), with the number of the hash function as its start. */
   #hash(valueAddress: number, index: number): number {
-    const { u8, view } = this.#memory;
-    let left = this.spec.valueSize;
-    let at = valueAddress;
-    let a = (JHASH_INITVAL + left + index) | 0;
-    let b = a;
-    let c = a;
-    for (; left > 12; left -= 12, at += 12) {
-      a = (a + view.getInt32(at, true)) | 0;
-      b = (b + view.getInt32(at + 4, true)) | 0;
-      c = (c + view.getInt32(at + 8, true)) | 0;
-      a = (a - c) ^ rotate(c, 4); c = (c + b) | 0;
-      b = (b - a) ^ rotate(a, 6); a = (a + c) | 0;
-      c = (c - b) ^ rotate(b, 8); b = (b + a) | 0;
-      a = (a - c) ^ rotate(c, 16); c = (c + b) | 0;
-      b = (b - a) ^ rotate(a, 19); a = (a + c) | 0;
-      c = (c - b) ^ rotate(b, 4); b = (b + a) | 0;
-    }
-    for (let byte = 0; byte < left; byte++) {
-      const part = u8[at + byte] << ((byte & 3) * 8);
-      if (byte < 4) a = (a + part) | 0;
-      else if (byte < 8) b = (b + part) | 0;
-      else c = (c + part) | 0;
-    }
-    c = ((c ^ b) - rotate(b, 14)) | 0;
-    a = ((a ^ c) - rotate(c, 11)) | 0;
-    b = ((b ^ a) - rotate(a, 25)) | 0;
-    c = ((c ^ b) - rotate(b, 16)) | 0;
-    a = ((a ^ c) - rotate(c, 4)) | 0;
-    b = ((b ^ a) - rotate(a, 14)) | 0;
-    c = ((c ^ b) - rotate(b, 24)) | 0;
-    return (c & this.#bitMask) >>> 0;
+    return (jhash(this.#memory, valueAddress, this.spec.valueSize, index) & this.#bitMask) >>> 0;
   }
-}
-
-function rotate(word: number, bits: number): number {
-  return (word << bits) | (word >>> (32 - bits));
 }

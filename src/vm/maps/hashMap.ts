@@ -5,8 +5,9 @@ import {
   BPF_EXIST, BPF_F_LOCK, BPF_F_NO_PREALLOC, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY, BPF_F_WRONLY_PROG,
   BPF_F_ZERO_SEED, BPF_NOEXIST,
 } from './map.js';
-import type { BpfMap, MapEntry, MapPlace } from './map.js';
+import type { MapEntry, MapPlace } from './map.js';
 import { HashTable, NO_NODE } from './hashTable.js';
+import type { HashtabMap } from './hashTable.js';
 import { checkCommon, copyBytes, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock } from './mapSupport.js';
 
 /** HTAB_CREATE_FLAG_MASK without what only LRU maps take (kernel/bpf/hashtab.c, 6.18). */
@@ -40,14 +41,14 @@ export function checkHashUpdate(exists: boolean, flags: number): number {
  * As in the kernel an update of an existing element does not overwrite its value: the element gets the spare value of this CPU
  * and leaves its old one as the next spare (htab->extra_elems). So a program that still holds the old pointer sees the old value.
  */
-export class HashMap implements BpfMap {
+export class HashMap implements HashtabMap {
   readonly spec: MapSpec;
   readonly id: number;
   readonly blockAddress: number;
   readonly isPerCpu: boolean = false;
   readonly programOps: number;
   readonly #memory: HostMemory;
-  readonly #table: HashTable;
+  readonly table: HashTable;
   readonly #valuesAddress: number;
   readonly #strideBytes: number;
   /** Address / 4 of u32 per node: address of its value, 0 in a node never used. Behind them one per CPU: its spare value. */
@@ -62,7 +63,7 @@ export class HashMap implements BpfMap {
     this.id = place.id;
     this.#memory = memory;
     this.#strideBytes = roundUp8(spec.valueSize);
-    this.#table = new HashTable(memory, spec.name, spec.keySize, spec.maxEntries);
+    this.table = new HashTable(memory, spec.name, spec.keySize, spec.maxEntries);
     this.#slots = memory.reserve(`value slots of map ${spec.name}`, (spec.maxEntries + possibleCpus) * 4) >>> 2;
     this.#valuesAddress = reserveValues(spec, place, spec.maxEntries + possibleCpus);
     for (let cpu = 0; cpu < possibleCpus; cpu++) {
@@ -75,18 +76,18 @@ export class HashMap implements BpfMap {
   }
 
   lookup(keyAddress: number): number {
-    const node = this.#table.find(keyAddress);
+    const node = this.table.find(keyAddress);
     return node === NO_NODE ? 0 : this.#memory.u32[this.#slots + node];
   }
 
   update(keyAddress: number, valueAddress: number, flags: number, cpu: number): number {
     const { u32 } = this.#memory;
-    let node = this.#table.find(keyAddress);
+    let node = this.table.find(keyAddress);
     const error = checkHashUpdate(node !== NO_NODE, flags);
     if (error !== 0) return error;
 
     if (node === NO_NODE) {
-      node = this.#table.insert(keyAddress);
+      node = this.table.insert(keyAddress);
       if (node === NO_NODE) return -E2BIG;
       if (u32[this.#slots + node] === 0) u32[this.#slots + node] = this.#valuesAddress + node * this.#strideBytes;
       copyBytes(this.#memory, u32[this.#slots + node], valueAddress, this.spec.valueSize);
@@ -97,11 +98,12 @@ export class HashMap implements BpfMap {
     copyBytes(this.#memory, fresh, valueAddress, this.spec.valueSize);
     u32[spare] = u32[this.#slots + node];
     u32[this.#slots + node] = fresh;
+    this.table.moveToFront(node);
     return 0;
   }
 
   delete(keyAddress: number): number {
-    return this.#table.remove(keyAddress) === NO_NODE ? -ENOENT : 0;
+    return this.table.remove(keyAddress) === NO_NODE ? -ENOENT : 0;
   }
 
   lookupBytes(key: Uint8Array): Uint8Array | undefined {
@@ -120,13 +122,19 @@ export class HashMap implements BpfMap {
     return this.#takeKey(key) ? this.delete(this.#scratchKey) : -EINVAL;
   }
 
-  *entries(): IterableIterator<MapEntry> {
+  nodeOf(key: Uint8Array): number {
+    return this.#takeKey(key) ? this.table.find(this.#scratchKey) : NO_NODE;
+  }
+
+  entryAt(node: number): MapEntry {
     const { u8, u32 } = this.#memory;
-    for (const node of this.#table.nodes()) {
-      const keyAt = this.#table.keyAddress(node);
-      const valueAt = u32[this.#slots + node];
-      yield { key: u8.slice(keyAt, keyAt + this.spec.keySize), value: u8.slice(valueAt, valueAt + this.spec.valueSize) };
-    }
+    const keyAt = this.table.keyAddress(node);
+    const valueAt = u32[this.#slots + node];
+    return { key: u8.slice(keyAt, keyAt + this.spec.keySize), value: u8.slice(valueAt, valueAt + this.spec.valueSize) };
+  }
+
+  *entries(): IterableIterator<MapEntry> {
+    for (const node of this.table.nodes()) yield this.entryAt(node);
   }
 
   #takeKey(key: Uint8Array): boolean {

@@ -1,4 +1,6 @@
 import type { HostMemory } from '../../memory/index.js';
+import { jhash } from './jhash.js';
+import type { BpfMap, MapEntry } from './map.js';
 import { copyBytes } from './mapSupport.js';
 
 /** No node. */
@@ -7,11 +9,16 @@ export const NO_NODE = -1;
 /** Bit of a link that marks its node as free; the rest links the free list. */
 const FREE_BIT = 0x80000000;
 
-/** Seed of the hash: fixed, so that the order of everything is the same in every run. */
-const HASH_SEED = 0x5f3759df;
+/** Seed of the hash: that of the kernel with BPF_F_ZERO_SEED, so that the order of everything is the same in every run, and there. */
+const HASH_SEED = 0;
 
-const MIX_1 = 0xcc9e2d51;
-const MIX_2 = 0x1b873593;
+/** A map of kernel/bpf/hashtab.c. User space sees its order: bucket by bucket. */
+export interface HashtabMap extends BpfMap {
+  readonly table: HashTable;
+  /** Node of a key of user space, NO_NODE when there is none. */
+  nodeOf(key: Uint8Array): number;
+  entryAt(node: number): MapEntry;
+}
 
 /**
  * Keys of a hash map: buckets with chains of nodes, all in host memory and reserved in advance. What a node stands for is its
@@ -20,6 +27,9 @@ const MIX_2 = 0x1b873593;
  *     buckets[]  u32: 1 + first node of the chain, 0 when empty
  *     links[]    u32: 1 + next node of the chain, 0 at its end; FREE_BIT | 1 + next free node in a free one
  *     keys[]     key bytes, padded to 4
+ *
+ * A new key comes first in its bucket. Hash, number of buckets and so the order are those of the kernel for a map with BPF_F_ZERO_SEED
+ * (htab_map_hash, kernel/bpf/hashtab.c, 6.18).
  *
  * A freed node is the first to be used again, as in the kernel (kernel/bpf/percpu_freelist.c). Nothing here allocates.
  */
@@ -53,6 +63,10 @@ export class HashTable {
   /** Nodes in use. */
   get count(): number {
     return this.#count;
+  }
+
+  get bucketCount(): number {
+    return this.#bucketMask + 1;
   }
 
   /** Address of a node's key. */
@@ -97,6 +111,18 @@ export class HashTable {
     this.#count++;
   }
 
+  /** Makes a node the first of its bucket: what the kernel gets by putting a new element in before it takes the old one out. */
+  moveToFront(node: number): void {
+    const { u32 } = this.#memory;
+    const bucket = this.#buckets + this.#bucketOf(this.keyAddress(node));
+    if (u32[bucket] === node + 1) return;
+    let before = this.#links + u32[bucket] - 1;
+    while (u32[before] !== node + 1) before = this.#links + u32[before] - 1;
+    u32[before] = u32[this.#links + node];
+    u32[this.#links + node] = u32[bucket];
+    u32[bucket] = node + 1;
+  }
+
   /** Takes a key out and frees its node: the node, or NO_NODE. */
   remove(keyAddress: number): number {
     const node = this.unlink(keyAddress);
@@ -125,6 +151,30 @@ export class HashTable {
     return NO_NODE;
   }
 
+  /** First node of a bucket, NO_NODE when it is empty. */
+  firstIn(bucket: number): number {
+    return this.#memory.u32[this.#buckets + bucket] - 1;
+  }
+
+  /** Next node of the same bucket, or NO_NODE. */
+  nextInBucket(node: number): number {
+    return this.#memory.u32[this.#links + node] - 1;
+  }
+
+  /** The node behind this one, bucket by bucket, or NO_NODE; the first one when it is given NO_NODE (htab_map_get_next_key). */
+  nextNode(node: number): number {
+    let bucket = 0;
+    if (node !== NO_NODE) {
+      const next = this.nextInBucket(node);
+      if (next !== NO_NODE) return next;
+      bucket = this.#bucketOf(this.keyAddress(node)) + 1;
+    }
+    for (; bucket <= this.#bucketMask; bucket++) {
+      if (this.firstIn(bucket) !== NO_NODE) return this.firstIn(bucket);
+    }
+    return NO_NODE;
+  }
+
   /** Nodes in use, in the order of their first use. */
   *nodes(): IterableIterator<number> {
     for (let node = 0; node < this.#freshNode; node++) {
@@ -146,29 +196,7 @@ export class HashTable {
     return true;
   }
 
-  /** MurmurHash3 (x86, 32 bits; Austin Appleby, public domain) of the key. */
   #bucketOf(keyAddress: number): number {
-    const { u8, view } = this.#memory;
-    const size = this.#keySize;
-    let hash = HASH_SEED;
-    let at = 0;
-    for (; at + 4 <= size; at += 4) {
-      hash ^= mixWord(view.getInt32(keyAddress + at, true));
-      hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
-    }
-    if (at < size) {
-      let tail = 0;
-      for (let shift = 0; at < size; at++, shift += 8) tail |= u8[keyAddress + at] << shift;
-      hash ^= mixWord(tail);
-    }
-    hash ^= size;
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return ((hash ^ (hash >>> 16)) & this.#bucketMask) >>> 0;
+    return (jhash(this.#memory, keyAddress, this.#keySize, HASH_SEED) & this.#bucketMask) >>> 0;
   }
-}
-
-function mixWord(word: number): number {
-  const product = Math.imul(word, MIX_1);
-  return Math.imul((product << 15) | (product >>> 17), MIX_2);
 }

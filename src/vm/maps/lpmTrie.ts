@@ -218,14 +218,63 @@ export class LpmTrie implements BpfMap {
     }
   }
 
+  /** trie_get_next_key. */
+  nextKeyBytes(key: Uint8Array | undefined): Uint8Array | undefined {
+    const { u32 } = this.#memory;
+    const path = key === undefined ? undefined : this.#pathTo(key);
+    if (path === undefined) return this.#firstKeyBelow(u32[this.#root]);
+    let node = path.pop()!;
+    for (let parent = path.pop(); parent !== undefined; parent = path.pop()) {
+      const right = u32[parent + NODE_CHILD + 1];
+      if (right !== 0 && right !== node) return this.#firstKeyBelow(right);
+      if (u32[parent + NODE_VALUE] !== 0) return this.#keyOf(parent);
+      node = parent;
+    }
+    return undefined;
+  }
+
+  /** Nodes from the root to the prefix of a key of user space, `undefined` when it isn't there. */
+  #pathTo(key: Uint8Array): number[] | undefined {
+    const { u32 } = this.#memory;
+    if (!this.#takeKey(key)) return undefined;
+    const prefixlen = this.#prefixlenOf(this.#scratchKey);
+    const data = this.#scratchKey + PREFIXLEN_BYTES;
+    if (prefixlen > this.#dataBytes * 8) return undefined;
+    const path: number[] = [];
+    for (let node = u32[this.#root]; node !== 0; ) {
+      path.push(node);
+      const nodePrefixlen = u32[node + NODE_PREFIXLEN];
+      if (this.#commonBits(node, data, prefixlen) !== nodePrefixlen) return undefined;
+      if (nodePrefixlen === prefixlen) return u32[node + NODE_VALUE] === 0 ? undefined : path;
+      node = u32[node + NODE_CHILD + this.#bit(data, nodePrefixlen)];
+    }
+    return undefined;
+  }
+
+  /** First key in the order of `entries` among a node and what is below it. */
+  #firstKeyBelow(node: number): Uint8Array | undefined {
+    const { u32 } = this.#memory;
+    if (node === 0) return undefined;
+    let at = node;
+    for (;;) {
+      const [left, right] = [u32[at + NODE_CHILD], u32[at + NODE_CHILD + 1]];
+      if (left === 0 && right === 0) return this.#keyOf(at);
+      at = left === 0 ? right : left;
+    }
+  }
+
   #entryOf(node: number): MapEntry {
+    const value = this.#memory.u32[node + NODE_VALUE];
+    return { key: this.#keyOf(node), value: this.#memory.u8.slice(value, value + this.spec.valueSize) };
+  }
+
+  #keyOf(node: number): Uint8Array {
     const { u8, u32 } = this.#memory;
-    const value = u32[node + NODE_VALUE];
     // Prefixlen and data lie apart in a node, and side by side in a key.
     const key = new Uint8Array(this.spec.keySize);
     new DataView(key.buffer).setUint32(0, u32[node + NODE_PREFIXLEN], true);
     key.set(u8.subarray((node + NODE_DATA) * 4, (node + NODE_DATA) * 4 + this.#dataBytes), PREFIXLEN_BYTES);
-    return { key, value: u8.slice(value, value + this.spec.valueSize) };
+    return key;
   }
 
   /** The link where this prefix is, or where it has to be put in. */

@@ -5,9 +5,10 @@ import {
   BPF_EXIST, BPF_F_NO_COMMON_LRU, BPF_F_NO_PREALLOC, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY,
   BPF_F_WRONLY_PROG, BPF_F_ZERO_SEED,
 } from './map.js';
-import type { BpfMap, MapEntry, MapPlace } from './map.js';
+import type { MapEntry, MapPlace } from './map.js';
 import { checkHashSpec, checkHashUpdate } from './hashMap.js';
 import { HashTable, NO_NODE } from './hashTable.js';
+import type { HashtabMap } from './hashTable.js';
 import { LruList } from './lruList.js';
 import { checkFlags, checkPercpuValue, copyBytes, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock } from './mapSupport.js';
 
@@ -29,14 +30,14 @@ function checkLruSpec(spec: MapSpec, isPerCpu: boolean): void {
  * As in the kernel an update takes a node before it looks for the key. So even an update of an existing key, or one that fails for its
  * flags, may evict an element. Lookups by programs count as use, those by user space don't. User space is on CPU 0.
  */
-export class LruHashMap implements BpfMap {
+export class LruHashMap implements HashtabMap {
   readonly spec: MapSpec;
   readonly id: number;
   readonly blockAddress: number;
   readonly isPerCpu: boolean;
   readonly programOps: number;
   readonly #memory: HostMemory;
-  readonly #table: HashTable;
+  readonly table: HashTable;
   readonly #lru: LruList;
   /** Values of each element: one, or one for each CPU. */
   readonly #cpus: number;
@@ -62,7 +63,7 @@ export class LruHashMap implements BpfMap {
     const table = new HashTable(memory, spec.name, spec.keySize, nodeCount);
     this.#valuesAddress = reserveValues(spec, place, nodeCount * this.#cpus);
     this.#lru = new LruList(memory, spec.name, nodeCount, possibleCpus, isCommon, (node) => table.unlink(table.keyAddress(node)));
-    this.#table = table;
+    this.table = table;
     this.#scratchKey = memory.reserve(`user key of map ${spec.name}`, spec.keySize);
     this.#scratchValue = memory.reserve(`user value of map ${spec.name}`, this.#userBytes());
     this.blockAddress = writeMapBlock(spec, place, 0);
@@ -70,7 +71,7 @@ export class LruHashMap implements BpfMap {
   }
 
   lookup(keyAddress: number, cpu: number): number {
-    const node = this.#table.find(keyAddress);
+    const node = this.table.find(keyAddress);
     if (node === NO_NODE) return 0;
     this.#lru.markUsed(node);
     return this.#addressOf(node, this.isPerCpu ? cpu : 0);
@@ -82,7 +83,7 @@ export class LruHashMap implements BpfMap {
   }
 
   delete(keyAddress: number): number {
-    const node = this.#table.unlink(keyAddress);
+    const node = this.table.unlink(keyAddress);
     if (node === NO_NODE) return -ENOENT;
     this.#lru.push(node);
     return 0;
@@ -90,7 +91,7 @@ export class LruHashMap implements BpfMap {
 
   lookupBytes(key: Uint8Array): Uint8Array | undefined {
     if (!this.#takeKey(key)) return undefined;
-    const node = this.#table.find(this.#scratchKey);
+    const node = this.table.find(this.#scratchKey);
     return node === NO_NODE ? undefined : this.#copyOf(node);
   }
 
@@ -107,11 +108,17 @@ export class LruHashMap implements BpfMap {
     return this.#takeKey(key) ? this.delete(this.#scratchKey) : -EINVAL;
   }
 
+  nodeOf(key: Uint8Array): number {
+    return this.#takeKey(key) ? this.table.find(this.#scratchKey) : NO_NODE;
+  }
+
+  entryAt(node: number): MapEntry {
+    const keyAt = this.table.keyAddress(node);
+    return { key: this.#memory.u8.slice(keyAt, keyAt + this.spec.keySize), value: this.#copyOf(node) };
+  }
+
   *entries(): IterableIterator<MapEntry> {
-    for (const node of this.#lru.nodes()) {
-      const keyAt = this.#table.keyAddress(node);
-      yield { key: this.#memory.u8.slice(keyAt, keyAt + this.spec.keySize), value: this.#copyOf(node) };
-    }
+    for (const node of this.#lru.nodes()) yield this.entryAt(node);
   }
 
   /** htab_lru_map_update_elem: a new element takes the place of the old one. */
@@ -119,7 +126,7 @@ export class LruHashMap implements BpfMap {
     const fresh = this.#lru.pop(cpu);
     if (fresh === NO_NODE) return -ENOMEM;
     copyBytes(this.#memory, this.#addressOf(fresh, 0), valueAddress, this.spec.valueSize);
-    const old = this.#table.find(keyAddress);
+    const old = this.table.find(keyAddress);
     const error = checkHashUpdate(old !== NO_NODE, flags);
     if (error !== 0) {
       this.#lru.push(fresh);
@@ -127,9 +134,9 @@ export class LruHashMap implements BpfMap {
     }
     if (old !== NO_NODE) {
       this.#lru.markUsed(fresh);
-      this.#table.unlink(keyAddress);
+      this.table.unlink(keyAddress);
     }
-    this.#table.insertAt(fresh, keyAddress);
+    this.table.insertAt(fresh, keyAddress);
     if (old !== NO_NODE) this.#lru.push(old);
     return 0;
   }
@@ -138,12 +145,12 @@ export class LruHashMap implements BpfMap {
   #updatePercpu(keyAddress: number, valueAddress: number, flags: number, cpu: number, isForAll: boolean): number {
     const fresh = flags === BPF_EXIST ? NO_NODE : this.#lru.pop(cpu);
     if (fresh === NO_NODE && flags !== BPF_EXIST) return -ENOMEM;
-    const old = this.#table.find(keyAddress);
+    const old = this.table.find(keyAddress);
     const error = checkHashUpdate(old !== NO_NODE, flags);
     if (error === 0 && old === NO_NODE) {
       if (isForAll) this.#setAllValues(fresh, valueAddress);
       else this.#initOwnValue(fresh, valueAddress, cpu);
-      this.#table.insertAt(fresh, keyAddress);
+      this.table.insertAt(fresh, keyAddress);
       return 0;
     }
     if (error === 0) {

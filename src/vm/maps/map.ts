@@ -54,6 +54,8 @@ export interface BpfMap {
   lookupBytes(key: Uint8Array): Uint8Array | undefined;
   updateBytes(key: Uint8Array, value: Uint8Array, flags: number): number;
   deleteBytes(key: Uint8Array): number;
+  /** The next key in the order that user space sees, the first one for a key that isn't there; left out where a rule of userMap.ts says which. */
+  nextKeyBytes?(key: Uint8Array | undefined): Uint8Array | undefined;
   /** Copies of all entries, in an order that depends only on the history of the map. */
   entries(): IterableIterator<MapEntry>;
 }

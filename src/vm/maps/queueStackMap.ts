@@ -94,6 +94,12 @@ export class QueueStackMap implements QueueLikeMap {
     return this.#memory.u8.slice(this.#scratchValue, this.#scratchValue + this.spec.valueSize);
   }
 
+  /** As BPF_MAP_LOOKUP_AND_DELETE_ELEM; `undefined` when the map is empty. */
+  popBytes(): Uint8Array | undefined {
+    if (this.pop(this.#scratchValue) !== 0) return undefined;
+    return this.#memory.u8.slice(this.#scratchValue, this.#scratchValue + this.spec.valueSize);
+  }
+
   /** Pushes, as BPF_MAP_UPDATE_ELEM does. */
   updateBytes(key: Uint8Array, value: Uint8Array, flags: number): number {
     if (key.length !== 0 || value.length !== this.spec.valueSize) return -EINVAL;
