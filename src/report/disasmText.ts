@@ -1,9 +1,7 @@
 import { fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import { disassemble, dstAt, helperName, lineAt, loadObjectFile } from '../vm/index.js';
-import type { MapReference, ObjectSpec, ProgramSpec } from '../vm/index.js';
-import { insnsBetween, slotCount, targetOf } from './inspectInsns.js';
-import type { PlacedInsn } from './inspectInsns.js';
+import { disassemble, dstAt, helperName, insnsBetween, lineAt, loadObjectFile, slotCount, targetOf } from '../vm/index.js';
+import type { MapReference, ObjectSpec, PlacedInsn, ProgramSpec } from '../vm/index.js';
 import { VariableFinder } from './inspectProgram.js';
 import type { Heading } from './runText.js';
 import { counted, printable } from './textTable.js';

@@ -1,8 +1,6 @@
 import type { Problem } from '../base/index.js';
-import { HELPERS, helperName, immAt, isGplCompatible } from '../vm/index.js';
+import { HELPERS, frameBytes, helperName, immAt, insnsBetween, isGplCompatible, slotCount, stackBytes, targetOf } from '../vm/index.js';
 import type { FunctionSpec, MapReference, ObjectSpec, ProgramSpec, VariableSpec } from '../vm/index.js';
-import { insnsBetween, slotCount, targetOf } from './inspectInsns.js';
-import { frameBytes, stackBytes } from './inspectStack.js';
 
 /** Attach types of the UAPI (enum bpf_attach_type, include/uapi/linux/bpf.h). */
 const ATTACH_TYPES = { xdp: 'BPF_XDP', devmap: 'BPF_XDP_DEVMAP', cpumap: 'BPF_XDP_CPUMAP' } as const;

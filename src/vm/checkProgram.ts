@@ -1,4 +1,5 @@
 import type { Problem } from '../base/index.js';
+import { checkStack } from './checkStack.js';
 import { HELPERS, helperName } from './helpers/helperTable.js';
 import { checkInstructions } from './isa/checkInstructions.js';
 import { immAt, srcAt } from './isa/decode.js';
@@ -30,7 +31,10 @@ export function checkProgram(object: ObjectSpec, program: ProgramSpec, maps: Obj
     return { code: 'program-not-xdp', message, where, hint: 'put the program into SEC("xdp")' };
   }
   if (program.problem !== undefined) return program.problem;
-  return checkInstructions(program.insns, { where }) ?? checkCalls(object, program) ?? checkMaps(object, program, maps);
+  const problem = checkInstructions(program.insns, { where }) ?? checkCalls(object, program) ?? checkMaps(object, program, maps);
+  if (problem !== undefined) return problem;
+  const stack = checkStack(program);
+  return stack === undefined ? undefined : { ...stack, where };
 }
 
 /** `prog.o, program main, insn 7 (prog.c:12)`. */
@@ -118,9 +122,15 @@ function checkReference(program: ProgramSpec, reference: MapReference, maps: Obj
       return { code: 'map-value-offset', message: `byte ${reference.offBytes} is not in the value of map ${reference.map}, which has ${map.spec.valueSize}` };
     }
   }
-  if (map instanceof ProgArray && !map.adopt(program)) {
-    const message = `map ${reference.map} belongs to programs of another kind (attach type or support for fragments), so this one can't use it`;
-    return { code: 'program-array-mismatch', message, hint: 'put all programs that share a PROG_ARRAY into the same kind of section, e.g. SEC("xdp")' };
-  }
-  return undefined;
+  return checkOwner(map, program);
+}
+
+function checkOwner(map: BpfMap, program: ProgramSpec): Problem | undefined {
+  if (map.adopt === undefined || map.adopt(program)) return undefined;
+  const kind = map instanceof ProgArray ? 'attach type or support for fragments' : 'support for fragments';
+  const message = `map ${map.spec.name} belongs to programs of another kind (${kind}), so this one can't use it`;
+  const hint = map instanceof ProgArray
+    ? 'put all programs that share a PROG_ARRAY into the same kind of section, e.g. SEC("xdp")'
+    : 'let the sections of programs that use the map and of programs in its entries all begin with xdp.frags, or none of them';
+  return { code: 'program-array-mismatch', message, hint };
 }

@@ -1,4 +1,5 @@
-import { immAt, INSN_BYTES, offAt, rowAt } from '../vm/index.js';
+import { immAt, offAt, rowAt } from './decode.js';
+import { INSN_BYTES } from './opcodes.js';
 
 /** One instruction where it stands; `row` is `undefined` for an opcode that there isn't. */
 export interface PlacedInsn {

@@ -1,9 +1,10 @@
-import { BPF_REG_FP, dstAt, immAt, offAt, srcAt } from '../vm/index.js';
-import { insnsBetween, targetOf } from './inspectInsns.js';
-import type { PlacedInsn } from './inspectInsns.js';
+import { dstAt, immAt, offAt, srcAt } from './decode.js';
+import { BPF_REG_FP } from './opcodes.js';
+import { insnsBetween, targetOf } from './walkInsns.js';
+import type { PlacedInsn } from './walkInsns.js';
 
 /** MAX_CALL_FRAMES (include/linux/bpf_verifier.h, 6.18). */
-const MAX_CALL_FRAMES = 8;
+export const MAX_CALL_FRAMES = 8;
 
 /** The verifier counts whole slots, bytes (BPF_REG_SIZE). */
 const SLOT_BYTES = 8;
@@ -31,21 +32,48 @@ export function frameBytes(insns: Uint8Array, start: number, end: number): numbe
   return Math.ceil(frame.depthBytes / SLOT_BYTES) * SLOT_BYTES;
 }
 
+/** A frame as the kernel rounds it up. */
+export function roundedFrameBytes(bytes: number): number {
+  return Math.ceil(bytes / FRAME_ALIGN_BYTES) * FRAME_ALIGN_BYTES;
+}
+
+/** A function on the deepest path of calls of one length that leads to it. */
+export interface StackPath {
+  /** Its place in `frames`. */
+  readonly fn: number;
+  /** Calls that lead to it: 0 for the main function. */
+  readonly calls: number;
+  /** Bytes of the frames before its own, each rounded up. */
+  readonly bytesBefore: number;
+  /** The same with its own. */
+  readonly bytes: number;
+}
+
 /**
- * Bytes of stack on the deepest path of calls of up to 8 frames, more than which the kernel refuses; each frame is rounded up as the kernel does it
- * (check_max_stack_depth_subprog, kernel/bpf/verifier.c, 6.18).
+ * For every function and every number of calls up to `maxCalls` the path from the main function, the first one, that takes most stack
+ * (check_max_stack_depth_subprog, kernel/bpf/verifier.c, 6.18, walks all paths; these are the ones that matter).
  *
  * @param frames bytes of each function's frame
  * @param callees functions that each function calls, by their place in `frames`
  */
-export function stackBytes(frames: readonly number[], callees: readonly (readonly number[])[]): number {
-  const own = frames.map((bytes) => Math.ceil(bytes / FRAME_ALIGN_BYTES) * FRAME_ALIGN_BYTES);
-  let deepest = own;
-  for (let depth = 1; depth < MAX_CALL_FRAMES; depth++) {
-    const before = deepest;
-    deepest = own.map((bytes, fn) => bytes + callees[fn]!.reduce((most, callee) => Math.max(most, before[callee]!), 0));
+export function stackPaths(frames: readonly number[], callees: readonly (readonly number[])[], maxCalls: number): StackPath[] {
+  const paths: StackPath[] = [];
+  let before = new Map([[0, 0]]);
+  for (let calls = 0; calls <= maxCalls && before.size > 0; calls++) {
+    const next = new Map<number, number>();
+    for (const [fn, bytesBefore] of before) {
+      const bytes = bytesBefore + roundedFrameBytes(frames[fn]!);
+      paths.push({ fn, calls, bytesBefore, bytes });
+      for (const callee of callees[fn]!) next.set(callee, Math.max(next.get(callee) ?? 0, bytes));
+    }
+    before = next;
   }
-  return deepest[0] ?? 0;
+  return paths;
+}
+
+/** Bytes of stack on the deepest path of calls of up to 8 frames, more than 512 of which the kernel refuses. */
+export function stackBytes(frames: readonly number[], callees: readonly (readonly number[])[]): number {
+  return stackPaths(frames, callees, MAX_CALL_FRAMES - 1).reduce((most, { bytes }) => Math.max(most, bytes), 0);
 }
 
 /** Which registers hold the frame pointer plus a constant, along a straight stretch of instructions. */

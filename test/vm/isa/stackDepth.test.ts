@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { unwrap } from '../../src/base/index.js';
-import { frameBytes, stackBytes } from '../../src/report/inspectStack.js';
-import { assemble } from '../../src/vm/isa/assemble.js';
+import { unwrap } from '../../../src/base/index.js';
+import { assemble } from '../../../src/vm/isa/assemble.js';
+import { frameBytes, stackBytes } from '../../../src/vm/isa/stackDepth.js';
 
 function frame(text: string): number {
   const insns = unwrap(assemble(text));
