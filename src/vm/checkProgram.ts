@@ -85,9 +85,19 @@ function checkKfunc(object: ObjectSpec, reference: KfuncReference | undefined, i
     return { code: 'unsupported-kfunc', message, hint: 'declare the function extern __ksym and compile again' };
   }
   const { name, isWeak } = reference;
-  if (findKfunc(name)?.support === undefined) {
+  const kfunc = findKfunc(name);
+  if (kfunc === undefined) {
     if (isWeak) return undefined;
-    return { code: 'unsupported-kfunc', message: `kernel function ${name} is not supported`, hint: 'leave the call out, or choose a program without it' };
+    const message = `there is no kernel function ${name} in Linux 6.18, or none for XDP programs`;
+    return { code: 'unknown-kfunc', message, hint: 'leave the call out, or declare it extern __ksym __weak and ask bpf_ksym_exists first' };
+  }
+  if (!kfunc.xdp) {
+    return { code: 'kfunc-not-for-xdp', message: `kernel function ${name} is not for XDP programs: the kernel refuses to load this`, hint: 'leave the call out' };
+  }
+  if (kfunc.support === undefined) {
+    if (isWeak) return undefined;
+    const message = `kernel function ${name} exists in Linux 6.18, but is not supported here`;
+    return { code: 'unsupported-kfunc', message, hint: 'leave the call out, or choose a program without it' };
   }
   if (!isGplCompatible(object.license)) {
     const message = `kernel functions are for GPL-compatible programs only, and ${name} is called`;

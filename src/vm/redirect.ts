@@ -17,14 +17,16 @@ export interface RedirectInfo {
    * map look-up that misses turns the redirect into one to an ifindex and leaves here what was set last, be it a key or an ifindex.
    */
   targetIndex: number;
-  /** REDIRECT_MAP: what the map's slot held when the helper looked (tgt_value), e.g. socket id + 1 of an XSKMAP. */
+  /** REDIRECT_MAP: what the map's slot held when the helper looked (tgt_value), socket id + 1 of an XSKMAP, address of the entry of a DEVMAP or CPUMAP. */
   target: number;
   mapId: number;
   mapType: number;
+  /** REDIRECT_MAP: BPF_F_BROADCAST, and BPF_F_EXCLUDE_INGRESS with it; 0 for one entry. */
+  flags: number;
 }
 
 export function createRedirectInfo(): RedirectInfo {
-  return { kind: REDIRECT_NONE, targetIndex: 0, target: 0, mapId: 0, mapType: 0 };
+  return { kind: REDIRECT_NONE, targetIndex: 0, target: 0, mapId: 0, mapType: 0, flags: 0 };
 }
 
 export function clearRedirect(info: RedirectInfo): void {
@@ -33,4 +35,5 @@ export function clearRedirect(info: RedirectInfo): void {
   info.target = 0;
   info.mapId = 0;
   info.mapType = 0;
+  info.flags = 0;
 }

@@ -171,7 +171,7 @@ export class Vm {
     const problems = new Map<string, Problem>();
     for (const spec of object.maps) {
       const id = this.#maps.length;
-      const place = { memory: this.memory, accessTable: this.#accessTable, possibleCpus: this.environment.possibleCpus, id };
+      const place = { memory: this.memory, accessTable: this.#accessTable, possibleCpus: this.environment.possibleCpus, isDevice: this.environment.isDevice, id };
       const created = createMap(spec, place);
       // A map that can't be here only matters to programs that use it; one that the kernel refuses stops libbpf too.
       if (created.ok) {

@@ -1,4 +1,5 @@
 import { RETURN_INT } from '../layout.js';
+import { BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS } from '../maps/devmap.js';
 import { MAP_OP_REDIRECT } from '../maps/map.js';
 import type { RedirectMap } from '../maps/map.js';
 import { REDIRECT_IFINDEX, REDIRECT_MAP } from '../redirect.js';
@@ -26,7 +27,7 @@ export const redirect: HelperSupport = {
  * bpf_redirect_map(map, key, flags) (__bpf_xdp_redirect_map, include/linux/filter.h, 6.18).
  *
  * A miss gives the fallback action and forgets an earlier redirect to a map, but not its key: were XDP_REDIRECT returned all the same,
- * the packet would go to the device with that number.
+ * the packet would go to the device with that number. A broadcast finds its targets when it is carried out, and its key may miss.
  */
 export const redirectMap: HelperSupport = {
   args: ['const_map_ptr', 'anything', 'anything'],
@@ -36,7 +37,8 @@ export const redirectMap: HelperSupport = {
     if (map === undefined) return 0;
     if ((flags & ~(FALLBACK_MASK | map.redirectFlagMask)) !== 0 || args.upperHalf(3) !== 0) return XDP_ABORTED;
     const target = map.redirectTarget(key >>> 0);
-    if (target === 0) {
+    const isBroadcast = (flags & BPF_F_BROADCAST) !== 0;
+    if (target === 0 && !isBroadcast) {
       info.kind = REDIRECT_IFINDEX;
       return flags & FALLBACK_MASK;
     }
@@ -45,6 +47,7 @@ export const redirectMap: HelperSupport = {
     info.target = target;
     info.mapId = map.id;
     info.mapType = map.spec.type;
+    info.flags = isBroadcast ? flags & (BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS) : 0;
     return XDP_REDIRECT;
   },
 };

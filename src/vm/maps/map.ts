@@ -1,6 +1,6 @@
 import type { HostMemory } from '../../memory/index.js';
 import type { AccessTable } from '../accessTable.js';
-import type { MapSpec } from '../spec.js';
+import type { MapSpec, ProgramSpec } from '../spec.js';
 
 /** Update flags of bpf(2) and bpf_map_update_elem. */
 export const BPF_ANY = 0;
@@ -42,6 +42,8 @@ export interface BpfMap {
   readonly isPerCpu: boolean;
   /** MAP_OP_* bits. */
   readonly programOps: number;
+  /** Only maps that tie programs to one kind: false when this one is of another kind than those before (programOwner.ts). */
+  adopt?(program: ProgramSpec): boolean;
 
   // ── program side; addresses have been checked ──
   /** Address of the value (on a per-CPU map: of this CPU's), 0 when there is none. */
@@ -89,4 +91,6 @@ export interface MapPlace {
   readonly accessTable: AccessTable;
   readonly possibleCpus: number;
   readonly id: number;
+  /** `VmEnvironment.isDevice`. */
+  readonly isDevice?: ((ifindex: number) => boolean) | undefined;
 }

@@ -4,6 +4,9 @@ import { BPF_MAP_TYPE_PROG_ARRAY } from '../layout.js';
 import type { MapSpec } from '../spec.js';
 import { ArrayMap } from './arrayMap.js';
 import { BloomFilter } from './bloomFilter.js';
+import { CpuMap } from './cpumap.js';
+import { DevMap } from './devmap.js';
+import { DevMapHash } from './devmapHash.js';
 import { HashMap } from './hashMap.js';
 import { LpmTrie } from './lpmTrie.js';
 import { LruHashMap } from './lruHashMap.js';
@@ -27,7 +30,10 @@ export interface MapType {
 }
 
 
+export const BPF_MAP_TYPE_DEVMAP = 14;
+export const BPF_MAP_TYPE_CPUMAP = 16;
 export const BPF_MAP_TYPE_XSKMAP = 17;
+export const BPF_MAP_TYPE_DEVMAP_HASH = 25;
 
 /** All map types, by number. A new one is its file and its line here. */
 export const MAP_TYPES: readonly MapType[] = [
@@ -45,9 +51,9 @@ export const MAP_TYPES: readonly MapType[] = [
   { type: 11, name: 'LPM_TRIE', create: (spec, place) => new LpmTrie(spec, place) },
   { type: 12, name: 'ARRAY_OF_MAPS', create: undefined },
   { type: 13, name: 'HASH_OF_MAPS', create: undefined },
-  { type: 14, name: 'DEVMAP', create: undefined },
+  { type: BPF_MAP_TYPE_DEVMAP, name: 'DEVMAP', create: (spec, place) => new DevMap(spec, place) },
   { type: 15, name: 'SOCKMAP', create: undefined },
-  { type: 16, name: 'CPUMAP', create: undefined },
+  { type: BPF_MAP_TYPE_CPUMAP, name: 'CPUMAP', create: (spec, place) => new CpuMap(spec, place) },
   { type: BPF_MAP_TYPE_XSKMAP, name: 'XSKMAP', create: (spec, place) => new XskMap(spec, place) },
   { type: 18, name: 'SOCKHASH', create: undefined },
   { type: 19, name: 'CGROUP_STORAGE', create: undefined },
@@ -56,7 +62,7 @@ export const MAP_TYPES: readonly MapType[] = [
   { type: 22, name: 'QUEUE', create: (spec, place) => new QueueStackMap(spec, place, false) },
   { type: 23, name: 'STACK', create: (spec, place) => new QueueStackMap(spec, place, true) },
   { type: 24, name: 'SK_STORAGE', create: undefined },
-  { type: 25, name: 'DEVMAP_HASH', create: undefined },
+  { type: BPF_MAP_TYPE_DEVMAP_HASH, name: 'DEVMAP_HASH', create: (spec, place) => new DevMapHash(spec, place) },
   { type: 26, name: 'STRUCT_OPS', create: undefined },
   { type: 27, name: 'RINGBUF', create: undefined },
   { type: 28, name: 'INODE_STORAGE', create: undefined },

@@ -36,7 +36,7 @@ describe('bpf_redirect_map', () => {
 
   it('remembers map, key and slot', () => {
     const { redirect, machine } = run(redirectMap('3', '2'));
-    expect(redirect).toEqual({ kind: REDIRECT_MAP, targetIndex: 3, mapId: machine.loaded.maps.get('sockets')!.id, mapType: 17, target: SOCKET });
+    expect(redirect).toEqual({ kind: REDIRECT_MAP, targetIndex: 3, mapId: machine.loaded.maps.get('sockets')!.id, mapType: 17, target: SOCKET, flags: 0 });
   });
 
   it('forgets an earlier map when it misses, but neither its key nor an ifindex', () => {

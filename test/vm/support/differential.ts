@@ -78,6 +78,11 @@ export class KernelPair {
     });
   }
 
+  /** Puts the same bytes into a map of both. */
+  update(mapName: string, key: Uint8Array, value: Uint8Array): void {
+    expect([this.machine.loaded.maps.get(mapName)!.updateBytes(key, value, 0), unwrap(this.#theirs.map(mapName)).updateBytes(key, value, 0)]).toEqual([0, 0]);
+  }
+
   /** Expects the same entries in all maps that the kernel has; of a PROG_ARRAY only the keys, as ids of programs differ. */
   expectSameMaps(ignored: readonly string[] = []): void {
     for (const [name, kernelMap] of this.#theirs.maps) {
