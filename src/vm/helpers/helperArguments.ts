@@ -1,5 +1,5 @@
 import type { HostMemory } from '../../memory/index.js';
-import { ACCESS_OK } from '../accessTable.js';
+import { ACCESS_IS_READ_ONLY, ACCESS_OK } from '../accessTable.js';
 import type { AccessTable } from '../accessTable.js';
 import {
   FAULT_HELPER_ARGUMENT, MAP_ID, PROG_ID, PROG_INSNS, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_REG,
@@ -91,6 +91,30 @@ export class HelperArguments {
     const address = this.#low(register);
     if (this.upperHalf(register) === 0 && this.#mayTouch(address, sizeBytes, isWrite)) return true;
     return this.refuse(register, sizeBytes, isWrite);
+  }
+
+  /** The register points to `sizeBytes` of stack, at a multiple of 8: the place of an iterator, a dynptr, saved interrupt flags. */
+  isStack(register: number, sizeBytes: number): boolean {
+    const address = this.#low(register);
+    const state = this.#stateAddress;
+    const bottom = this.#memory.u32[(state + VM_STACK_BOTTOM) >>> 2];
+    if (this.upperHalf(register) === 0 && address >= bottom && address + sizeBytes <= state + VM_STATE_BYTES && address % 8 === 0) return true;
+    return this.refuse(register, sizeBytes, true);
+  }
+
+  /**
+   * Length of the string that the register points to, which has to lie with its NUL in read-only global data (check_arg_const_str,
+   * kernel/bpf/verifier.c, 6.18); else -1.
+   */
+  constStringBytes(register: number): number {
+    const address = this.#low(register);
+    if (this.upperHalf(register) === 0 && this.#accessTable.check(address, 1, true) === ACCESS_IS_READ_ONLY) {
+      const { u8 } = this.#memory;
+      const end = address + this.#accessTable.bytesLeft(address);
+      for (let at = address; at < end; at++) if (u8[at] === 0) return at - address;
+    }
+    this.refuse(register, 0, false);
+    return -1;
   }
 
   /** Bytes that the program may read from `address` on: to the end of its stack, packet or map value; 0 when it may read none. */

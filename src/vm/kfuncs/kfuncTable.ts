@@ -1,19 +1,148 @@
 import type { HelperSupport } from '../helpers/helper.js';
 import { HELPERS, helperName } from '../helpers/helperTable.js';
+import { iterBitsDestroy, iterBitsNew, iterBitsNext } from './bitsIterator.js';
+import { localIrqRestore, localIrqSave, preemptDisable, preemptEnable, rcuReadLock, rcuReadUnlock } from './guardKfuncs.js';
 import type { KfuncSpec } from './kfunc.js';
-import { rcuReadLock, rcuReadUnlock } from './rcuKfuncs.js';
+import { NOT_FOR_XDP } from './notForXdp.js';
+import { iterNumDestroy, iterNumNew, iterNumNext } from './numIterator.js';
 
 function row(name: string, support?: HelperSupport): KfuncSpec {
   return { name, xdp: true, support };
 }
 
 /**
- * Kernel functions of 6.18 that its verifier lets an XDP program call. A new one is its function in a family's file and a row here.
- * Their numbers in the kernel are those of one build (BTF ids), so they go by name.
+ * Kernel functions of 6.18: first all that its verifier lets an XDP program call, then those that are for programs of other types. A new
+ * one is its function in a family's file and its row here. Their numbers in the kernel are those of one build (BTF ids), so they go by name.
  */
 export const KFUNCS: readonly KfuncSpec[] = [
+  // Iterators
+  row('bpf_iter_num_new', iterNumNew),
+  row('bpf_iter_num_next', iterNumNext),
+  row('bpf_iter_num_destroy', iterNumDestroy),
+  row('bpf_iter_bits_new', iterBitsNew),
+  row('bpf_iter_bits_next', iterBitsNext),
+  row('bpf_iter_bits_destroy', iterBitsDestroy),
+  row('bpf_iter_css_new'),
+  row('bpf_iter_css_next'),
+  row('bpf_iter_css_destroy'),
+  row('bpf_iter_task_new'),
+  row('bpf_iter_task_next'),
+  row('bpf_iter_task_destroy'),
+  row('bpf_iter_task_vma_new'),
+  row('bpf_iter_task_vma_next'),
+  row('bpf_iter_task_vma_destroy'),
+
+  // Regions that must end
   row('bpf_rcu_read_lock', rcuReadLock),
   row('bpf_rcu_read_unlock', rcuReadUnlock),
+  row('bpf_preempt_disable', preemptDisable),
+  row('bpf_preempt_enable', preemptEnable),
+  row('bpf_local_irq_save', localIrqSave),
+  row('bpf_local_irq_restore', localIrqRestore),
+  row('bpf_res_spin_lock'),
+  row('bpf_res_spin_unlock'),
+  row('bpf_res_spin_lock_irqsave'),
+  row('bpf_res_spin_unlock_irqrestore'),
+
+  // The packet and what the device knows about it
+  row('bpf_xdp_metadata_rx_timestamp'),
+  row('bpf_xdp_metadata_rx_hash'),
+  row('bpf_xdp_metadata_rx_vlan_tag'),
+  row('bpf_xdp_pull_data'),
+
+  // Strings
+  row('bpf_strcmp'),
+  row('bpf_strcasecmp'),
+  row('bpf_strchr'),
+  row('bpf_strchrnul'),
+  row('bpf_strnchr'),
+  row('bpf_strrchr'),
+  row('bpf_strlen'),
+  row('bpf_strnlen'),
+  row('bpf_strspn'),
+  row('bpf_strcspn'),
+  row('bpf_strstr'),
+  row('bpf_strnstr'),
+
+  // Dynptrs
+  row('bpf_dynptr_from_xdp'),
+  row('bpf_dynptr_slice'),
+  row('bpf_dynptr_slice_rdwr'),
+  row('bpf_dynptr_adjust'),
+  row('bpf_dynptr_is_null'),
+  row('bpf_dynptr_is_rdonly'),
+  row('bpf_dynptr_size'),
+  row('bpf_dynptr_clone'),
+  row('bpf_dynptr_copy'),
+  row('bpf_dynptr_memset'),
+  row('bpf_probe_read_user_dynptr'),
+  row('bpf_probe_read_kernel_dynptr'),
+  row('bpf_probe_read_user_str_dynptr'),
+  row('bpf_probe_read_kernel_str_dynptr'),
+
+  // Connection tracking, flow tables, IPsec
+  row('bpf_xdp_ct_alloc'),
+  row('bpf_xdp_ct_lookup'),
+  row('bpf_ct_insert_entry'),
+  row('bpf_ct_release'),
+  row('bpf_ct_set_timeout'),
+  row('bpf_ct_change_timeout'),
+  row('bpf_ct_set_status'),
+  row('bpf_ct_change_status'),
+  row('bpf_ct_set_nat_info'),
+  row('bpf_xdp_flow_lookup'),
+  row('bpf_xdp_get_xfrm_state'),
+  row('bpf_xdp_xfrm_state_release'),
+
+  // Objects, lists and trees of them
+  row('bpf_obj_new_impl'),
+  row('bpf_obj_drop_impl'),
+  row('bpf_percpu_obj_new_impl'),
+  row('bpf_percpu_obj_drop_impl'),
+  row('bpf_refcount_acquire_impl'),
+  row('bpf_list_push_front_impl'),
+  row('bpf_list_push_back_impl'),
+  row('bpf_list_pop_front'),
+  row('bpf_list_pop_back'),
+  row('bpf_list_front'),
+  row('bpf_list_back'),
+  row('bpf_rbtree_add_impl'),
+  row('bpf_rbtree_remove'),
+  row('bpf_rbtree_first'),
+  row('bpf_rbtree_root'),
+  row('bpf_rbtree_left'),
+  row('bpf_rbtree_right'),
+
+  // What the kernel knows, and other services
+  row('bpf_cast_to_kern_ctx'),
+  row('bpf_rdonly_cast'),
+  row('bpf_map_sum_elem_count'),
+  row('bpf_throw'),
+  row('bpf_stream_vprintk_impl'),
+  row('bpf_wq_init'),
+  row('bpf_wq_set_callback_impl'),
+  row('bpf_wq_start'),
+  row('bpf_crypto_encrypt'),
+  row('bpf_crypto_decrypt'),
+  row('bpf_get_kmem_cache'),
+  row('bpf_lookup_system_key'),
+  row('bpf_key_put'),
+  row('bpf_cgroup_acquire'),
+  row('bpf_cgroup_release'),
+  row('bpf_cgroup_ancestor'),
+  row('bpf_cgroup_from_id'),
+  row('bpf_cgroup_read_xattr'),
+  row('bpf_task_acquire'),
+  row('bpf_task_release'),
+  row('bpf_task_from_pid'),
+  row('bpf_task_from_vpid'),
+  row('bpf_task_get_cgroup1'),
+  row('bpf_task_under_cgroup'),
+  row('bpf_send_signal_task'),
+  row('bpf_task_work_schedule_signal_impl'),
+  row('bpf_task_work_schedule_resume_impl'),
+
+  ...NOT_FOR_XDP.map((name) => ({ name, xdp: false, support: undefined })),
 ];
 
 /** Kfuncs are called by numbers of our own, beyond those of the helpers: this and a row's index. */
@@ -27,7 +156,7 @@ export function kfuncId(name: string): number | undefined {
   return index === undefined ? undefined : KFUNC_ID_BASE + index;
 }
 
-/** The kfunc of this name, if the table has it. */
+/** The kfunc of this name, if 6.18 has it. */
 export function findKfunc(name: string): KfuncSpec | undefined {
   const index = INDEX_BY_NAME.get(name);
   return index === undefined ? undefined : KFUNCS[index];
