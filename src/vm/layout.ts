@@ -78,6 +78,8 @@ export const VM_MAY_GOTO = 204;
 export const VM_BASE_DEPTH = 208;
 /** u32: 1 once the fault record names its place, so that the helpers around a callback leave it alone. */
 export const VM_IS_STOPPED = 212;
+/** u32: instructions that the engine has executed and not yet added to VM_EXECUTED, during a helper call. */
+export const VM_PENDING = 216;
 export const VM_FRAMES = 256;
 export const VM_FRAME_BYTES = 64;
 /** Saved frame of a caller: r6..r9 (u64 each), then u32 index of the instruction to return to and u32 program block. */
@@ -91,6 +93,9 @@ export const VM_STATE_BYTES = 5120;
 
 /** What single-stepping gives while the program has not ended; every fault code is positive, 0 is the end. */
 export const VM_RUNNING = -1;
+
+/** In VM_FAULT_CODE during a helper call: it has called back, so the engine has to look at VM_EXECUTED again. */
+export const VM_CALLED_BACK = -2;
 
 /** may_goto that one run may fall through (BPF_MAX_LOOPS; from 6.15 on the kernel limits the time instead, to 250 ms). */
 export const MAY_GOTO_MAX = 8388608;

@@ -145,8 +145,8 @@ export const KFUNCS: readonly KfuncSpec[] = [
   ...NOT_FOR_XDP.map((name) => ({ name, xdp: false, support: undefined })),
 ];
 
-/** Kfuncs are called by numbers of our own, beyond those of the helpers: this and a row's index. */
-export const KFUNC_ID_BASE = 4096;
+/** Kfuncs are called by numbers of our own, beyond those of the helpers: this and a row's index. Near them, so that one dense array holds both. */
+export const KFUNC_ID_BASE = 256;
 
 const INDEX_BY_NAME: ReadonlyMap<string, number> = new Map(KFUNCS.map(({ name }, index) => [name, index]));
 

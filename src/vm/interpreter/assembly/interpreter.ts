@@ -10,8 +10,8 @@ import {
   FRAME_PC, FRAME_PROGRAM, MAY_GOTO_MAX,
   PROG_ID, PROG_INSNS, PROG_INSN_COUNT,
   RETURN_U64,
-  VM_BASE_DEPTH, VM_BUDGET, VM_CONTEXT, VM_DEPTH, VM_EXECUTED, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_PC, VM_FAULT_PROGRAM, VM_FAULT_REG,
-  VM_IS_STOPPED, VM_MAY_GOTO, VM_PC, VM_PROGRAM, VM_RUNNING, VM_STACK_BOTTOM, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, VM_TAIL_CALLS,
+  VM_BASE_DEPTH, VM_BUDGET, VM_CALLED_BACK, VM_CONTEXT, VM_DEPTH, VM_EXECUTED, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_PC, VM_FAULT_PROGRAM, VM_FAULT_REG,
+  VM_IS_STOPPED, VM_MAY_GOTO, VM_PC, VM_PENDING, VM_PROGRAM, VM_RUNNING, VM_STACK_BOTTOM, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, VM_TAIL_CALLS,
 } from '../../layout';
 import {
   BPF_ADD, BPF_ALU, BPF_ALU64, BPF_AND, BPF_ARSH, BPF_ATOMIC, BPF_B, BPF_CALL, BPF_CLASS_MASK, BPF_DIV, BPF_DW, BPF_END, BPF_EXIT,
@@ -84,6 +84,9 @@ function goOn(): i32 {
  */
 export function callback(pc: u32): i32 {
   const callPc = load<u32>(state, VM_PC);
+  store<i32>(state, FAULT_NONE, VM_FAULT_CODE);
+  store<u32>(state, load<u32>(state, VM_EXECUTED) + load<u32>(state, VM_PENDING), VM_EXECUTED);
+  store<u32>(state, 0, VM_PENDING);
   if (!enterFrame(callPc)) {
     refuse(FAULT_CALL_DEPTH, 0, 0, false);
     return recordPlace(FAULT_CALL_DEPTH, 0, 0);
@@ -96,6 +99,8 @@ export function callback(pc: u32): i32 {
   leaveFrame();
   store<u32>(state, outer, VM_BASE_DEPTH);
   store<u32>(state, callPc, VM_PC);
+  store<u32>(state, 0, VM_PENDING);
+  store<i32>(state, VM_CALLED_BACK, VM_FAULT_CODE);
   return FAULT_NONE;
 }
 
@@ -411,12 +416,15 @@ function execute(limit: u32): i32 {
         } else if (kind != BPF_PSEUDO_HELPER) {
           return faultAt(FAULT_INSTRUCTION, pc - insns, limit - left);
         } else if (imm != BPF_FUNC_TAIL_CALL) {
-          // A callback counts against the same budget, so what was executed so far is written back first.
-          store<u32>(base, load<u32>(base, VM_EXECUTED) + (limit - left), VM_EXECUTED);
-          limit = left;
-          if (runHelper(imm, off, (pc - insns) >> 3) != FAULT_NONE) return faultHelper(imm, pc - insns, 0);
-          left = min(left, load<u32>(base, VM_BUDGET) - load<u32>(base, VM_EXECUTED));
-          limit = left;
+          store<u32>(base, limit - left, VM_PENDING);
+          const code = runHelper(imm, off, (pc - insns) >> 3);
+          if (code != FAULT_NONE) {
+            if (code != VM_CALLED_BACK) return faultHelper(imm, pc - insns, load<u32>(base, VM_PENDING));
+            // What ran in the callback counts too.
+            store<i32>(base, FAULT_NONE, VM_FAULT_CODE);
+            left = min(left, load<u32>(base, VM_BUDGET) - load<u32>(base, VM_EXECUTED));
+            limit = left;
+          }
         } else {
           const target = tailCallTarget();
           if (target != 0) {
