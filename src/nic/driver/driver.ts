@@ -248,7 +248,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     ledger.move(page, Owner.driver, Owner.program);
     const fault = vm.run(program.address);
     ledger.move(page, Owner.program, Owner.driver);
-    if (last > first) this.#recycleCutFragments(pair, first, last);
+    if (last > first) this.#recycleEmptiedFragments(pair, first, last);
     if (fault !== 0) {
       observer.onFault(packetId);
       pair.counters.xdpExceptions++;
@@ -260,12 +260,23 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     this.#verdict(queue, pair, page, packetId, retval);
   }
 
-  /** Fragments that bpf_xdp_adjust_tail cut off whole go back to the pool at once. */
-  #recycleCutFragments(pair: QueuePair, first: number, last: number): void {
+  /**
+   * Fragments that the program emptied go back to the pool at once: bpf_xdp_adjust_tail takes them from the end, bpf_xdp_pull_data from the
+   * start, so those that are left stand side by side.
+   */
+  #recycleEmptiedFragments(pair: QueuePair, first: number, last: number): void {
+    const { u32 } = this.#config.memory;
+    const context = this.#config.vm.contextAddress;
     const { rx } = pair;
-    const kept = fragmentCount(this.#config.memory.u32, this.#config.vm.contextAddress);
-    for (let segment = first + 1 + kept; segment <= last; segment++) {
-      rx.pool.recycleDirect(rx.page[(rx.nextToClean + segment) & (rx.ring.size - 1)], Owner.driver);
+    const mask = rx.ring.size - 1;
+    const kept = fragmentCount(u32, context);
+    const firstKept = kept === 0 ? 0 : pageOf(fragmentAddress(u32, contextSharedInfo(u32, context), 0));
+    let left = kept;
+    for (let segment = first + 1; segment <= last; segment++) {
+      const page = rx.page[(rx.nextToClean + segment) & mask];
+      const isKept = left > 0 && (left < kept || page === firstKept);
+      if (isKept) left--;
+      else rx.pool.recycleDirect(page, Owner.driver);
     }
   }
 

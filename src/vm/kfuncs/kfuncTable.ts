@@ -5,6 +5,10 @@ import { localIrqRestore, localIrqSave, preemptDisable, preemptEnable, rcuReadLo
 import type { KfuncSpec } from './kfunc.js';
 import { NOT_FOR_XDP } from './notForXdp.js';
 import { iterNumDestroy, iterNumNew, iterNumNext } from './numIterator.js';
+import {
+  strcasecmp, strchr, strchrnul, strcmp, strcspn, strlen, strnchr, strnlen, strnstr, strrchr, strspn, strstr,
+} from './stringKfuncs.js';
+import { xdpPullData } from './xdpPullData.js';
 
 function row(name: string, support?: HelperSupport): KfuncSpec {
   return { name, xdp: true, support };
@@ -48,21 +52,21 @@ export const KFUNCS: readonly KfuncSpec[] = [
   row('bpf_xdp_metadata_rx_timestamp'),
   row('bpf_xdp_metadata_rx_hash'),
   row('bpf_xdp_metadata_rx_vlan_tag'),
-  row('bpf_xdp_pull_data'),
+  row('bpf_xdp_pull_data', xdpPullData),
 
   // Strings
-  row('bpf_strcmp'),
-  row('bpf_strcasecmp'),
-  row('bpf_strchr'),
-  row('bpf_strchrnul'),
-  row('bpf_strnchr'),
-  row('bpf_strrchr'),
-  row('bpf_strlen'),
-  row('bpf_strnlen'),
-  row('bpf_strspn'),
-  row('bpf_strcspn'),
-  row('bpf_strstr'),
-  row('bpf_strnstr'),
+  row('bpf_strcmp', strcmp),
+  row('bpf_strcasecmp', strcasecmp),
+  row('bpf_strchr', strchr),
+  row('bpf_strchrnul', strchrnul),
+  row('bpf_strnchr', strnchr),
+  row('bpf_strrchr', strrchr),
+  row('bpf_strlen', strlen),
+  row('bpf_strnlen', strnlen),
+  row('bpf_strspn', strspn),
+  row('bpf_strcspn', strcspn),
+  row('bpf_strstr', strstr),
+  row('bpf_strnstr', strnstr),
 
   // Dynptrs
   row('bpf_dynptr_from_xdp'),
