@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { errnoName } from '../../../../src/base/index.js';
+import { ENOENT, errnoName } from '../../../../src/base/index.js';
 import type { KernelBpf, KernelBuffer } from '../../../../src/replay/index.js';
 import type { MapEntry } from '../../../../src/vm/maps/map.js';
 import type { BatchResult, CountResult, KeyResult, ValueResult } from '../../../../src/vm/maps/userMap.js';
@@ -139,8 +139,8 @@ export class KernelUserMap {
     view.setUint32(40, elemFlags, true);
     const errno = this.#kernel.syscalls.bpf(command, this.#attr, ATTR_BYTES);
     const written = view.getUint32(32, true);
-    // A count that is as it was may not have been written: only success says so.
-    return { errno, count: written === count && errno !== 0 ? undefined : written };
+    // A count that is as it was has not been written, unless all went well up to the end of the map.
+    return { errno, count: written === count && errno !== 0 && errno !== -ENOENT ? undefined : written };
   }
 }
 
