@@ -1,3 +1,4 @@
+import type { HostMemory } from '../memory/index.js';
 import {
   SHINFO_FRAG_BYTES, SHINFO_FRAGS, SHINFO_FRAGS_SIZE, SHINFO_NR_FRAGS, SKB_SHARED_INFO_BYTES, XDP_BUFF_FLAGS, XDP_BUFF_FRAME_SZ,
   XDP_BUFF_HARD_START, XDP_FLAGS_HAS_FRAGS, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META,
@@ -55,4 +56,19 @@ export function isMetaUnsupported(u32: Uint32Array, context: number): boolean {
 export function metadataBytes(u32: Uint32Array, context: number): number {
   const bytes = u32[(context + XDP_MD_DATA) >>> 2] - u32[(context + XDP_MD_DATA_META) >>> 2];
   return bytes > 0 ? bytes : 0;
+}
+
+/** Copies the start of the packet, fragments included, until `to` is full; the packet is at least as long. */
+export function copyPacketStart(memory: HostMemory, context: number, to: Uint8Array): void {
+  const { u8, u32 } = memory;
+  const data = u32[(context + XDP_MD_DATA) >>> 2];
+  let done = Math.min(to.length, linearBytes(u32, context));
+  to.set(u8.subarray(data, data + done));
+  const sharedInfo = contextSharedInfo(u32, context);
+  for (let frag = 0; done < to.length; frag++) {
+    const at = fragmentAddress(u32, sharedInfo, frag);
+    const part = Math.min(to.length - done, fragmentLen(u32, sharedInfo, frag));
+    to.set(u8.subarray(at, at + part), done);
+    done += part;
+  }
 }

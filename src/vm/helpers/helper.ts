@@ -46,6 +46,8 @@ export type ArgClass =
   | 'ptr_to_stack_or_null'
   | 'const_size'
   | 'const_size_or_zero'
+  | 'const_alloc_size_or_zero'
+  | 'ptr_to_ringbuf_mem'
   | 'anything';
 
 /** One helper function (enum bpf_func_id, include/uapi/linux/bpf.h). */

@@ -3,8 +3,10 @@ import { loop } from './callbackHelpers.js';
 import { csumDiff } from './checksumHelpers.js';
 import type { HelperSpec, HelperSupport } from './helper.js';
 import { mapDeleteElem, mapLookupElem, mapPeekElem, mapPopElem, mapPushElem, mapUpdateElem } from './mapHelpers.js';
+import { perfEventOutput, perfEventRead, perfEventReadValue } from './perfEventHelpers.js';
 import { tracePrintk } from './printkHelpers.js';
 import { redirect, redirectMap } from './redirectHelpers.js';
+import { ringbufDiscard, ringbufOutput, ringbufQuery, ringbufReserve, ringbufSubmit } from './ringBufHelpers.js';
 import { getNumaNodeId, getPrandomU32, getSmpProcessorId } from './systemHelpers.js';
 import { jiffies64, ktimeGetBootNs, ktimeGetCoarseNs, ktimeGetNs, ktimeGetTaiNs } from './timeHelpers.js';
 import { xdpAdjustHead, xdpAdjustMeta, xdpAdjustTail } from './xdpAdjustHelpers.js';
@@ -59,10 +61,10 @@ const ROWS: readonly HelperSpec[] = [
   row(19, 'bpf_skb_vlan_pop', NOT_XDP, undefined, 'bpf_xdp_adjust_head'),
   row(20, 'bpf_skb_get_tunnel_key', NOT_XDP),
   row(21, 'bpf_skb_set_tunnel_key', NOT_XDP),
-  row(22, 'bpf_perf_event_read', GPL),
+  row(22, 'bpf_perf_event_read', GPL, perfEventRead),
   row(23, 'bpf_redirect', XDP, redirect),
   row(24, 'bpf_get_route_realm', NOT_XDP),
-  row(25, 'bpf_perf_event_output', GPL),
+  row(25, 'bpf_perf_event_output', GPL, perfEventOutput),
   row(26, 'bpf_skb_load_bytes', NOT_XDP, undefined, 'bpf_xdp_load_bytes'),
   row(27, 'bpf_get_stackid', NOT_XDP),
   row(28, 'bpf_csum_diff', XDP, csumDiff),
@@ -92,7 +94,7 @@ const ROWS: readonly HelperSpec[] = [
   row(52, 'bpf_sk_redirect_map', NOT_XDP, undefined, 'bpf_redirect_map'),
   row(53, 'bpf_sock_map_update', NOT_XDP),
   row(54, 'bpf_xdp_adjust_meta', XDP, xdpAdjustMeta),
-  row(55, 'bpf_perf_event_read_value', GPL),
+  row(55, 'bpf_perf_event_read_value', GPL, perfEventReadValue),
   row(56, 'bpf_perf_prog_read_value', NOT_XDP),
   row(57, 'bpf_getsockopt', NOT_XDP),
   row(58, 'bpf_override_return', NOT_XDP),
@@ -167,11 +169,11 @@ const ROWS: readonly HelperSpec[] = [
   row(127, 'bpf_seq_write', NOT_XDP),
   row(128, 'bpf_sk_cgroup_id', NOT_XDP),
   row(129, 'bpf_sk_ancestor_cgroup_id', NOT_XDP),
-  row(130, 'bpf_ringbuf_output', XDP),
-  row(131, 'bpf_ringbuf_reserve', XDP),
-  row(132, 'bpf_ringbuf_submit', XDP),
-  row(133, 'bpf_ringbuf_discard', XDP),
-  row(134, 'bpf_ringbuf_query', XDP),
+  row(130, 'bpf_ringbuf_output', XDP, ringbufOutput),
+  row(131, 'bpf_ringbuf_reserve', XDP, ringbufReserve),
+  row(132, 'bpf_ringbuf_submit', XDP, ringbufSubmit),
+  row(133, 'bpf_ringbuf_discard', XDP, ringbufDiscard),
+  row(134, 'bpf_ringbuf_query', XDP, ringbufQuery),
   row(135, 'bpf_csum_level', NOT_XDP),
   row(136, 'bpf_skc_to_tcp6_sock', XDP),
   row(137, 'bpf_skc_to_tcp_sock', XDP),

@@ -18,6 +18,7 @@ export const BPF_F_ZERO_SEED = 1 << 6;
 export const BPF_F_RDONLY_PROG = 1 << 7;
 export const BPF_F_WRONLY_PROG = 1 << 8;
 export const BPF_F_MMAPABLE = 1 << 10;
+export const BPF_F_PRESERVE_ELEMS = 1 << 11;
 export const BPF_F_INNER_MAP = 1 << 12;
 
 // What a program may do to a map by helpers, bits of `BpfMap.programOps` (check_map_func_compatibility, kernel/bpf/verifier.c).
@@ -28,6 +29,8 @@ export const MAP_OP_REDIRECT = 8;
 export const MAP_OP_PUSH = 16;
 export const MAP_OP_POP = 32;
 export const MAP_OP_PEEK = 64;
+export const MAP_OP_RINGBUF = 128;
+export const MAP_OP_PERF_EVENT = 256;
 
 /**
  * A live map. Program side and user side as in the kernel: programs pass addresses in host memory, user space passes bytes.

@@ -14,8 +14,10 @@ import type { BpfMap, MapPlace } from './map.js';
 import { refuseMap } from './mapSupport.js';
 import { PercpuArrayMap } from './percpuArrayMap.js';
 import { PercpuHashMap } from './percpuHashMap.js';
+import { PerfEventArray } from './perfEventArray.js';
 import { ProgArray } from './progArray.js';
 import { QueueStackMap } from './queueStackMap.js';
+import { RingBuf } from './ringBuf.js';
 import { XskMap } from './xskMap.js';
 
 const BPF_MAP_TYPE_BLOOM_FILTER = 30;
@@ -41,7 +43,7 @@ export const MAP_TYPES: readonly MapType[] = [
   { type: 1, name: 'HASH', create: (spec, place) => new HashMap(spec, place) },
   { type: 2, name: 'ARRAY', create: (spec, place) => new ArrayMap(spec, place) },
   { type: BPF_MAP_TYPE_PROG_ARRAY, name: 'PROG_ARRAY', create: (spec, place) => new ProgArray(spec, place) },
-  { type: 4, name: 'PERF_EVENT_ARRAY', create: undefined },
+  { type: 4, name: 'PERF_EVENT_ARRAY', create: (spec, place) => new PerfEventArray(spec, place) },
   { type: 5, name: 'PERCPU_HASH', create: (spec, place) => new PercpuHashMap(spec, place) },
   { type: 6, name: 'PERCPU_ARRAY', create: (spec, place) => new PercpuArrayMap(spec, place) },
   { type: 7, name: 'STACK_TRACE', create: undefined },
@@ -64,7 +66,7 @@ export const MAP_TYPES: readonly MapType[] = [
   { type: 24, name: 'SK_STORAGE', create: undefined },
   { type: BPF_MAP_TYPE_DEVMAP_HASH, name: 'DEVMAP_HASH', create: (spec, place) => new DevMapHash(spec, place) },
   { type: 26, name: 'STRUCT_OPS', create: undefined },
-  { type: 27, name: 'RINGBUF', create: undefined },
+  { type: 27, name: 'RINGBUF', create: (spec, place) => new RingBuf(spec, place) },
   { type: 28, name: 'INODE_STORAGE', create: undefined },
   { type: 29, name: 'TASK_STORAGE', create: undefined },
   { type: 30, name: 'BLOOM_FILTER', create: (spec, place) => new BloomFilter(spec, place) },
