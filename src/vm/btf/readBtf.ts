@@ -26,14 +26,22 @@ const REFERENCE_KINDS = new Map<number, BtfReference['kind']>([
  */
 export function readBtf(bytes: Uint8Array, where: string): Result<Btf> {
   return catchProblem(() => {
-    const { types, strings } = readTypes(bytes, where);
-    return new Btf(types, strings, where);
+    const { typeBytes, strings } = readBtfParts(bytes, where);
+    return new Btf(new BtfTypeReader(typeBytes, strings, where).readAll(), strings, where);
   });
 }
 
+/** The two parts of a `.BTF` section. */
+export interface BtfParts {
+  readonly typeBytes: Uint8Array;
+  readonly stringBytes: Uint8Array;
+  readonly strings: StringTable;
+}
+
+/** Finds the two parts, and trusts nothing in them. Throws a `ProblemError`. */
 // struct btf_header: 0 magic u16  2 version u8  3 flags u8  4 hdr_len  8 type_off  12 type_len  16 str_off  20 str_len
 // Offsets count from the end of the header.
-function readTypes(bytes: Uint8Array, where: string): { types: BtfType[]; strings: StringTable } {
+export function readBtfParts(bytes: Uint8Array, where: string): BtfParts {
   const refuse = (message: string, offBytes: number): never => refuseBtf('btf-bad-header', message, where, offBytes);
   if (bytes.length < HEADER_BYTES) refuse(`${bytes.length} bytes are too few for a BTF header`, 0);
   if (bytes.length > MAX_BTF_BYTES) refuse(`${bytes.length} bytes are more than the kernel takes (${MAX_BTF_BYTES})`, 0);
@@ -54,15 +62,20 @@ function readTypes(bytes: Uint8Array, where: string): { types: BtfType[]; string
   if (stringBytes.length > 0 && (stringBytes[0] !== 0 || stringBytes[stringBytes.length - 1] !== 0)) {
     refuse('the strings must begin and end with a zero byte', 16);
   }
-  const strings = new StringTable(stringBytes, 'btf', where);
-  return { types: new TypeReader(typeBytes, strings, where).read(), strings };
+  return { typeBytes, stringBytes, strings: new StringTable(stringBytes, 'btf', where) };
 }
+
+/** Bytes behind struct btf_type, by kind: of one, and of each of its `vlen` elements (include/uapi/linux/btf.h). */
+const FIXED_BYTES: readonly number[] = [0, 4, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 4, 0, 0];
+const ELEMENT_BYTES: readonly number[] = [0, 0, 0, 0, 12, 12, 8, 0, 0, 0, 0, 0, 0, 8, 0, 12, 0, 0, 0, 12];
+const KIND_COUNT = FIXED_BYTES.length;
 
 function refuseBtf(code: string, message: string, where: string, offBytes: number): never {
   throw new ProblemError({ code, message, where: `${where}, byte ${offBytes}`, hint: 'compile the object again, with -g' });
 }
 
-class TypeReader {
+/** Decodes the types of a `.BTF` section. Throws a `ProblemError` for what is no type; ids are not checked. */
+export class BtfTypeReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #strings: StringTable;
@@ -78,14 +91,40 @@ class TypeReader {
     this.#where = where;
   }
 
-  read(): BtfType[] {
+  readAll(): BtfType[] {
     const types: BtfType[] = [{ kind: 'void', name: '' }];
     while (this.#at < this.#bytes.length) {
       if (types.length > MAX_TYPES) this.#refuse(`more than ${MAX_TYPES} types`);
-      this.#start = this.#at;
-      types.push(this.#type());
+      types.push(this.typeAt(this.#at));
     }
     return types;
+  }
+
+  /** The type that begins at a byte. */
+  typeAt(offBytes: number): BtfType {
+    this.#start = offBytes;
+    this.#at = offBytes;
+    return this.#type();
+  }
+
+  /** Where each type begins, by its id, without decoding any; what belongs to id 0 is meaningless. */
+  offsets(): Uint32Array {
+    const size = this.#bytes.length;
+    const offsets = new Uint32Array(Math.min(Math.floor(size / TYPE_BYTES), MAX_TYPES) + 1);
+    let count = 1;
+    for (let at = 0; at < size; ) {
+      this.#start = at;
+      this.#at = at;
+      this.#need(TYPE_BYTES);
+      if (count === offsets.length) this.#refuse(`more than ${MAX_TYPES} types`);
+      offsets[count++] = at;
+      const info = this.#view.getUint32(at + 4, true);
+      const kind = (info >>> 24) & 31;
+      if (kind === 0 || kind >= KIND_COUNT) this.#refuseKind(kind);
+      at += TYPE_BYTES + FIXED_BYTES[kind]! + ELEMENT_BYTES[kind]! * (info & 0xffff);
+      if (at > size) this.#refuse('the type is cut off by the end of the types');
+    }
+    return offsets.subarray(0, count);
   }
 
   // struct btf_type: 0 name_off  4 info  8 size or type
@@ -116,8 +155,12 @@ class TypeReader {
       case 16: return { kind: 'float', name, sizeBytes: this.#floatSize(sizeOrType) };
       case 17: this.#need(4); return { kind: 'declTag', name, typeId: sizeOrType, componentIndex: this.#u32() | 0 };
       case 19: return { kind: 'enum', name, sizeBytes: this.#enumSize(sizeOrType), signed: kindFlag, values: this.#enumValues(vlen, kindFlag, true) };
-      default: return refuseBtf('unsupported-btf-kind', `BTF kind ${kind} is unknown`, this.#where, this.#start);
+      default: return this.#refuseKind(kind);
     }
+  }
+
+  #refuseKind(kind: number): never {
+    return refuseBtf('unsupported-btf-kind', `BTF kind ${kind} is unknown`, this.#where, this.#start);
   }
 
   // u32: 27..24 encoding (1 signed, 2 char, 4 bool)   23..16 bit offset   7..0 bits

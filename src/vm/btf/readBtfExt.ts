@@ -21,23 +21,37 @@ export interface LineInfo {
   readonly textOffBytes: number;
 }
 
-/** Function and line information of the program sections, by section name, in file order. */
+/** An instruction that depends on the layout of a kernel type. */
+export interface CoreRelocation {
+  /** Of the instruction, in its section. */
+  readonly offBytes: number;
+  /** Type in `.BTF` that the access begins at. */
+  readonly typeId: number;
+  /** Members and elements on the way, e.g. `0:1:2`; `0` when the type itself is meant. */
+  readonly access: string;
+  /** enum bpf_core_relo_kind. */
+  readonly kind: number;
+}
+
+/** Function and line information and CO-RE relocations of the program sections, by section name, in file order. */
 export interface BtfExt {
   readonly functions: ReadonlyMap<string, readonly FuncInfo[]>;
   readonly lines: ReadonlyMap<string, readonly LineInfo[]>;
+  readonly coreRelocations: ReadonlyMap<string, readonly CoreRelocation[]>;
 }
 
 const HEADER_BYTES = 24;
+/** With the third part. */
+const LONG_HEADER_BYTES = 32;
 /** The kernel takes at most one line an instruction, and a million instructions. */
 const MAX_RECORDS = 1_000_000;
 const FUNC_INFO_BYTES = 8;
 const LINE_INFO_BYTES = 16;
+const CORE_RELO_BYTES = 16;
 
 /**
- * Reads the contents of a `.BTF.ext` section (Documentation/bpf/btf.rst, section 4.2).
- *
- * CO-RE relocations, its third part, are left alone: the instructions already hold what they say about the types that the object was
- * compiled with, and for packet headers and xdp_md these are the running kernel's.
+ * Reads the contents of a `.BTF.ext` section (Documentation/bpf/btf.rst, section 4.2). Objects of compilers without CO-RE have a shorter header, and
+ * no third part.
  *
  * Throws a `ProblemError`.
  * @param strings those of `.BTF`
@@ -62,7 +76,7 @@ class ExtReader {
   }
 
   // struct btf_ext_header: 0 magic u16  2 version u8  3 flags u8  4 hdr_len  8 func_info_off  12 func_info_len  16 line_info_off
-  //                        20 line_info_len; offsets count from the end of the header
+  //                        20 line_info_len  24 core_relo_off  28 core_relo_len; offsets count from the end of the header
   read(): BtfExt {
     if (this.#bytes.length < HEADER_BYTES) this.#refuse(`${this.#bytes.length} bytes are too few for a header`, 0);
     const view = this.#view;
@@ -91,7 +105,15 @@ class ExtReader {
         textOffBytes,
       };
     });
-    return { functions, lines };
+    const noRelocations = new Map<string, CoreRelocation[]>();
+    const coreRelocations = headerBytes < LONG_HEADER_BYTES ? noRelocations : this.#part('CO-RE', headerBytes, 24, CORE_RELO_BYTES, (at) => ({
+      // struct bpf_core_relo: 0 insn_off  4 type_id  8 access_str_off  12 kind
+      offBytes: view.getUint32(at, true),
+      typeId: view.getUint32(at + 4, true),
+      access: this.#strings.name(view.getUint32(at + 8, true)),
+      kind: view.getUint32(at + 12, true),
+    }));
+    return { functions, lines, coreRelocations };
   }
 
   // One part: record size u32, then for each section: name_off u32, count u32, records
