@@ -105,6 +105,7 @@ export class CaptureOutput implements PacketWatcher {
 function destinationOf(outcome: Outcome): Destination {
   switch (outcome) {
     case Outcome.stack:
+    case Outcome.cpumap:
       return 'stack';
     case Outcome.tx:
     case Outcome.redirect:

@@ -126,7 +126,7 @@ function reasonOf(fault: Omit<Fault, 'message'>, offset: number, budget: number,
     case FAULT_CONTEXT:
       return isWrite
         ? `${access}: the context is read-only`
-        : `${access}: ${region}, of which only 4-byte fields can be loaded, and data, data_end and data_meta not sign-extended`;
+        : `${access}: ${region}, of which only 4-byte fields can be loaded, data, data_end and data_meta not sign-extended, and egress_ifindex only in SEC("xdp/devmap")`;
     case FAULT_ATOMIC: return `atomic ${access}: ${region}; atomics need an address that is a multiple of their size, outside packet and context`;
     case FAULT_BUDGET: return `still running after ${budget} instructions`;
     case FAULT_CALL_DEPTH: return `this call is too deep, at most ${VM_MAX_FRAMES} functions can be active`;

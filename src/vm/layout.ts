@@ -131,6 +131,8 @@ export const MAP_BLOCK_BYTES = 32;
 export const PROG_ID = 0;
 export const PROG_INSN_COUNT = 4;
 export const PROG_INSNS = 8;
+/** Bytes of xdp_md that it may read: all in the program of a DEVMAP's entry, else all before egress_ifindex (xdp_is_valid_access). */
+export const PROG_CONTEXT_BYTES = 12;
 export const PROG_BLOCK_BYTES = 16;
 
 // ── how a helper's result gets into r0; the loader writes it into the offset field of the call instruction ──

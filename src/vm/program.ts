@@ -2,7 +2,7 @@ import type { HostMemory } from '../memory/index.js';
 import { decode, encode, opcodeAt, srcAt } from './isa/decode.js';
 import { BPF_CALL, BPF_DW, BPF_IMM, BPF_JMP, BPF_LD, BPF_PSEUDO_HELPER, INSN_BYTES } from './isa/opcodes.js';
 import { calleeSupport, kfuncId } from './kfuncs/kfuncTable.js';
-import { PROG_BLOCK_BYTES, PROG_ID, PROG_INSNS, PROG_INSN_COUNT } from './layout.js';
+import { PROG_BLOCK_BYTES, PROG_CONTEXT_BYTES, PROG_ID, PROG_INSNS, PROG_INSN_COUNT, XDP_MD_BYTES, XDP_MD_EGRESS_IFINDEX } from './layout.js';
 import { ArrayMap } from './maps/arrayMap.js';
 import type { BpfMap } from './maps/map.js';
 import type { ProgramSpec } from './spec.js';
@@ -77,5 +77,6 @@ export function placeProgram(memory: HostMemory, spec: ProgramSpec, id: number, 
   view.setUint32(address + PROG_ID, id, true);
   view.setUint32(address + PROG_INSN_COUNT, insns.length / INSN_BYTES, true);
   view.setUint32(address + PROG_INSNS, text, true);
+  view.setUint32(address + PROG_CONTEXT_BYTES, spec.attachType === 'devmap' ? XDP_MD_BYTES : XDP_MD_EGRESS_IFINDEX, true);
   return { spec, id, address };
 }

@@ -121,6 +121,14 @@ export class Vm {
     return result;
   }
 
+  /** A live map by its id. */
+  readonly map = (id: number): BpfMap | undefined => this.#maps[id];
+
+  /** A loaded program by its id. */
+  program(id: number): LoadedProgram | undefined {
+    return this.#programs[id];
+  }
+
   /** What the last run returned: the low 32 bits of r0, as a driver gets them. */
   get retval(): number {
     return this.memory.u32[this.#r0];

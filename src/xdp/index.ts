@@ -1,3 +1,4 @@
+export * from './entryProgram.js';
 export * from './outcome.js';
 export * from './redirect.js';
 export * from './testRun.js';

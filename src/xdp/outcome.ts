@@ -37,6 +37,13 @@ export const Outcome = {
   redirectTooLong: 21,
   xskNotBound: 22,
   txDmaError: 23,
+  cpumap: 24,
+  cpumapDrop: 25,
+  devmapDrop: 26,
+  redirectNotSimulated: 27,
+  redirectNoReceiver: 28,
+  redirectLoop: 29,
+  entryProgramFault: 30,
 } as const;
 
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
@@ -66,6 +73,13 @@ const ROWS: readonly (readonly [Outcome, string, string, boolean])[] = [
   [Outcome.redirectTooLong, 'redirect_too_long', "longer than the target's MTU allows (EMSGSIZE)", false],
   [Outcome.xskNotBound, 'xsk_not_bound', 'redirected to a socket that is not there (ENXIO)', false],
   [Outcome.txDmaError, 'tx_dma_error', 'lost on the TX ring: the IOMMU refused the DMA', false],
+  [Outcome.cpumap, 'cpumap', 'handed over to a CPU of a CPUMAP, and passed to the network stack there', true],
+  [Outcome.cpumapDrop, 'cpumap_drop', 'dropped by the program of a CPUMAP entry: it returned neither XDP_PASS nor XDP_REDIRECT', false],
+  [Outcome.devmapDrop, 'devmap_drop', 'dropped by the program of a DEVMAP entry: it did not return XDP_PASS', false],
+  [Outcome.redirectNotSimulated, 'redirect_not_simulated', 'redirected by a DEVMAP to interfaces that this simulation has no devices for: it has one, which takes one copy', false],
+  [Outcome.redirectNoReceiver, 'redirect_no_receiver', 'broadcast to a DEVMAP in which no device takes the packet', false],
+  [Outcome.redirectLoop, 'redirect_loop', "handed over from CPU to CPU without end: the programs of a CPUMAP's entries redirect to a CPUMAP", false],
+  [Outcome.entryProgramFault, 'entry_program_fault', "dropped, as the program of a DEVMAP or CPUMAP entry was stopped: it did what the kernel's verifier forbids, or ran out of its instruction budget", false],
 ];
 
 /** All outcomes; the index is the code. */

@@ -17,7 +17,7 @@ describe('OUTCOMES', () => {
   });
 
   it('only packets that went on their way are delivered', () => {
-    expect(OUTCOMES.filter(({ delivered }) => delivered).map(({ name }) => name)).toEqual(['stack', 'tx', 'xsk', 'redirect']);
+    expect(OUTCOMES.filter(({ delivered }) => delivered).map(({ name }) => name)).toEqual(['stack', 'tx', 'xsk', 'redirect', 'cpumap']);
   });
 });
 

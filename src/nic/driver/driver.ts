@@ -3,11 +3,11 @@ import { Owner, pageOf } from '../../memory/index.js';
 import type { HostMemory, PageAllocator } from '../../memory/index.js';
 import { XskSocket } from '../../umem/index.js';
 import type { XskTransmit } from '../../umem/index.js';
-import { contextSharedInfo, fragmentAddress, fragmentCount, MAX_SKB_FRAGS, metadataBytes, packetBytes, SKB_SHARED_INFO_BYTES, XDP_MD_DATA } from '../../vm/index.js';
+import { contextSharedInfo, fragmentAddress, fragmentCount, MAX_SKB_FRAGS, metadataBytes, packetBytes, SKB_SHARED_INFO_BYTES, XDP_MD_DATA, XDP_MD_RX_QUEUE_INDEX } from '../../vm/index.js';
 import type { LoadedProgram, Vm } from '../../vm/index.js';
 import {
-  addFragment, gatherPacket, Outcome, prepareXdpBuff, redirectErrorOutcome,
-  resolveRedirect, sharedInfoAddress, startFragments, VERDICT_COUNT, verdictIndex, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX,
+  addFragment, gatherPacket, Outcome, prepareXdpBuff, redirectErrorOutcome, redirectProgramId,
+  resolveRedirect, runEntryProgram, sharedInfoAddress, startFragments, VERDICT_COUNT, verdictIndex, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX,
 } from '../../xdp/index.js';
 import type { RedirectTargets, XdpXmitDevice } from '../../xdp/index.js';
 import { BATCH_FRAMES, DESC_EOP } from '../device/batch.js';
@@ -22,11 +22,14 @@ import type { DriverCounters, QueuePair } from './queuePair.js';
 import { RxQueue } from './rxQueue.js';
 import { cleanTx } from './txCompletion.js';
 import { TX_XDP_TX, TX_XDP_XMIT, TxQueue } from './txQueue.js';
-import { queueXdpFrame } from './xdpTransmit.js';
+import { convertToFrame, queueXdpFrame } from './xdpTransmit.js';
 import { queueSocketPacket } from './xskTransmit.js';
 
 /** Instead of a return value: no program saw the packet, or it did not come to its end. */
 const NO_VERDICT = -1;
+
+/** CPUs that a packet may be handed over to, one after the other: programs that redirect for ever must not hang the simulation. */
+const MAX_CPU_HOPS = 64;
 
 /** NAPI weight: packets that one poll may handle. */
 const NAPI_BUDGET = BATCH_FRAMES;
@@ -339,10 +342,10 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
    * build_skb: the stack owns the pages until the end of the poll. Then the packet's reader frees the skb: a process, not softirq, so
    * that the pages come back through the pool's ring.
    */
-  #pass(queue: number, pair: QueuePair, page: number, packetId: number, retval: number): void {
+  #pass(queue: number, pair: QueuePair, page: number, packetId: number, retval: number, outcome: Outcome = Outcome.stack): void {
     const { memory, allocator, vm } = this.#config;
     const { u32 } = memory;
-    this.#report(queue, packetId, Outcome.stack, retval);
+    this.#report(queue, packetId, outcome, retval);
     allocator.ledger.move(page, Owner.driver, Owner.stack);
     pair.stackPages[pair.stackCount++] = page;
     const count = fragmentCount(u32, vm.contextAddress);
@@ -378,32 +381,45 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     return queueXdpFrame(this.#config, pair, vm.contextAddress, page, profile.frameSizeBytes, kind, retval);
   }
 
+  /** Carries out a redirect; behind a CPUMAP a program may ask for the next one. */
   #redirect(queue: number, pair: QueuePair, page: number, packetId: number): void {
-    const { memory, allocator, vm, targets } = this.#config;
+    const { memory, vm, targets } = this.#config;
     const { counters } = pair;
-    const lenBytes = packetBytes(memory.u32, vm.contextAddress);
-    const target = resolveRedirect(vm.redirect, targets, lenBytes);
-    if (typeof target === 'number') {
-      counters.xdpRedirectErrors++;
-      this.#end(queue, pair, page, packetId, redirectErrorOutcome(target), XDP_REDIRECT);
-      return;
+    for (let hops = 0; hops < MAX_CPU_HOPS; hops++) {
+      const target = resolveRedirect(vm, targets, packetBytes(memory.u32, vm.contextAddress), this.ifindex);
+      if (typeof target !== 'number') {
+        if (target instanceof XskSocket) this.#redirectToSocket(queue, pair, page, packetId, target);
+        else this.#redirectToDevice(queue, pair, page, packetId, target);
+        return;
+      }
+      if (target < 0) {
+        counters.xdpRedirectErrors++;
+        this.#end(queue, pair, page, packetId, redirectErrorOutcome(target), XDP_REDIRECT);
+        return;
+      }
+      if (!this.#redirectToCpu(queue, pair, page, packetId, target)) return;
     }
-    if (!(target instanceof XskSocket)) {
-      if (target !== this) throw new Error(`NicDriver: no way to transmit on interface ${target.ifindex}`);
-      this.#redirectToDevice(queue, pair, page, packetId);
-      return;
-    }
-    if (target.queueId !== queue || target.ifindex !== this.ifindex) {
+    counters.xdpRedirectErrors++;
+    this.#end(queue, pair, page, packetId, Outcome.redirectLoop, XDP_REDIRECT);
+  }
+
+  #redirectToSocket(queue: number, pair: QueuePair, page: number, packetId: number, socket: XskSocket): void {
+    const { memory, allocator, vm } = this.#config;
+    const { counters } = pair;
+    // Not `queue`: behind a CPUMAP nobody knows it any more.
+    const rxQueue = memory.u32[(vm.contextAddress + XDP_MD_RX_QUEUE_INDEX) >>> 2];
+    if (socket.queueId !== rxQueue || socket.ifindex !== this.ifindex) {
       counters.xdpRedirectErrors++;
       this.#end(queue, pair, page, packetId, Outcome.xskWrongQueue, XDP_REDIRECT);
       return;
     }
     allocator.ledger.move(page, Owner.driver, Owner.redirect);
-    const error = target.receive(this.#linearAddress(), lenBytes, metadataBytes(memory.u32, vm.contextAddress), packetId);
+    const lenBytes = packetBytes(memory.u32, vm.contextAddress);
+    const error = socket.receive(this.#linearAddress(), lenBytes, metadataBytes(memory.u32, vm.contextAddress), packetId);
     allocator.ledger.move(page, Owner.redirect, Owner.driver);
     if (error === 0) {
       counters.xdpRedirect++;
-      this.#readySockets.add(target);
+      this.#readySockets.add(socket);
     } else counters.xdpRedirectErrors++;
     this.#end(queue, pair, page, packetId, error === 0 ? Outcome.xsk : redirectErrorOutcome(error), XDP_REDIRECT);
   }
@@ -411,9 +427,20 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
   /**
    * The frame goes onto the bulk queue of the device, which is this one, and with the flush into ndo_xdp_xmit: out of the queue of this
    * CPU, which is the one that is polled. A frame that can't be made is an error of the redirect; one that can't be sent is the target's.
+   * The program of a DEVMAP's entry runs before that; the kernel runs it on up to 16 frames at once, here it sees each by itself.
    */
-  #redirectToDevice(queue: number, pair: QueuePair, page: number, packetId: number): void {
+  #redirectToDevice(queue: number, pair: QueuePair, page: number, packetId: number, device: XdpXmitDevice): void {
+    if (device !== this) throw new Error(`NicDriver: no way to transmit on interface ${device.ifindex}`);
     const { counters } = pair;
+    const programId = redirectProgramId(this.#config.vm);
+    if (programId !== 0 && this.#isFrame(page)) {
+      const verdict = this.#runEntryProgram(pair, page, packetId, programId, device.ifindex);
+      if (verdict !== XDP_PASS) {
+        counters.xdpRedirect++;
+        this.#end(queue, pair, page, packetId, verdict === NO_VERDICT ? Outcome.entryProgramFault : Outcome.devmapDrop, XDP_REDIRECT);
+        return;
+      }
+    }
     const outcome = this.#queueFrame(pair, page, TX_XDP_XMIT, XDP_REDIRECT);
     if (outcome === Outcome.txNoHeadroom) counters.xdpRedirectErrors++;
     else counters.xdpRedirect++;
@@ -423,6 +450,60 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
     }
     if (outcome !== Outcome.txNoHeadroom) counters.txXdpXmitErrors++;
     this.#end(queue, pair, page, packetId, outcome, XDP_REDIRECT);
+  }
+
+  /**
+   * The frame goes onto the queue of another CPU, whose thread runs the entry's program and makes an skb (cpu_map_kthread_run). CPUs cost
+   * no time here, so the queue is never full.
+   *
+   * @returns true when the program redirects the packet on
+   */
+  #redirectToCpu(queue: number, pair: QueuePair, page: number, packetId: number, cpu: number): boolean {
+    const { vm } = this.#config;
+    const { counters } = pair;
+    if (!this.#isFrame(page)) {
+      counters.xdpRedirectErrors++;
+      this.#end(queue, pair, page, packetId, Outcome.txNoHeadroom, XDP_REDIRECT);
+      return false;
+    }
+    const programId = redirectProgramId(vm);
+    const { environment } = vm;
+    const pollingCpu = environment.cpu;
+    environment.cpu = cpu;
+    const verdict = programId === 0 ? XDP_PASS : this.#runEntryProgram(pair, page, packetId, programId, 0);
+    environment.cpu = pollingCpu;
+    if (verdict === XDP_REDIRECT) return true;
+    counters.xdpRedirect++;
+    // The program may have left no room for struct xdp_frame (xdp_update_frame_from_buff).
+    if (verdict === XDP_PASS && this.#isFrame(page)) this.#pass(queue, pair, page, packetId, XDP_REDIRECT, Outcome.cpumap);
+    else if (verdict === XDP_PASS) this.#end(queue, pair, page, packetId, Outcome.txNoHeadroom, XDP_REDIRECT);
+    else this.#end(queue, pair, page, packetId, verdict === NO_VERDICT ? Outcome.entryProgramFault : Outcome.cpumapDrop, XDP_REDIRECT);
+    return false;
+  }
+
+  /** The packet in the context block can be, and now is, an xdp_frame. */
+  #isFrame(page: number): boolean {
+    const { memory, vm, profile } = this.#config;
+    return convertToFrame(memory.u32, vm.contextAddress, page, profile.frameSizeBytes);
+  }
+
+  /** Runs the program of a map's entry: what it returns, or NO_VERDICT when it was stopped. */
+  #runEntryProgram(pair: QueuePair, page: number, packetId: number, programId: number, egressIfindex: number): number {
+    const { memory, allocator, vm, observer } = this.#config;
+    const { u32 } = memory;
+    const { contextAddress: context } = vm;
+    const fragments = fragmentCount(u32, context);
+    const { ledger } = allocator;
+    ledger.move(page, Owner.driver, Owner.program);
+    const fault = runEntryProgram(vm, vm.program(programId)!, egressIfindex);
+    ledger.move(page, Owner.program, Owner.driver);
+    const sharedInfo = contextSharedInfo(u32, context);
+    for (let i = fragmentCount(u32, context); i < fragments; i++) {
+      pair.rx.pool.recycleDirect(pageOf(fragmentAddress(u32, sharedInfo, i)), Owner.driver);
+    }
+    if (fault === 0) return vm.retval;
+    observer.onFault(packetId);
+    return NO_VERDICT;
   }
 
   readonly #markReady = (socket: XskSocket): void => {

@@ -35,13 +35,12 @@ export function queueXdpFrame(
   const word = context >>> 2;
   const data = u32[word + XDP_MD_DATA / 4];
   const dataEnd = u32[word + XDP_MD_DATA_END / 4];
-  const dataMeta = data - metadataBytes(u32, context);
   const fragments = fragmentCount(u32, context);
   if (tx.free < fragments + 1) {
     tx.fullCount++;
     return Outcome.txRingFull;
   }
-  if (!convertBuffToFrame(u32, page, frameSizeBytes, dataMeta, data, dataEnd, u32[word + XDP_BUFF_FLAGS / 4])) return Outcome.txNoHeadroom;
+  if (!convertToFrame(u32, context, page, frameSizeBytes)) return Outcome.txNoHeadroom;
   const sharedInfo = sharedInfoAddress(page, frameSizeBytes);
   if (kind === TX_XDP_XMIT) {
     for (let i = -1; i < fragments; i++) {
@@ -65,6 +64,14 @@ export function queueXdpFrame(
     tx.retval[slot] = retval;
   }
   return Outcome.tx;
+}
+
+/** Writes the xdp_frame of the packet in the context block at the start of its page; false when there is no room for it. */
+export function convertToFrame(u32: Uint32Array, context: number, page: number, frameSizeBytes: number): boolean {
+  const word = context >>> 2;
+  const data = u32[word + XDP_MD_DATA / 4];
+  const dataMeta = data - metadataBytes(u32, context);
+  return convertBuffToFrame(u32, page, frameSizeBytes, dataMeta, data, u32[word + XDP_MD_DATA_END / 4], u32[word + XDP_BUFF_FLAGS / 4]);
 }
 
 /** Address of a packet's buffer: -1 for the linear part, else the number of the fragment. */

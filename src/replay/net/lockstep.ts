@@ -95,7 +95,8 @@ export function runInLockstep(simulation: Simulation, capture: WireCapture, wire
 function endOf({ outcome, address, lenBytes }: WatchedPacket, u8: Uint8Array): End {
   const bytes = (): Uint8Array => u8.slice(address, address + lenBytes);
   switch (outcome) {
-    case Outcome.stack: return { destination: 'stack', bytes: bytes() };
+    case Outcome.stack:
+    case Outcome.cpumap: return { destination: 'stack', bytes: bytes() };
     case Outcome.tx:
     case Outcome.redirect: return { destination: 'wire', bytes: bytes() };
     default: return DROPPED;

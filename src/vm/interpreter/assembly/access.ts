@@ -2,8 +2,8 @@
 
 import {
   ACCESS_END, ACCESS_FLAGS, ACCESS_ROW_BYTES, ACCESS_START, ACCESS_STRIDE, ACCESS_VALUE_BYTES, ACCESS_WRITABLE,
-  FAULT_ACCESS, FAULT_ATOMIC, FAULT_CONTEXT, FAULT_READ_ONLY,
-  VM_ACCESS_COUNT, VM_ACCESS_TABLE, VM_CONTEXT, VM_LAST_ROW, VM_STACK_BOTTOM, VM_STATE_BYTES,
+  FAULT_ACCESS, FAULT_ATOMIC, FAULT_CONTEXT, FAULT_READ_ONLY, PROG_CONTEXT_BYTES,
+  VM_ACCESS_COUNT, VM_ACCESS_TABLE, VM_CONTEXT, VM_LAST_ROW, VM_PROGRAM, VM_STACK_BOTTOM, VM_STATE_BYTES,
   XDP_MD_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META, XDP_MD_INGRESS_IFINDEX,
 } from '../../layout';
 import { refuse, state } from './state';
@@ -40,13 +40,14 @@ function checkAlignment(address: u64, sizeBytes: u32, kind: u32): u32 {
   return u32(address);
 }
 
-/** The rules of xdp_is_valid_access (net/core/filter.c): aligned 4-byte loads only, and no sign extension of a pointer. */
+/** The rules of xdp_is_valid_access (net/core/filter.c): aligned 4-byte loads only, no sign extension of a pointer, and not every field in every program. */
 function accessContext(address: u64, sizeBytes: u32, kind: u32, context: u32): u32 {
   const isWrite = (kind & WRITE) != 0;
   if ((kind & ATOMIC) != 0) return refuse(FAULT_ATOMIC, address, sizeBytes, isWrite);
   const offset = u32(address) - context;
   const isPointer = offset < u32(XDP_MD_INGRESS_IFINDEX);
-  if (isWrite || sizeBytes != 4 || (offset & 3) != 0 || offset >= u32(XDP_MD_BYTES) || ((kind & SIGNED) != 0 && isPointer)) {
+  const readableBytes = load<u32>(load<u32>(state, VM_PROGRAM), PROG_CONTEXT_BYTES);
+  if (isWrite || sizeBytes != 4 || (offset & 3) != 0 || offset >= readableBytes || ((kind & SIGNED) != 0 && isPointer)) {
     return refuse(FAULT_CONTEXT, address, sizeBytes, isWrite);
   }
   return u32(address);
