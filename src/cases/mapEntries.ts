@@ -1,6 +1,6 @@
 import { EPERM, errnoName, fromHex, toHex } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
-import { BPF_F_RDONLY, BPF_F_WRONLY, mapTypeName } from '../vm/index.js';
+import { BPF_F_RDONLY, BPF_F_WRONLY, fitsTemplate, mapTypeName } from '../vm/index.js';
 import type { MapSpec, ObjectSpec } from '../vm/index.js';
 import { xdpPrograms } from './backend.js';
 import type { CaseEntry } from './caseFile.js';
@@ -27,6 +27,8 @@ export interface CaseMaps {
   map(name: string): Result<UserMap>;
   /** Loads the program if it isn't yet. */
   putProgram(mapName: string, index: number, programName: string): Result<number>;
+  /** Puts a map of the object into a map of maps. */
+  putMap(mapName: string, key: Uint8Array, innerName: string): Result<number>;
   /** Puts a socket into an XSKMAP; equal numbers (1 or more) are the same socket. */
   putSocket(mapName: string, index: number, socket: number): Result<number>;
 }
@@ -124,6 +126,12 @@ function putEntry(object: ObjectSpec, spec: MapSpec, entry: CaseEntry, maps: Cas
       if (!names.includes(entry.value)) return badEntry(spec, `value ${entry.value} is no XDP program`, `use one of ${names.join(', ')}`);
       return maps.putProgram(spec.name, u32(key), entry.value);
     }
+    case 'ARRAY_OF_MAPS':
+    case 'HASH_OF_MAPS': {
+      const names = innerMapNames(object, spec);
+      if (!names.includes(entry.value)) return badEntry(spec, `value ${entry.value} is no map that can be in it`, innerMapHint(names));
+      return (spec.flags & BPF_F_RDONLY) !== 0 ? { ok: true, value: -EPERM } : maps.putMap(spec.name, key, entry.value);
+    }
     case 'XSKMAP': {
       const socket = fromHex(entry.value);
       if (socket?.length !== 4 || u32(socket) === 0) return badEntry(spec, `value ${entry.value} is no number of a socket`, 'write 01000000 for the first socket');
@@ -131,6 +139,15 @@ function putEntry(object: ObjectSpec, spec: MapSpec, entry: CaseEntry, maps: Cas
     }
     default: return putBytes(spec, key, entry, maps);
   }
+}
+
+/** Maps of the object that may go into this map of maps. */
+export function innerMapNames(object: ObjectSpec, { innerMap }: MapSpec): string[] {
+  return innerMap === undefined ? [] : object.maps.filter((map) => fitsTemplate(innerMap, map)).map(({ name }) => name);
+}
+
+function innerMapHint(names: readonly string[]): string {
+  return names.length === 0 ? 'the object has none that is like its inner definition' : `use one of ${names.join(', ')}`;
 }
 
 /** On a per-CPU map the value goes to every CPU. */

@@ -1,7 +1,7 @@
 import { fail, ok, toHex } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
-import { ProgArray } from '../vm/index.js';
+import { isMapOfMaps, ProgArray } from '../vm/index.js';
 import type { BpfMap, LoadedObject } from '../vm/index.js';
 import type { CaseEntry } from './caseFile.js';
 import { dumpEntries, isArray, sortByKey } from './mapEntries.js';
@@ -30,6 +30,14 @@ export class SimulatedMaps implements CaseMaps {
     if (!(map.value instanceof ProgArray)) throw new TypeError(`SimulatedMaps.putProgram: map ${mapName} is no PROG_ARRAY`);
     const program = this.#loaded.loadProgram(programName);
     return program.ok ? ok(map.value.setProgram(index, program.value)) : program;
+  }
+
+  putMap(mapName: string, key: Uint8Array, innerName: string): Result<number> {
+    const [map, inner] = [this.map(mapName), this.map(innerName)];
+    if (!map.ok) return map;
+    if (!inner.ok) return inner;
+    if (!isMapOfMaps(map.value)) throw new TypeError(`SimulatedMaps.putMap: map ${mapName} is no map of maps`);
+    return ok(map.value.setMap(key, inner.value));
   }
 
   putSocket(mapName: string, index: number, socket: number): Result<number> {

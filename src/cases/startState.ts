@@ -1,6 +1,6 @@
 import { toHex } from '../base/index.js';
-import { mapTypeName, ProgArray } from '../vm/index.js';
-import type { BpfMap, LoadedObject } from '../vm/index.js';
+import { initialKey, isMapOfMaps, mapTypeName, ProgArray } from '../vm/index.js';
+import type { BpfMap, LoadedObject, MapOfMaps } from '../vm/index.js';
 import type { CaseEntry, TestCase } from './caseFile.js';
 import { formatVariable } from './globals.js';
 import { dumpEntries, isPlainMap } from './mapEntries.js';
@@ -19,6 +19,7 @@ export function startStateOf(loaded: LoadedObject): Pick<TestCase, 'maps' | 'glo
 function entriesOf(loaded: LoadedObject, map: BpfMap): CaseEntry[] {
   if (isPlainMap(map.spec)) return dumpEntries(map, CASE_CPU);
   if (map instanceof ProgArray) return programsIn(loaded, map);
+  if (isMapOfMaps(map)) return mapsIn(loaded, map);
   // The slot of an XSKMAP holds the number of a socket, which is what a case gives.
   return mapTypeName(map.spec.type) === 'XSKMAP' ? dumpEntries(map, CASE_CPU) : [];
 }
@@ -29,6 +30,17 @@ function programsIn(loaded: LoadedObject, map: ProgArray): CaseEntry[] {
   return [...map.entries()].flatMap(({ key, value }) => {
     const program = loaded.programs.find(({ id }) => id === u32(value))?.spec.name;
     return program === undefined || own.get(u32(key)) === program ? [] : [{ key: toHex(key), value: program }];
+  });
+}
+
+/** Entries that the object doesn't make itself; a map that isn't the object's can't be named. */
+function mapsIn(loaded: LoadedObject, outer: MapOfMaps): CaseEntry[] {
+  const { keySize, initialMaps = [] } = outer.spec;
+  const own = new Map(initialMaps.map(({ index, map }) => [toHex(initialKey(keySize, index)), map]));
+  return [...outer.entries()].flatMap(({ key }) => {
+    const name = outer.innerMap(key)?.spec.name;
+    const isNamed = name !== undefined && loaded.maps.get(name) === outer.innerMap(key);
+    return isNamed && own.get(toHex(key)) !== name ? [{ key: toHex(key), value: name }] : [];
   });
 }
 

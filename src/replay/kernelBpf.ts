@@ -14,6 +14,8 @@ export interface MapCreateFields {
   readonly flags: number;
   /** Default 0. */
   readonly mapExtra?: number | undefined;
+  /** A map like those that a map of maps is to hold; default -1, which is none. */
+  readonly innerMapFd?: number | undefined;
   readonly name: string;
   /** Types of key and value; `undefined`: unknown. */
   readonly btf?: { readonly fd: number; readonly keyTypeId: number; readonly valueTypeId: number } | undefined;
@@ -84,6 +86,8 @@ export class KernelBpf {
     view.setUint32(8, fields.valueSize, true);
     view.setUint32(12, fields.maxEntries, true);
     view.setUint32(16, fields.flags, true);
+    // Other types don't look at it.
+    view.setInt32(20, fields.innerMapFd ?? -1, true);
     this.#writeName(28, fields.name);
     if (fields.btf !== undefined) {
       view.setUint32(48, fields.btf.fd, true);

@@ -26,6 +26,12 @@ export class KernelMaps implements CaseMaps {
     return program.ok ? this.#put(mapName, index, program.value.fd) : program;
   }
 
+  putMap(mapName: string, key: Uint8Array, innerName: string): Result<number> {
+    const [map, inner] = [this.map(mapName), this.map(innerName)];
+    if (!map.ok) return map;
+    return inner.ok ? ok(map.value.updateBytes(key, u32(inner.value.fd), 0)) : inner;
+  }
+
   /** All numbers are the same socket, which a program can't tell from several. */
   putSocket(mapName: string, index: number): Result<number> {
     const fd = this.#loaded.xskSocket();

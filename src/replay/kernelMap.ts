@@ -1,14 +1,15 @@
 import { closeSync } from 'node:fs';
-import { EACCES, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, EPERM, errnoName, fail, ok } from '../base/index.js';
+import { EACCES, EBADF, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, EPERM, errnoName, fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
+import { isMapOfMapsType } from '../vm/index.js';
 import type { MapSpec } from '../vm/index.js';
 import type { KernelBuffer } from './bpfSyscall.js';
 import type { KernelBpf, MapCreateFields } from './kernelBpf.js';
 import { needsBtf, takesBtf } from './kernelBtf.js';
 import type { KernelBtf } from './kernelBtf.js';
 import {
-  BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS, BPF_MAP_TYPE_LRU_PERCPU_HASH,
-  BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+  BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
+  BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERF_EVENT_ARRAY,
 } from './uapi.js';
 
 const PERCPU_TYPES: readonly number[] = [
@@ -113,13 +114,31 @@ export class KernelMap {
  * Types of key and value are for people, so a map that the kernel refuses with them is made without, as libbpf does; but not one with a
  * bpf_spin_lock, bpf_timer or the like, which programs could not use then: that is `kernel-map-needs-btf`.
  *
+ * A map of maps is made with a map like `spec.innerMap`, which is closed again; what it holds is up to the caller.
+ *
  * @param btf types of the object; `undefined` when it has none
  * @param initialValue first value of a data section map, with the variables that were set
  */
 export function createKernelMap(kernel: KernelBpf, spec: MapSpec, where: string, btf: KernelBtf | undefined, initialValue: Uint8Array | undefined): Result<KernelMap> {
-  if (spec.type === BPF_MAP_TYPE_ARRAY_OF_MAPS || spec.type === BPF_MAP_TYPE_HASH_OF_MAPS) {
-    return fail({ code: 'unsupported-map-type', message: `map ${spec.name} is a map of maps, which replay can't fill yet`, where });
+  if (!isMapOfMapsType(spec.type) || spec.innerMap === undefined) return createPlainMap(kernel, spec, where, btf, initialValue, undefined);
+  // The kernel only looks at what it is like. Whatever that map would hold, two levels are one too many.
+  const inner = createPlainMap(kernel, spec.innerMap, where, btf, undefined, undefined);
+  if (!inner.ok) return inner;
+  try {
+    return createPlainMap(kernel, spec, where, btf, undefined, inner.value.fd);
+  } finally {
+    inner.value.close();
   }
+}
+
+function createPlainMap(
+  kernel: KernelBpf,
+  spec: MapSpec,
+  where: string,
+  btf: KernelBtf | undefined,
+  initialValue: Uint8Array | undefined,
+  innerMapFd: number | undefined,
+): Result<KernelMap> {
   if (estimateBytes(spec) > MAX_MAP_BYTES && (spec.flags & BPF_F_NO_PREALLOC) === 0) {
     return fail({
       code: 'kernel-map-too-big',
@@ -135,6 +154,7 @@ export function createKernelMap(kernel: KernelBpf, spec: MapSpec, where: string,
     maxEntries: spec.type === BPF_MAP_TYPE_PERF_EVENT_ARRAY && spec.maxEntries === 0 ? kernel.possibleCpus : spec.maxEntries,
     flags: spec.flags,
     mapExtra: spec.mapExtra,
+    innerMapFd,
     name: spec.name,
   };
   const fd = createWithBtf(kernel, fields, spec, where, btf);
@@ -171,6 +191,7 @@ function createWithBtf(kernel: KernelBpf, fields: Omit<MapCreateFields, 'btf'>, 
 
 const HINTS = new Map([
   [-EPERM, 'run it as root, or with CAP_BPF and CAP_NET_ADMIN'],
+  [-EBADF, 'say what the inner maps are like: __array(values, struct { ... }), or innerMaps of loadObject'],
   [-EINVAL, 'check key size, value size, max_entries and flags of this map type'],
   [-EACCES, 'check the flags of the map'],
 ]);

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
-import { E2BIG, EACCES, EINVAL, ENOSPC, EPERM, errnoName, fail, ok } from '../base/index.js';
+import { E2BIG, EACCES, EINVAL, ENOSPC, EPERM, errnoName, fail, ok, toHex } from '../base/index.js';
 import type { Result } from '../base/index.js';
+import { initialKey, isMapOfMapsType } from '../vm/index.js';
 import type { MapSpec, ObjectSpec, ProgramSpec, VariableSpec } from '../vm/index.js';
 import type { KernelBpf } from './kernelBpf.js';
 import { loadKernelBtf } from './kernelBtf.js';
@@ -113,6 +114,10 @@ export class KernelObject {
     const map = createKernelMap(this.kernel, spec, this.spec.name, this.btf, initialValue.value);
     if (!map.ok) return map;
     this.#maps.set(name, map.value);
+    for (const { index, map: innerName } of spec.initialMaps ?? []) {
+      const put = this.putMap(name, initialKey(spec.keySize, index), innerName);
+      if (!put.ok) return put;
+    }
     if (spec.type === BPF_MAP_TYPE_PROG_ARRAY && spec.initialPrograms.length > 0) this.#unfilled.push(map.value);
     return map;
   }
@@ -123,7 +128,15 @@ export class KernelObject {
     const map = this.map(mapName);
     if (!map.ok) return map;
     const program = this.loadProgram(programName);
-    return program.ok ? this.#putFd(mapName, index, program.value.fd) : program;
+    return program.ok ? this.#putFd(mapName, u32(index), program.value.fd) : program;
+  }
+
+  /** Puts a map of this object into a map of maps. */
+  putMap(mapName: string, key: Uint8Array, innerName: string): Result<void> {
+    const map = this.map(mapName);
+    if (!map.ok) return map;
+    const inner = this.map(innerName);
+    return inner.ok ? this.#putFd(mapName, key, inner.value.fd) : inner;
   }
 
   /** Fills a slot of an XSKMAP with the object's socket (`xskSocket`). */
@@ -132,7 +145,7 @@ export class KernelObject {
     if (!map.ok) return map;
     if (map.value.spec.type !== BPF_MAP_TYPE_XSKMAP) throw new TypeError(`putXskSocket: map ${mapName} is no XSKMAP`);
     const fd = this.xskSocket();
-    return fd.ok ? this.#putFd(mapName, index, fd.value) : fd;
+    return fd.ok ? this.#putFd(mapName, u32(index), fd.value) : fd;
   }
 
   /**
@@ -250,15 +263,15 @@ export class KernelObject {
     }
   }
 
-  #putFd(mapName: string, index: number, fd: number): Result<void> {
+  #putFd(mapName: string, key: Uint8Array, fd: number): Result<void> {
     const map = this.map(mapName);
     if (!map.ok) return map;
-    const result = map.value.updateBytes(u32(index), u32(fd), 0);
+    const result = map.value.updateBytes(key, u32(fd), 0);
     if (result === 0) return ok(undefined);
-    const hint = PUT_HINTS.get(result);
+    const hint = isMapOfMapsType(map.value.spec.type) && result === -EINVAL ? INNER_MAP_HINT : PUT_HINTS.get(result);
     return fail({
       code: 'kernel-map-fill',
-      message: `the kernel refused to fill slot ${index} of map ${mapName}: ${errnoName(result)}`,
+      message: `the kernel refused to fill slot ${slotText(key)} of map ${mapName}: ${errnoName(result)}`,
       where: this.spec.name,
       ...(hint === undefined ? {} : { hint }),
     });
@@ -300,6 +313,13 @@ const PUT_HINTS = new Map([
   [-E2BIG, 'the index is past the end of the map'],
   [-EINVAL, 'all programs of a PROG_ARRAY must be of one kind: type, attach type and xdp.frags'],
 ]);
+
+const INNER_MAP_HINT = 'inner maps must have the type, key size, value size and flags of the inner definition, arrays its max_entries too';
+
+/** An index as a number, other keys in hex. */
+function slotText(key: Uint8Array): string {
+  return key.length === 4 ? String(new DataView(key.buffer, key.byteOffset).getUint32(0, true)) : toHex(key);
+}
 
 function checkSize(variable: VariableSpec, bytes: Uint8Array, where: string): Result<void> {
   if (bytes.length === variable.sizeBytes) return ok(undefined);

@@ -1,4 +1,4 @@
-import { formatValue, mapTypeName, ProgArray, XskMap } from '../vm/index.js';
+import { formatValue, isMapOfMaps, mapTypeName, ProgArray, XskMap } from '../vm/index.js';
 import type { BpfMap, Btf, JsonValue, LoadedObject } from '../vm/index.js';
 import { sumOfValues } from './sumOfValues.js';
 
@@ -29,7 +29,7 @@ export interface MapReport {
 
 export interface MapReportEntry {
   readonly key: JsonValue;
-  /** XSKMAP: `socket 3`; PROG_ARRAY: a program's name. Per-CPU maps have `values` instead, one for each CPU. */
+  /** XSKMAP: `socket 3`; PROG_ARRAY: a program's name; ARRAY_OF_MAPS, HASH_OF_MAPS: a map's name. Per-CPU maps have `values` instead, one for each CPU. */
   readonly value?: JsonValue;
   readonly values?: readonly JsonValue[];
   /** Per-CPU maps: `values` added up, as far as they can be. */
@@ -93,7 +93,7 @@ function mapReportEntry(map: BpfMap, keyBytes: Uint8Array, valueBytes: Uint8Arra
   const { btf } = loaded.spec;
   const key = formatValue(btf, spec.keyTypeId, keyBytes);
   if (!map.isPerCpu) {
-    const value = referenceName(map, valueBytes, loaded) ?? formatValue(btf, spec.valueTypeId, valueBytes);
+    const value = referenceName(map, keyBytes, valueBytes, loaded) ?? formatValue(btf, spec.valueTypeId, valueBytes);
     return room.take(partCount(key) + partCount(value)) ? { key, value } : undefined;
   }
   const [firstBytes, ...otherBytes] = perCpuValues(valueBytes, spec.valueSize);
@@ -104,11 +104,12 @@ function mapReportEntry(map: BpfMap, keyBytes: Uint8Array, valueBytes: Uint8Arra
   return sum === undefined ? { key, values } : { key, values, sum };
 }
 
-/** What a slot of a map of references stands for: `socket 3`, or a program's name; `undefined` for maps of plain values. */
-function referenceName(map: BpfMap, value: Uint8Array, loaded: LoadedObject): string | undefined {
+/** What a slot of a map of references stands for: `socket 3`, or a program's or a map's name; `undefined` for maps of plain values. */
+function referenceName(map: BpfMap, key: Uint8Array, value: Uint8Array, loaded: LoadedObject): string | undefined {
   const number = (): number => new DataView(value.buffer, value.byteOffset).getUint32(0, true);
   if (map instanceof XskMap) return `socket ${number() - 1}`;
   if (map instanceof ProgArray) return loaded.programs.find((program) => program.id === number())?.spec.name ?? `program ${number()}`;
+  if (isMapOfMaps(map)) return map.innerMap(key)?.spec.name ?? `map ${number()}`;
   return undefined;
 }
 

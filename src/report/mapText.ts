@@ -50,6 +50,7 @@ function fillOf({ type, entries, entries_omitted: omitted, max_entries: size }: 
     case 'ARRAY':
     case 'PERCPU_ARRAY': return `${fill} not zero`;
     case 'PROG_ARRAY':
+    case 'ARRAY_OF_MAPS':
     case 'XSKMAP': return `${fill} slots filled`;
     default: return `${fill} entries`;
   }

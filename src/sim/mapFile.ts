@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { E2BIG, errnoName, fail, fromHex, ok, systemReason, toHex } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
-import { formatValue, mapTypeName, parseValue, ProgArray, XskMap } from '../vm/index.js';
-import type { BpfMap, JsonValue, LoadedObject, ValueTarget } from '../vm/index.js';
+import { fitsTemplate, formatValue, isMapOfMaps, mapTypeName, parseValue, ProgArray, XskMap } from '../vm/index.js';
+import type { BpfMap, JsonValue, LoadedObject, MapOfMaps, ValueTarget } from '../vm/index.js';
 
 /** Bytes of a map file: twice what a map of a million entries needs. */
 const MAX_FILE_BYTES = 128 << 20;
@@ -26,9 +26,9 @@ export interface MapHost {
  *
  * KEY and VALUE are hex strings of the exact size (`"0a000001"`), or JSON values by the map's BTF types (numbers, `"10.0.0.1"` for
  * `__be32`, objects for structs). On a per-CPU map VALUE goes to every CPU, and `"values"` in its stead has one value for each CPU.
- * On a PROG_ARRAY the value is a program's name, on an XSKMAP `"socket 3"`. Other members are ignored.
+ * On a PROG_ARRAY the value is a program's name, on an ARRAY_OF_MAPS or HASH_OF_MAPS a map's name, on an XSKMAP `"socket 3"`. Other members are ignored.
  *
- * Problems: `unknown-map`, `map-file-unreadable`, `map-file-shape`, `map-file-program`, `map-file-socket`, `map-update`, `nested-too-deep`, and those of
+ * Problems: `unknown-map`, `map-file-unreadable`, `map-file-shape`, `map-file-program`, `map-file-map`, `map-file-socket`, `map-update`, `nested-too-deep`, and those of
  * `parseValue`.
  */
 export function fillMapFromFile(loaded: LoadedObject, mapName: string, path: string, host: MapHost): Problem | undefined {
@@ -58,7 +58,10 @@ function exampleOf(loaded: LoadedObject, typeId: number, sizeBytes: number): Jso
 function mapFileExample(loaded: LoadedObject, map: BpfMap): string {
   const { spec } = map;
   const key = exampleOf(loaded, spec.keyTypeId, spec.keySize);
-  const value = map instanceof XskMap ? 'socket 0' : map instanceof ProgArray ? loaded.spec.programs[0].name : exampleOf(loaded, spec.valueTypeId, spec.valueSize);
+  const value = map instanceof XskMap ? 'socket 0'
+    : map instanceof ProgArray ? loaded.spec.programs[0].name
+    : isMapOfMaps(map) ? (namesThatFit(loaded, map)[0] ?? 'NAME')
+    : exampleOf(loaded, spec.valueTypeId, spec.valueSize);
   return `[{"key": ${JSON.stringify(key)}, "value": ${JSON.stringify(value)}}]`;
 }
 
@@ -124,6 +127,7 @@ function putEntry(loaded: LoadedObject, map: BpfMap, entry: JsonEntry, { possibl
   const key = toBytes(entry.key, { btf, typeId: spec.keyTypeId, sizeBytes: spec.keySize, label: `key of map ${spec.name}` });
   if (!key.ok) return key.problem;
   if (map instanceof ProgArray) return putProgram(loaded, map, key.value, entry.value);
+  if (isMapOfMaps(map)) return putMap(loaded, map, key.value, entry.value);
   if (map instanceof XskMap) return putSocket(loaded, map, key.value, entry.value, socketCount);
   const target = { btf, typeId: spec.valueTypeId, sizeBytes: spec.valueSize, label: `value of map ${spec.name}` };
   if (!map.isPerCpu && !Object.hasOwn(entry, 'value')) {
@@ -148,6 +152,21 @@ function putProgram(loaded: LoadedObject, map: ProgArray, key: Uint8Array, name:
     );
   }
   const error = map.setProgram(new DataView(key.buffer, key.byteOffset).getUint32(0, true), program);
+  return error === 0 ? undefined : refused(loaded, map, key, error);
+}
+
+/** Maps of the object that this map of maps takes. */
+function namesThatFit(loaded: LoadedObject, { template }: MapOfMaps): string[] {
+  return [...loaded.maps.values()].filter(({ spec }) => fitsTemplate(template, spec)).map(({ spec }) => spec.name);
+}
+
+function putMap(loaded: LoadedObject, map: MapOfMaps, key: Uint8Array, name: unknown): Problem | undefined {
+  const names = namesThatFit(loaded, map);
+  if (typeof name !== 'string' || !names.includes(name)) {
+    const hint = names.length === 0 ? `the object has no map like the inner maps of ${map.spec.name}` : `use one of: ${names.join(', ')}`;
+    return { code: 'map-file-map', message: `value ${JSON.stringify(name)} is no map that can be in it`, hint };
+  }
+  const error = map.setMap(key, loaded.maps.get(name)!);
   return error === 0 ? undefined : refused(loaded, map, key, error);
 }
 

@@ -12,7 +12,7 @@ import { ProgArray } from './maps/progArray.js';
 import { UserMap } from './maps/userMap.js';
 import type { LoadedProgram } from './program.js';
 import { chooseAndCheckPrograms } from './programSet.js';
-import type { ObjectSpec, ProgramSpec, VariableSpec } from './spec.js';
+import type { MapSpec, ObjectSpec, ProgramSpec, VariableSpec } from './spec.js';
 
 /** Puts a program that has been checked into a machine. */
 export type ProgramPlacer = (spec: ProgramSpec, maps: ReadonlyMap<string, BpfMap>) => LoadedProgram;
@@ -23,16 +23,23 @@ export class LoadedObject {
   readonly #memory: HostMemory;
   readonly #maps: ObjectMaps;
   readonly #place: ProgramPlacer;
+  readonly #createMap: (spec: MapSpec) => Result<BpfMap>;
   readonly #programs: LoadedProgram[] = [];
   readonly #problems = new Map<string, Problem>();
   readonly #userMaps = new Map<string, UserMap>();
 
   /** Made by `Vm.load`, without programs at first. */
-  constructor(spec: ObjectSpec, memory: HostMemory, maps: ObjectMaps, place: ProgramPlacer) {
+  constructor(spec: ObjectSpec, memory: HostMemory, maps: ObjectMaps, place: ProgramPlacer, createMap: (spec: MapSpec) => Result<BpfMap>) {
     this.spec = spec;
     this.#memory = memory;
     this.#maps = maps;
     this.#place = place;
+    this.#createMap = createMap;
+  }
+
+  /** Makes a map that the object doesn't define, to go into one of its maps of maps (`MapOfMaps.setMap`). Problems: as `Vm.createMap`. */
+  createMap(spec: MapSpec): Result<BpfMap> {
+    return this.#createMap(spec);
   }
 
   /** Live maps by name; maps of unsupported types that no program here needs are left out. */

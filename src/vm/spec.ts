@@ -113,6 +113,10 @@ export interface MapSpec {
   readonly initialValue: Uint8Array | undefined;
   /** Programs that a PROG_ARRAY holds from the start. */
   readonly initialPrograms: readonly { readonly index: number; readonly program: string }[];
+  /** What the inner maps of an ARRAY_OF_MAPS or HASH_OF_MAPS are like; it is no map of the object unless one has its name. */
+  readonly innerMap?: MapSpec;
+  /** Maps of the object that a map of maps holds from the start; the index is the key, of as many bytes as keys have. */
+  readonly initialMaps?: readonly { readonly index: number; readonly map: string }[];
 }
 
 /** A part of a map value that only the kernel touches (struct btf_field, include/linux/btf.h): user space reads zeros, and no copy writes it. */

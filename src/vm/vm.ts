@@ -13,14 +13,16 @@ import { KFUNCS, KFUNC_ID_BASE, calleeName } from './kfuncs/kfuncTable.js';
 import { Interpreter } from './interpreter/interpreter.js';
 import { VM_BUDGET, VM_REGS, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, XDP_BUFF_BYTES } from './layout.js';
 import { LoadedObject } from './loadedObject.js';
-import type { BpfMap } from './maps/map.js';
-import { createMap, isMapTypeSupported } from './maps/mapTypes.js';
+import type { ProgramPlacer } from './loadedObject.js';
+import type { BpfMap, MapPlace } from './maps/map.js';
+import { fillMapsOfMaps } from './maps/fillMapsOfMaps.js';
+import { createMap } from './maps/mapTypes.js';
 import { placeProgram } from './program.js';
 import type { LoadedProgram } from './program.js';
 import { clearRedirect, createRedirectInfo } from './redirect.js';
 import type { RedirectInfo } from './redirect.js';
 import { References } from './references.js';
-import type { ObjectSpec } from './spec.js';
+import type { MapSpec, ObjectSpec } from './spec.js';
 
 const DEFAULT_INSTRUCTION_BUDGET = 10_000_000;
 
@@ -81,7 +83,7 @@ export class Vm {
   /**
    * Makes the object's maps and places its programs. A Problem leaves the machine as it was.
    *
-   * Problems: `unknown-program`, `no-xdp-program`; of a map: `map-invalid`, `host-memory-exhausted`, `too-many-maps`; of a program that was
+   * Problems: `unknown-program`, `no-xdp-program`; of a map: `map-invalid`, `inner-map-mismatch`, `host-memory-exhausted`, `too-many-maps`; of a program that was
    * asked for, or of the first one if none is usable: those of `checkProgram`, e.g. `unsupported-helper`, `unsupported-map-type`, and
    * `program-array-mismatch`.
    */
@@ -164,12 +166,42 @@ export class Vm {
     };
   }
 
+  /**
+   * Makes a map of no object: an inner map for a map of maps, say. It gets the machine's next id.
+   *
+   * Problems: `unsupported-map-type`, `map-invalid`, `host-memory-exhausted`, `too-many-maps`.
+   */
+  createMap(spec: MapSpec): Result<BpfMap> {
+    const mark = this.memory.mark();
+    const rows = this.#accessTable.count;
+    const created = createMap(spec, this.#placeOfNextMap());
+    if (created.ok) {
+      this.#maps.push(created.value);
+    } else {
+      this.memory.release(mark);
+      this.#accessTable.truncate(rows);
+    }
+    return created;
+  }
+
+  #placeOfNextMap(): MapPlace {
+    return {
+      memory: this.memory,
+      accessTable: this.#accessTable,
+      possibleCpus: this.environment.possibleCpus,
+      isDevice: this.environment.isDevice,
+      id: this.#maps.length,
+      findMap: (id) => this.#maps[id],
+    };
+  }
+
   #load(object: ObjectSpec, options: LoadOptions): LoadedObject {
-    const loaded = new LoadedObject(object, this.memory, this.#createMaps(object), (spec, maps) => {
+    const place: ProgramPlacer = (spec, maps) => {
       const program = placeProgram(this.memory, spec, this.#programs.length, maps);
       this.#programs.push(program);
       return program;
-    });
+    };
+    const loaded = new LoadedObject(object, this.memory, this.#createMaps(object), place, (spec) => this.createMap(spec));
     loaded.loadPrograms(options.programs);
     return loaded;
   }
@@ -178,19 +210,17 @@ export class Vm {
     const live = new Map<string, BpfMap>();
     const problems = new Map<string, Problem>();
     for (const spec of object.maps) {
-      const id = this.#maps.length;
-      const place = { memory: this.memory, accessTable: this.#accessTable, possibleCpus: this.environment.possibleCpus, isDevice: this.environment.isDevice, id };
-      const created = createMap(spec, place);
+      const created = this.createMap(spec);
       // A map that can't be here only matters to programs that use it; one that the kernel refuses stops libbpf too.
       if (created.ok) {
         live.set(spec.name, created.value);
-        this.#maps.push(created.value);
-      } else if (isMapTypeSupported(spec.type)) {
+      } else if (created.problem.code !== 'unsupported-map-type') {
         throw new ProblemError({ ...created.problem, where: object.name });
       } else {
         problems.set(spec.name, created.problem);
       }
     }
+    fillMapsOfMaps(live, object.name);
     return { live, problems };
   }
 }

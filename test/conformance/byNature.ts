@@ -1,4 +1,4 @@
-import { BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_XSKMAP } from '../../src/vm/index.js';
+import { BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS, BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_XSKMAP } from '../../src/vm/index.js';
 import type { FixtureObject } from '../support/fixtures.js';
 
 /** A member of a map value that can't be equal on two machines. */
@@ -46,6 +46,11 @@ export const MAP_TYPES_BY_NATURE: readonly MapTypeByNature[] = [
     reason: 'which CPU ran a packet is chosen by the scheduler of the host',
   },
   { types: [BPF_MAP_TYPE_PROG_ARRAY], compared: 'which slots are filled', reason: 'ids of programs are numbers of one boot' },
+  {
+    types: [BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS],
+    compared: 'which slots are filled',
+    reason: 'ids of maps are numbers of one boot; the inner maps themselves are compared',
+  },
   { types: [BPF_MAP_TYPE_XSKMAP], compared: 'not at all', reason: 'the kernel lets nobody read it (EOPNOTSUPP); no program can change it either' },
 ];
 

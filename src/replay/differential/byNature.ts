@@ -24,6 +24,8 @@ const HELPERS_BY_NATURE: readonly HelperByNature[] = [
 /** How maps are compared whose bytes are numbers of one boot. */
 const MAP_TYPES_BY_NATURE: readonly { readonly type: string; readonly compared: 'keys' | 'nothing'; readonly reason: string }[] = [
   { type: 'PROG_ARRAY', compared: 'keys', reason: 'a value is the id of a program, a number of one boot' },
+  { type: 'ARRAY_OF_MAPS', compared: 'keys', reason: 'a value is the id of a map, a number of one boot; the maps themselves are compared' },
+  { type: 'HASH_OF_MAPS', compared: 'keys', reason: 'a value is the id of a map, a number of one boot; the maps themselves are compared' },
   { type: 'QUEUE', compared: 'nothing', reason: 'the kernel lets user space see only the next value, and lists none (EINVAL); what programs take out is compared' },
   { type: 'STACK', compared: 'nothing', reason: 'the kernel lets user space see only the next value, and lists none (EINVAL); what programs take out is compared' },
   { type: 'XSKMAP', compared: 'nothing', reason: 'the kernel lets nobody read it (EOPNOTSUPP), and no program can change it' },

@@ -1,5 +1,5 @@
 import { toHex } from '../../base/index.js';
-import { globalBytes, isPlainMap } from '../../cases/index.js';
+import { globalBytes, innerMapNames, isPlainMap } from '../../cases/index.js';
 import type { CaseEntry, TestCase } from '../../cases/index.js';
 import { BPF_F_RDONLY, BPF_F_RDONLY_PROG, formatValue, isChar, mapTypeName } from '../../vm/index.js';
 import type { MapSpec, ObjectSpec, VariableSpec } from '../../vm/index.js';
@@ -27,7 +27,7 @@ export function drawStartState(object: ObjectSpec, programs: readonly string[], 
   const maps: Record<string, CaseEntry[]> = {};
   for (const map of object.maps) {
     if (draw.oneIn(4)) continue;
-    const entries = drawEntries(map, programs, packets, draw);
+    const entries = drawEntries(object, map, programs, packets, draw);
     if (entries.length > 0) maps[map.name] = entries;
   }
   const globals: Record<string, unknown> = {};
@@ -54,7 +54,7 @@ function isText({ btf }: ObjectSpec, { typeId }: VariableSpec): boolean {
   return btf !== undefined && type?.kind === 'array' && isChar(btf, type.typeId);
 }
 
-function drawEntries(map: MapSpec, programs: readonly string[], packets: readonly CorpusPacket[], draw: Draw): CaseEntry[] {
+function drawEntries(object: ObjectSpec, map: MapSpec, programs: readonly string[], packets: readonly CorpusPacket[], draw: Draw): CaseEntry[] {
   const count = Math.min(map.maxEntries, draw.between(1, draw.oneIn(2) ? MAX_SLOTS : MAX_ENTRIES));
   const slots = Math.min(map.maxEntries, MAX_SLOTS);
   switch (mapTypeName(map.type)) {
@@ -62,6 +62,15 @@ function drawEntries(map: MapSpec, programs: readonly string[], packets: readonl
       // A slot whose own program only one side could load would differ.
       if (programs.length === 0 || map.initialPrograms.some(({ program }) => !programs.includes(program))) return [];
       return byKey(Array.from({ length: draw.between(0, slots) }, () => ({ key: toHex(u32(draw.below(slots))), value: draw.oneOf(programs) })));
+    case 'ARRAY_OF_MAPS':
+    case 'HASH_OF_MAPS': {
+      const inner = innerMapNames(object, map);
+      if (inner.length === 0 || (map.flags & BPF_F_RDONLY) !== 0) return [];
+      const drawKey = mapTypeName(map.type) === 'ARRAY_OF_MAPS' ? drawIndex : drawHashKey;
+      // The object's own entries need room, too.
+      const room = map.maxEntries - (map.initialMaps ?? []).length;
+      return byKey(Array.from({ length: Math.min(room, draw.between(0, slots)) }, () => ({ key: toHex(drawKey(map, packets, draw)), value: draw.oneOf(inner) })));
+    }
     case 'XSKMAP':
       return byKey(Array.from({ length: draw.between(0, slots) }, (_, i) => ({ key: toHex(u32(draw.below(slots))), value: toHex(u32(i + 1)) })));
     default: {

@@ -2,8 +2,8 @@ import { errnoName, fail } from '../../base/index.js';
 import type { Problem, Result } from '../../base/index.js';
 import { CASE_CPU, dumpEntries, dumpGlobals, isPlainMap } from '../../cases/index.js';
 import type { CaseObservation } from '../../cases/index.js';
-import { ProgArray } from '../../vm/index.js';
-import type { BpfMap, LoadedObject } from '../../vm/index.js';
+import { isMapOfMaps, ProgArray } from '../../vm/index.js';
+import type { BpfMap, LoadedObject, MapOfMaps } from '../../vm/index.js';
 import type { KernelBpf } from '../kernelBpf.js';
 import { loadIntoKernel } from '../kernelObject.js';
 import type { KernelObject, KernelProgram } from '../kernelObject.js';
@@ -64,9 +64,27 @@ function changedVariables(simulated: LoadedObject): Record<string, Uint8Array> {
 }
 
 function copyMaps(simulated: LoadedObject, kernel: KernelObject): Problem | undefined {
-  for (const [name, map] of simulated.maps) {
-    const problem = map instanceof ProgArray ? copyPrograms(simulated, map, kernel) : isPlainMap(map.spec) ? copyEntries(name, map, kernel) : undefined;
+  // Maps of maps bring their inner maps with them, which are to be copied then.
+  const inOrder = [...simulated.maps].sort(([, a], [, b]) => Number(isMapOfMaps(b)) - Number(isMapOfMaps(a)));
+  for (const [name, map] of inOrder) {
+    const problem = copyMap(simulated, name, map, kernel);
     if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function copyMap(simulated: LoadedObject, name: string, map: BpfMap, kernel: KernelObject): Problem | undefined {
+  if (map instanceof ProgArray) return copyPrograms(simulated, map, kernel);
+  if (isMapOfMaps(map)) return copyInnerMaps(map, kernel);
+  return isPlainMap(map.spec) ? copyEntries(name, map, kernel) : undefined;
+}
+
+/** What a map of maps holds, as names; the maps themselves are copied like all others. */
+function copyInnerMaps(map: MapOfMaps, kernel: KernelObject): Problem | undefined {
+  if (!kernel.maps.has(map.spec.name)) return undefined;
+  for (const { key } of map.entries()) {
+    const put = kernel.putMap(map.spec.name, key, map.innerMap(key)!.spec.name);
+    if (!put.ok) return put.problem;
   }
   return undefined;
 }

@@ -2,6 +2,7 @@ import { ProblemError } from '../../base/index.js';
 import type { Btf } from '../btf/btf.js';
 import { STT_NOTYPE, STT_OBJECT } from '../elf/elfFile.js';
 import type { ElfFile, ElfSection, ElfSymbol } from '../elf/elfFile.js';
+import { isMapOfMapsType } from '../maps/mapOfMaps.js';
 import type { MapSpec } from '../spec.js';
 import { refuseDamaged } from './damaged.js';
 import type { ObjectFunction } from './functionTable.js';
@@ -12,12 +13,21 @@ const BPF_MAP_TYPE_PROG_ARRAY = 3;
 const MIN_DEFINITION_BYTES = 16;
 /** The longest known definition, iproute2's. */
 const MAX_DEFINITION_BYTES = 36;
+/** Definitions up to here end before `inner_map_idx`. */
+const MIN_INNER_IDX_BYTES = 20;
+/** `inner_idx` -1: the map is only what inner maps are like. */
+const NO_SLOT = 0xffffffff;
 const TAIL_SECTION = /^(0x[0-9a-f]+|\d+)\/(0x[0-9a-f]+|\d+)$/i;
 
 /** A map of a `maps` section. */
 export interface LegacyMap extends PlacedMap {
-  /** By which iproute2 finds the programs of a PROG_ARRAY; `undefined` in shorter definitions. */
+  /** By which iproute2 finds the programs of a PROG_ARRAY, and inner maps; `undefined` in shorter definitions. */
   readonly id: number | undefined;
+  /** Of iproute2's definitions: `innerId` of a map of maps is the id of its inner maps, `innerIdx` of an inner map its slot. */
+  readonly innerId: number;
+  readonly innerIdx: number;
+  /** Of bpf_load's definitions: which map of the section is the inner one. */
+  readonly innerMapIdx: number | undefined;
 }
 
 /** `maps`, or a section for each map: `maps/NAME`. */
@@ -33,7 +43,7 @@ export function isLegacyMapSection(section: ElfSection): boolean {
  *     20 id  24 pinning                                                     28 bytes: Aya
  *     20 id  24 pinning  28 inner_id  32 inner_idx                          36 bytes: iproute2 (struct bpf_elf_map, bpf_elf.h)
  *
- * Nothing says which of them it is, so a definition reaches to the next symbol. Pinning, the NUMA node and inner maps are read over, as
+ * Nothing says which of them it is, so a definition reaches to the next symbol. Pinning and the NUMA node are read over, as
  * `readMapDefinitions` does. Sizes are those of the file; `max_entries` 0 waits for whoever loads the object.
  *
  * Throws a `ProblemError`.
@@ -77,7 +87,16 @@ function readDefinition(elf: ElfFile, section: ElfSection, symbol: ElfSymbol, ne
     initialValue: undefined,
     initialPrograms: [],
   };
-  return { spec, offBytes: symbol.value, sizeBytes, id: bytes.length === MAX_DEFINITION_BYTES ? u32(20) : undefined };
+  const isIproute2 = bytes.length === MAX_DEFINITION_BYTES;
+  return {
+    spec,
+    offBytes: symbol.value,
+    sizeBytes,
+    id: isIproute2 ? u32(20) : undefined,
+    innerId: isIproute2 ? u32(28) : 0,
+    innerIdx: isIproute2 ? u32(32) : NO_SLOT,
+    innerMapIdx: bytes.length > MIN_INNER_IDX_BYTES && !isIproute2 ? u32(20) : undefined,
+  };
 }
 
 /** BPF_ANNOTATE_KV_PAIR(name, key, value): `struct ____btf_map_NAME { key; value; }` in BTF gives the types. */
@@ -88,6 +107,40 @@ function annotatedTypes(name: string, keySize: number, valueSize: number, btf: B
     if (btf.sizeOf(keyTypeId) === keySize && btf.sizeOf(valueTypeId) === valueSize) return { keyTypeId, valueTypeId };
   }
   return { keyTypeId: 0, valueTypeId: 0 };
+}
+
+/**
+ * Inner maps and first contents of the maps of maps among these, by name. bpf_load takes the map of that index for the inner one and fills nothing
+ * in; iproute2 takes the map of that id and puts every map that has the id and an `inner_idx` into that slot (bpf_maps_attach_all, lib/bpf_legacy.c).
+ *
+ * @param maps those of one section, in its order
+ */
+export function readInnerMaps(maps: readonly LegacyMap[]): ReadonlyMap<string, InnerMaps> {
+  const byId = new Map<number, LegacyMap[]>();
+  for (const map of maps) {
+    if (map.id === undefined || map.id === 0 || isMapOfMapsType(map.spec.type)) continue;
+    const sameId = byId.get(map.id);
+    if (sameId === undefined) byId.set(map.id, [map]);
+    else sameId.push(map);
+  }
+  const result = new Map<string, InnerMaps>();
+  for (const { spec, innerId, innerMapIdx } of maps.filter((map) => isMapOfMapsType(map.spec.type))) {
+    const inners = byId.get(innerId) ?? [];
+    const template = (innerMapIdx === undefined ? inners[0] : maps[innerMapIdx])?.spec.name;
+    if (template === undefined) continue;
+    const slots = innerMapIdx === undefined ? inners.filter(({ innerIdx }) => innerIdx !== NO_SLOT) : [];
+    result.set(spec.name, { template, initialMaps: slots.map((map) => ({ index: map.innerIdx, map: map.spec.name })) });
+    // Another map of maps with this id gets the same kind of maps, but iproute2 puts them into the first only.
+    byId.set(innerId, inners.slice(0, 1).map((map) => ({ ...map, innerIdx: NO_SLOT })));
+  }
+  return result;
+}
+
+/** What a map of maps is made with. */
+export interface InnerMaps {
+  /** A map of the object that its inner maps are like. */
+  readonly template: string;
+  readonly initialMaps: NonNullable<MapSpec['initialMaps']>;
 }
 
 /** A program that iproute2 puts into a PROG_ARRAY because its section is called `ID/INDEX` (`bpf_fill_prog_arrays`, lib/bpf_legacy.c). */

@@ -15,8 +15,10 @@ import { readFunctionBody } from './functionBody.js';
 import type { CodeSection, DataSymbols, FunctionBody } from './functionBody.js';
 import { MAX_OBJECT_INSNS, readFunctions } from './functionTable.js';
 import type { FunctionTable, ObjectFunction } from './functionTable.js';
-import { isLegacyMapSection, readLegacyMaps, readTailPrograms } from './legacyMaps.js';
-import type { LegacyMap, TailProgram } from './legacyMaps.js';
+import { setInnerMaps } from './innerMaps.js';
+import type { InnerMapChoice } from './innerMaps.js';
+import { isLegacyMapSection, readInnerMaps, readLegacyMaps, readTailPrograms } from './legacyMaps.js';
+import type { InnerMaps, LegacyMap, TailProgram } from './legacyMaps.js';
 import { linkProgram } from './linkProgram.js';
 import { readMapDefinitions } from './mapDefinitions.js';
 import { programKind } from './programSection.js';
@@ -31,6 +33,8 @@ export interface LoadObjectOptions {
   readonly assumeXdp?: boolean;
   /** `max_entries` of maps, by name, in place of the object's own: what user space does by `bpf_map__set_max_entries` between open and load. */
   readonly maxEntries?: Readonly<Record<string, number>>;
+  /** Inner maps of maps of maps, by name, in place of the object's own: what user space does by `bpf_map__set_inner_map_fd`. */
+  readonly innerMaps?: Readonly<Record<string, InnerMapChoice>>;
 }
 
 /**
@@ -52,7 +56,7 @@ export function loadObjectBytes(bytes: Uint8Array, name: string, options: LoadOb
       name,
       license: readLicense(elf),
       programs: linkPrograms(elf, functions, mapSections, objectBtfExt(elf, btf), options.assumeXdp ?? false),
-      maps: resizeMaps(mapSections.maps, options.maxEntries ?? {}, name),
+      maps: setInnerMaps(resizeMaps(mapSections.maps, options.maxEntries ?? {}, name), mapSections.innerMaps, options.innerMaps ?? {}, name),
       variables: elf.sections.filter(isDataSection).flatMap((section) => sectionVariables(elf, section, btf)),
       btf,
       btfBytes: sectionNamed(elf, '.BTF')?.bytes,
@@ -85,11 +89,14 @@ interface ObjectMapSections {
   readonly symbols: DataSymbols;
   /** Programs that go into PROG_ARRAYs by the name of their section. */
   readonly tails: readonly TailProgram[];
+  /** What legacy definitions say about inner maps, by name of the map of maps. */
+  readonly innerMaps: ReadonlyMap<string, InnerMaps>;
 }
 
 function readMaps(elf: ElfFile, btf: Btf | undefined, functions: FunctionTable): ObjectMapSections {
   const maps: MapSpec[] = [];
   const legacyMaps: LegacyMap[] = [];
+  const innerMaps = new Map<string, InnerMaps>();
   const names = new Set<string>();
   const byPlace = new Map<string, MapSpec>();
   const bySection = new Map<number, MapSpec>();
@@ -106,11 +113,13 @@ function readMaps(elf: ElfFile, btf: Btf | undefined, functions: FunctionTable):
         byPlace.set(`${section.index}:${offBytes}`, spec);
       }
     } else if (isLegacyMapSection(section)) {
-      for (const map of readLegacyMaps(elf, section, btf)) {
+      const inSection = readLegacyMaps(elf, section, btf);
+      for (const map of inSection) {
         add(map.spec, section);
         byPlace.set(`${section.index}:${map.offBytes}`, map.spec);
         legacyMaps.push(map);
       }
+      for (const [name, inner] of readInnerMaps(inSection)) innerMaps.set(name, inner);
     } else if (isDataSection(section)) {
       const map = dataSectionMap(section, btf);
       add(map, section);
@@ -122,6 +131,7 @@ function readMaps(elf: ElfFile, btf: Btf | undefined, functions: FunctionTable):
   return {
     maps: maps.map((map) => ({ ...map, initialPrograms: [...map.initialPrograms, ...programsIn(map, tails)] })),
     tails,
+    innerMaps,
     symbols: {
       mapAt: (sectionIndex, offBytes) => byPlace.get(`${sectionIndex}:${offBytes}`),
       dataMap: (sectionIndex) => bySection.get(sectionIndex),

@@ -4,6 +4,7 @@ import type { BtfMember } from '../btf/btfTypes.js';
 import { R_BPF_64_ABS64 } from '../elf/elfFile.js';
 import type { ElfFile, ElfSection } from '../elf/elfFile.js';
 import { readRelocations } from '../elf/readElf.js';
+import { BPF_MAP_TYPE_HASH_OF_MAPS, isMapOfMapsType } from '../maps/mapOfMaps.js';
 import type { MapSpec } from '../spec.js';
 import { refuseDamaged } from './damaged.js';
 import { lowerBound } from './lowerBound.js';
@@ -23,8 +24,8 @@ export interface PlacedMap {
  * Maps that an object defines in `.maps` (`parse_btf_map_def`, tools/lib/bpf/libbpf.c), in the order of the section.
  *
  * A definition is a struct variable that is never filled; its members' types carry the numbers. `__uint(name, N)` is a pointer to an
- * array of N ints, `__type(key, T)` a pointer to T, `__array(values, T)` an array of pointers whose slots relocations fill.
- * Pinning and the NUMA node are read over: there is nothing here to pin to. Values of a map of maps too: that map type has no place in a MapSpec yet.
+ * array of N ints, `__type(key, T)` a pointer to T, `__array(values, T)` an array of pointers whose slots relocations fill: with programs, or
+ * with maps when T is a struct that defines one. Pinning and the NUMA node are read over: there is nothing here to pin to.
  *
  * Throws a `ProblemError`.
  */
@@ -43,7 +44,7 @@ export function readMapDefinitions(elf: ElfFile, section: ElfSection, btf: Btf |
     }
     return new DefinitionReader(btf, variable.name, where).read(btf.resolve(typeId), offBytes, sizeBytes);
   });
-  return fillProgramArrays(elf, section, maps, functions);
+  return fillSlots(elf, section, maps, functions);
 }
 
 interface Definition extends PlacedMap {
@@ -68,6 +69,7 @@ class DefinitionReader {
     const numbers = new Map<string, number>();
     const types = new Map<string, number>();
     let valuesOffBytes: number | undefined;
+    let innerStructId: number | undefined;
     const seen = new Set<string>();
     for (const member of struct.members) {
       if (seen.has(member.name)) this.#refuse('map-bad-definition', `has the attribute '${member.name}' twice`);
@@ -89,6 +91,7 @@ class DefinitionReader {
           break;
         case 'values':
           valuesOffBytes = member.bitOffset / 8;
+          innerStructId = this.#elementStruct(member);
           break;
         default:
           this.#refuse('unsupported-map-attribute', `has the unknown attribute '${member.name}'`);
@@ -111,8 +114,24 @@ class DefinitionReader {
       dataSection: undefined,
       initialValue: undefined,
       initialPrograms: [],
+      ...(isMapOfMapsType(type) && innerStructId !== undefined ? { innerMap: this.#innerMap(innerStructId) } : {}),
     };
     return { spec, offBytes, sizeBytes, valuesOffBytes };
+  }
+
+  /** What the inner maps are like; libbpf gives the map that it makes for that the same name. */
+  #innerMap(structId: number): MapSpec {
+    const inner = new DefinitionReader(this.#btf, `${this.#name}.inner`, this.#where).read(structId, 0, 0);
+    if (inner.valuesOffBytes === undefined) return inner.spec;
+    return this.#refuse('map-bad-definition', 'has inner maps that have values themselves');
+  }
+
+  /** `__array(values, T)`: the struct T, `undefined` for something else. */
+  #elementStruct(member: BtfMember): number | undefined {
+    const array = this.#btf.type(this.#btf.resolve(member.typeId));
+    const pointer = array.kind === 'array' ? this.#btf.type(this.#btf.resolve(array.typeId)) : undefined;
+    const id = pointer?.kind === 'ptr' ? this.#btf.resolve(pointer.typeId) : undefined;
+    return id !== undefined && this.#btf.type(id).kind === 'struct' ? id : undefined;
   }
 
   #size(which: 'key' | 'value', numbers: ReadonlyMap<string, number>, types: ReadonlyMap<string, number>): number | undefined {
@@ -150,10 +169,11 @@ class DefinitionReader {
   }
 }
 
-/** Puts the functions that relocations of `.maps` name into the PROG_ARRAYs that hold them. */
-function fillProgramArrays(elf: ElfFile, section: ElfSection, definitions: readonly Definition[], functions: FunctionTable): PlacedMap[] {
+/** Puts the functions and maps that relocations of `.maps` name into the PROG_ARRAYs and maps of maps that hold them. */
+function fillSlots(elf: ElfFile, section: ElfSection, definitions: readonly Definition[], functions: FunctionTable): PlacedMap[] {
   const where = `${elf.name}, section ${section.name}`;
   const programs = definitions.map((): { index: number; program: string }[] => []);
+  const maps = definitions.map((): { index: number; map: string }[] => []);
   for (const { offBytes, type, symbol } of readRelocations(elf, section)) {
     // Definitions are sorted by place.
     const which = lowerBound(definitions, offBytes + 1) - 1;
@@ -162,11 +182,25 @@ function fillProgramArrays(elf: ElfFile, section: ElfSection, definitions: reado
     if (type !== R_BPF_64_ABS64 || !isInside || map.valuesOffBytes === undefined) {
       return refuseDamaged('elf-bad-relocation', `a relocation of type ${type} at byte ${offBytes} is in no 'values' of a map`, where);
     }
-    if (map.spec.type !== BPF_MAP_TYPE_PROG_ARRAY) continue;
+    const isOfMaps = isMapOfMapsType(map.spec.type);
+    if (!isOfMaps && map.spec.type !== BPF_MAP_TYPE_PROG_ARRAY) continue;
     const slotBytes = offBytes - map.offBytes - map.valuesOffBytes;
     const index = slotBytes / POINTER_BYTES;
-    if (slotBytes < 0 || slotBytes % POINTER_BYTES !== 0 || index >= map.spec.maxEntries) {
+    if (slotBytes < 0 || slotBytes % POINTER_BYTES !== 0 || (index >= map.spec.maxEntries && map.spec.type !== BPF_MAP_TYPE_HASH_OF_MAPS)) {
       return refuseDamaged('elf-bad-relocation', `byte ${offBytes} is no slot of map '${map.spec.name}', which has ${map.spec.maxEntries}`, where);
+    }
+    if (isOfMaps) {
+      // libbpf passes the index as the key.
+      if (map.spec.keySize !== 4) {
+        const message = `map '${map.spec.name}' has initial values, but its key has ${map.spec.keySize} bytes, not 4`;
+        throw new ProblemError({ code: 'map-bad-definition', message, where, hint: 'use a __u32 as the key, or fill it from user space' });
+      }
+      const target = definitions[lowerBound(definitions, symbol.value)];
+      if (symbol.sectionIndex !== section.index || target?.offBytes !== symbol.value) {
+        return refuseDamaged('elf-bad-relocation', `slot ${index} of map '${map.spec.name}' holds '${symbol.name}', which is no map`, where);
+      }
+      maps[which]!.push({ index, map: target.spec.name });
+      continue;
     }
     const target = functions.at(symbol.sectionIndex, symbol.value);
     if (target === undefined) {
@@ -174,5 +208,9 @@ function fillProgramArrays(elf: ElfFile, section: ElfSection, definitions: reado
     }
     programs[which]!.push({ index, program: target.name });
   }
-  return definitions.map(({ spec, offBytes, sizeBytes }, i) => ({ spec: { ...spec, initialPrograms: programs[i]! }, offBytes, sizeBytes }));
+  return definitions.map(({ spec, offBytes, sizeBytes }, i) => ({
+    spec: { ...spec, initialPrograms: programs[i]!, ...(maps[i]!.length === 0 ? {} : { initialMaps: maps[i]! }) },
+    offBytes,
+    sizeBytes,
+  }));
 }

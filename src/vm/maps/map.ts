@@ -96,4 +96,6 @@ export interface MapPlace {
   readonly id: number;
   /** `VmEnvironment.isDevice`. */
   readonly isDevice?: ((ifindex: number) => boolean) | undefined;
+  /** Live maps of the machine by id, for maps of maps; left out: there are no others. */
+  readonly findMap?: (id: number) => BpfMap | undefined;
 }

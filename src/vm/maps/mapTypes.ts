@@ -1,4 +1,4 @@
-import { EINVAL, ProblemError, catchProblem } from '../../base/index.js';
+import { EINVAL, ProblemError, catchProblem, unwrap } from '../../base/index.js';
 import type { Result } from '../../base/index.js';
 import { BPF_MAP_TYPE_PROG_ARRAY } from '../layout.js';
 import type { MapSpec } from '../spec.js';
@@ -11,6 +11,7 @@ import { HashMap } from './hashMap.js';
 import { LpmTrie } from './lpmTrie.js';
 import { LruHashMap } from './lruHashMap.js';
 import type { BpfMap, MapPlace } from './map.js';
+import { ArrayOfMaps, BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS, HashOfMaps, isMapOfMapsType } from './mapOfMaps.js';
 import { refuseMap } from './mapSupport.js';
 import { PercpuArrayMap } from './percpuArrayMap.js';
 import { PercpuHashMap } from './percpuHashMap.js';
@@ -51,8 +52,8 @@ export const MAP_TYPES: readonly MapType[] = [
   { type: 9, name: 'LRU_HASH', create: (spec, place) => new LruHashMap(spec, place, false) },
   { type: 10, name: 'LRU_PERCPU_HASH', create: (spec, place) => new LruHashMap(spec, place, true) },
   { type: 11, name: 'LPM_TRIE', create: (spec, place) => new LpmTrie(spec, place) },
-  { type: 12, name: 'ARRAY_OF_MAPS', create: undefined },
-  { type: 13, name: 'HASH_OF_MAPS', create: undefined },
+  { type: BPF_MAP_TYPE_ARRAY_OF_MAPS, name: 'ARRAY_OF_MAPS', create: (spec, place) => new ArrayOfMaps(spec, place) },
+  { type: BPF_MAP_TYPE_HASH_OF_MAPS, name: 'HASH_OF_MAPS', create: (spec, place) => new HashOfMaps(spec, place) },
   { type: BPF_MAP_TYPE_DEVMAP, name: 'DEVMAP', create: (spec, place) => new DevMap(spec, place) },
   { type: 15, name: 'SOCKMAP', create: undefined },
   { type: BPF_MAP_TYPE_CPUMAP, name: 'CPUMAP', create: (spec, place) => new CpuMap(spec, place) },
@@ -103,6 +104,20 @@ export function createMap(spec: MapSpec, place: MapPlace): Result<BpfMap> {
     if (spec.mapExtra !== undefined && spec.mapExtra !== 0 && spec.type !== BPF_MAP_TYPE_BLOOM_FILTER) {
       refuseMap(spec, EINVAL, `map_extra is ${spec.mapExtra}`, 'only a BLOOM_FILTER takes one: leave it out');
     }
+    if (isMapOfMapsType(spec.type) && spec.innerMap !== undefined && !isMapOfMapsType(spec.innerMap.type)) tryMap(spec.innerMap, place);
     return create(spec, place);
   });
+}
+
+/** Throws the problem of a map that can't be made here, and leaves no trace. */
+function tryMap(spec: MapSpec, place: MapPlace): void {
+  const { memory, accessTable } = place;
+  const mark = memory.mark();
+  const rows = accessTable.count;
+  try {
+    unwrap(createMap(spec, place));
+  } finally {
+    memory.release(mark);
+    accessTable.truncate(rows);
+  }
 }
