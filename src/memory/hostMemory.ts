@@ -100,6 +100,12 @@ export class HostMemory {
     this.#top = mark;
   }
 
+  /** Something lies at this address. */
+  isReserved(address: number): boolean {
+    const region = this.#nearestBelow(address);
+    return region !== undefined && address < region.start + region.sizeBytes;
+  }
+
   /** Where an address lies, in words: `8 bytes into map counters`, or `16 bytes beyond map counters`, or `NULL page`. */
   describe(address: number): string {
     if (address < FIRST_ADDRESS) return address === 0 ? 'NULL' : `NULL plus ${address}`;

@@ -1,11 +1,12 @@
 import { EINVAL, ENOSPC } from '../../base/index.js';
+import { isAlnum, isPrint, isPunct, isSpace } from './characters.js';
 
 // The kernel's printf for programs: what bpf_bprintf_prepare (kernel/bpf/helpers.c, 6.18) accepts, and what bstr_printf
 // (lib/vsprintf.c, 6.18) makes of it.
 //
 //     %[0 +-]*[width] d i u x X, each with l or ll too · c · s · p px pK ps pS pB · pks pus · pI4 pi4 pI6 pi6
 
-/** Size of the output buffer with its NUL (MAX_BPRINTF_BUF); the rest of a longer line is counted but lost. */
+/** Size of a log line with its NUL (MAX_BPRINTF_BUF). */
 const MAX_LINE_BYTES = 1024;
 /** Room for all arguments of one line (MAX_BPRINTF_BIN_ARGS). */
 const MAX_ARGUMENT_BYTES = 512;
@@ -36,31 +37,41 @@ export interface BprintfArguments {
   read(index: number, sizeBytes: number): Uint8Array;
 }
 
-/** Length of the line (which may be more than it holds) or a negated errno, and the line. */
+/** Length of the text (which may be more than is there) or a negated errno, and the text. */
 export interface BprintfResult {
   readonly returned: number;
-  readonly line: string;
+  readonly text: Buffer;
 }
 
-/** @param format the format string without its NUL */
-export function bprintf(format: Uint8Array, args: BprintfArguments): BprintfResult {
+/** A line of the kernel's log: as `bprintfBytes`, up to its first NUL. */
+export function bprintf(format: Uint8Array, args: BprintfArguments): { readonly returned: number; readonly line: string } {
+  const { returned, text } = bprintfBytes(format, args, MAX_LINE_BYTES);
+  const end = text.indexOf(0);
+  return { returned, line: (end < 0 ? text : text.subarray(0, end)).toString('utf8') };
+}
+
+/**
+ * In one thing this is not what bstr_printf of 6.18 does: once its output is full it leaves out IP addresses and %pB but not their text
+ * among the values, takes that for the values behind them, and so counts wrong. Here everything is counted.
+ *
+ * @param format the format string without its NUL
+ * @param roomBytes of the output with a NUL behind it; what has no room is counted but lost
+ */
+export function bprintfBytes(format: Uint8Array, args: BprintfArguments, roomBytes: number): BprintfResult {
   const pieces = parse(format, args.count);
-  if (pieces === undefined) return { returned: -EINVAL, line: '' };
+  if (pieces === undefined) return { returned: -EINVAL, text: Buffer.alloc(0) };
   const room = new ArgumentRoom();
   const output: Buffer[] = [];
   let returned = 0;
   for (const piece of pieces) {
-    const body = render(piece, format, args, room);
-    if (body === undefined) return { returned: -ENOSPC, line: '' };
+    const body = render(piece, format, args, room, roomBytes);
+    if (body === undefined) return { returned: -ENOSPC, text: Buffer.alloc(0) };
     const padding = Math.max(0, (isPadded(piece.kind) ? (piece.width ?? 0) : 0) - body.length);
-    // Longer padding than the buffer is only counted.
-    const spaces = Buffer.alloc(Math.min(padding, MAX_LINE_BYTES), ' ');
+    const spaces = Buffer.alloc(Math.min(padding, roomBytes), ' ');
     output.push(...(piece.flags.includes('-') ? [body, spaces] : [spaces, body]));
     returned += padding + body.length;
   }
-  const all = Buffer.concat(output).subarray(0, MAX_LINE_BYTES - 1);
-  const end = all.indexOf(0);
-  return { returned, line: (end < 0 ? all : all.subarray(0, end)).toString('utf8') };
+  return { returned, text: Buffer.concat(output).subarray(0, Math.max(0, roomBytes - 1)) };
 }
 
 /** Splits a format; `undefined` for what the kernel refuses with EINVAL. */
@@ -141,7 +152,7 @@ function isPadded(kind: string): boolean {
 }
 
 /** Text of a piece before padding with spaces; `undefined` when the arguments have no room. */
-function render(piece: Piece, format: Uint8Array, args: BprintfArguments, room: ArgumentRoom): Buffer | undefined {
+function render(piece: Piece, format: Uint8Array, args: BprintfArguments, room: ArgumentRoom, roomBytes: number): Buffer | undefined {
   const { kind, argument } = piece;
   switch (kind) {
     case 'text':
@@ -166,9 +177,9 @@ function render(piece: Piece, format: Uint8Array, args: BprintfArguments, room: 
     case 'pK':
     case 'ps':
     case 'pS':
-      return room.take(8, 4) ? Buffer.from(formatPointer(piece, args.u64(argument))) : undefined;
+      return room.take(8, 4) ? Buffer.from(formatPointer(piece, args.u64(argument), roomBytes)) : undefined;
     default:
-      return room.take(piece.isLong ? 8 : 4, 4) ? Buffer.from(formatNumber(piece, args.u64(argument))) : undefined;
+      return room.take(piece.isLong ? 8 : 4, 4) ? Buffer.from(formatNumber(piece, args.u64(argument), roomBytes)) : undefined;
   }
 }
 
@@ -184,15 +195,15 @@ function formatIp({ kind, argument }: Piece, args: BprintfArguments): string {
 }
 
 /** The kernel hashes what %p and %pK print; here they show the address, so that every run prints the same. */
-function formatPointer(piece: Piece, value: bigint): string {
+function formatPointer(piece: Piece, value: bigint, roomBytes: number): string {
   // No address here is one of a kernel symbol.
   if (piece.kind === 'ps' || piece.kind === 'pS') return `0x${value.toString(16)}`;
   const digits = value.toString(16);
   if (piece.width === undefined) return digits.padStart(POINTER_DIGITS, '0');
-  return piece.flags.includes('0') && !piece.flags.includes('-') ? digits.padStart(Math.min(piece.width, MAX_LINE_BYTES), '0') : digits;
+  return piece.flags.includes('0') && !piece.flags.includes('-') ? digits.padStart(Math.min(piece.width, roomBytes), '0') : digits;
 }
 
-function formatNumber(piece: Piece, u64: bigint): string {
+function formatNumber(piece: Piece, u64: bigint, roomBytes: number): string {
   const bits = piece.isLong ? 64 : 32;
   const isSigned = piece.kind === 'd';
   const value = isSigned ? BigInt.asIntN(bits, u64) : BigInt.asUintN(bits, u64);
@@ -204,7 +215,7 @@ function formatNumber(piece: Piece, u64: bigint): string {
   else if (isSigned && piece.flags.includes('+')) sign = '+';
   else if (isSigned && piece.flags.includes(' ')) sign = ' ';
   const isZeroPadded = piece.flags.includes('0') && !piece.flags.includes('-');
-  return isZeroPadded ? sign + digits.padStart(Math.min(piece.width ?? 0, MAX_LINE_BYTES) - sign.length, '0') : sign + digits;
+  return isZeroPadded ? sign + digits.padStart(Math.min(piece.width ?? 0, roomBytes) - sign.length, '0') : sign + digits;
 }
 
 /** Room for the arguments of one line, which the kernel keeps in binary form first. */
@@ -236,24 +247,6 @@ class ArgumentRoom {
     this.#used += text.length + 1;
     return Buffer.from(text);
   }
-}
-
-// Character classes of lib/ctype.c, which is Latin-1.
-
-function isPrint(char: number): boolean {
-  return char >= 0x20 && char <= 0x7e;
-}
-
-function isSpace(char: number): boolean {
-  return char === 0x20 || (char >= 0x09 && char <= 0x0d) || char === 0xa0;
-}
-
-function isAlnum(char: number): boolean {
-  return (char >= 0x30 && char <= 0x39) || (char >= 0x41 && char <= 0x5a) || (char >= 0x61 && char <= 0x7a) || (char >= 0xc0 && char !== 0xd7 && char !== 0xf7);
-}
-
-function isPunct(char: number): boolean {
-  return (isPrint(char) && !isAlnum(char) && char !== 0x20) || (char >= 0xa1 && char <= 0xbf) || char === 0xd7 || char === 0xf7;
 }
 
 /** The format ends here, or goes on with space or punctuation. */

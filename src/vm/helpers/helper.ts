@@ -42,6 +42,7 @@ export type ArgClass =
   | 'ptr_to_mem'
   | 'ptr_to_mem_or_null'
   | 'ptr_to_uninit_mem'
+  | 'ptr_to_const_str'
   | 'ptr_to_func'
   | 'ptr_to_stack_or_null'
   | 'const_size'

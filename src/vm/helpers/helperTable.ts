@@ -1,12 +1,14 @@
 import { RETURN_INT } from '../layout.js';
-import { loop } from './callbackHelpers.js';
+import { forEachMapElem, loop } from './callbackHelpers.js';
 import { csumDiff } from './checksumHelpers.js';
 import type { HelperSpec, HelperSupport } from './helper.js';
 import { mapDeleteElem, mapLookupElem, mapPeekElem, mapPopElem, mapPushElem, mapUpdateElem } from './mapHelpers.js';
 import { perfEventOutput, perfEventRead, perfEventReadValue } from './perfEventHelpers.js';
-import { tracePrintk } from './printkHelpers.js';
+import { snprintf, tracePrintk, traceVprintk } from './printkHelpers.js';
+import { probeReadKernel, probeReadKernelStr, probeReadUser, probeReadUserStr } from './probeReadHelpers.js';
 import { redirect, redirectMap } from './redirectHelpers.js';
 import { ringbufDiscard, ringbufOutput, ringbufQuery, ringbufReserve, ringbufSubmit } from './ringBufHelpers.js';
+import { strncmp, strtol, strtoul } from './stringHelpers.js';
 import { getNumaNodeId, getPrandomU32, getSmpProcessorId } from './systemHelpers.js';
 import { jiffies64, ktimeGetBootNs, ktimeGetCoarseNs, ktimeGetNs, ktimeGetTaiNs } from './timeHelpers.js';
 import { xdpAdjustHead, xdpAdjustMeta, xdpAdjustTail } from './xdpAdjustHelpers.js';
@@ -144,17 +146,17 @@ const ROWS: readonly HelperSpec[] = [
   row(102, 'bpf_sysctl_get_current_value', NOT_XDP),
   row(103, 'bpf_sysctl_get_new_value', NOT_XDP),
   row(104, 'bpf_sysctl_set_new_value', NOT_XDP),
-  row(105, 'bpf_strtol', XDP),
-  row(106, 'bpf_strtoul', XDP),
+  row(105, 'bpf_strtol', XDP, strtol),
+  row(106, 'bpf_strtoul', XDP, strtoul),
   row(107, 'bpf_sk_storage_get', NOT_XDP),
   row(108, 'bpf_sk_storage_delete', NOT_XDP),
   row(109, 'bpf_send_signal', XDP),
   row(110, 'bpf_tcp_gen_syncookie', GPL),
   row(111, 'bpf_skb_output', NOT_XDP, undefined, 'bpf_perf_event_output'),
-  row(112, 'bpf_probe_read_user', GPL),
-  row(113, 'bpf_probe_read_kernel', GPL),
-  row(114, 'bpf_probe_read_user_str', GPL),
-  row(115, 'bpf_probe_read_kernel_str', GPL),
+  row(112, 'bpf_probe_read_user', GPL, probeReadUser),
+  row(113, 'bpf_probe_read_kernel', GPL, probeReadKernel),
+  row(114, 'bpf_probe_read_user_str', GPL, probeReadUserStr),
+  row(115, 'bpf_probe_read_kernel_str', GPL, probeReadKernelStr),
   row(116, 'bpf_tcp_send_ack', NOT_XDP),
   row(117, 'bpf_send_signal_thread', XDP),
   row(118, 'bpf_jiffies64', XDP, jiffies64),
@@ -187,7 +189,7 @@ const ROWS: readonly HelperSpec[] = [
   row(145, 'bpf_inode_storage_get', NOT_XDP),
   row(146, 'bpf_inode_storage_delete', NOT_XDP),
   row(147, 'bpf_d_path', NOT_XDP),
-  row(148, 'bpf_copy_from_user', XDP),
+  row(148, 'bpf_copy_from_user', NOT_XDP, undefined, 'bpf_probe_read_user'),
   row(149, 'bpf_snprintf_btf', XDP),
   row(150, 'bpf_seq_printf_btf', NOT_XDP),
   row(151, 'bpf_skb_cgroup_classid', NOT_XDP),
@@ -203,8 +205,8 @@ const ROWS: readonly HelperSpec[] = [
   row(161, 'bpf_ima_inode_hash', NOT_XDP),
   row(162, 'bpf_sock_from_file', NOT_XDP),
   row(163, 'bpf_check_mtu', GPL),
-  row(164, 'bpf_for_each_map_elem', XDP),
-  row(165, 'bpf_snprintf', GPL),
+  row(164, 'bpf_for_each_map_elem', XDP, forEachMapElem),
+  row(165, 'bpf_snprintf', GPL, snprintf),
   row(166, 'bpf_sys_bpf', NOT_XDP),
   row(167, 'bpf_btf_find_by_name_kind', NOT_XDP),
   row(168, 'bpf_sys_close', NOT_XDP),
@@ -216,12 +218,12 @@ const ROWS: readonly HelperSpec[] = [
   row(174, 'bpf_get_attach_cookie', NOT_XDP),
   row(175, 'bpf_task_pt_regs', GPL),
   row(176, 'bpf_get_branch_snapshot', GPL),
-  row(177, 'bpf_trace_vprintk', GPL),
+  row(177, 'bpf_trace_vprintk', GPL, traceVprintk),
   row(178, 'bpf_skc_to_unix_sock', XDP),
   row(179, 'bpf_kallsyms_lookup_name', NOT_XDP),
   row(180, 'bpf_find_vma', XDP),
   row(181, 'bpf_loop', XDP, loop),
-  row(182, 'bpf_strncmp', XDP),
+  row(182, 'bpf_strncmp', XDP, strncmp),
   row(183, 'bpf_get_func_arg', NOT_XDP),
   row(184, 'bpf_get_func_ret', NOT_XDP),
   row(185, 'bpf_get_func_arg_cnt', NOT_XDP),
@@ -230,7 +232,7 @@ const ROWS: readonly HelperSpec[] = [
   row(188, 'bpf_xdp_get_buff_len', XDP, xdpGetBuffLen),
   row(189, 'bpf_xdp_load_bytes', XDP, xdpLoadBytes),
   row(190, 'bpf_xdp_store_bytes', XDP, xdpStoreBytes),
-  row(191, 'bpf_copy_from_user_task', GPL),
+  row(191, 'bpf_copy_from_user_task', NOT_XDP, undefined, 'bpf_probe_read_user'),
   row(192, 'bpf_skb_set_tstamp', NOT_XDP),
   row(193, 'bpf_ima_file_hash', NOT_XDP),
   row(194, 'bpf_kptr_xchg', XDP),

@@ -126,6 +126,10 @@ export class HashMap implements HashtabMap {
     return this.#takeKey(key) ? this.table.find(this.#scratchKey) : NO_NODE;
   }
 
+  valueAddress(node: number): number {
+    return this.#memory.u32[this.#slots + node];
+  }
+
   entryAt(node: number): MapEntry {
     const { u8, u32 } = this.#memory;
     const keyAt = this.table.keyAddress(node);

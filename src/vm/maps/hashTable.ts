@@ -18,6 +18,8 @@ export interface HashtabMap extends BpfMap {
   /** Node of a key of user space, NO_NODE when there is none. */
   nodeOf(key: Uint8Array): number;
   entryAt(node: number): MapEntry;
+  /** Address of the value of a node that is in use; on a per-CPU map this CPU's. */
+  valueAddress(node: number, cpu: number): number;
 }
 
 /**
@@ -67,6 +69,11 @@ export class HashTable {
 
   get bucketCount(): number {
     return this.#bucketMask + 1;
+  }
+
+  /** Bytes from one key to the next. */
+  get keyStrideBytes(): number {
+    return this.#keyStride;
   }
 
   /** Address of a node's key. */
@@ -159,6 +166,13 @@ export class HashTable {
   /** Next node of the same bucket, or NO_NODE. */
   nextInBucket(node: number): number {
     return this.#memory.u32[this.#links + node] - 1;
+  }
+
+  /** The node is in use and in this bucket. */
+  isIn(bucket: number, node: number): boolean {
+    let at = this.firstIn(bucket);
+    while (at !== NO_NODE && at !== node) at = this.nextInBucket(at);
+    return at === node;
   }
 
   /** The node behind this one, bucket by bucket, or NO_NODE; the first one when it is given NO_NODE (htab_map_get_next_key). */

@@ -112,6 +112,10 @@ export class LruHashMap implements HashtabMap {
     return this.#takeKey(key) ? this.table.find(this.#scratchKey) : NO_NODE;
   }
 
+  valueAddress(node: number, cpu: number): number {
+    return this.#addressOf(node, this.isPerCpu ? cpu : 0);
+  }
+
   entryAt(node: number): MapEntry {
     const keyAt = this.table.keyAddress(node);
     return { key: this.#memory.u8.slice(keyAt, keyAt + this.spec.keySize), value: this.#copyOf(node) };

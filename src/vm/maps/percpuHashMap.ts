@@ -108,6 +108,10 @@ export class PercpuHashMap implements HashtabMap {
     return this.table.find(this.#scratchKey);
   }
 
+  valueAddress(node: number, cpu: number): number {
+    return this.#addressOf(node, cpu);
+  }
+
   entryAt(node: number): MapEntry {
     const keyAt = this.table.keyAddress(node);
     return { key: this.#memory.u8.slice(keyAt, keyAt + this.spec.keySize), value: this.#copyOf(node) };
