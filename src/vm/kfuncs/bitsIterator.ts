@@ -1,7 +1,8 @@
-import { E2BIG, EFAULT, EINVAL } from '../../base/index.js';
+import { E2BIG, EFAULT, EINVAL, ERANGE } from '../../base/index.js';
 import type { HelperContext, HelperSupport } from '../helpers/helper.js';
 import { RETURN_INT, RETURN_U32 } from '../layout.js';
 import type { Reference } from '../references.js';
+import { kernelAddress } from './kernelAddress.js';
 
 /** BITS_ITER_NR_WORDS_MAX: words of 8 bytes. */
 const MAX_WORDS = 511;
@@ -41,32 +42,37 @@ class BitsIterator implements Reference {
 
 const NO_BITS = new Uint32Array(0);
 
-/**
- * bpf_iter_bits_new(it, unsafe_ptr, nr_words) (kernel/bpf/helpers.c, 6.18): the numbers of the bits that are set in `nr_words` u64. The
- * kernel reads any memory; here it is what the program may read, and -EFAULT elsewhere. After an error there is an iterator too.
- */
+/** bpf_iter_bits_new(it, unsafe_ptr, nr_words) (kernel/bpf/helpers.c, 6.18): the numbers of the bits that are set in `nr_words` u64. After an error there is an iterator too. */
 export const iterBitsNew: HelperSupport = {
   args: ['anything', 'anything', 'anything'],
   returns: RETURN_INT,
-  make: ({ args, memory: { u8, i32 }, references }) => (it, bits, count) => {
-    const address = it >>> 0;
-    if (!args.isStack(1, STATE_BYTES)) return 0;
-    if (references.find(KIND, address) !== undefined) {
-      args.refuse(1, STATE_BYTES, true);
-      return 0;
-    }
-    const words = count >>> 0;
-    const source = bits >>> 0;
-    const isNull = source === 0 && args.upperHalf(2) === 0;
-    const isReadable = args.upperHalf(2) === 0 && args.readableBytes(source) >= words * 8;
-    const error = isNull || words === 0 ? -EINVAL : words > MAX_WORDS ? -E2BIG : isReadable ? 0 : -EFAULT;
-    const copy = error === 0 ? new Uint32Array(u8.slice(source, source + words * 8).buffer) : NO_BITS;
-    const iterator = new BitsIterator(address, copy);
-    iterator.store(i32);
-    references.acquire(iterator);
-    return error;
+  make: (context) => {
+    const { args, memory: { u8, i32 }, references } = context;
+    return (it, bits, count) => {
+      const address = it >>> 0;
+      if (!args.isStack(1, STATE_BYTES)) return 0;
+      if (references.find(KIND, address) !== undefined) {
+        args.refuse(1, STATE_BYTES, true);
+        return 0;
+      }
+      const words = count >>> 0;
+      const source = kernelAddress(context, 2, bits);
+      const isNull = bits === 0 && args.upperHalf(2) === 0;
+      const error = isNull || words === 0 ? -EINVAL : words > MAX_WORDS ? -E2BIG : readError(source, words, u8.length);
+      const copy = error === 0 ? new Uint32Array(u8.slice(source, source + words * 8).buffer) : NO_BITS;
+      const iterator = new BitsIterator(address, copy);
+      iterator.store(i32);
+      references.acquire(iterator);
+      return error;
+    };
   },
 };
+
+/** What is wrong with reading words there: a single word is read by other means, which know one errno only. */
+function readError(source: number, words: number, memoryBytes: number): number {
+  if (source < 0) return words === 1 ? -EFAULT : -ERANGE;
+  return source + words * 8 > memoryBytes ? -EFAULT : 0;
+}
 
 /** bpf_iter_bits_next(it) (kernel/bpf/helpers.c, 6.18): address of the number of the next bit, NULL after the last one. */
 export const iterBitsNext: HelperSupport = {

@@ -1,6 +1,10 @@
 import type { HelperSupport } from '../helpers/helper.js';
 import { HELPERS, helperName } from '../helpers/helperTable.js';
 import { iterBitsDestroy, iterBitsNew, iterBitsNext } from './bitsIterator.js';
+import {
+  ctChangeStatus, ctChangeTimeout, ctInsertEntry, ctRelease, ctSetNatInfo, ctSetStatus, ctSetTimeout, xdpCtAlloc, xdpCtLookup,
+} from './conntrackKfuncs.js';
+import { xdpFlowLookup } from './flowtableKfuncs.js';
 import { localIrqRestore, localIrqSave, preemptDisable, preemptEnable, rcuReadLock, rcuReadUnlock } from './guardKfuncs.js';
 import type { KfuncSpec } from './kfunc.js';
 import { NOT_FOR_XDP } from './notForXdp.js';
@@ -85,16 +89,16 @@ export const KFUNCS: readonly KfuncSpec[] = [
   row('bpf_probe_read_kernel_str_dynptr'),
 
   // Connection tracking, flow tables, IPsec
-  row('bpf_xdp_ct_alloc'),
-  row('bpf_xdp_ct_lookup'),
-  row('bpf_ct_insert_entry'),
-  row('bpf_ct_release'),
-  row('bpf_ct_set_timeout'),
-  row('bpf_ct_change_timeout'),
-  row('bpf_ct_set_status'),
-  row('bpf_ct_change_status'),
-  row('bpf_ct_set_nat_info'),
-  row('bpf_xdp_flow_lookup'),
+  row('bpf_xdp_ct_alloc', xdpCtAlloc),
+  row('bpf_xdp_ct_lookup', xdpCtLookup),
+  row('bpf_ct_insert_entry', ctInsertEntry),
+  row('bpf_ct_release', ctRelease),
+  row('bpf_ct_set_timeout', ctSetTimeout),
+  row('bpf_ct_change_timeout', ctChangeTimeout),
+  row('bpf_ct_set_status', ctSetStatus),
+  row('bpf_ct_change_status', ctChangeStatus),
+  row('bpf_ct_set_nat_info', ctSetNatInfo),
+  row('bpf_xdp_flow_lookup', xdpFlowLookup),
   row('bpf_xdp_get_xfrm_state'),
   row('bpf_xdp_xfrm_state_release'),
 

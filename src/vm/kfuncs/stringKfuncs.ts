@@ -1,6 +1,7 @@
 import { E2BIG, EFAULT, ENOENT, ERANGE } from '../../base/index.js';
 import type { HelperContext, HelperSupport } from '../helpers/helper.js';
 import { RETURN_INT } from '../layout.js';
+import { kernelAddress } from './kernelAddress.js';
 
 // Strings (kernel/bpf/helpers.c, 6.18). They may lie anywhere in kernel memory, that is in host memory here, whether the program may touch it
 // or not: the kernel reads byte by byte and gives -EFAULT where nothing is mapped. A string that doesn't end goes on in what lies behind it.
@@ -8,25 +9,12 @@ import { RETURN_INT } from '../layout.js';
 /** XATTR_SIZE_MAX: bytes that are looked at before the answer is -E2BIG. */
 const MAX_BYTES = 65536;
 
-/** Addresses below are never mapped (HostMemory). */
-const FIRST_ADDRESS = 65536;
-/** Upper half of the lowest address that belongs to the kernel. */
-const KERNEL_HIGH = 0xffff8000;
-
 /** Kernel functions get a `char` in a register, of which they look at the lowest byte; the kernel's is unsigned (-funsigned-char). */
 const CHAR = 0xff;
 
 /** Works on all of host memory, with addresses of strings; gives an index, a length, an order, or a negated errno. */
 type OneString = (u8: Uint8Array, s: number, count: number, c: number) => number;
 type TwoStrings = (u8: Uint8Array, s1: number, s2: number, count: number) => number;
-
-/** Address of the string that a register points to, beyond host memory where the kernel has nothing mapped; -1 for what it takes for no address of its own. */
-function stringAddress({ args, memory }: HelperContext, register: number, low: number): number {
-  const address = low >>> 0;
-  const high = args.upperHalf(register);
-  if (high >= KERNEL_HIGH) return memory.u8.length;
-  return high === 0 && address >= FIRST_ADDRESS && address < memory.u8.length ? address : -1;
-}
 
 /** A `size_t`, as far as it matters: nothing looks at more than MAX_BYTES. */
 function sizeArgument({ args }: HelperContext, register: number, low: number): number {
@@ -38,7 +26,7 @@ function ofOne(call: OneString, countRegister = 0, charRegister = 0): HelperSupp
     args: ['anything', 'anything', 'anything'],
     returns: RETURN_INT,
     make: (context) => (s, r2, r3) => {
-      const address = stringAddress(context, 1, s);
+      const address = kernelAddress(context, 1, s);
       if (address < 0) return -ERANGE;
       const count = countRegister === 0 ? MAX_BYTES : sizeArgument(context, countRegister, r2);
       return call(context.memory.u8, address, count, (charRegister === 2 ? r2 : r3) & CHAR);
@@ -51,7 +39,7 @@ function ofTwo(call: TwoStrings, countRegister = 0): HelperSupport {
     args: ['anything', 'anything', 'anything'],
     returns: RETURN_INT,
     make: (context) => (s1, s2, r3) => {
-      const [first, second] = [stringAddress(context, 1, s1), stringAddress(context, 2, s2)];
+      const [first, second] = [kernelAddress(context, 1, s1), kernelAddress(context, 2, s2)];
       if (first < 0 || second < 0) return -ERANGE;
       return call(context.memory.u8, first, second, countRegister === 0 ? MAX_BYTES : sizeArgument(context, countRegister, r3));
     },
