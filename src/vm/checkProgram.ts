@@ -27,6 +27,10 @@ export interface ObjectMaps {
 export function checkProgram(object: ObjectSpec, program: ProgramSpec, maps: ObjectMaps): Problem | undefined {
   const where = `${object.name}, program ${program.name}`;
   if (program.type !== 'xdp') {
+    if (/^\??freplace(?:\/|$)/.test(program.section)) {
+      const message = `section ${program.section} holds an extension (BPF_PROG_TYPE_EXT): it takes the place of a function of a program that is loaded already, and can't run alone`;
+      return { code: 'program-not-xdp', message, where, hint: 'put it into SEC("xdp") to run it by itself' };
+    }
     const message = `section ${program.section} holds no XDP program`;
     return { code: 'program-not-xdp', message, where, hint: 'put the program into SEC("xdp")' };
   }
@@ -50,12 +54,17 @@ function checkCalls(object: ObjectSpec, program: ProgramSpec): Problem | undefin
     if (!isCall(insns, index)) continue;
     const kind = srcAt(insns, index);
     if (kind === BPF_PSEUDO_HELPER) {
+      if (program.poisons?.some(({ insnIndex }) => insnIndex === index) === true) continue;
       const problem = checkHelper(object, immAt(insns, index));
       if (problem !== undefined) return { ...problem, where: placeOf(object, program, index) };
     } else if (kind === BPF_PSEUDO_KFUNC_CALL) {
       const problem = checkKfunc(object, program.kfuncs?.find(({ insnIndex }) => insnIndex === index), immAt(insns, index));
       if (problem !== undefined) return { ...problem, where: placeOf(object, program, index) };
     }
+  }
+  for (const reference of program.kfuncAddresses ?? []) {
+    const problem = checkKfunc(object, reference, 0);
+    if (problem !== undefined) return { ...problem, where: placeOf(object, program, reference.insnIndex) };
   }
   return undefined;
 }

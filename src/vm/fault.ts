@@ -9,13 +9,15 @@ import {
   FAULT_READ_ONLY, FAULT_REFERENCE_LEAK, VM_BUDGET, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_PC,
   VM_FAULT_PROGRAM, VM_FAULT_REG, VM_FAULT_SIZE, VM_MAX_FRAMES,
 } from './layout.js';
-import type { LineSpec } from './spec.js';
+import type { KfuncReference, LineSpec, PoisonedInstruction } from './spec.js';
 
 /** What a fault message needs to know about a program; a ProgramSpec has it. */
 export interface FaultProgram {
   readonly name: string;
   readonly insns: Uint8Array;
   readonly lines: readonly LineSpec[];
+  readonly poisons?: readonly PoisonedInstruction[];
+  readonly kfuncs?: readonly KfuncReference[];
 }
 
 /** Why a program was stopped. */
@@ -103,8 +105,16 @@ export function readFault(
   const inProgram = program === undefined ? fault.program : `program ${program.name}`;
   const place = fault.source === undefined ? inProgram : `${fault.source.file}:${fault.source.line}`;
   const offset = known && hasOffset(insns, insnIndex) ? offAt(insns, insnIndex) : 0;
-  const reason = reasonOf(fault, offset, field(VM_BUDGET), helperName?.(fault.helperId) ?? `helper ${fault.helperId}`, leaked);
+  const reason = (code === FAULT_INSTRUCTION ? poisonReason(program, insnIndex) : undefined) ?? reasonOf(fault, offset, field(VM_BUDGET), helperName?.(fault.helperId) ?? `helper ${fault.helperId}`, leaked);
   return { ...fault, message: `${place}: ${reason} [insn ${insnIndex}: ${fault.insn}]` };
+}
+
+/** Why an instruction that was put out of action must not be executed. */
+function poisonReason(program: FaultProgram | undefined, insnIndex: number): string | undefined {
+  const poison = program?.poisons?.find((candidate) => candidate.insnIndex === insnIndex);
+  if (poison !== undefined) return poison.message;
+  const kfunc = program?.kfuncs?.find((candidate) => candidate.insnIndex === insnIndex);
+  return kfunc && `kernel function ${kfunc.name} is not there: ask bpf_ksym_exists(${kfunc.name}) before the call`;
 }
 
 /** Last line that begins at or before the instruction. */

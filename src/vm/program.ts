@@ -1,7 +1,7 @@
 import type { HostMemory } from '../memory/index.js';
 import { decode, encode, opcodeAt, srcAt } from './isa/decode.js';
 import { BPF_CALL, BPF_DW, BPF_IMM, BPF_JMP, BPF_LD, BPF_PSEUDO_HELPER, INSN_BYTES } from './isa/opcodes.js';
-import { calleeSupport, kfuncId } from './kfuncs/kfuncTable.js';
+import { calleeSupport, findKfunc, kfuncId } from './kfuncs/kfuncTable.js';
 import { PROG_BLOCK_BYTES, PROG_CONTEXT_BYTES, PROG_ID, PROG_INSNS, PROG_INSN_COUNT, XDP_MD_BYTES, XDP_MD_EGRESS_IFINDEX } from './layout.js';
 import { ArrayMap } from './maps/arrayMap.js';
 import type { BpfMap } from './maps/map.js';
@@ -40,6 +40,10 @@ export function isCall(insns: Uint8Array, index: number): boolean {
 /** What stands in place of a call that can't be made: no engine knows this opcode, so a run that gets here ends with FAULT_INSTRUCTION. */
 const POISON = { opcode: 0xff, dst: 0, src: 0, off: 0, imm: 0 };
 
+/** The address that kernel functions have for programs that ask whether they exist: the start of the kernel's text on x86-64, where there is nothing here. */
+const KERNEL_TEXT_LOW = 0x81000000 | 0;
+const KERNEL_TEXT_HIGH = 0xffffffff | 0;
+
 /**
  * Puts a checked program into host memory: references to maps and functions become addresses, calls of kfuncs become calls by number, and
  * the offset field of each helper call says how the result gets into r0 (RETURN_*).
@@ -52,6 +56,13 @@ export function placeProgram(memory: HostMemory, spec: ProgramSpec, id: number, 
     const number = kfuncId(name);
     const isKnown = number !== undefined && calleeSupport(number) !== undefined;
     encode(insns, insnIndex, isKnown ? { opcode: CALL, dst: 0, src: BPF_PSEUDO_HELPER, off: 0, imm: number } : POISON);
+  }
+  // Before the helpers: what is poisoned calls one that there isn't.
+  for (const { insnIndex } of spec.poisons ?? []) encode(insns, insnIndex, POISON);
+  for (const { insnIndex, name } of spec.kfuncAddresses ?? []) {
+    if (findKfunc(name)?.support === undefined) continue;
+    encode(insns, insnIndex, { ...decode(insns, insnIndex), imm: KERNEL_TEXT_LOW });
+    encode(insns, insnIndex + 1, { opcode: 0, dst: 0, src: 0, off: 0, imm: KERNEL_TEXT_HIGH });
   }
   for (const index of insnIndices(insns)) {
     if (!isCall(insns, index) || srcAt(insns, index) !== BPF_PSEUDO_HELPER) continue;

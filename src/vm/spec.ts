@@ -16,6 +16,8 @@ export interface ObjectSpec {
   readonly btf: Btf | undefined;
   /** Contents of `.BTF` as the file has them; `btf` is what they say, with the sizes and offsets that the compiler leaves to the linker. */
   readonly btfBytes: Uint8Array | undefined;
+  /** What somebody who runs it should know, but keeps nothing from running; left out when there is nothing. */
+  readonly warnings?: readonly Problem[];
 }
 
 /** One program: its own instructions and, behind them, every subprogram that it reaches. */
@@ -36,6 +38,10 @@ export interface ProgramSpec {
   readonly functionReferences?: readonly FunctionReference[];
   /** Calls of kernel functions (kfuncs); left out when it makes none. */
   readonly kfuncs?: readonly KfuncReference[];
+  /** Addresses of kernel functions that it takes, to ask whether they exist; left out when it takes none. */
+  readonly kfuncAddresses?: readonly KfuncReference[];
+  /** Instructions that it must not get to; left out when there are none. */
+  readonly poisons?: readonly PoisonedInstruction[];
   /** Functions in `insns`, the main one first. */
   readonly functions: readonly FunctionSpec[];
   /** Source lines, sorted by instruction. */
@@ -81,6 +87,16 @@ export interface KfuncReference {
   readonly name: string;
   /** Declared `__weak`: the program can be loaded where the function doesn't exist, and may only not get to this call. */
   readonly isWeak: boolean;
+}
+
+/**
+ * An instruction that has no meaning on the kernel that the object is loaded for (a field that doesn't exist there). As in libbpf it calls a helper that
+ * there isn't, so the kernel refuses the program unless its verifier finds that nothing leads there; here a run that gets there faults.
+ */
+export interface PoisonedInstruction {
+  readonly insnIndex: number;
+  /** What is missing, e.g. `CO-RE: field struct iphdr___x.y does not exist in vmlinux`. */
+  readonly message: string;
 }
 
 /** Source line of the instructions from `insnIndex` to the next entry. */

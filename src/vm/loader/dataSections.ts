@@ -1,8 +1,10 @@
 import { ProblemError } from '../../base/index.js';
+import type { Problem } from '../../base/index.js';
 import type { Btf } from '../btf/btf.js';
 import type { BtfDatasec } from '../btf/btfTypes.js';
 import { SHT_NOBITS, SHT_PROGBITS, STT_OBJECT } from '../elf/elfFile.js';
 import type { ElfFile, ElfSection } from '../elf/elfFile.js';
+import { readRelocations } from '../elf/readElf.js';
 import type { MapSpec, VariableSpec } from '../spec.js';
 import { refuseDamaged } from './damaged.js';
 
@@ -23,7 +25,7 @@ export function isDataSection(section: ElfSection): boolean {
  * The array map that libbpf makes of a data section (`bpf_object__init_internal_map`): one element, as long as the section.
  *
  * As there, user space may mmap it and `.rodata*` is read-only to programs. Pointers that the compiler put into the data are not
- * relocated; libbpf doesn't either.
+ * relocated (`pointerWarning`); libbpf doesn't either.
  */
 export function dataSectionMap(section: ElfSection, btf: Btf | undefined): MapSpec {
   const initialValue = new Uint8Array(section.sizeBytes);
@@ -40,6 +42,20 @@ export function dataSectionMap(section: ElfSection, btf: Btf | undefined): MapSp
     dataSection: section.name,
     initialValue,
     initialPrograms: [],
+  };
+}
+
+/** What is to be said about pointers in a data section: nobody relocates them. `undefined` when there are none. */
+export function pointerWarning(elf: ElfFile, section: ElfSection): Problem | undefined {
+  const pointers = readRelocations(elf, section);
+  if (pointers.length === 0) return undefined;
+  const [first] = pointers;
+  const count = pointers.length === 1 ? 'a pointer' : `${pointers.length} pointers`;
+  return {
+    code: 'data-pointer',
+    message: `the data holds ${count}${first!.symbol.name === '' ? '' : `, the first to '${first!.symbol.name}'`}, which nobody relocates: programs find an offset there, no address, as with libbpf`,
+    where: `${elf.name}, section ${section.name}, byte ${first!.offBytes}`,
+    hint: 'keep an array and an index instead of a pointer',
   };
 }
 

@@ -1,13 +1,16 @@
-import type { Problem } from '../../base/index.js';
+import type { Problem, Result } from '../../base/index.js';
+import type { CoreOutcomes } from '../btf/coreRelocations.js';
 import type { LineInfo } from '../btf/readBtfExt.js';
 import { R_BPF_64_32, R_BPF_64_64, SHN_UNDEF, STB_WEAK, STT_FUNC } from '../elf/elfFile.js';
 import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from '../elf/elfFile.js';
 import { immAt, opcodeAt, srcAt } from '../isa/decode.js';
 import { BPF_CALL, BPF_DW, BPF_IMM, BPF_JMP, BPF_LD, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, INSN_BYTES } from '../isa/opcodes.js';
-import type { KfuncReference, MapReference, MapSpec } from '../spec.js';
+import type { KfuncReference, MapReference, MapSpec, PoisonedInstruction } from '../spec.js';
+import { applyCore } from './applyCore.js';
 import { refuseDamaged } from './damaged.js';
 import { isCodeSection } from './functionTable.js';
 import type { FunctionTable, ObjectFunction } from './functionTable.js';
+import { KCONFIG_MAP } from './kconfig.js';
 import { isLegacyMapSection } from './legacyMaps.js';
 import { lowerBound } from './lowerBound.js';
 
@@ -20,8 +23,10 @@ export interface DataSymbols {
   mapAt(sectionIndex: number, offBytes: number): MapSpec | undefined;
   /** The map behind a data section. */
   dataMap(sectionIndex: number): MapSpec | undefined;
-  /** True for symbols that stand for the kernel's configuration. */
-  isKconfig(name: string): boolean;
+  /** Byte of an extern in the map `.kconfig`, or why it has no value; `undefined` for other symbols. */
+  kconfig(name: string): Result<number> | undefined;
+  /** True for symbols that stand for functions of the kernel. */
+  isKernelFunction(name: string): boolean;
 }
 
 export interface FunctionUse {
@@ -37,6 +42,8 @@ export interface FunctionBody {
   readonly calls: readonly FunctionUse[];
   readonly references: readonly MapReference[];
   readonly kfuncs: readonly KfuncReference[];
+  readonly kfuncAddresses: readonly KfuncReference[];
+  readonly poisons: readonly PoisonedInstruction[];
   readonly lines: readonly { readonly insnIndex: number; readonly info: LineInfo }[];
   /** Id of its `func` in BTF, 0 when unknown. */
   readonly funcTypeId: number;
@@ -50,6 +57,8 @@ export interface CodeSection {
   readonly relocations: readonly ElfRelocation[];
   /** Sorted by offset, at most one an instruction. */
   readonly lines: readonly LineInfo[];
+  /** Outcomes of CO-RE relocations, sorted by offset. */
+  readonly core: CoreOutcomes;
   /** Ids of functions in BTF, by the byte where they begin. */
   readonly funcTypeIds: ReadonlyMap<number, number>;
 }
@@ -79,6 +88,9 @@ class BodyReader {
   readonly #calls: FunctionUse[] = [];
   readonly #references: MapReference[] = [];
   readonly #kfuncs: KfuncReference[] = [];
+  readonly #kfuncAddresses: KfuncReference[] = [];
+  readonly #poisons: PoisonedInstruction[] = [];
+  readonly #core: CoreOutcomes;
   #problem: Problem | undefined;
 
   constructor(elf: ElfFile, fn: ObjectFunction, section: CodeSection, functions: FunctionTable, data: DataSymbols) {
@@ -86,13 +98,15 @@ class BodyReader {
     this.#fn = fn;
     this.#functions = functions;
     this.#data = data;
-    this.#insns = fn.section.bytes.subarray(fn.startBytes, fn.endBytes);
+    this.#insns = fn.section.bytes.slice(fn.startBytes, fn.endBytes);
     this.#relocations = within(section.relocations, fn);
+    this.#core = within(section.core, fn);
     this.#funcTypeId = section.funcTypeIds.get(fn.startBytes) ?? 0;
     this.#lines = within(section.lines, fn).map((info) => ({ insnIndex: (info.offBytes - fn.startBytes) / INSN_BYTES, info }));
   }
 
   read(): FunctionBody {
+    this.#applyCore();
     const count = this.#insns.length / INSN_BYTES;
     let nextRelocation = 0;
     for (let i = 0; i < count; i++) {
@@ -115,10 +129,22 @@ class BodyReader {
       calls: this.#calls,
       references: this.#references,
       kfuncs: this.#kfuncs,
+      kfuncAddresses: this.#kfuncAddresses,
+      poisons: this.#poisons,
       lines: this.#lines,
       funcTypeId: this.#funcTypeId,
       problem: this.#problem,
     };
+  }
+
+  /** CO-RE comes before the relocations of ELF, as in libbpf: they never meet in one instruction that a compiler made. */
+  #applyCore(): void {
+    for (const { offBytes, outcome } of this.#core) {
+      const insnIndex = (offBytes - this.#fn.startBytes) / INSN_BYTES;
+      const { poison, problem } = applyCore(this.#insns, insnIndex, outcome);
+      for (let slot = 0; slot < (poison?.slots ?? 0); slot++) this.#poisons.push({ insnIndex: insnIndex + slot, message: poison!.message });
+      if (problem !== undefined) this.#report(insnIndex, problem.code, problem.message, problem.hint);
+    }
   }
 
   #relocate(insnIndex: number, opcode: number, { offBytes, type, symbol }: ElfRelocation): void {
@@ -139,11 +165,7 @@ class BodyReader {
   #relocateAddress(insnIndex: number, symbol: ElfSymbol): void {
     const { sectionIndex } = symbol;
     if (sectionIndex === SHN_UNDEF) {
-      if (this.#data.isKconfig(symbol.name)) {
-        this.#report(insnIndex, 'unsupported-kconfig', `reads the kernel's configuration ${symbol.name}`, '.kconfig variables are not modelled yet');
-      } else {
-        this.#report(insnIndex, 'unsupported-ksym', `refers to the kernel symbol ${symbol.name}`, 'kernel symbols are not modelled');
-      }
+      this.#relocateExtern(insnIndex, symbol);
       return;
     }
     const section = this.#elf.sections[sectionIndex];
@@ -171,6 +193,24 @@ class BodyReader {
       const hint = 'keep global data in .data, .rodata or .bss';
       this.#report(insnIndex, 'unsupported-data-section', `uses '${symbol.name}' in section '${section.name}'`, hint);
     }
+  }
+
+  /** What the kernel is to provide (bpf_object__resolve_externs, tools/lib/bpf/libbpf.c). */
+  #relocateExtern(insnIndex: number, { name, binding }: ElfSymbol): void {
+    const isWeak = binding === STB_WEAK;
+    const kconfig = this.#data.kconfig(name);
+    if (kconfig?.ok === true) {
+      this.#references.push({ insnIndex, map: KCONFIG_MAP, kind: 'value', offBytes: kconfig.value });
+    } else if (kconfig !== undefined) {
+      const { code, message, hint } = kconfig.problem;
+      this.#report(insnIndex, code, message, hint);
+    } else if (this.#data.isKernelFunction(name)) {
+      this.#kfuncAddresses.push({ insnIndex, name, isWeak });
+    } else if (!isWeak) {
+      this.#report(insnIndex, 'unsupported-ksym', `refers to the kernel symbol ${name}`, 'kernel symbols are not modelled; declare it __weak if the program can do without');
+    }
+    // The address of what doesn't exist is 0; whoever knows better fills it in.
+    for (const half of [insnIndex, insnIndex + 1]) this.#insns.fill(0, half * INSN_BYTES + 4, half * INSN_BYTES + 8);
   }
 
   #unrelocated(insnIndex: number, opcode: number): void {

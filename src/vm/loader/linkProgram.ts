@@ -1,7 +1,7 @@
 import { ProblemError } from '../../base/index.js';
 import type { Problem } from '../../base/index.js';
 import { BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, INSN_BYTES } from '../isa/opcodes.js';
-import type { FunctionReference, FunctionSpec, KfuncReference, LineSpec, MapReference, ProgramSpec } from '../spec.js';
+import type { FunctionReference, FunctionSpec, KfuncReference, LineSpec, MapReference, PoisonedInstruction, ProgramSpec } from '../spec.js';
 import type { FunctionBody } from './functionBody.js';
 import type { ObjectFunction } from './functionTable.js';
 import { funcInfo, lineInfo } from './programInfo.js';
@@ -28,6 +28,8 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
   const references: MapReference[] = [];
   const functionReferences: FunctionReference[] = [];
   const kfuncs: KfuncReference[] = [];
+  const kfuncAddresses: KfuncReference[] = [];
+  const poisons: PoisonedInstruction[] = [];
   const lines: LineSpec[] = [];
   const functionSpecs: FunctionSpec[] = [];
   let problem: Problem | undefined;
@@ -51,6 +53,8 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
       view.setInt32(at * INSN_BYTES + 4, 0, true);
       kfuncs.push({ ...kfunc, insnIndex: at });
     }
+    for (const kfunc of body.kfuncAddresses) kfuncAddresses.push({ ...kfunc, insnIndex: start + kfunc.insnIndex });
+    for (const poison of body.poisons) poisons.push({ ...poison, insnIndex: start + poison.insnIndex });
     for (const { insnIndex, info } of body.lines) {
       lines.push({ insnIndex: start + insnIndex, file: info.file, line: info.line, column: info.column, text: info.text });
     }
@@ -65,6 +69,8 @@ export function linkProgram(main: ObjectFunction, bodyOf: (fn: ObjectFunction) =
     references,
     ...(functionReferences.length === 0 ? {} : { functionReferences }),
     ...(kfuncs.length === 0 ? {} : { kfuncs }),
+    ...(kfuncAddresses.length === 0 ? {} : { kfuncAddresses }),
+    ...(poisons.length === 0 ? {} : { poisons }),
     functions: functionSpecs,
     lines,
     funcInfo: funcInfo(functions),

@@ -1,6 +1,10 @@
 import { ProblemError, catchProblem, unwrap } from '../../base/index.js';
 import type { Result } from '../../base/index.js';
 import type { Btf } from '../btf/btf.js';
+import { BUILT_IN_KERNEL_TYPES } from '../btf/builtInTypes.js';
+import { resolveCoreRelocations } from '../btf/coreRelocations.js';
+import type { CoreOutcomes } from '../btf/coreRelocations.js';
+import type { CoreTarget } from '../btf/coreTarget.js';
 import { readBtf } from '../btf/readBtf.js';
 import { readBtfExt } from '../btf/readBtfExt.js';
 import type { BtfExt, LineInfo } from '../btf/readBtfExt.js';
@@ -10,7 +14,7 @@ import { readElf, readRelocations } from '../elf/readElf.js';
 import { INSN_BYTES } from '../isa/opcodes.js';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '../spec.js';
 import { refuseDamaged } from './damaged.js';
-import { checkDataSize, completeDatasecs, dataSectionMap, isDataSection, sectionVariables } from './dataSections.js';
+import { checkDataSize, completeDatasecs, dataSectionMap, isDataSection, pointerWarning, sectionVariables } from './dataSections.js';
 import { readFunctionBody } from './functionBody.js';
 import type { CodeSection, DataSymbols, FunctionBody } from './functionBody.js';
 import { MAX_OBJECT_INSNS, readFunctions } from './functionTable.js';
@@ -19,6 +23,9 @@ import { setInnerMaps } from './innerMaps.js';
 import type { InnerMapChoice } from './innerMaps.js';
 import { isLegacyMapSection, readInnerMaps, readLegacyMaps, readTailPrograms } from './legacyMaps.js';
 import type { InnerMaps, LegacyMap, TailProgram } from './legacyMaps.js';
+import { KCONFIG_MAP, readKconfig } from './kconfig.js';
+import type { KconfigSection, KernelConfig } from './kconfig.js';
+import { DEFAULT_KERNEL_CONFIG } from './kernelConfig.js';
 import { linkProgram } from './linkProgram.js';
 import { readMapDefinitions } from './mapDefinitions.js';
 import { programKind } from './programSection.js';
@@ -33,6 +40,10 @@ export interface LoadObjectOptions {
   readonly assumeXdp?: boolean;
   /** `max_entries` of maps, by name, in place of the object's own: what user space does by `bpf_map__set_max_entries` between open and load. */
   readonly maxEntries?: Readonly<Record<string, number>>;
+  /** Types of the kernel, for CO-RE: `loadKernelTypes`. Left out: those that XDP programs commonly use, of Linux 6.18 on x86-64 (docs/core.md). */
+  readonly targetBtf?: CoreTarget;
+  /** Configuration of the kernel, for `__kconfig` variables: `loadKernelConfig`. Left out: what XDP programs commonly ask for. */
+  readonly kconfig?: KernelConfig;
   /** Inner maps of maps of maps, by name, in place of the object's own: what user space does by `bpf_map__set_inner_map_fd`. */
   readonly innerMaps?: Readonly<Record<string, InnerMapChoice>>;
 }
@@ -41,25 +52,28 @@ export interface LoadObjectOptions {
  * Reads a compiled BPF object the way libbpf does, up to the point where maps and programs would be created.
  *
  * Nothing in `bytes` is trusted: whatever they are, the answer is a Result, in time and memory proportional to them. An object that is sound but
- * has a program that can't run here is loaded; the reason is in that program's `problem`. CO-RE relocations stay as the compiler resolved
- * them, see `readBtfExt`.
+ * has a program that can't run here is loaded; the reason is in that program's `problem`.
  *
  * @param name file name for messages
  */
 export function loadObjectBytes(bytes: Uint8Array, name: string, options: LoadObjectOptions = {}): Result<ObjectSpec> {
   return catchProblem(() => {
     const elf = readElf(bytes, name);
-    const btf = objectBtf(elf);
+    const described = objectBtf(elf);
+    const kconfig = readKconfig(elf, described, options.kconfig ?? DEFAULT_KERNEL_CONFIG);
+    const btf = kconfig === undefined ? described : described?.withDatasecs(new Map([[kconfig.datasecId, kconfig.datasec]]));
     const functions = readFunctions(elf);
-    const mapSections = readMaps(elf, btf, functions);
+    const mapSections = readMaps(elf, btf, functions, kconfig);
+    const warnings = elf.sections.filter(isDataSection).flatMap((section) => pointerWarning(elf, section) ?? []);
     return {
       name,
       license: readLicense(elf),
-      programs: linkPrograms(elf, functions, mapSections, objectBtfExt(elf, btf), options.assumeXdp ?? false),
+      programs: linkPrograms(elf, functions, mapSections, codeInfo(elf, btf, options.targetBtf ?? BUILT_IN_KERNEL_TYPES), options.assumeXdp ?? false),
       maps: setInnerMaps(resizeMaps(mapSections.maps, options.maxEntries ?? {}, name), mapSections.innerMaps, options.innerMaps ?? {}, name),
-      variables: elf.sections.filter(isDataSection).flatMap((section) => sectionVariables(elf, section, btf)),
+      variables: [...elf.sections.filter(isDataSection).flatMap((section) => sectionVariables(elf, section, btf)), ...(kconfig?.variables ?? [])],
       btf,
       btfBytes: sectionNamed(elf, '.BTF')?.bytes,
+      ...(warnings.length === 0 ? {} : { warnings }),
     };
   });
 }
@@ -73,9 +87,18 @@ function objectBtf(elf: ElfFile): Btf | undefined {
   return section && completeDatasecs(unwrap(readBtf(section.bytes, `${elf.name}, section .BTF`)), elf);
 }
 
-function objectBtfExt(elf: ElfFile, btf: Btf | undefined): BtfExt | undefined {
+/** What `.BTF.ext` says about instructions. */
+interface CodeInfo {
+  readonly ext: BtfExt;
+  readonly core: ReadonlyMap<string, CoreOutcomes>;
+}
+
+function codeInfo(elf: ElfFile, btf: Btf | undefined, target: CoreTarget): CodeInfo | undefined {
   const section = sectionNamed(elf, '.BTF.ext');
-  return section && btf && readBtfExt(section.bytes, btf.strings, `${elf.name}, section .BTF.ext`);
+  if (section === undefined || btf === undefined) return undefined;
+  const where = `${elf.name}, section .BTF.ext`;
+  const ext = readBtfExt(section.bytes, btf.strings, where);
+  return { ext, core: resolveCoreRelocations(btf, ext, target, where) };
 }
 
 function readLicense(elf: ElfFile): string {
@@ -93,7 +116,7 @@ interface ObjectMapSections {
   readonly innerMaps: ReadonlyMap<string, InnerMaps>;
 }
 
-function readMaps(elf: ElfFile, btf: Btf | undefined, functions: FunctionTable): ObjectMapSections {
+function readMaps(elf: ElfFile, btf: Btf | undefined, functions: FunctionTable, kconfig: KconfigSection | undefined): ObjectMapSections {
   const maps: MapSpec[] = [];
   const legacyMaps: LegacyMap[] = [];
   const innerMaps = new Map<string, InnerMaps>();
@@ -126,7 +149,11 @@ function readMaps(elf: ElfFile, btf: Btf | undefined, functions: FunctionTable):
       bySection.set(section.index, map);
     }
   }
-  const kconfig = externNames(btf, '.kconfig');
+  if (kconfig !== undefined) {
+    if (names.has(KCONFIG_MAP)) refuseDamaged('map-duplicate', `there are two maps '${KCONFIG_MAP}'`, elf.name);
+    maps.push(kconfig.map);
+  }
+  const kernelFunctions = externFunctions(btf);
   const tails = readTailPrograms(legacyMaps, functions.all);
   return {
     maps: maps.map((map) => ({ ...map, initialPrograms: [...map.initialPrograms, ...programsIn(map, tails)] })),
@@ -135,7 +162,8 @@ function readMaps(elf: ElfFile, btf: Btf | undefined, functions: FunctionTable):
     symbols: {
       mapAt: (sectionIndex, offBytes) => byPlace.get(`${sectionIndex}:${offBytes}`),
       dataMap: (sectionIndex) => bySection.get(sectionIndex),
-      isKconfig: (name) => kconfig.has(name),
+      kconfig: (name) => kconfig?.find(name),
+      isKernelFunction: (name) => kernelFunctions.has(name),
     },
   };
 }
@@ -144,18 +172,19 @@ function programsIn({ name }: MapSpec, tails: readonly TailProgram[]): MapSpec['
   return tails.filter(({ mapName }) => mapName === name).map(({ index, fn }) => ({ index, program: fn.name }));
 }
 
-function externNames(btf: Btf | undefined, datasecName: string): ReadonlySet<string> {
-  const datasec = btf?.type(btf.find('datasec', datasecName) ?? 0);
+/** Functions that the kernel is to provide. */
+function externFunctions(btf: Btf | undefined): ReadonlySet<string> {
+  const datasec = btf?.type(btf.find('datasec', '.ksyms') ?? 0);
   if (btf === undefined || datasec?.kind !== 'datasec') return new Set();
-  return new Set(datasec.variables.map(({ typeId }) => btf.type(typeId).name));
+  return new Set(datasec.variables.map(({ typeId }) => btf.type(typeId)).filter(({ kind }) => kind === 'func').map(({ name }) => name));
 }
 
 /** Links every function that is a program of its own: all outside `.text`, except static ones that another function calls or takes the address of. */
-function linkPrograms(elf: ElfFile, functions: FunctionTable, { symbols, tails }: ObjectMapSections, ext: BtfExt | undefined, assumeXdp: boolean): ProgramSpec[] {
+function linkPrograms(elf: ElfFile, functions: FunctionTable, { symbols, tails }: ObjectMapSections, info: CodeInfo | undefined, assumeXdp: boolean): ProgramSpec[] {
   const sections = new Map<number, CodeSection>();
   const bodies = new Map<ObjectFunction, FunctionBody>();
   for (const fn of functions.all) {
-    const section = sections.get(fn.section.index) ?? readCodeSection(elf, fn.section, ext);
+    const section = sections.get(fn.section.index) ?? readCodeSection(elf, fn.section, info);
     sections.set(fn.section.index, section);
     bodies.set(fn, readFunctionBody(elf, fn, section, functions, symbols));
   }
@@ -181,17 +210,19 @@ function linkPrograms(elf: ElfFile, functions: FunctionTable, { symbols, tails }
   return programs;
 }
 
-function readCodeSection(elf: ElfFile, section: ElfSection, ext: BtfExt | undefined): CodeSection {
-  const lines = ext?.lines.get(section.name) ?? [];
-  for (const { offBytes } of lines) {
-    if (offBytes % INSN_BYTES !== 0 || offBytes >= section.sizeBytes) {
-      refuseDamaged('btf-bad-ext', `line information for byte ${offBytes}, where no instruction begins`, `${elf.name}, section ${section.name}`);
-    }
+function readCodeSection(elf: ElfFile, section: ElfSection, info: CodeInfo | undefined): CodeSection {
+  const lines = info?.ext.lines.get(section.name) ?? [];
+  const core = info?.core.get(section.name) ?? [];
+  for (const [what, entries] of [['line information', lines], ['a CO-RE relocation', core]] as const) {
+    const misplaced = entries.find(({ offBytes }) => offBytes % INSN_BYTES !== 0 || offBytes >= section.sizeBytes);
+    if (misplaced === undefined) continue;
+    refuseDamaged('btf-bad-ext', `${what} for byte ${misplaced.offBytes}, where no instruction begins`, `${elf.name}, section ${section.name}`);
   }
   return {
     relocations: readRelocations(elf, section).filter(({ type }) => type !== R_BPF_NONE).sort((a, b) => a.offBytes - b.offBytes),
     lines: onePerInstruction([...lines].sort((a, b) => a.offBytes - b.offBytes)),
-    funcTypeIds: new Map(ext?.functions.get(section.name)?.map(({ offBytes, typeId }) => [offBytes, typeId])),
+    core,
+    funcTypeIds: new Map(info?.ext.functions.get(section.name)?.map(({ offBytes, typeId }) => [offBytes, typeId])),
   };
 }
 
