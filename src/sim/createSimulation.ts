@@ -3,7 +3,7 @@ import type { Result } from '../base/index.js';
 import { HostMemory, PAGE_BYTES, PageAllocator } from '../memory/index.js';
 import { checkSettings, createNic } from '../nic/index.js';
 import type { NicSettings } from '../nic/index.js';
-import { objectMemoryBytes, Vm } from '../vm/index.js';
+import { objectMemoryBytes, Vm, XDP_BUFF_HARD_START } from '../vm/index.js';
 import type { VmEnvironment } from '../vm/index.js';
 import type { XdpXmitDevice } from '../xdp/index.js';
 import type { XskApplication, XskKernel } from './applications/application.js';
@@ -48,6 +48,13 @@ function build(options: SimulationOptions): Result<Simulation> {
     onPrintk(text) {
       state.logLineCount++;
       if (state.log.length < KEPT_LOG_LINES) state.log.push({ tNs: environment.tNs, cpu: environment.cpu, text });
+    },
+    onEvent(map, bytes) {
+      const { ledger } = allocator;
+      const page = memory.u32[(vm.contextAddress + XDP_BUFF_HARD_START) >>> 2];
+      const event = { map, packetId: ledger.packetId[ledger.indexOf(page)], tNs: environment.tNs, cpu: environment.cpu, bytes };
+      state.events.add(event);
+      state.watcher.onEvent?.(event);
     },
   };
   const vm = new Vm({ memory, environment, ...(options.instructionBudget === undefined ? {} : { instructionBudget: options.instructionBudget }) });

@@ -5,5 +5,6 @@ export * from './createSimulation.js';
 export * from './eventQueue.js';
 export * from './mapFile.js';
 export * from './packetTally.js';
+export * from './programEvents.js';
 export * from './simulation.js';
 export * from './traffic.js';

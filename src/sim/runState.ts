@@ -1,6 +1,7 @@
 import { OUTCOMES } from '../xdp/index.js';
 import type { Outcome } from '../xdp/index.js';
 import { PacketTally } from './packetTally.js';
+import { ProgramEvents } from './programEvents.js';
 import type { FaultRecord, LogLine, PacketWatcher, WatchedPacket } from './simulation.js';
 import type { CaptureTraffic } from './traffic.js';
 
@@ -9,6 +10,7 @@ export class RunState {
   readonly outcomes = new Float64Array(OUTCOMES.length);
   readonly log: LogLine[] = [];
   readonly faults: FaultRecord[] = [];
+  readonly events = new ProgramEvents();
   logLineCount = 0;
   faultCount = 0;
   applicationFrames = 0;

@@ -11,6 +11,7 @@ import type { XskApplicationFactory } from './applications/application.js';
 import { audit, takeCensus } from './audit.js';
 import type { AuditReport } from './audit.js';
 import type { EventQueue } from './eventQueue.js';
+import type { EventCount, ProgramEvent } from './programEvents.js';
 import type { RunState } from './runState.js';
 import { CaptureTraffic } from './traffic.js';
 
@@ -38,6 +39,8 @@ export interface SimulationOptions {
 export interface PacketWatcher {
   onPacketEnd?(packet: WatchedPacket): void;
   onApplicationFrame?(packet: WatchedPacket): void;
+  /** Every record of a RINGBUF and every perf event, also those that the result only counts; its bytes too are only good during the call. */
+  onEvent?(event: ProgramEvent): void;
 }
 
 /** One packet at its end; the object is reused for the next. */
@@ -81,6 +84,9 @@ export interface RunResult {
   readonly applicationFrames: number;
   readonly log: readonly LogLine[];
   readonly logLineCount: number;
+  /** The first of what programs sent to user space; `eventCounts` counts all of it, by map. */
+  readonly events: readonly ProgramEvent[];
+  readonly eventCounts: readonly EventCount[];
   readonly faults: readonly FaultRecord[];
   readonly faultCount: number;
   readonly audit: AuditReport;
@@ -155,6 +161,8 @@ export class Simulation {
       applicationFrames: state.applicationFrames,
       log: state.log,
       logLineCount: state.logLineCount,
+      events: state.events.kept,
+      eventCounts: state.events.counts,
       faults: state.faults,
       faultCount: state.faultCount,
       audit: audit(this.nic, this.#allocator, this.sockets, census, state.received, state.ended),

@@ -9,7 +9,7 @@ const SRC = resolve(dirname(fileURLToPath(import.meta.url)), '../../src');
 const FLOORS: readonly (readonly string[])[] = [
   ['base'],
   ['memory', 'packet'],
-  ['vm', 'umem'],
+  ['vm', 'umem', 'aya'],
   ['xdp'],
   ['nic'],
   ['sim'],

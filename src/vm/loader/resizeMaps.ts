@@ -1,14 +1,18 @@
 import { ProblemError } from '../../base/index.js';
+import { PAGE_BYTES } from '../../memory/index.js';
 import type { MapSpec } from '../spec.js';
 
 const MAX_U32 = 2 ** 32 - 1;
+/** RINGBUF and USER_RINGBUF: their max_entries is a number of bytes. */
+const RING_TYPES: readonly number[] = [27, 31];
 
 /**
  * Gives maps the number of entries that somebody asks for, as `bpf_map__set_max_entries` does (tools/lib/bpf/libbpf.c). Many objects leave
  * `max_entries` 0 because only their user space knows the number, e.g. one entry a CPU or queue.
  *
- * Whether the map type takes that number is decided when the map is created. Throws a `ProblemError` of code `unknown-map` or
- * `map-bad-size`.
+ * A ring's size is rounded up, as libbpf does it. Whether the map type takes that number is decided when the map is created.
+ *
+ * Throws a `ProblemError` of code `unknown-map` or `map-bad-size`.
  */
 export function resizeMaps(maps: readonly MapSpec[], maxEntries: Readonly<Record<string, number>>, objectName: string): readonly MapSpec[] {
   const sizes = new Map(Object.entries(maxEntries));
@@ -28,5 +32,16 @@ export function resizeMaps(maps: readonly MapSpec[], maxEntries: Readonly<Record
       throw new ProblemError({ code: 'map-bad-size', message: `max_entries ${size} is no size of a map`, where, hint: `give a whole number from 1 to ${MAX_U32}` });
     }
   }
-  return maps.map((map) => ({ ...map, maxEntries: sizes.get(map.name) ?? map.maxEntries }));
+  return maps.map((map) => {
+    const size = sizes.get(map.name) ?? map.maxEntries;
+    return { ...map, maxEntries: RING_TYPES.includes(map.type) ? ringBytes(size) : size };
+  });
+}
+
+/** The size that a ring gets instead of one that the kernel would refuse: the next power of two of whole pages (adjust_ringbuf_sz). 0 stays 0. */
+function ringBytes(asked: number): number {
+  if (asked === 0) return 0;
+  let bytes = PAGE_BYTES;
+  while (bytes < asked) bytes *= 2;
+  return bytes > MAX_U32 ? asked : bytes;
 }

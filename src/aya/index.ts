@@ -1,0 +1,3 @@
+// The only door of src/aya/.
+
+export * from './ayaLog.js';
