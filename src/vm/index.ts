@@ -46,3 +46,4 @@ export * from './redirect.js';
 export * from './spec.js';
 export * from './vm.js';
 export * from './xdpBuffer.js';
+export * from './rxHints.js';

@@ -25,6 +25,8 @@ import { References } from './references.js';
 import type { MapSpec, ObjectSpec } from './spec.js';
 
 const DEFAULT_INSTRUCTION_BUDGET = 10_000_000;
+import { createRxHints } from './rxHints.js';
+import type { RxHints } from './rxHints.js';
 
 export interface VmOptions {
   readonly memory: HostMemory;
@@ -58,6 +60,10 @@ export class Vm {
   #leaked: string | undefined;
   readonly #accessTable: AccessTable;
   readonly #interpreter: Interpreter;
+  /** What programs are told of the network, and what they made of it. */
+  readonly network: Network;
+  /** What programs can learn about their packet from the driver, which fills it in before a run. */
+  readonly rxHints: RxHints = createRxHints();
   /** By id; ids begin at 1. */
   readonly #maps: (BpfMap | undefined)[] = [undefined];
   readonly #programs: (LoadedProgram | undefined)[] = [undefined];
@@ -147,7 +153,7 @@ export class Vm {
       accessTable: this.#accessTable, maps: this.#maps, programs: this.#programs,
     });
     const context: HelperContext = {
-      memory: this.memory, environment: this.environment, args, redirect: this.redirect, references: this.#references,
+      memory: this.memory, environment: this.environment, args, redirect: this.redirect, rxHints: this.rxHints, references: this.#references, dynptrs: this.#dynptrs, network: this.network,
       accessTable: this.#accessTable, stateAddress: this.stateAddress, contextAddress: this.contextAddress,
       callback: (insnIndex) => {
         const { helperId } = args;

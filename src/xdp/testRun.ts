@@ -3,6 +3,7 @@ import { PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory } from '../memory/index.js';
 import {
   ETH_HLEN,
+  isDeviceBound,
   linearBytes,
   MAX_SKB_FRAGS,
   metadataBytes,
@@ -88,7 +89,7 @@ export class TestRunner {
   }
 
   run(program: LoadedProgram, input: TestRunInput): TestRunResult {
-    const errno = program.spec.attachType === 'xdp' ? checkInput(input) : EINVAL;
+    const errno = program.spec.attachType === 'xdp' && !isDeviceBound(program.spec) ? checkInput(input) : EINVAL;
     if (errno !== 0) return refused(errno);
     this.#prepare(input);
     const vm = this.#vm;

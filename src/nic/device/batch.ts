@@ -11,6 +11,8 @@ export class WireBatch {
   readonly packetId = new Int32Array(BATCH_FRAMES);
   /** What the device found: RSS hash and queue. -1 in `queue` means that the MAC dropped the frame. */
   readonly rssHash = new Int32Array(BATCH_FRAMES);
+  /** What was hashed, XDP_RSS_*. */
+  readonly rssType = new Int32Array(BATCH_FRAMES);
   readonly queue = new Int32Array(BATCH_FRAMES);
 }
 
@@ -24,6 +26,10 @@ export class DescriptorBatch {
   /** DESC_* flags. */
   readonly flags: Int32Array;
   readonly rssHash: Int32Array;
+  /** What was hashed, XDP_RSS_*: bits of enum xdp_rss_hash_type, of which the lowest six are in use. */
+  readonly rssType: Int32Array;
+  /** RX written back: when the frame arrived, ns. */
+  readonly timestampNs: Float64Array;
 
   /** @param capacity descriptors; a frame may take several */
   constructor(capacity: number) {
@@ -32,6 +38,8 @@ export class DescriptorBatch {
     this.lenBytes = new Int32Array(capacity);
     this.flags = new Int32Array(capacity);
     this.rssHash = new Int32Array(capacity);
+    this.rssType = new Int32Array(capacity);
+    this.timestampNs = new Float64Array(capacity);
   }
 }
 
@@ -39,5 +47,5 @@ export class DescriptorBatch {
 export const DESC_DONE = 1;
 /** Last descriptor of a frame. */
 export const DESC_EOP = 2;
-/** `rssHash` is valid. */
+/** `rssHash` and `rssType` are valid. */
 export const DESC_RSS = 4;

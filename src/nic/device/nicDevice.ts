@@ -158,12 +158,13 @@ export class NicDevice {
     const { mac, rss, memory, observer } = this.#config;
     const { counters } = this;
     const { u8 } = memory;
-    const { address, lenBytes, rssHash, queue, packetId, count } = batch;
+    const { address, lenBytes, rssHash, rssType, queue, packetId, count } = batch;
     for (let i = 0; i < count; i++) {
       const reason = filterFrame(mac, u8, address[i], lenBytes[i]);
       if (reason === MAC_ACCEPT) {
         const hash = rss.hashFrame(u8, address[i], lenBytes[i]);
         rssHash[i] = hash;
+        rssType[i] = rss.hashType;
         queue[i] = rss.queueFor(hash);
         continue;
       }
@@ -205,6 +206,7 @@ export class NicDevice {
   /** Copies the accepted frames into the buffers of the fetched descriptors and fills in what is written back. */
   #dmaFrames(queue: number, bufferBytes: number, wire: WireBatch, frames: number): void {
     const { memory, iommu, pages, observer } = this.#config;
+    const { nowNs } = this.#config.scheduler;
     const { counters } = this;
     const { u32 } = memory;
     const descriptors = this.#batch;
@@ -235,6 +237,8 @@ export class NicDevice {
         // A refused DMA is written back as an empty buffer, so that the driver can tell.
         descriptors.lenBytes[segment] = target === 0 ? 0 : chunk;
         descriptors.rssHash[segment] = wire.rssHash[i];
+        descriptors.rssType[segment] = wire.rssType[i];
+        descriptors.timestampNs[segment] = nowNs;
         descriptors.flags[segment] = (left === 0 ? DESC_EOP : 0) | (wire.rssHash[i] !== 0 ? DESC_RSS : 0);
         segment++;
       }

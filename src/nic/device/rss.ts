@@ -1,3 +1,5 @@
+import { XDP_RSS_L3_IPV4, XDP_RSS_L3_IPV6, XDP_RSS_L4, XDP_RSS_L4_TCP, XDP_RSS_L4_UDP, XDP_RSS_TYPE_NONE } from '../../vm/index.js';
+
 /**
  * Key of Microsoft's "Verifying the RSS hash calculation". Linux draws a random key; a simulator that must repeat itself does not.
  * With it 66.9.149.187:2794 to 161.142.100.80:1766 over TCP gives 0x51ccc178.
@@ -27,6 +29,8 @@ const IPPROTO_UDP = 17;
  */
 export class Rss {
   readonly indirection: Uint8Array;
+  /** What `hashFrame` hashed last, XDP_RSS_*. */
+  hashType = XDP_RSS_TYPE_NONE;
   /** Hash of input byte `i` with value `v` alone, at `i * 256 + v`: the whole hash is the xor of its bytes' entries. */
   readonly #table: Int32Array;
 
@@ -45,6 +49,7 @@ export class Rss {
 
   /** Hash of the frame at `address`, as a signed 32-bit integer; 0 when it isn't hashed. */
   hashFrame(u8: Uint8Array, address: number, lenBytes: number): number {
+    this.hashType = XDP_RSS_TYPE_NONE;
     const end = address + lenBytes;
     let l3 = address + ETH_HLEN;
     let etherType = (u8[l3 - 2] << 8) | u8[l3 - 1];
@@ -57,10 +62,12 @@ export class Rss {
       const isFragment = ((u8[l3 + 6] & 0x3f) | u8[l3 + 7]) !== 0;
       const l4 = l3 + (u8[l3] & 15) * 4;
       const hasPorts = !isFragment && isPortProtocol(u8[l3 + 9]) && l4 + 4 <= end;
+      this.hashType = XDP_RSS_L3_IPV4 | (hasPorts ? portsType(u8[l3 + 9]) : 0);
       return this.#hash(u8, l3 + 12, 8, hasPorts ? l4 : -1);
     }
     if (etherType === ETH_P_IPV6 && l3 + 40 <= end) {
       const hasPorts = isPortProtocol(u8[l3 + 6]) && l3 + 44 <= end;
+      this.hashType = XDP_RSS_L3_IPV6 | (hasPorts ? portsType(u8[l3 + 6]) : 0);
       return this.#hash(u8, l3 + 8, 32, hasPorts ? l3 + 40 : -1);
     }
     return 0;
@@ -84,6 +91,10 @@ export class Rss {
 
 function isPortProtocol(protocol: number): boolean {
   return protocol === IPPROTO_TCP || protocol === IPPROTO_UDP;
+}
+
+function portsType(protocol: number): number {
+  return XDP_RSS_L4 | (protocol === IPPROTO_TCP ? XDP_RSS_L4_TCP : XDP_RSS_L4_UDP);
 }
 
 /** For every input byte position and value, the xor of the 32-bit key windows at the value's set bits. */

@@ -3,7 +3,7 @@ import { Owner, pageOf } from '../../memory/index.js';
 import type { HostMemory, PageAllocator } from '../../memory/index.js';
 import { XskSocket } from '../../umem/index.js';
 import type { XskTransmit } from '../../umem/index.js';
-import { contextSharedInfo, fragmentAddress, fragmentCount, MAX_SKB_FRAGS, metadataBytes, packetBytes, SKB_SHARED_INFO_BYTES, XDP_MD_DATA, XDP_MD_RX_QUEUE_INDEX } from '../../vm/index.js';
+import { contextSharedInfo, fragmentAddress, fragmentCount, isDeviceBound, MAX_SKB_FRAGS, metadataBytes, packetBytes, SKB_SHARED_INFO_BYTES, XDP_MD_DATA, XDP_MD_RX_QUEUE_INDEX } from '../../vm/index.js';
 import type { LoadedProgram, Vm } from '../../vm/index.js';
 import {
   addFragment, gatherPacket, Outcome, prepareXdpBuff, redirectErrorOutcome, redirectProgramId,
@@ -78,11 +78,13 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
   readonly #pollHandler: number;
   readonly #readySockets = new Set<XskSocket>();
   readonly #gatherBuffer: number;
+  readonly #wantsRxHints: boolean;
   #device: NicDevice | undefined;
 
   constructor(config: DriverConfig) {
     const { memory, allocator, iommu, profile, scheduler } = config;
     this.#config = config;
+    this.#wantsRxHints = config.program !== undefined && isDeviceBound(config.program.spec);
     this.ifindex = config.ifindex;
     this.mtu = config.mtu;
     const iovaLowOfPage = new Int32Array(allocator.ledger.count);
@@ -248,6 +250,7 @@ export class NicDriver implements XskTransmit, XdpXmitDevice {
       this.#pass(queue, pair, page, packetId, NO_VERDICT);
       return;
     }
+    if (this.#wantsRxHints) profile.readRxHints(vm.rxHints, rx.batch, first, memory.u8, page + profile.headroomBytes);
     ledger.move(page, Owner.driver, Owner.program);
     const fault = vm.run(program.address);
     ledger.move(page, Owner.program, Owner.driver);

@@ -1,3 +1,5 @@
+import { ENODATA } from '../../base/index.js';
+import { DESC_RSS } from '../device/batch.js';
 import { plainFormat } from '../device/formats/plain.js';
 import type { NicProfile } from './profile.js';
 
@@ -16,4 +18,13 @@ export const plainProfile: NicProfile = {
   frameSizeBytes: 4096,
   hasMultiBuffer: true,
   poolRingSize: 1024,
+  // Time of arrival and RSS hash stand in the descriptor; VLAN tags stay in the packet.
+  readRxHints(hints, batch, index) {
+    hints.timestampError = 0;
+    hints.timestampNs = batch.timestampNs[index];
+    hints.hashError = (batch.flags[index] & DESC_RSS) === 0 ? -ENODATA : 0;
+    hints.hash = batch.rssHash[index];
+    hints.hashType = batch.rssType[index];
+    hints.vlanError = -ENODATA;
+  },
 };

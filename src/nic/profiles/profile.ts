@@ -1,3 +1,5 @@
+import type { RxHints } from '../../vm/index.js';
+import type { DescriptorBatch } from '../device/batch.js';
 import type { DescriptorFormat } from '../device/formats/descriptorFormat.js';
 
 /** What a NIC and its driver can do: plain data, one file a NIC. */
@@ -20,4 +22,6 @@ export interface NicProfile {
   readonly hasMultiBuffer: boolean;
   /** Pages in a page_pool's ring. */
   readonly poolRingSize: number;
+  /** What its driver tells programs about packets: fills in `hints` for the frame at `address` whose first descriptor is `index` of the batch. */
+  readonly readRxHints: (hints: RxHints, batch: DescriptorBatch, index: number, u8: Uint8Array, address: number) => void;
 }

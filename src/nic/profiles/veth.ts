@@ -1,7 +1,14 @@
-import { ETH_HLEN } from '../../vm/index.js';
+import { ENODATA } from '../../base/index.js';
+import { ETH_HLEN, XDP_RSS_L4, XDP_RSS_TYPE_NONE } from '../../vm/index.js';
+import type { RxHints } from '../../vm/index.js';
+import type { DescriptorBatch } from '../device/batch.js';
 import { plainFormat } from '../device/formats/plain.js';
 import type { NicDriver } from '../driver/driver.js';
 import type { NicProfile } from './profile.js';
+
+const ETH_P_8021Q = 0x8100;
+const ETH_P_8021AD = 0x88a8;
+const ETH_P_IPV6 = 0x86dd;
 
 /**
  * The virtual Ethernet pair of Linux (drivers/net/veth.c, 6.18), seen from the end that runs the program.
@@ -30,7 +37,27 @@ export const vethProfile: NicProfile = {
   frameSizeBytes: 4096,
   hasMultiBuffer: true,
   poolRingSize: 256,
+  readRxHints: readSkbHints,
 };
+
+/**
+ * What a veth tells about packets that its peer's stack sent, from their skb (veth_xdp_rx_timestamp and its kin): a hardware time stamp of 0,
+ * as nobody wrote one; the hash of the stack (skb_get_hash), which takes ports and IPv6 flow labels for layer 4 and looks into no VLAN; no tag,
+ * as that of a frame that came in whole stays in it. The stack keys its hash at random; here it is the Toeplitz hash.
+ */
+function readSkbHints(hints: RxHints, { rssHash, rssType }: DescriptorBatch, index: number, u8: Uint8Array, address: number): void {
+  const etherType = (u8[address + 12] << 8) | u8[address + 13];
+  const isTagged = etherType === ETH_P_8021Q || etherType === ETH_P_8021AD;
+  const hasFlowLabel = etherType === ETH_P_IPV6 && ((u8[address + 15] & 0x0f) | u8[address + 16] | u8[address + 17]) !== 0;
+  const isL4 = !isTagged && ((rssType[index] & XDP_RSS_L4) !== 0 || hasFlowLabel);
+  hints.timestampError = 0;
+  hints.timestampNs = 0;
+  hints.hashError = 0;
+  // 0 stands for no hash (__flow_hash_from_keys).
+  hints.hash = rssHash[index] || 1;
+  hints.hashType = isL4 ? XDP_RSS_L4 : XDP_RSS_TYPE_NONE;
+  hints.vlanError = -ENODATA;
+}
 
 /**
  * The driver's counters under the names of `ethtool -S` on a veth, in its order, without `peer_ifindex`.

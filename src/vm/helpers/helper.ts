@@ -5,6 +5,7 @@ import type { RedirectInfo } from '../redirect.js';
 import type { References } from '../references.js';
 import type { HelperArguments } from './helperArguments.js';
 
+import type { RxHints } from '../rxHints.js';
 /**
  * A helper at work. It gets the low halves of r1..r5; what it gives goes into r0 as its row in the helper table says. An argument
  * that the verifier would have refused is reported through `HelperArguments`, and then the result doesn't count.
@@ -21,6 +22,10 @@ export interface HelperContext {
   readonly redirect: RedirectInfo;
   /** What the run has acquired and not given back yet. */
   readonly references: References;
+  /** What the driver knows about the packet. */
+  readonly rxHints: RxHints;
+  /** What the kernel around the machine knows of its network. */
+  readonly network: Network;
   /**
    * Runs a function of the program, as `HelperArguments.functionIndex` gave it, on what stands in r1 to r5 (all 64 bits of each, in VM_REGS).
    *

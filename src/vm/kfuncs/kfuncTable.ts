@@ -12,6 +12,7 @@ import { iterNumDestroy, iterNumNew, iterNumNext } from './numIterator.js';
 import {
   strcasecmp, strchr, strchrnul, strcmp, strcspn, strlen, strnchr, strnlen, strnstr, strrchr, strspn, strstr,
 } from './stringKfuncs.js';
+import { rxHash, rxTimestamp, rxVlanTag } from './rxHintKfuncs.js';
 import { xdpPullData } from './xdpPullData.js';
 
 function row(name: string, support?: HelperSupport): KfuncSpec {

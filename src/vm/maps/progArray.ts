@@ -2,6 +2,7 @@ import { E2BIG, EBADF, EINVAL, ENOENT, EOPNOTSUPP } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import { PROG_ID } from '../layout.js';
 import type { LoadedProgram } from '../program.js';
+import { isDeviceBound } from '../rxHints.js';
 import type { MapSpec, ProgramSpec } from '../spec.js';
 import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY } from './map.js';
 import type { BpfMap, MapEntry, MapPlace } from './map.js';
@@ -56,7 +57,7 @@ export class ProgArray implements BpfMap {
       this.#slots.set(index, 0);
       return 0;
     }
-    if (!this.adopt(program.spec)) return -EINVAL;
+    if (isDeviceBound(program.spec) || !this.adopt(program.spec)) return -EINVAL;
     this.#slots.set(index, program.address);
     return 0;
   }

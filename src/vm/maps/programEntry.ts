@@ -1,6 +1,7 @@
 import { EINVAL } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import type { LoadedProgram } from '../program.js';
+import { isDeviceBound } from '../rxHints.js';
 import type { MapSpec, ProgramSpec } from '../spec.js';
 import type { MapPlace, RedirectMap } from './map.js';
 import { checkFlags, checkIndexKey, refuseMap } from './mapSupport.js';
@@ -54,7 +55,7 @@ export function targetInBytes(value: Uint8Array): number {
 export function entryProgramId(map: ProgramEntryMap, program: NamedProgram, adopt: (program: ProgramSpec) => boolean): number {
   if (program === undefined) return 0;
   if (program === NO_SUCH_PROGRAM || map.spec.valueSize !== 8) return -EINVAL;
-  return program.spec.attachType === map.entryAttachType && adopt(program.spec) ? program.id : -EINVAL;
+  return program.spec.attachType === map.entryAttachType && !isDeviceBound(program.spec) && adopt(program.spec) ? program.id : -EINVAL;
 }
 
 /** Checks that dev_map_alloc_check and cpu_map_alloc share (kernel/bpf/devmap.c, cpumap.c, 6.18). */

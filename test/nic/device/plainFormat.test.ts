@@ -11,6 +11,8 @@ interface Fields {
   readonly lenBytes?: number;
   readonly flags?: number;
   readonly rssHash?: number;
+  readonly rssType?: number;
+  readonly timestampNs?: number;
 }
 
 function batchOf(rows: readonly Fields[]): DescriptorBatch {
@@ -21,6 +23,8 @@ function batchOf(rows: readonly Fields[]): DescriptorBatch {
     batch.lenBytes[i] = row.lenBytes ?? 0;
     batch.flags[i] = row.flags ?? 0;
     batch.rssHash[i] = row.rssHash ?? 0;
+    batch.rssType[i] = row.rssType ?? 0;
+    batch.timestampNs[i] = row.timestampNs ?? 0;
   });
   batch.count = rows.length;
   return batch;
@@ -43,11 +47,11 @@ describe('plain descriptors, byte for byte', () => {
     expect([bytesOf(0), bytesOf(2)]).toEqual(['a5'.repeat(16), 'a5'.repeat(16)]);
   });
 
-  it('RX written back: length, hash and flags with DONE; the address stays', () => {
+  it('RX written back: length, hash, its type and flags with DONE, the time in place of the address', () => {
     const { memory, ring, bytesOf } = ringOf(4);
     plainFormat.rxPost(memory, ring, 3, batchOf([{ iovaLow: 0x80001100 | 0, iovaHigh: 1, lenBytes: 3520 }]));
-    plainFormat.rxWriteBack(memory, ring, 3, batchOf([{ lenBytes: 60, flags: DESC_EOP | DESC_RSS, rssHash: 0x51ccc178 }]));
-    expect(bytesOf(3)).toBe('0011008001000000' + '3c00' + '0700' + '78c1cc51');
+    plainFormat.rxWriteBack(memory, ring, 3, batchOf([{ lenBytes: 60, flags: DESC_EOP | DESC_RSS, rssHash: 0x51ccc178, rssType: 0x19, timestampNs: 0x0123456789abc }]));
+    expect(bytesOf(3)).toBe('bc9a785634120000' + '3c00' + '0719' + '78c1cc51');
   });
 
   it('TX queued and done', () => {
@@ -60,11 +64,11 @@ describe('plain descriptors, byte for byte', () => {
 });
 
 const u32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
-const row = fc.record({ iovaLow: u32, iovaHigh: u32, lenBytes: fc.integer({ min: 0, max: 0xffff }), flags: fc.constantFrom(0, DESC_EOP, DESC_RSS, DESC_EOP | DESC_RSS), rssHash: u32 });
+const row = fc.record({ iovaLow: u32, iovaHigh: u32, lenBytes: fc.integer({ min: 0, max: 0xffff }), flags: fc.constantFrom(0, DESC_EOP, DESC_RSS, DESC_EOP | DESC_RSS), rssHash: u32, rssType: fc.integer({ min: 0, max: 0x3f }), timestampNs: fc.integer({ min: 0, max: 2 ** 53 - 1 }) });
 const rows = fc.array(row, { minLength: 1, maxLength: 16 });
 /** Indices run freely, as signed 32-bit integers. */
 const first = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(0x7fffffff, -0x80000000, -5));
-const column = (array: Int32Array, count: number): number[] => [...array.subarray(0, count)];
+const column = (array: Int32Array | Float64Array, count: number): number[] => [...array.subarray(0, count)];
 
 describe('plain descriptors come back', () => {
   test.prop([rows, first])('driver to device to driver, receiving', (descriptors, index) => {
@@ -80,7 +84,7 @@ describe('plain descriptors come back', () => {
     plainFormat.rxWriteBack(memory, ring, index, posted);
     const polled = new DescriptorBatch(64);
     expect(plainFormat.rxPoll(memory, ring, index, descriptors.length, polled)).toBe(descriptors.length);
-    for (const field of ['lenBytes', 'flags', 'rssHash'] as const) expect(column(polled[field], polled.count)).toEqual(descriptors.map((each) => each[field]));
+    for (const field of ['lenBytes', 'flags', 'rssHash', 'rssType', 'timestampNs'] as const) expect(column(polled[field], polled.count)).toEqual(descriptors.map((each) => each[field]));
   });
 
   test.prop([rows, first, fc.nat(16)])('driver to device to driver, sending', (descriptors, index, done) => {

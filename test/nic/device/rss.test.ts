@@ -2,6 +2,7 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { Rss, RSS_KEY_MICROSOFT } from '../../../src/nic/index.js';
 import * as frames from '../../packet/support/frames.js';
+import { XDP_RSS_L3_IPV4, XDP_RSS_L3_IPV6, XDP_RSS_L4, XDP_RSS_L4_TCP, XDP_RSS_L4_UDP, XDP_RSS_TYPE_NONE } from '../../../src/vm/index.js';
 
 const rss = new Rss(RSS_KEY_MICROSOFT, 4);
 
@@ -105,6 +106,12 @@ describe('hashFrame', () => {
 
   it.each([['ARP', frames.arpRequest], ['LLDP', frames.lldp], ['LLC', frames.llc]])('%s is not hashed', (_, frame) => {
     expect(hash(frame)).toBe(0);
+  });
+
+  it('knows what it hashed', () => {
+    const typeOf = (frame: Uint8Array): number => (hash(frame), rss.hashType);
+    expect([typeOf(ipv4(vector, TCP)), typeOf(ipv4(vector, UDP)), typeOf(ipv4(vector, 1))]).toEqual([XDP_RSS_L3_IPV4 | XDP_RSS_L4 | XDP_RSS_L4_TCP, XDP_RSS_L3_IPV4 | XDP_RSS_L4 | XDP_RSS_L4_UDP, XDP_RSS_L3_IPV4]);
+    expect([typeOf(ipv6(IPV6_VECTORS[0], UDP)), typeOf(ipv6(IPV6_VECTORS[0], 58)), typeOf(frames.arpRequest)]).toEqual([XDP_RSS_L3_IPV6 | XDP_RSS_L4 | XDP_RSS_L4_UDP, XDP_RSS_L3_IPV6, XDP_RSS_TYPE_NONE]);
   });
 
   it('a cut frame is hashed by what is whole of it', () => {

@@ -20,9 +20,9 @@ export interface DescriptorFormat {
   rxPost(memory: HostMemory, ring: RingMemory, first: number, batch: DescriptorBatch): void;
   /** Device: reads `count` posted descriptors into `batch` (iova, lenBytes). */
   rxFetch(memory: HostMemory, ring: RingMemory, first: number, count: number, batch: DescriptorBatch): void;
-  /** Device: writes back `batch.count` descriptors (lenBytes, flags, rssHash); the ownership bit goes last. */
+  /** Device: writes back `batch.count` descriptors (lenBytes, flags, rssHash, rssType, timestampNs); the ownership bit goes last. */
   rxWriteBack(memory: HostMemory, ring: RingMemory, first: number, batch: DescriptorBatch): void;
-  /** Driver: reads finished descriptors into `batch` (lenBytes, flags, rssHash), at most `limit`; gives their number. */
+  /** Driver: reads finished descriptors into `batch` (lenBytes, flags, rssHash, rssType, timestampNs), at most `limit`; gives their number. */
   rxPoll(memory: HostMemory, ring: RingMemory, first: number, limit: number, batch: DescriptorBatch): number;
 
   /** Driver: queues `batch.count` buffers (iova, lenBytes, DESC_EOP). */

@@ -5,10 +5,13 @@ import type { DescriptorFormat, RingMemory } from './descriptorFormat.js';
 
 // The teaching format: 16 bytes, little endian, the same fields in both directions.
 //
-//     0 addr u64   8 len u16   10 flags u16 (bit 0 DONE, bit 1 EOP, bit 2 RSS valid)   12 rss_hash u32
+//     0 addr u64   8 len u16   10 flags u16 (bit 0 DONE, bit 1 EOP, bit 2 RSS valid, bits 8 to 13 rss_type)   12 rss_hash u32
 //
-// RX: the driver writes addr and the buffer's size and clears DONE; the device writes len, hash and flags with DONE.
+// RX: the driver writes addr and the buffer's size and clears DONE; the device writes len, hash and flags with DONE, and in
+// place of addr, which the driver knows, the time of arrival in ns.
 // TX: the driver writes addr, len and EOP and clears DONE; the device sets DONE.
+const RSS_TYPE_SHIFT = 8;
+const RSS_TYPE_MASK = 0x3f;
 const BYTES = 16;
 const WORDS = BYTES / 4;
 
@@ -54,17 +57,19 @@ export const plainFormat: DescriptorFormat = {
 
   rxWriteBack(memory, ring, first, batch) {
     const { u32 } = memory;
-    const { lenBytes, flags, rssHash, count } = batch;
+    const { lenBytes, flags, rssHash, rssType, timestampNs, count } = batch;
     for (let i = 0; i < count; i++) {
       const word = wordOf(ring, first + i);
+      u32[word] = timestampNs[i] % 2 ** 32;
+      u32[word + 1] = timestampNs[i] / 2 ** 32;
       u32[word + 3] = rssHash[i];
-      u32[word + 2] = lenBytes[i] | ((flags[i] | DESC_DONE) << 16);
+      u32[word + 2] = lenBytes[i] | ((flags[i] | DESC_DONE | (rssType[i] << RSS_TYPE_SHIFT)) << 16);
     }
   },
 
   rxPoll(memory, ring, first, limit, batch) {
     const { u32 } = memory;
-    const { lenBytes, flags, rssHash } = batch;
+    const { lenBytes, flags, rssHash, rssType, timestampNs } = batch;
     let count = 0;
     for (; count < limit; count++) {
       const word = wordOf(ring, first + count);
@@ -73,6 +78,8 @@ export const plainFormat: DescriptorFormat = {
       lenBytes[count] = status & 0xffff;
       flags[count] = (status >>> 16) & (DESC_EOP | DESC_RSS);
       rssHash[count] = u32[word + 3];
+      rssType[count] = (status >>> (16 + RSS_TYPE_SHIFT)) & RSS_TYPE_MASK;
+      timestampNs[count] = u32[word + 1] * 2 ** 32 + u32[word];
     }
     batch.count = count;
     return count;
