@@ -1,5 +1,6 @@
 import { ENOENT } from '../base/index.js';
 import type { KernelBuffer, Syscalls } from './bpfSyscall.js';
+import { KernelFunctions } from './kernelFunctions.js';
 import { TestRunBuffers } from './testRunBuffers.js';
 import {
   BPF_BTF_LOAD, BPF_MAP_CREATE, BPF_MAP_DELETE_ELEM, BPF_MAP_FREEZE, BPF_MAP_GET_NEXT_KEY, BPF_MAP_LOOKUP_BATCH, BPF_MAP_LOOKUP_ELEM,
@@ -62,6 +63,7 @@ export class KernelBpf {
   /** CPUs that per-CPU maps have values for. */
   readonly possibleCpus: number;
   readonly testRunBuffers: TestRunBuffers;
+  readonly functions = new KernelFunctions();
   readonly #attr: KernelBuffer;
   /** Instructions, information and license of the program or types that are being loaded; a field, so that it outlives the call. */
   #text: KernelBuffer;

@@ -104,7 +104,7 @@ const BTF_VAR_GLOBAL_ALLOCATED = 1;
  * - hidden functions are static, so that they are verified with their callers (`bpf_object__sanitize_and_load_btf`)
  * - external variables and functions are global, and the latter's parameters have names (`bpf_object__collect_externs`)
  *
- * Sections of externals (.ksyms, .kconfig) describe no map here: each becomes an empty struct, so that the numbers of types stay.
+ * The section of external symbols (.ksyms) describes no map: it becomes an empty struct, so that the numbers of types stay.
  */
 export function kernelBtfBytes({ btf, btfBytes, programs }: ObjectSpec): Uint8Array {
   if (btf === undefined || btfBytes === undefined) throw new TypeError('kernelBtfBytes: the object has no BTF');
@@ -183,7 +183,7 @@ class KernelBtfWriter {
 
   // struct btf_var_secinfo: 0 type  4 offset  8 size
   #writeDatasec({ name, sizeBytes, variables }: BtfDatasec): void {
-    if (sizeBytes === 0 || name === '.ksyms' || name === '.kconfig') {
+    if (sizeBytes === 0 || name === '.ksyms') {
       this.#view.setUint32(this.#at, 0, true);
       this.#view.setUint32(this.#at + 4, KIND_STRUCT << 24, true);
       this.#view.setUint32(this.#at + 8, 0, true);

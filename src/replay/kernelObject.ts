@@ -40,7 +40,7 @@ export interface LoadOptions {
  * Loads one program of an object, with the maps it refers to and the programs that those maps hold from the start.
  *
  * Fails with `no-such-program`, `unsupported-program-type`, `unsupported-map-type`, `no-such-variable`, `variable-size`,
- * `kernel-map-create`, `kernel-map-fill`, `kernel-map-too-big`, `kernel-map-needs-btf`, the program's own problem if it has one, or a VerifierProblem of code
+ * `kernel-map-create`, `kernel-map-fill`, `kernel-map-too-big`, `kernel-map-needs-btf`, `kernel-kfunc-missing`, the program's own problem if it has one, or a VerifierProblem of code
  * `kernel-program-refused`.
  */
 export function loadIntoKernel(kernel: KernelBpf, spec: ObjectSpec, programName: string, options: LoadOptions = {}): Result<KernelProgram> {
@@ -209,10 +209,12 @@ export class KernelObject {
       const map = this.map(reference.map);
       if (!map.ok) return map;
     }
+    const kfuncs = this.kernel.functions.idsOf([...(spec.kfuncs ?? []), ...(spec.kfuncAddresses ?? [])], `${this.spec.name}, program ${spec.name}`);
+    if (!kfuncs.ok) return kfuncs;
     const btfFd = this.btf?.fd;
     const fields = {
       type: BPF_PROG_TYPE_XDP,
-      insns: relocate(spec, (name) => this.#maps.get(name)!.fd),
+      insns: relocate(spec, (name) => this.#maps.get(name)!.fd, (name) => kfuncs.value.get(name)),
       license: this.spec.license,
       flags: spec.frags ? BPF_F_XDP_HAS_FRAGS : 0,
       name: spec.name,

@@ -18,7 +18,7 @@ const BPF_F_MMAPABLE = 0x400;
 const MAX_BYTES = 1 << 20;
 
 /** Values of `enum libbpf_tristate` (bpf_helpers.h). */
-const TRISTATE: Readonly<Record<string, number>> = { n: 0, m: 1, y: 2 };
+const TRISTATE: Readonly<Record<string, number>> = { n: 0, y: 1, m: 2 };
 
 /** Values of a kernel's configuration as its file spells them: `y`, `m`, `250`, `0xff`, `"text"`. Options that are not set are left out. */
 export type KernelConfig = ReadonlyMap<string, string>;
