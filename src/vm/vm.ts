@@ -22,11 +22,11 @@ import type { LoadedProgram } from './program.js';
 import { clearRedirect, createRedirectInfo } from './redirect.js';
 import type { RedirectInfo } from './redirect.js';
 import { References } from './references.js';
+import { createRxHints } from './rxHints.js';
+import type { RxHints } from './rxHints.js';
 import type { MapSpec, ObjectSpec } from './spec.js';
 
 const DEFAULT_INSTRUCTION_BUDGET = 10_000_000;
-import { createRxHints } from './rxHints.js';
-import type { RxHints } from './rxHints.js';
 
 export interface VmOptions {
   readonly memory: HostMemory;

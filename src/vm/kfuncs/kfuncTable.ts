@@ -54,9 +54,9 @@ export const KFUNCS: readonly KfuncSpec[] = [
   row('bpf_res_spin_unlock_irqrestore'),
 
   // The packet and what the device knows about it
-  row('bpf_xdp_metadata_rx_timestamp'),
-  row('bpf_xdp_metadata_rx_hash'),
-  row('bpf_xdp_metadata_rx_vlan_tag'),
+  row('bpf_xdp_metadata_rx_timestamp', rxTimestamp),
+  row('bpf_xdp_metadata_rx_hash', rxHash),
+  row('bpf_xdp_metadata_rx_vlan_tag', rxVlanTag),
   row('bpf_xdp_pull_data', xdpPullData),
 
   // Strings

@@ -48,7 +48,7 @@ export class ProgArray implements BpfMap {
   /**
    * Puts a program into a slot, or clears the slot (bpf_fd_array_map_update_elem, fd_array_map_delete_elem).
    *
-   * @returns 0, -E2BIG for an index out of range, -EINVAL for a program of another kind, -ENOENT when there was nothing to clear
+   * @returns 0, -E2BIG for an index out of range, -EINVAL for a program of another kind or bound to a device, -ENOENT when there was nothing to clear
    */
   setProgram(index: number, program: LoadedProgram | undefined): number {
     if (index >= this.spec.maxEntries) return -E2BIG;
