@@ -14,6 +14,8 @@ export interface AccessRow {
   readonly strideBytes: number;
   readonly valueBytes: number;
   readonly writable: boolean;
+  /** Offset of the bpf_spin_lock in each value; left out: there is none. */
+  readonly spinLockOffBytes?: number | undefined;
 }
 
 /** What `check` found. */
@@ -30,6 +32,8 @@ export class AccessTable {
   readonly #memory: HostMemory;
   readonly #stateAddress: number;
   readonly #tableAddress: number;
+  /** Offset of the bpf_spin_lock in the values of a row, by the row's start. */
+  readonly #spinLocks = new Map<number, number>();
   #count = 0;
 
   constructor(memory: HostMemory, stateAddress: number) {
@@ -62,6 +66,8 @@ export class AccessTable {
     view.setUint32(at + ACCESS_STRIDE, row.strideBytes, true);
     view.setUint32(at + ACCESS_VALUE_BYTES, row.valueBytes, true);
     view.setUint32(at + ACCESS_FLAGS, row.writable ? ACCESS_WRITABLE : 0, true);
+    if (row.spinLockOffBytes === undefined) this.#spinLocks.delete(row.start);
+    else this.#spinLocks.set(row.start, row.spinLockOffBytes);
     this.#setCount(this.#count + 1);
   }
 
@@ -102,6 +108,16 @@ export class AccessTable {
     if (address >= u32[row + (ACCESS_END >> 2)]) return 0;
     const offBytes = (address - u32[row + (ACCESS_START >> 2)]) % u32[row + (ACCESS_STRIDE >> 2)];
     return Math.max(0, u32[row + (ACCESS_VALUE_BYTES >> 2)] - offBytes);
+  }
+
+  /** Whether a bpf_spin_lock lies at `address`. */
+  isSpinLock(address: number): boolean {
+    const index = this.#rowAbove(address) - 1;
+    if (index < 0) return false;
+    const { u32 } = this.#memory;
+    const row = (this.#tableAddress + index * ACCESS_ROW_BYTES) >>> 2;
+    const start = u32[row + (ACCESS_START >> 2)];
+    return address < u32[row + (ACCESS_END >> 2)] && (address - start) % u32[row + (ACCESS_STRIDE >> 2)] === this.#spinLocks.get(start);
   }
 
   #setCount(count: number): void {

@@ -5,7 +5,7 @@ import { offAt, rowAt } from './isa/decode.js';
 import { disassemble } from './isa/disassemble.js';
 import { INSN_BYTES } from './isa/opcodes.js';
 import {
-  FAULT_ACCESS, FAULT_ATOMIC, FAULT_BUDGET, FAULT_CALL_DEPTH, FAULT_CONTEXT, FAULT_HELPER_ARGUMENT, FAULT_INSTRUCTION, FAULT_PC,
+  FAULT_ACCESS, FAULT_ATOMIC, FAULT_BUDGET, FAULT_CALL_DEPTH, FAULT_CALL_UNDER_LOCK, FAULT_CONTEXT, FAULT_HELPER_ARGUMENT, FAULT_INSTRUCTION, FAULT_PC,
   FAULT_READ_ONLY, FAULT_REFERENCE_LEAK, VM_BUDGET, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_PC,
   VM_FAULT_PROGRAM, VM_FAULT_REG, VM_FAULT_SIZE, VM_MAX_FRAMES,
 } from './layout.js';
@@ -56,6 +56,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [FAULT_HELPER_ARGUMENT]: 'bad-helper-argument',
   [FAULT_ATOMIC]: 'bad-atomic',
   [FAULT_REFERENCE_LEAK]: 'reference-leak',
+  [FAULT_CALL_UNDER_LOCK]: 'call-under-lock',
 };
 
 /** Stable name of a fault code. */
@@ -146,6 +147,8 @@ function reasonOf(fault: Omit<Fault, 'message'>, offset: number, budget: number,
       const need = sizeBytes === 0 ? '' : ` with ${sizeBytes} ${isWrite ? 'writable' : 'readable'} ${sizeBytes === 1 ? 'byte' : 'bytes'}`;
       return `${helper} refuses r${register} = 0x${address.toString(16)}${need}: ${region}`;
     }
+    case FAULT_CALL_UNDER_LOCK:
+      return `${helper} is called while the bpf_spin_lock at 0x${address.toString(16)} is held; until bpf_spin_unlock no other helper can be`;
     case FAULT_REFERENCE_LEAK: return `the program ends here and has not given back the ${leaked} at 0x${address.toString(16)}`;
     default: return `fault ${hex(fault.code)}`;
   }

@@ -167,3 +167,5 @@ export const FAULT_HELPER_ARGUMENT = 8;
 export const FAULT_ATOMIC = 9;
 /** The program ended and still held something that it has to give back: a socket, a ring buffer record, a lock. */
 export const FAULT_REFERENCE_LEAK = 10;
+/** A helper was called between bpf_spin_lock and bpf_spin_unlock. */
+export const FAULT_CALL_UNDER_LOCK = 11;

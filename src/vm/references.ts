@@ -1,6 +1,9 @@
 import type { HostMemory } from '../memory/index.js';
 import { FAULT_REFERENCE_LEAK, PROG_ID, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_PC, VM_FAULT_PROGRAM, VM_FAULT_REG, VM_FAULT_SIZE, VM_PC, VM_PROGRAM } from './layout.js';
 
+/** Kind of a held bpf_spin_lock. */
+export const SPIN_LOCK = 'bpf_spin_lock';
+
 /** Something that a running program holds and has to give back before it ends. */
 export interface Reference {
   /** What it is, for messages and so that each kind goes back by its own helper: `socket`, `ring buffer record`, ... */
@@ -25,6 +28,11 @@ export class References {
   /** What is held, oldest first. */
   get held(): readonly Reference[] {
     return this.#held;
+  }
+
+  /** The lock that is held; there is one at most. */
+  get spinLock(): Reference | undefined {
+    return this.#held.find(({ kind }) => kind === SPIN_LOCK);
   }
 
   acquire(reference: Reference): void {

@@ -26,6 +26,8 @@ import { createRxHints } from './rxHints.js';
 import type { RxHints } from './rxHints.js';
 import type { MapSpec, ObjectSpec } from './spec.js';
 
+const BPF_FUNC_SPIN_UNLOCK = 94;
+
 const DEFAULT_INSTRUCTION_BUDGET = 10_000_000;
 
 export interface VmOptions {
@@ -162,12 +164,18 @@ export class Vm {
         return code === 0;
       },
     };
+    const references = this.#references;
     const functions: (HelperFunction | undefined)[] = HELPERS.map((helper) => helper?.support?.make(context));
     KFUNCS.forEach((kfunc, index) => (functions[KFUNC_ID_BASE + index] = kfunc.support?.make(context)));
     return (id, r1, r2, r3, r4, r5) => {
       const call = functions[id];
       if (call === undefined) throw new RangeError(`Vm: ${calleeName(id)} is not supported, but the loader let it pass`);
       args.helperId = id;
+      // "function calls are not allowed while holding a lock" (do_check, kernel/bpf/verifier.c).
+      if (references.count !== 0 && id !== BPF_FUNC_SPIN_UNLOCK && id < KFUNC_ID_BASE && references.spinLock !== undefined) {
+        args.refuseUnderLock(references.spinLock.address);
+        return 0;
+      }
       return call(r1, r2, r3, r4, r5);
     };
   }

@@ -38,10 +38,14 @@ export interface MapTypeByNature {
 
 const BPF_MAP_TYPE_PERCPU_HASH = 5;
 const BPF_MAP_TYPE_PERCPU_ARRAY = 6;
+const BPF_MAP_TYPE_LRU_PERCPU_HASH = 10;
+const BPF_MAP_TYPE_QUEUE = 22;
+const BPF_MAP_TYPE_STACK = 23;
+const BPF_MAP_TYPE_BLOOM_FILTER = 30;
 
 export const MAP_TYPES_BY_NATURE: readonly MapTypeByNature[] = [
   {
-    types: [BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY],
+    types: [BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_LRU_PERCPU_HASH],
     compared: 'sum over CPUs',
     reason: 'which CPU ran a packet is chosen by the scheduler of the host',
   },
@@ -50,6 +54,11 @@ export const MAP_TYPES_BY_NATURE: readonly MapTypeByNature[] = [
     types: [BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS],
     compared: 'which slots are filled',
     reason: 'ids of maps are numbers of one boot; the inner maps themselves are compared',
+  },
+  {
+    types: [BPF_MAP_TYPE_QUEUE, BPF_MAP_TYPE_STACK, BPF_MAP_TYPE_BLOOM_FILTER],
+    compared: 'not at all',
+    reason: 'user space can read it only by taking values out, or not at all; what programs get from it is compared',
   },
   { types: [BPF_MAP_TYPE_XSKMAP], compared: 'not at all', reason: 'the kernel lets nobody read it (EOPNOTSUPP); no program can change it either' },
 ];

@@ -44,6 +44,7 @@ export type ArgClass =
   | 'const_map_ptr'
   | 'ptr_to_map_key'
   | 'ptr_to_map_value'
+  | 'ptr_to_spin_lock'
   | 'ptr_to_mem'
   | 'ptr_to_mem_or_null'
   | 'ptr_to_uninit_mem'

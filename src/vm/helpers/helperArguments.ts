@@ -2,7 +2,7 @@ import type { HostMemory } from '../../memory/index.js';
 import { ACCESS_IS_READ_ONLY, ACCESS_OK } from '../accessTable.js';
 import type { AccessTable } from '../accessTable.js';
 import {
-  FAULT_HELPER_ARGUMENT, MAP_ID, PROG_ID, PROG_INSNS, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_REG,
+  FAULT_CALL_UNDER_LOCK, FAULT_HELPER_ARGUMENT, MAP_ID, PROG_ID, PROG_INSNS, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_REG,
   VM_FAULT_SIZE, VM_PROGRAM, VM_REGS, VM_STACK_BOTTOM, VM_STATE_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META,
 } from '../layout.js';
 import { INSN_BYTES } from '../isa/opcodes.js';
@@ -79,6 +79,12 @@ export class HelperArguments {
     return -1;
   }
 
+  /** The register points to the bpf_spin_lock of a map value. */
+  isSpinLock(register: number): boolean {
+    if (this.upperHalf(register) === 0 && this.#accessTable.isSpinLock(this.#low(register))) return true;
+    return this.refuse(register, 0, false);
+  }
+
   /** The register holds a size: 1 (`orZero`: 0) to 2^29 - 1. */
   isSize(register: number, orZero: boolean): boolean {
     const size = this.#low(register);
@@ -126,6 +132,15 @@ export class HelperArguments {
     const packetEnd = u32[context + (XDP_MD_DATA_END >> 2)];
     if (address >= this.#packetStart() && address < packetEnd) return packetEnd - address;
     return this.#accessTable.bytesLeft(address);
+  }
+
+  /** Reports a call between bpf_spin_lock and bpf_spin_unlock. */
+  refuseUnderLock(lockAddress: number): void {
+    this.refuse(0, 0, false);
+    const { view } = this.#memory;
+    view.setUint32(this.#stateAddress + VM_FAULT_CODE, FAULT_CALL_UNDER_LOCK, true);
+    view.setUint32(this.#stateAddress + VM_FAULT_ADDR_LO, lockAddress, true);
+    view.setUint32(this.#stateAddress + VM_FAULT_ADDR_HI, 0, true);
   }
 
   /** Reports an argument that the verifier would have refused. Always false. */

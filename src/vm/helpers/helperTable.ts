@@ -2,7 +2,8 @@ import { RETURN_INT } from '../layout.js';
 import { forEachMapElem, loop } from './callbackHelpers.js';
 import { csumDiff } from './checksumHelpers.js';
 import type { HelperSpec, HelperSupport } from './helper.js';
-import { mapDeleteElem, mapLookupElem, mapPeekElem, mapPopElem, mapPushElem, mapUpdateElem } from './mapHelpers.js';
+import { spinLock, spinUnlock } from './lockHelpers.js';
+import { mapDeleteElem, mapLookupElem, mapLookupPercpuElem, mapPeekElem, mapPopElem, mapPushElem, mapUpdateElem } from './mapHelpers.js';
 import { perfEventOutput, perfEventRead, perfEventReadValue } from './perfEventHelpers.js';
 import { snprintf, tracePrintk, traceVprintk } from './printkHelpers.js';
 import { probeReadKernel, probeReadKernelStr, probeReadUser, probeReadUserStr } from './probeReadHelpers.js';
@@ -134,8 +135,8 @@ const ROWS: readonly HelperSpec[] = [
   row(90, 'bpf_msg_push_data', NOT_XDP),
   row(91, 'bpf_msg_pop_data', NOT_XDP),
   row(92, 'bpf_rc_pointer_rel', NOT_XDP),
-  row(93, 'bpf_spin_lock', XDP),
-  row(94, 'bpf_spin_unlock', XDP),
+  row(93, 'bpf_spin_lock', XDP, spinLock),
+  row(94, 'bpf_spin_unlock', XDP, spinUnlock),
   row(95, 'bpf_sk_fullsock', NOT_XDP),
   row(96, 'bpf_tcp_sock', NOT_XDP),
   row(97, 'bpf_skb_ecn_set_ce', NOT_XDP),
@@ -236,7 +237,7 @@ const ROWS: readonly HelperSpec[] = [
   row(192, 'bpf_skb_set_tstamp', NOT_XDP),
   row(193, 'bpf_ima_file_hash', NOT_XDP),
   row(194, 'bpf_kptr_xchg', XDP),
-  row(195, 'bpf_map_lookup_percpu_elem', XDP),
+  row(195, 'bpf_map_lookup_percpu_elem', XDP, mapLookupPercpuElem),
   row(196, 'bpf_skc_to_mptcp_sock', XDP),
   row(197, 'bpf_dynptr_from_mem', XDP),
   row(198, 'bpf_ringbuf_reserve_dynptr', XDP),

@@ -17,6 +17,17 @@ export const mapLookupElem: HelperSupport = {
   },
 };
 
+/** bpf_map_lookup_percpu_elem(map, key, cpu) (kernel/bpf/helpers.c, 6.18): address of that CPU's value or NULL. */
+export const mapLookupPercpuElem: HelperSupport = {
+  args: ['const_map_ptr', 'ptr_to_map_key', 'anything'],
+  returns: RETURN_U32,
+  make: ({ args, environment }) => (_map, key, cpu) => {
+    const map = args.map(1, MAP_OP_LOOKUP);
+    if (map === undefined || (!map.isPerCpu && !args.refuse(1, 0, false)) || !args.isMemory(2, map.spec.keySize, false)) return 0;
+    return cpu >>> 0 < environment.possibleCpus ? map.lookup(key >>> 0, cpu >>> 0) : 0;
+  },
+};
+
 /** bpf_map_update_elem(map, key, value, flags) (kernel/bpf/helpers.c, 6.18): 0 or a negated errno. */
 export const mapUpdateElem: HelperSupport = {
   args: ['const_map_ptr', 'ptr_to_map_key', 'ptr_to_map_value', 'anything'],

@@ -12,6 +12,7 @@ import { R_BPF_NONE } from '../elf/elfFile.js';
 import type { ElfFile, ElfSection } from '../elf/elfFile.js';
 import { readElf, readRelocations } from '../elf/readElf.js';
 import { INSN_BYTES } from '../isa/opcodes.js';
+import { withValueFields } from '../maps/valueFields.js';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '../spec.js';
 import { refuseDamaged } from './damaged.js';
 import { checkDataSize, completeDatasecs, dataSectionMap, isDataSection, pointerWarning, sectionVariables } from './dataSections.js';
@@ -69,7 +70,7 @@ export function loadObjectBytes(bytes: Uint8Array, name: string, options: LoadOb
       name,
       license: readLicense(elf),
       programs: linkPrograms(elf, functions, mapSections, codeInfo(elf, btf, options.targetBtf ?? BUILT_IN_KERNEL_TYPES), options.assumeXdp ?? false),
-      maps: setInnerMaps(resizeMaps(mapSections.maps, options.maxEntries ?? {}, name), mapSections.innerMaps, options.innerMaps ?? {}, name),
+      maps: withValueFields(setInnerMaps(resizeMaps(mapSections.maps, options.maxEntries ?? {}, name), mapSections.innerMaps, options.innerMaps ?? {}, name), btf),
       variables: [...elf.sections.filter(isDataSection).flatMap((section) => sectionVariables(elf, section, btf)), ...(kconfig?.variables ?? [])],
       btf,
       btfBytes: sectionNamed(elf, '.BTF')?.bytes,

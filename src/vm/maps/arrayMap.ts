@@ -7,8 +7,9 @@ import {
 } from './map.js';
 import type { BpfMap, MapEntry, MapPlace } from './map.js';
 import {
-  checkCommon, checkIndexKey, copyBytes, indexKey, keyIndex, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock,
+  checkCommon, checkIndexKey, copyValue, indexKey, keyIndex, readValue, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock, writeValue,
 } from './mapSupport.js';
+import { spinLockOf } from './valueFields.js';
 
 /** ARRAY_CREATE_FLAG_MASK and the rules behind it (array_map_alloc_check, kernel/bpf/arraymap.c, 6.18). */
 const ARRAY_FLAGS = BPF_F_NUMA_NODE | BPF_F_MMAPABLE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG | BPF_F_INNER_MAP;
@@ -16,13 +17,13 @@ const INT_MAX = 2 ** 31 - 1;
 
 /**
  * 0 or the negated errno of an update of an array element (array_map_update_elem, kernel/bpf/arraymap.c, 6.18). Every element exists
- * already, and a value with a spin lock isn't supported here, so BPF_NOEXIST and BPF_F_LOCK always fail; the order decides how.
+ * already, so BPF_NOEXIST always fails; BPF_F_LOCK needs a value with a bpf_spin_lock.
  */
-export function checkArrayUpdate(index: number, maxEntries: number, flags: number): number {
+export function checkArrayUpdate(index: number, maxEntries: number, flags: number, hasSpinLock = false): number {
   if ((flags & ~BPF_F_LOCK) >>> 0 > BPF_EXIST) return -EINVAL;
   if (index >= maxEntries) return -E2BIG;
   if ((flags & BPF_NOEXIST) !== 0) return -EEXIST;
-  return (flags & BPF_F_LOCK) !== 0 ? -EINVAL : 0;
+  return (flags & BPF_F_LOCK) !== 0 && !hasSpinLock ? -EINVAL : 0;
 }
 
 /** BPF_MAP_TYPE_ARRAY: all elements exist from the start, zeroed; the sections of global data are arrays of one element. */
@@ -36,6 +37,7 @@ export class ArrayMap implements BpfMap {
   readonly valuesAddress: number;
   readonly #memory: HostMemory;
   readonly #strideBytes: number;
+  readonly #hasSpinLock: boolean;
 
   constructor(spec: MapSpec, place: MapPlace) {
     checkCommon(spec, EINVAL, ARRAY_FLAGS);
@@ -45,6 +47,7 @@ export class ArrayMap implements BpfMap {
     this.id = place.id;
     this.#memory = place.memory;
     this.#strideBytes = roundUp8(spec.valueSize);
+    this.#hasSpinLock = spinLockOf(spec) !== undefined;
     this.valuesAddress = reserveValues(spec, place, spec.maxEntries);
     this.blockAddress = writeMapBlock(spec, place, this.valuesAddress);
     this.programOps = valueMapOps(spec);
@@ -58,9 +61,9 @@ export class ArrayMap implements BpfMap {
 
   update(keyAddress: number, valueAddress: number, flags: number): number {
     const index = this.#memory.view.getUint32(keyAddress, true);
-    const error = checkArrayUpdate(index, this.spec.maxEntries, flags);
+    const error = checkArrayUpdate(index, this.spec.maxEntries, flags, this.#hasSpinLock);
     if (error !== 0) return error;
-    copyBytes(this.#memory, this.valuesAddress + index * this.#strideBytes, valueAddress, this.spec.valueSize);
+    copyValue(this.#memory, this.spec, this.valuesAddress + index * this.#strideBytes, valueAddress);
     return 0;
   }
 
@@ -75,11 +78,11 @@ export class ArrayMap implements BpfMap {
   }
 
   updateBytes(key: Uint8Array, value: Uint8Array, flags: number): number {
-    if (key.length !== 4 || value.length !== this.spec.valueSize || (flags & BPF_F_LOCK) !== 0) return -EINVAL;
+    if (key.length !== 4 || value.length !== this.spec.valueSize || ((flags & BPF_F_LOCK) !== 0 && !this.#hasSpinLock)) return -EINVAL;
     const index = keyIndex(key);
-    const error = checkArrayUpdate(index, this.spec.maxEntries, flags);
+    const error = checkArrayUpdate(index, this.spec.maxEntries, flags, this.#hasSpinLock);
     if (error !== 0) return error;
-    this.#memory.u8.set(value, this.valuesAddress + index * this.#strideBytes);
+    writeValue(this.#memory, this.spec, this.valuesAddress + index * this.#strideBytes, value);
     return 0;
   }
 
@@ -92,7 +95,6 @@ export class ArrayMap implements BpfMap {
   }
 
   #copyOf(index: number): Uint8Array {
-    const address = this.valuesAddress + index * this.#strideBytes;
-    return this.#memory.u8.slice(address, address + this.spec.valueSize);
+    return readValue(this.#memory, this.spec, this.valuesAddress + index * this.#strideBytes);
   }
 }

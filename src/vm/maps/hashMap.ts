@@ -8,7 +8,8 @@ import {
 import type { MapEntry, MapPlace } from './map.js';
 import { HashTable, NO_NODE } from './hashTable.js';
 import type { HashtabMap } from './hashTable.js';
-import { checkCommon, copyBytes, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock } from './mapSupport.js';
+import { checkCommon, copyValue, readValue, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock } from './mapSupport.js';
+import { spinLockOf } from './valueFields.js';
 
 /** HTAB_CREATE_FLAG_MASK without what only LRU maps take (kernel/bpf/hashtab.c, 6.18). */
 const HASH_FLAGS =
@@ -27,9 +28,8 @@ export function checkHashSpec(spec: MapSpec, allowedFlags: number = HASH_FLAGS):
   if (spec.maxEntries > 2 ** 31) refuseMap(spec, E2BIG, `max_entries ${spec.maxEntries} is over 2^31`, 'use fewer entries');
 }
 
-/** 0, or the negated errno for these flags (htab_map_update_elem and check_flags). */
+/** 0, or the negated errno for these flags (check_flags); only a HASH takes BPF_F_LOCK, which it leaves out here. */
 export function checkHashUpdate(exists: boolean, flags: number): number {
-  // A value with a spin lock isn't supported here, so BPF_F_LOCK is as wrong as an unknown flag.
   if (flags > BPF_EXIST) return -EINVAL;
   if (exists && flags === BPF_NOEXIST) return -EEXIST;
   return !exists && flags === BPF_EXIST ? -ENOENT : 0;
@@ -51,6 +51,7 @@ export class HashMap implements HashtabMap {
   readonly table: HashTable;
   readonly #valuesAddress: number;
   readonly #strideBytes: number;
+  readonly #hasSpinLock: boolean;
   /** Address / 4 of u32 per node: address of its value, 0 in a node never used. Behind them one per CPU: its spare value. */
   readonly #slots: number;
   readonly #scratchKey: number;
@@ -63,6 +64,7 @@ export class HashMap implements HashtabMap {
     this.id = place.id;
     this.#memory = memory;
     this.#strideBytes = roundUp8(spec.valueSize);
+    this.#hasSpinLock = spinLockOf(spec) !== undefined;
     this.table = new HashTable(memory, spec.name, spec.keySize, spec.maxEntries);
     this.#slots = memory.reserve(`value slots of map ${spec.name}`, (spec.maxEntries + possibleCpus) * 4) >>> 2;
     this.#valuesAddress = reserveValues(spec, place, spec.maxEntries + possibleCpus);
@@ -83,19 +85,25 @@ export class HashMap implements HashtabMap {
   update(keyAddress: number, valueAddress: number, flags: number, cpu: number): number {
     const { u32 } = this.#memory;
     let node = this.table.find(keyAddress);
-    const error = checkHashUpdate(node !== NO_NODE, flags);
+    const isLocked = (flags & BPF_F_LOCK) !== 0;
+    if (isLocked && !this.#hasSpinLock) return -EINVAL;
+    const error = checkHashUpdate(node !== NO_NODE, isLocked ? flags ^ BPF_F_LOCK : flags);
     if (error !== 0) return error;
 
     if (node === NO_NODE) {
       node = this.table.insert(keyAddress);
       if (node === NO_NODE) return -E2BIG;
       if (u32[this.#slots + node] === 0) u32[this.#slots + node] = this.#valuesAddress + node * this.#strideBytes;
-      copyBytes(this.#memory, u32[this.#slots + node], valueAddress, this.spec.valueSize);
+      this.#fill(u32[this.#slots + node], valueAddress);
+      return 0;
+    }
+    if (isLocked) {
+      copyValue(this.#memory, this.spec, u32[this.#slots + node], valueAddress);
       return 0;
     }
     const spare = this.#slots + this.spec.maxEntries + cpu;
     const fresh = u32[spare];
-    copyBytes(this.#memory, fresh, valueAddress, this.spec.valueSize);
+    this.#fill(fresh, valueAddress);
     u32[spare] = u32[this.#slots + node];
     u32[this.#slots + node] = fresh;
     this.table.moveToFront(node);
@@ -109,11 +117,11 @@ export class HashMap implements HashtabMap {
   lookupBytes(key: Uint8Array): Uint8Array | undefined {
     if (!this.#takeKey(key)) return undefined;
     const address = this.lookup(this.#scratchKey);
-    return address === 0 ? undefined : this.#memory.u8.slice(address, address + this.spec.valueSize);
+    return address === 0 ? undefined : readValue(this.#memory, this.spec, address);
   }
 
   updateBytes(key: Uint8Array, value: Uint8Array, flags: number): number {
-    if ((flags & BPF_F_LOCK) !== 0 || !this.#takeKey(key) || value.length !== this.spec.valueSize) return -EINVAL;
+    if (!this.#takeKey(key) || value.length !== this.spec.valueSize) return -EINVAL;
     this.#memory.u8.set(value, this.#scratchValue);
     return this.update(this.#scratchKey, this.#scratchValue, flags, 0);
   }
@@ -134,11 +142,18 @@ export class HashMap implements HashtabMap {
     const { u8, u32 } = this.#memory;
     const keyAt = this.table.keyAddress(node);
     const valueAt = u32[this.#slots + node];
-    return { key: u8.slice(keyAt, keyAt + this.spec.keySize), value: u8.slice(valueAt, valueAt + this.spec.valueSize) };
+    return { key: u8.slice(keyAt, keyAt + this.spec.keySize), value: readValue(this.#memory, this.spec, valueAt) };
   }
 
   *entries(): IterableIterator<MapEntry> {
     for (const node of this.table.nodes()) yield this.entryAt(node);
+  }
+
+  /** A new value; what the kernel keeps in it begins as zeros. */
+  #fill(address: number, valueAddress: number): void {
+    copyValue(this.#memory, this.spec, address, valueAddress);
+    if (this.spec.valueFields === undefined) return;
+    for (const { offBytes, sizeBytes } of this.spec.valueFields) this.#memory.u8.fill(0, address + offBytes, address + offBytes + sizeBytes);
   }
 
   #takeKey(key: Uint8Array): boolean {

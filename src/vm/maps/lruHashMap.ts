@@ -10,7 +10,7 @@ import { checkHashSpec, checkHashUpdate } from './hashMap.js';
 import { HashTable, NO_NODE } from './hashTable.js';
 import type { HashtabMap } from './hashTable.js';
 import { LruList } from './lruList.js';
-import { checkFlags, checkPercpuValue, copyBytes, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock } from './mapSupport.js';
+import { checkFlags, checkPercpuValue, copyBytes, copyValue, readValue, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock } from './mapSupport.js';
 
 const ACCESS_FLAGS = BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
 
@@ -129,7 +129,7 @@ export class LruHashMap implements HashtabMap {
   #replace(keyAddress: number, valueAddress: number, flags: number, cpu: number): number {
     const fresh = this.#lru.pop(cpu);
     if (fresh === NO_NODE) return -ENOMEM;
-    copyBytes(this.#memory, this.#addressOf(fresh, 0), valueAddress, this.spec.valueSize);
+    copyValue(this.#memory, this.spec, this.#addressOf(fresh, 0), valueAddress);
     const old = this.table.find(keyAddress);
     const error = checkHashUpdate(old !== NO_NODE, flags);
     if (error !== 0) {
@@ -193,7 +193,7 @@ export class LruHashMap implements HashtabMap {
     const copy = new Uint8Array(this.#userBytes());
     for (let cpu = 0; cpu < this.#cpus; cpu++) {
       const address = this.#addressOf(node, cpu);
-      copy.set(this.#memory.u8.subarray(address, address + this.spec.valueSize), cpu * this.#strideBytes);
+      copy.set(readValue(this.#memory, this.spec, address), cpu * this.#strideBytes);
     }
     return copy;
   }

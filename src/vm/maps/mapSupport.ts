@@ -8,6 +8,7 @@ import {
   BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY, BPF_F_WRONLY_PROG, MAP_OP_DELETE, MAP_OP_LOOKUP, MAP_OP_UPDATE,
 } from './map.js';
 import type { MapPlace } from './map.js';
+import { spinLockOf } from './valueFields.js';
 
 /** Smallest unit of the per-CPU allocator: bound of a per-CPU value (PCPU_MIN_UNIT_SIZE, include/linux/percpu.h). */
 const PCPU_MIN_UNIT_SIZE = 32768;
@@ -96,6 +97,7 @@ export function reserveValues(spec: MapSpec, place: MapPlace, count: number): nu
     strideBytes,
     valueBytes: spec.valueSize,
     writable: (spec.flags & BPF_F_RDONLY_PROG) === 0,
+    spinLockOffBytes: spinLockOf(spec),
   });
   return start;
 }
@@ -115,6 +117,37 @@ export function keyIndex(key: Uint8Array): number {
 /** A key of 4 bytes. */
 export function indexKey(index: number): Uint8Array {
   return Uint8Array.of(index, index >>> 8, index >>> 16, index >>> 24);
+}
+
+/** Copies a value but for what the kernel keeps in it (copy_map_value, include/linux/bpf.h, 6.18). */
+export function copyValue(memory: HostMemory, spec: MapSpec, to: number, from: number): void {
+  if (spec.valueFields === undefined) {
+    copyBytes(memory, to, from, spec.valueSize);
+    return;
+  }
+  let at = 0;
+  for (const { offBytes, sizeBytes } of spec.valueFields) {
+    copyBytes(memory, to + at, from + at, offBytes - at);
+    at = offBytes + sizeBytes;
+  }
+  copyBytes(memory, to + at, from + at, spec.valueSize - at);
+}
+
+/** A copy of a value for user space, with zeros where the kernel keeps something in it (check_and_init_map_value). */
+export function readValue(memory: HostMemory, spec: MapSpec, address: number): Uint8Array {
+  const value = memory.u8.slice(address, address + spec.valueSize);
+  for (const { offBytes, sizeBytes } of spec.valueFields ?? []) value.fill(0, offBytes, offBytes + sizeBytes);
+  return value;
+}
+
+/** Writes a value of user space but for what the kernel keeps in it. */
+export function writeValue(memory: HostMemory, spec: MapSpec, address: number, value: Uint8Array): void {
+  let at = 0;
+  for (const { offBytes, sizeBytes } of spec.valueFields ?? []) {
+    memory.u8.set(value.subarray(at, offBytes), address + at);
+    at = offBytes + sizeBytes;
+  }
+  memory.u8.set(value.subarray(at), address + at);
 }
 
 /** Above this many bytes the built-in copy is faster than a loop. */
