@@ -5,6 +5,7 @@ export * from './formatCaseFile.js';
 export * from './globals.js';
 export * from './mapEntries.js';
 export * from './observe.js';
+export * from './programEntries.js';
 export * from './record.js';
 export * from './runCaseFiles.js';
 export * from './runCases.js';

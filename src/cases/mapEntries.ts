@@ -4,6 +4,8 @@ import { BPF_F_RDONLY, BPF_F_WRONLY, fitsTemplate, mapTypeName } from '../vm/ind
 import type { MapSpec, ObjectSpec } from '../vm/index.js';
 import { xdpPrograms } from './backend.js';
 import type { CaseEntry } from './caseFile.js';
+import { formatEntryValue, hasProgramEntries, parseEntryValue } from './programEntries.js';
+import type { EntryValue } from './programEntries.js';
 
 /** The user side that the simulator's and the kernel's maps share. */
 export interface UserMap {
@@ -31,6 +33,8 @@ export interface CaseMaps {
   putMap(mapName: string, key: Uint8Array, innerName: string): Result<number>;
   /** Puts a socket into an XSKMAP; equal numbers (1 or more) are the same socket. */
   putSocket(mapName: string, index: number, socket: number): Result<number>;
+  /** Writes an entry of a DEVMAP, DEVMAP_HASH or CPUMAP, with a program of the object or without. */
+  putEntry(mapName: string, key: Uint8Array, entry: EntryValue): Result<number>;
 }
 
 const PLAIN_TYPES = ['ARRAY', 'HASH', 'PERCPU_ARRAY', 'PERCPU_HASH', 'LRU_HASH', 'LRU_PERCPU_HASH', 'LPM_TRIE'];
@@ -75,6 +79,11 @@ export function observedEntries(spec: MapSpec, dump: MapDump, cpu: number): Case
 /** What is observed of a map that gives its entries one at a time. */
 export function dumpEntries(map: UserMap, cpu: number): CaseEntry[] {
   return observedEntries(map.spec, dumpOneByOne(map), cpu);
+}
+
+/** What is observed of a DEVMAP, DEVMAP_HASH or CPUMAP: its filled entries. */
+export function dumpProgramEntries(map: UserMap, programName: (id: number) => string | undefined): CaseEntry[] {
+  return sortByKey([...map.entries()].map(({ key, value }) => ({ key: toHex(key), value: formatEntryValue(value, programName) })));
 }
 
 /** In the order of an observation. */
@@ -137,7 +146,7 @@ function putEntry(object: ObjectSpec, spec: MapSpec, entry: CaseEntry, maps: Cas
       if (socket?.length !== 4 || u32(socket) === 0) return badEntry(spec, `value ${entry.value} is no number of a socket`, 'write 01000000 for the first socket');
       return maps.putSocket(spec.name, u32(key), u32(socket));
     }
-    default: return putBytes(spec, key, entry, maps);
+    default: return hasProgramEntries(spec) ? putEntryValue(object, spec, key, entry, maps) : putBytes(spec, key, entry, maps);
   }
 }
 
@@ -148,6 +157,17 @@ export function innerMapNames(object: ObjectSpec, { innerMap }: MapSpec): string
 
 function innerMapHint(names: readonly string[]): string {
   return names.length === 0 ? 'the object has none that is like its inner definition' : `use one of ${names.join(', ')}`;
+}
+
+function putEntryValue(object: ObjectSpec, spec: MapSpec, key: Uint8Array, entry: CaseEntry, maps: CaseMaps): Result<number> {
+  const value = parseEntryValue(spec, entry.value);
+  if (value === undefined) {
+    const hint = `write ${'01000000'.padEnd(spec.valueSize * 2, '0')}${spec.valueSize === 8 ? ', or 01000000 and the name of a program' : ''}`;
+    return badEntry(spec, `value ${entry.value} is no entry of ${spec.valueSize} bytes without the number of a program`, hint);
+  }
+  const names = xdpPrograms(object);
+  if (value.program !== undefined && !names.includes(value.program)) return badEntry(spec, `${value.program} is no XDP program`, `use one of ${names.join(', ')}`);
+  return (spec.flags & BPF_F_RDONLY) !== 0 ? { ok: true, value: -EPERM } : maps.putEntry(spec.name, key, value);
 }
 
 /** On a per-CPU map the value goes to every CPU. */
@@ -184,6 +204,6 @@ function refusedEntry(object: ObjectSpec, spec: MapSpec, entry: CaseEntry, error
     code: 'case-map-refused',
     where: object.name,
     message: `map ${spec.name} refuses key ${entry.key} with value ${entry.value} (${errnoName(error)})`,
-    hint: 'compare with max_entries and flags of the map, and the kind of program that a PROG_ARRAY holds',
+    hint: 'compare with max_entries and flags of the map, and the kind of program that the map holds',
   };
 }

@@ -1,11 +1,12 @@
 import { fail, ok, toHex } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
-import { isMapOfMaps, ProgArray } from '../vm/index.js';
+import { isMapOfMaps, isProgramEntryMap, ProgArray } from '../vm/index.js';
 import type { BpfMap, LoadedObject } from '../vm/index.js';
 import type { CaseEntry } from './caseFile.js';
 import { dumpEntries, isArray, sortByKey } from './mapEntries.js';
 import type { CaseMaps } from './mapEntries.js';
+import type { EntryValue } from './programEntries.js';
 
 /** The maps of an object in a virtual machine, as a case fills them. */
 export class SimulatedMaps implements CaseMaps {
@@ -40,10 +41,24 @@ export class SimulatedMaps implements CaseMaps {
     return ok(map.value.setMap(key, inner.value));
   }
 
+  putEntry(mapName: string, key: Uint8Array, { target, program: name }: EntryValue): Result<number> {
+    const map = this.map(mapName);
+    if (!map.ok) return map;
+    if (!isProgramEntryMap(map.value)) throw new TypeError(`SimulatedMaps.putEntry: map ${mapName} has no such entries`);
+    if (name === undefined) return ok(map.value.updateEntry(key, target, undefined, 0));
+    const program = this.#loaded.loadProgram(name);
+    return program.ok ? ok(map.value.updateEntry(key, target, program.value, 0)) : program;
+  }
+
   putSocket(mapName: string, index: number, socket: number): Result<number> {
     const map = this.map(mapName);
     return map.ok ? ok(map.value.updateBytes(u32(index), u32(socket), 0)) : map;
   }
+}
+
+/** Name of a program of the object by its id in the machine. */
+export function programNameIn(loaded: LoadedObject): (id: number) => string | undefined {
+  return (id) => loaded.programs.find((program) => program.id === id)?.spec.name;
 }
 
 /** What is observed of maps in a virtual machine. */

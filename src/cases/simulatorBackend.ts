@@ -9,9 +9,10 @@ import { xdpPrograms } from './backend.js';
 import type { CaseBackend, CaseRunner } from './backend.js';
 import type { CaseEntry, CaseObservation, TestCase } from './caseFile.js';
 import { dumpGlobals, globalBytes } from './globals.js';
-import { fillMaps, isPlainMap } from './mapEntries.js';
+import { dumpProgramEntries, fillMaps, isPlainMap } from './mapEntries.js';
 import { CASE_CPU, observationOf, testRunInput } from './observe.js';
-import { SimulatedMaps, SimulatedObserver } from './simulatedMaps.js';
+import { hasProgramEntries, isJudgedEntryMap, parseEntryValue } from './programEntries.js';
+import { programNameIn, SimulatedMaps, SimulatedObserver } from './simulatedMaps.js';
 
 /** What the simulated host gives to programs. Same values, same observations. */
 export interface SimulatedHost {
@@ -87,17 +88,23 @@ class SimulatorRunner implements CaseRunner {
   }
 
   #mapsOf(loaded: LoadedObject): Record<string, CaseEntry[]> {
-    const plain = [...loaded.maps.values()].filter((map) => isPlainMap(map.spec));
-    return Object.fromEntries(plain.map((map) => [map.spec.name, this.#observer.entriesOf(map)]));
+    const judged = [...loaded.maps.values()].filter(({ spec }) => isPlainMap(spec) || isJudgedEntryMap(spec));
+    return Object.fromEntries(
+      judged.map((map) => [map.spec.name, isPlainMap(map.spec) ? this.#observer.entriesOf(map) : dumpProgramEntries(map, programNameIn(loaded))]),
+    );
   }
 }
 
 /** Programs that the case puts into maps: loaded in advance, as loading a program fills the object's PROG_ARRAYs anew. */
 function programsInMaps(object: ObjectSpec, { maps = {} }: TestCase): string[] {
-  const arrays = object.maps.filter(({ type }) => mapTypeName(type) === 'PROG_ARRAY').map(({ name }) => name);
-  const values = Object.entries(maps).flatMap(([name, entries]) => (arrays.includes(name) ? entries.map(({ value }) => value) : []));
+  const names = Object.entries(maps).flatMap(([name, entries]) => {
+    const spec = object.maps.find((candidate) => candidate.name === name);
+    if (spec === undefined) return [];
+    if (hasProgramEntries(spec)) return entries.map(({ value }) => parseEntryValue(spec, value)?.program);
+    return mapTypeName(spec.type) === 'PROG_ARRAY' ? entries.map(({ value }) => value) : [];
+  });
   const known = xdpPrograms(object);
-  return values.filter((value) => known.includes(value));
+  return names.filter((name) => name !== undefined && known.includes(name)) as string[];
 }
 
 function sectionBytes(loaded: LoadedObject, section: MapSpec): Uint8Array {

@@ -3,8 +3,10 @@ import { initialKey, isMapOfMaps, mapTypeName, ProgArray } from '../vm/index.js'
 import type { BpfMap, LoadedObject, MapOfMaps } from '../vm/index.js';
 import type { CaseEntry, TestCase } from './caseFile.js';
 import { formatVariable } from './globals.js';
-import { dumpEntries, isPlainMap } from './mapEntries.js';
+import { dumpEntries, dumpProgramEntries, isPlainMap } from './mapEntries.js';
 import { CASE_CPU } from './observe.js';
+import { hasProgramEntries } from './programEntries.js';
+import { programNameIn } from './simulatedMaps.js';
 
 /** What makes a freshly loaded object what this one is now, in the words of a case. Of per-CPU maps the values of CPU 0 count. */
 export function startStateOf(loaded: LoadedObject): Pick<TestCase, 'maps' | 'globals'> {
@@ -19,6 +21,7 @@ export function startStateOf(loaded: LoadedObject): Pick<TestCase, 'maps' | 'glo
 function entriesOf(loaded: LoadedObject, map: BpfMap): CaseEntry[] {
   if (isPlainMap(map.spec)) return dumpEntries(map, CASE_CPU);
   if (map instanceof ProgArray) return programsIn(loaded, map);
+  if (hasProgramEntries(map.spec)) return dumpProgramEntries(map, programNameIn(loaded));
   if (isMapOfMaps(map)) return mapsIn(loaded, map);
   // The slot of an XSKMAP holds the number of a socket, which is what a case gives.
   return mapTypeName(map.spec.type) === 'XSKMAP' ? dumpEntries(map, CASE_CPU) : [];

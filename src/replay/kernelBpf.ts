@@ -4,7 +4,7 @@ import { KernelFunctions } from './kernelFunctions.js';
 import { TestRunBuffers } from './testRunBuffers.js';
 import {
   BPF_BTF_LOAD, BPF_MAP_CREATE, BPF_MAP_DELETE_ELEM, BPF_MAP_FREEZE, BPF_MAP_GET_NEXT_KEY, BPF_MAP_LOOKUP_BATCH, BPF_MAP_LOOKUP_ELEM,
-  BPF_MAP_UPDATE_ELEM, BPF_OBJ_NAME_MAX, BPF_PROG_LOAD,
+  BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET_INFO_BY_FD, BPF_OBJ_NAME_MAX, BPF_PROG_LOAD,
 } from './uapi.js';
 
 export interface MapCreateFields {
@@ -48,6 +48,8 @@ const AF_XDP = 44;
 const SOCK_RAW = 3;
 /** Largest part of union bpf_attr that is used here, up to 6.18. */
 const ATTR_BYTES = 152;
+/** Start of struct bpf_prog_info: type and id. */
+const PROG_INFO_BYTES = 8;
 const BPF_LOG_LEVEL1 = 1;
 /** Sizes of struct bpf_func_info and struct bpf_line_info. */
 const FUNC_INFO_BYTES = 8;
@@ -65,6 +67,7 @@ export class KernelBpf {
   readonly testRunBuffers: TestRunBuffers;
   readonly functions = new KernelFunctions();
   readonly #attr: KernelBuffer;
+  readonly #info: KernelBuffer;
   /** Instructions, information and license of the program or types that are being loaded; a field, so that it outlives the call. */
   #text: KernelBuffer;
 
@@ -73,6 +76,7 @@ export class KernelBpf {
     this.possibleCpus = possibleCpus;
     this.testRunBuffers = new TestRunBuffers(syscalls);
     this.#attr = syscalls.buffer(ATTR_BYTES);
+    this.#info = syscalls.buffer(PROG_INFO_BYTES);
     this.#text = syscalls.buffer(0);
   }
 
@@ -196,6 +200,20 @@ export class KernelBpf {
       view.setUint32(104, lineInfo.length / LINE_INFO_BYTES, true);
     }
     return this.syscalls.bpf(BPF_PROG_LOAD, this.#attr, 108);
+  }
+
+  // ── BPF_OBJ_GET_INFO_BY_FD ──
+  //
+  //     0 bpf_fd  4 info_len  8 info (address)          struct bpf_prog_info: 0 type  4 id
+  /** Id of a program, or a negated errno. */
+  programId(fd: number): number {
+    const { view } = this.#clearAttr();
+    view.setUint32(0, fd, true);
+    view.setUint32(4, this.#info.bytes.length, true);
+    setAddress(view, 8, this.#info.address);
+    this.#info.bytes.fill(0);
+    const error = this.syscalls.bpf(BPF_OBJ_GET_INFO_BY_FD, this.#attr, 16);
+    return error < 0 ? error : this.#info.view.getUint32(4, true);
   }
 
   // ── BPF_BTF_LOAD ──

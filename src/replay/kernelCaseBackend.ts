@@ -1,6 +1,8 @@
 import { fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import { CASE_CPU, changeableSections, dumpGlobals, fillMaps, globalBytes, isPlainMap, observationOf, observedEntries, testRunInput } from '../cases/index.js';
+import {
+  CASE_CPU, changeableSections, dumpGlobals, dumpProgramEntries, fillMaps, globalBytes, isJudgedEntryMap, isPlainMap, observationOf, observedEntries, testRunInput,
+} from '../cases/index.js';
 import type { CaseBackend, CaseEntry, CaseObservation, CaseRunner, TestCase } from '../cases/index.js';
 import type { MapSpec, ObjectSpec } from '../vm/index.js';
 import { CpuBinding } from './cpuBinding.js';
@@ -71,11 +73,13 @@ class KernelRunner implements CaseRunner {
 
   /** A map that nothing needed was never made, and is as empty as a new one. */
   #mapsOf(loaded: KernelObject): Record<string, CaseEntry[]> {
-    const plain = loaded.spec.maps.filter(isPlainMap);
+    const judged = loaded.spec.maps.filter((spec) => isPlainMap(spec) || isJudgedEntryMap(spec));
     return Object.fromEntries(
-      plain.map((spec) => {
+      judged.map((spec) => {
         const map = loaded.maps.get(spec.name);
-        return [spec.name, map === undefined ? [] : observedEntries(spec, this.#dumper.dump(map), CASE_CPU)];
+        if (map === undefined) return [spec.name, []];
+        if (isPlainMap(spec)) return [spec.name, observedEntries(spec, this.#dumper.dump(map), CASE_CPU)];
+        return [spec.name, dumpProgramEntries(map, (id) => loaded.programName(id))];
       }),
     );
   }

@@ -1,6 +1,6 @@
 import { ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import type { CaseMaps } from '../cases/index.js';
+import type { CaseMaps, EntryValue } from '../cases/index.js';
 import type { KernelMap } from './kernelMap.js';
 import type { KernelObject } from './kernelObject.js';
 
@@ -36,6 +36,10 @@ export class KernelMaps implements CaseMaps {
   putSocket(mapName: string, index: number): Result<number> {
     const fd = this.#loaded.xskSocket();
     return fd.ok ? this.#put(mapName, index, fd.value) : fd;
+  }
+
+  putEntry(mapName: string, key: Uint8Array, { target, program }: EntryValue): Result<number> {
+    return this.#loaded.writeEntry(mapName, key, target, program);
   }
 
   #put(mapName: string, index: number, fd: number): Result<number> {

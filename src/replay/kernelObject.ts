@@ -149,6 +149,29 @@ export class KernelObject {
   }
 
   /**
+   * Writes an entry of a DEVMAP, DEVMAP_HASH or CPUMAP: ifindex or queue size and, in values of 8 bytes, a program of this object.
+   *
+   * @returns 0 or a negated errno
+   */
+  writeEntry(mapName: string, key: Uint8Array, target: number, programName: string | undefined): Result<number> {
+    const map = this.map(mapName);
+    if (!map.ok) return map;
+    const value = new Uint8Array(map.value.spec.valueSize);
+    value.set(u32(target));
+    if (programName !== undefined) {
+      const program = this.loadProgram(programName);
+      if (!program.ok) return program;
+      value.set(u32(program.value.fd), 4);
+    }
+    return ok(map.value.updateBytes(key, value, 0));
+  }
+
+  /** Name of a loaded program of this object by its id. */
+  programName(id: number): string | undefined {
+    return [...this.#programs.values()].find(({ fd }) => this.kernel.programId(fd) === id)?.name;
+  }
+
+  /**
    * File descriptor of an AF_XDP socket for the slots of XSKMAPs. It is bound to no queue, so it takes no packet, but a program that
    * redirects to it gets XDP_REDIRECT, as with a real one. One does for all slots, as a program can't tell them apart.
    */

@@ -1,4 +1,5 @@
 import { BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS, BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_XSKMAP } from '../../src/vm/index.js';
+import { BPF_MAP_TYPE_CPUMAP, BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH } from '../../src/vm/index.js';
 import type { FixtureObject } from '../support/fixtures.js';
 
 /** A member of a map value that can't be equal on two machines. */
@@ -32,7 +33,7 @@ export function uncomparedPlaces({ file, spec }: FixtureObject, mapName: string)
 /** How the values of a map type are compared where byte by byte makes no sense. */
 export interface MapTypeByNature {
   readonly types: readonly number[];
-  readonly compared: 'sum over CPUs' | 'which slots are filled' | 'not at all';
+  readonly compared: 'sum over CPUs' | 'which slots are filled' | 'without ids of programs' | 'not at all';
   readonly reason: string;
 }
 
@@ -59,6 +60,11 @@ export const MAP_TYPES_BY_NATURE: readonly MapTypeByNature[] = [
     types: [BPF_MAP_TYPE_QUEUE, BPF_MAP_TYPE_STACK, BPF_MAP_TYPE_BLOOM_FILTER],
     compared: 'not at all',
     reason: 'user space can read it only by taking values out, or not at all; what programs get from it is compared',
+  },
+  {
+    types: [BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH, BPF_MAP_TYPE_CPUMAP],
+    compared: 'without ids of programs',
+    reason: 'an id is a number of one boot; whether there is a program is compared',
   },
   { types: [BPF_MAP_TYPE_XSKMAP], compared: 'not at all', reason: 'the kernel lets nobody read it (EOPNOTSUPP); no program can change it either' },
 ];

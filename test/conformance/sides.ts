@@ -2,7 +2,7 @@ import { errnoName, Rng, unwrap } from '../../src/base/index.js';
 import type { HostMemory } from '../../src/memory/index.js';
 import { KernelObject, testRun } from '../../src/replay/index.js';
 import type { KernelBpf } from '../../src/replay/index.js';
-import { ArrayMap, BPF_MAP_TYPE_XSKMAP, ProgArray, Vm, XskMap } from '../../src/vm/index.js';
+import { ArrayMap, BPF_MAP_TYPE_XSKMAP, isProgramEntryMap, ProgArray, Vm, XskMap } from '../../src/vm/index.js';
 import type { LoadedObject } from '../../src/vm/index.js';
 import { TestRunner } from '../../src/xdp/index.js';
 import type { TestRunInput } from '../../src/xdp/index.js';
@@ -28,6 +28,9 @@ export function openKernelSide(kernel: KernelBpf, { object, program: name, varia
     const map = unwrap(loaded.map(mapName));
     const cpus = map.userValueBytes / map.spec.valueSize;
     expectDone(map.updateBytes(key, forEachCpu(value, cpus), 0), `kernel map ${mapName}`);
+  }
+  for (const { map: mapName, key, target, program: entryProgram } of variant.targets ?? []) {
+    expectDone(unwrap(loaded.writeEntry(mapName, u32(key), target, entryProgram)), `kernel map ${mapName}`);
   }
   if (variant.sockets === true) {
     for (const { spec } of maps.filter((map) => map.spec.type === BPF_MAP_TYPE_XSKMAP)) unwrap(loaded.putXskSocket(spec.name, 0));
@@ -75,11 +78,21 @@ export function prepareLoaded(loaded: LoadedObject, variant: Variant, possibleCp
     if (!(map instanceof ProgArray)) throw new Error(`prepareLoaded: map ${mapName} is no PROG_ARRAY`);
     expectDone(map.setProgram(index, unwrap(loaded.loadProgram(program))), `map ${mapName}`);
   }
+  for (const { map: mapName, key, target, program } of variant.targets ?? []) {
+    const map = loaded.maps.get(mapName);
+    if (map === undefined || !isProgramEntryMap(map)) throw new Error(`prepareLoaded: map ${mapName} has no such entries`);
+    const entryProgram = program === undefined ? undefined : unwrap(loaded.loadProgram(program));
+    expectDone(map.updateEntry(u32(key), target, entryProgram, 0), `map ${mapName}`);
+  }
   for (const { map: mapName, key, value } of variant.entries ?? []) {
     const map = loaded.maps.get(mapName);
     if (map === undefined) throw new Error(`prepareLoaded: there is no map ${mapName}`);
     expectDone(map.updateBytes(key, forEachCpu(value, map.isPerCpu ? possibleCpus : 1), 0), `map ${mapName}`);
   }
+}
+
+function u32(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer);
 }
 
 function setVariable(loaded: LoadedObject, name: string, bytes: Uint8Array): void {

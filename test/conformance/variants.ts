@@ -9,6 +9,8 @@ export interface Variant {
   readonly entries?: readonly { readonly map: string; readonly key: Uint8Array; readonly value: Uint8Array }[];
   /** Slots of PROG_ARRAYs. */
   readonly programs?: readonly { readonly map: string; readonly index: number; readonly program: string }[];
+  /** Entries of DEVMAPs and CPUMAPs: ifindex or queue size, and a program or none. */
+  readonly targets?: readonly { readonly map: string; readonly key: number; readonly target: number; readonly program?: string }[];
   /** An AF_XDP socket in slot 0 of every XSKMAP. */
   readonly sockets?: boolean;
 }
@@ -62,6 +64,21 @@ const XSK_VARIANTS: readonly Variant[] = [
   { name: 'socket on queue 0, refcnt 0', sockets: true, variables: { refcnt: u32(0) } },
 ];
 
+const LOOPBACK = 1;
+const [BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS] = [8, 16];
+
+/** Every second slot of the DEVMAPs of redirect_devmap. */
+const DEVICES: NonNullable<Variant['targets']> = [0, 2, 4, 6].flatMap((key) => ['devices', 'plain_devices', 'jumbo_devices'].map((map) => ({ map, key, target: LOOPBACK })));
+const EGRESS_PROGRAMS: NonNullable<Variant['targets']> = [
+  { map: 'devices', key: 6, target: LOOPBACK, program: 'egress' },
+  { map: 'jumbo_devices', key: 6, target: LOOPBACK, program: 'egress_jumbo' },
+];
+/** The last four bytes of 02:00:00:00:00:01 and of 02:00:00:00:00:02, as a little-endian number. */
+const STATIONS: NonNullable<Variant['targets']> = [
+  { map: 'stations', key: 0x01000000, target: LOOPBACK },
+  { map: 'stations', key: 0x02000000, target: LOOPBACK },
+];
+
 /** What an object is tried with besides its own values, by path. */
 const VARIANTS: Readonly<Record<string, readonly Variant[]>> = {
   'csum_diff/csum_diff.o': [
@@ -70,6 +87,23 @@ const VARIANTS: Readonly<Record<string, readonly Variant[]>> = {
   'dnat/dnat.o': [
     { name: 'transmit', variables: { transmit: TRUE } },
     { name: 'the client is virtual', variables: { virtual_address: CLIENT_IPV4, backend_address: bytes('00 00 00 00') } },
+  ],
+  'redirect_cpumap/redirect_cpumap.o': [
+    { name: 'a queue for CPU 0', targets: [{ map: 'cpus', key: 0, target: 192 }, { map: 'jumbo_cpus', key: 0, target: 16384 }] },
+    { name: 'with programs', targets: [{ map: 'cpus', key: 0, target: 1, program: 'on_cpu' }, { map: 'jumbo_cpus', key: 0, target: 1, program: 'on_cpu_jumbo' }] },
+  ],
+  'redirect_devmap/redirect_devmap.o': [
+    { name: 'every second slot', targets: DEVICES },
+    { name: 'programs in entries', targets: [...DEVICES, ...EGRESS_PROGRAMS] },
+    { name: 'broadcast', variables: { redirect_flags: u64(BPF_F_BROADCAST) } },
+    { name: 'broadcast without ingress', targets: DEVICES, variables: { redirect_flags: u64(BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS) } },
+    { name: 'exclusion without broadcast', targets: DEVICES, variables: { redirect_flags: u64(BPF_F_EXCLUDE_INGRESS | XDP_TX) } },
+    { name: 'a flag that is none', targets: DEVICES, variables: { redirect_flags: u64(32) } },
+  ],
+  'redirect_devmap_hash/redirect_devmap_hash.o': [
+    { name: 'two stations', targets: STATIONS },
+    { name: 'two stations, one with a program', targets: [...STATIONS, { map: 'stations', key: 0x02000000, target: LOOPBACK, program: 'out' }] },
+    { name: 'two stations, no flooding', targets: STATIONS, variables: { flood: Uint8Array.of(0) } },
   ],
   'switch_drop/switch_drop.o': [
     { name: 'drop_all', variables: { drop_all: TRUE } },

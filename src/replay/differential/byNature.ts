@@ -28,6 +28,9 @@ const MAP_TYPES_BY_NATURE: readonly { readonly type: string; readonly compared: 
   { type: 'HASH_OF_MAPS', compared: 'keys', reason: 'a value is the id of a map, a number of one boot; the maps themselves are compared' },
   { type: 'QUEUE', compared: 'nothing', reason: 'the kernel lets user space see only the next value, and lists none (EINVAL); what programs take out is compared' },
   { type: 'STACK', compared: 'nothing', reason: 'the kernel lets user space see only the next value, and lists none (EINVAL); what programs take out is compared' },
+  { type: 'DEVMAP', compared: 'keys', reason: 'a value has the id of a program, a number of one boot; no program can change it' },
+  { type: 'DEVMAP_HASH', compared: 'keys', reason: 'a value has the id of a program, a number of one boot; no program can change it' },
+  { type: 'CPUMAP', compared: 'keys', reason: 'a value has the id of a program, a number of one boot; no program can change it' },
   { type: 'XSKMAP', compared: 'nothing', reason: 'the kernel lets nobody read it (EOPNOTSUPP), and no program can change it' },
 ];
 

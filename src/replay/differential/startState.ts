@@ -1,5 +1,5 @@
 import { toHex } from '../../base/index.js';
-import { globalBytes, innerMapNames, isPlainMap } from '../../cases/index.js';
+import { CASE_CPU, globalBytes, innerMapNames, isPlainMap } from '../../cases/index.js';
 import type { CaseEntry, TestCase } from '../../cases/index.js';
 import { BPF_F_RDONLY, BPF_F_RDONLY_PROG, formatValue, isChar, mapTypeName } from '../../vm/index.js';
 import type { MapSpec, ObjectSpec, VariableSpec } from '../../vm/index.js';
@@ -14,6 +14,9 @@ export const AS_LOADED: StartState = { maps: {}, globals: {} };
 
 const MAX_ENTRIES = 64;
 const MAX_SLOTS = 8;
+/** The one interface that every machine has. */
+const LOOPBACK = 1;
+const QUEUE_SIZES = [1, 192, 2048] as const;
 const MAX_VARIABLE_BYTES = 4096;
 /** Keys are taken from here: Ethernet, IP and port fields. */
 const HEADERS_BYTES = 60;
@@ -71,6 +74,12 @@ function drawEntries(object: ObjectSpec, map: MapSpec, programs: readonly string
       const room = map.maxEntries - (map.initialMaps ?? []).length;
       return byKey(Array.from({ length: Math.min(room, draw.between(0, slots)) }, () => ({ key: toHex(drawKey(map, packets, draw)), value: draw.oneOf(inner) })));
     }
+    case 'DEVMAP':
+    case 'DEVMAP_HASH':
+      if ((map.flags & BPF_F_RDONLY) !== 0) return [];
+      return byKey(Array.from({ length: draw.between(0, slots) }, () => ({ key: toHex(u32(draw.below(slots))), value: drawTarget(map, LOOPBACK) })));
+    case 'CPUMAP':
+      return [{ key: toHex(u32(CASE_CPU)), value: drawTarget(map, draw.oneOf(QUEUE_SIZES)) }];
     case 'XSKMAP':
       return byKey(Array.from({ length: draw.between(0, slots) }, (_, i) => ({ key: toHex(u32(draw.below(slots))), value: toHex(u32(i + 1)) })));
     default: {
@@ -79,6 +88,16 @@ function drawEntries(object: ObjectSpec, map: MapSpec, programs: readonly string
       return byKey(Array.from({ length: count }, () => ({ key: toHex(drawKey(map, packets, draw)), value: toHex(drawValue(map.valueSize, packets, draw)) })));
     }
   }
+}
+
+/**
+ * Value of a DEVMAP or CPUMAP, without a program: that would not run in a test run, and its id, which programs can read, is a number of one
+ * boot.
+ */
+function drawTarget({ valueSize }: MapSpec, target: number): string {
+  const value = new Uint8Array(valueSize);
+  value.set(u32(target));
+  return toHex(value);
 }
 
 /** Of several entries with one key the last stays. */

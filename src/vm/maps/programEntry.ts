@@ -3,7 +3,7 @@ import type { HostMemory } from '../../memory/index.js';
 import type { LoadedProgram } from '../program.js';
 import { isDeviceBound } from '../rxHints.js';
 import type { MapSpec, ProgramSpec } from '../spec.js';
-import type { MapPlace, RedirectMap } from './map.js';
+import type { BpfMap, MapPlace, RedirectMap } from './map.js';
 import { checkFlags, checkIndexKey, refuseMap } from './mapSupport.js';
 import type { SlotTable } from './slotTable.js';
 
@@ -28,6 +28,10 @@ export interface ProgramEntryMap extends RedirectMap {
    * @returns 0 or a negated errno
    */
   updateEntry(key: Uint8Array, target: number, program: LoadedProgram | undefined, flags: number): number;
+}
+
+export function isProgramEntryMap(map: BpfMap): map is ProgramEntryMap {
+  return 'entryAttachType' in map;
 }
 
 /** A value in which user space names a program that is not one: here nothing has a file descriptor. */
