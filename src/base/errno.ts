@@ -21,10 +21,14 @@ export const ENOSPC = 28;
 export const ERANGE = 34;
 export const EBADRQC = 56;
 export const ENODATA = 61;
+export const ETIME = 62;
+export const ENONET = 64;
+export const EPROTO = 71;
 export const EOVERFLOW = 75;
 export const ENOTSOCK = 88;
 export const EMSGSIZE = 90;
 export const ENOPROTOOPT = 92;
+export const EPROTONOSUPPORT = 93;
 export const EOPNOTSUPP = 95;
 export const EAFNOSUPPORT = 97;
 export const ENETDOWN = 100;
@@ -34,7 +38,7 @@ export const ENOTSUPP = 524;
 const NAMES = new Map<number, string>(
   Object.entries({
     EPERM, ENOENT, ENXIO, E2BIG, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EINVAL,
-    ENOSPC, ERANGE, EBADRQC, ENODATA, EOVERFLOW, ENOTSOCK, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP,
+    ENOSPC, ERANGE, EBADRQC, ENODATA, ETIME, ENONET, EPROTO, EPROTONOSUPPORT, EOVERFLOW, ENOTSOCK, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP,
     EAFNOSUPPORT, ENETDOWN, ENOBUFS, ENOTSUPP,
   }).map(([name, value]) => [value, name]),
 );

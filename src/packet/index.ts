@@ -15,6 +15,7 @@ export * from './decode.js';
 export * from './ethernet.js';
 export type { Header, HeaderField, HeaderName } from './header.js';
 export * from './icmp.js';
+export * from './ipAddress.js';
 export * from './ipProtocol.js';
 export * from './ipv4.js';
 export * from './ipv6.js';

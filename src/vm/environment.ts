@@ -1,5 +1,6 @@
 import type { Rng } from '../base/index.js';
 import type { BpfMap } from './maps/map.js';
+import type { NetworkScenario } from './network/scenario.js';
 
 /** Everything that a program can learn from outside its packet and maps. The simulation owns and moves it. */
 export interface VmEnvironment {
@@ -14,6 +15,8 @@ export interface VmEnvironment {
    * every positive number is one. What becomes of packets for it is not the machine's affair.
    */
   readonly isDevice?: (ifindex: number) => boolean;
+  /** The network around the machine: routes, sockets, connections. Left out: a quiet one that has nothing but the loopback interface, with ifindex 1. */
+  readonly network?: NetworkScenario | undefined;
   /** What bpf_get_prandom_u32 draws from. */
   readonly rng: Rng;
   /** Takes a line of bpf_trace_printk, already formatted, without its newline. */

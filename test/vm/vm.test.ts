@@ -82,7 +82,7 @@ describe('load', () => {
   const calling = (id: number) => program('bad', [call(id), movImm(0, 0), exit]);
 
   it.each([
-    ['a helper that is not supported', calling(69), 'GPL', 'unsupported-helper', 'bpf_fib_lookup is not supported'],
+    ['a helper that is not supported', calling(156), 'GPL', 'unsupported-helper', 'bpf_task_storage_get is not supported'],
     ['a helper for other programs', calling(26), 'GPL', 'helper-not-for-xdp', 'bpf_skb_load_bytes'],
     ['a helper that does not exist', calling(212), 'GPL', 'unknown-helper', 'there is no helper 212'],
     ['a helper that does not exist', calling(-1), 'GPL', 'unknown-helper', 'there is no helper -1'],
@@ -106,7 +106,7 @@ describe('load', () => {
   });
 
   it('fails when no program can run', () => {
-    expect(load(object([calling(69), { ...calling(70), name: 'worse' }])).text).toContain('program bad, insn 0: bpf_fib_lookup');
+    expect(load(object([calling(156), { ...calling(70), name: 'worse' }])).text).toContain('program bad, insn 0: bpf_task_storage_get');
   });
 
   it('ignores an unsupported map that no program uses', () => {
@@ -137,8 +137,8 @@ describe('load', () => {
   it('takes a program for broken when one that it tail-calls is', () => {
     const entry = program('entry', [lddw(2), movImm(3, 0), call(12), movImm(0, 2), exit], { references: [mapReference(0, 'jumps')] });
     const jumps = map('jumps', 3, 4, 4, 2, { initialPrograms: [{ index: 1, program: 'bad' }] });
-    const spec = object([good, entry, calling(69)], [jumps]);
-    expect(load(spec, ['entry']).text).toContain('entry tail-calls bad: bpf_fib_lookup is not supported');
+    const spec = object([good, entry, calling(156)], [jumps]);
+    expect(load(spec, ['entry']).text).toContain('entry tail-calls bad: bpf_task_storage_get is not supported');
     expect(unwrap(load(spec).result).programs.map(({ spec: { name } }) => name)).toEqual(['good']);
   });
 });

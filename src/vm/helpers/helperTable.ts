@@ -1,6 +1,8 @@
 import { RETURN_INT } from '../layout.js';
 import { forEachMapElem, loop } from './callbackHelpers.js';
 import { csumDiff } from './checksumHelpers.js';
+import { checkMtu, fibLookup } from './fibHelpers.js';
+import { dynptrData, dynptrFromMem, dynptrRead, dynptrWrite } from './dynptrHelpers.js';
 import type { HelperSpec, HelperSupport } from './helper.js';
 import { spinLock, spinUnlock } from './lockHelpers.js';
 import { mapDeleteElem, mapLookupElem, mapLookupPercpuElem, mapPeekElem, mapPopElem, mapPushElem, mapUpdateElem } from './mapHelpers.js';
@@ -9,7 +11,14 @@ import { snprintf, tracePrintk, traceVprintk } from './printkHelpers.js';
 import { probeReadKernel, probeReadKernelStr, probeReadUser, probeReadUserStr } from './probeReadHelpers.js';
 import { redirect, redirectMap } from './redirectHelpers.js';
 import { ringbufDiscard, ringbufOutput, ringbufQuery, ringbufReserve, ringbufSubmit } from './ringBufHelpers.js';
+import {
+  skcLookupTcp, skcToMptcpSock, skcToTcp6Sock, skcToTcpRequestSock, skcToTcpSock, skcToTcpTimewaitSock, skcToUdp6Sock, skcToUnixSock, skLookupTcp,
+  skLookupUdp, skRelease,
+} from './socketHelpers.js';
 import { strncmp, strtol, strtoul } from './stringHelpers.js';
+import {
+  tcpCheckSyncookie, tcpGenSyncookie, tcpRawCheckSyncookieIpv4, tcpRawCheckSyncookieIpv6, tcpRawGenSyncookieIpv4, tcpRawGenSyncookieIpv6,
+} from './syncookieHelpers.js';
 import { getNumaNodeId, getPrandomU32, getSmpProcessorId } from './systemHelpers.js';
 import { jiffies64, ktimeGetBootNs, ktimeGetCoarseNs, ktimeGetNs, ktimeGetTaiNs } from './timeHelpers.js';
 import { xdpAdjustHead, xdpAdjustMeta, xdpAdjustTail } from './xdpAdjustHelpers.js';
@@ -111,7 +120,7 @@ const ROWS: readonly HelperSpec[] = [
   row(66, 'bpf_skb_get_xfrm_state', NOT_XDP),
   row(67, 'bpf_get_stack', NOT_XDP),
   row(68, 'bpf_skb_load_bytes_relative', NOT_XDP, undefined, 'bpf_xdp_load_bytes'),
-  row(69, 'bpf_fib_lookup', GPL),
+  row(69, 'bpf_fib_lookup', GPL, fibLookup),
   row(70, 'bpf_sock_hash_update', NOT_XDP),
   row(71, 'bpf_msg_redirect_hash', NOT_XDP),
   row(72, 'bpf_sk_redirect_hash', NOT_XDP),
@@ -126,9 +135,9 @@ const ROWS: readonly HelperSpec[] = [
   row(81, 'bpf_get_local_storage', NOT_XDP),
   row(82, 'bpf_sk_select_reuseport', NOT_XDP),
   row(83, 'bpf_skb_ancestor_cgroup_id', NOT_XDP),
-  row(84, 'bpf_sk_lookup_tcp', XDP),
-  row(85, 'bpf_sk_lookup_udp', XDP),
-  row(86, 'bpf_sk_release', XDP),
+  row(84, 'bpf_sk_lookup_tcp', XDP, skLookupTcp),
+  row(85, 'bpf_sk_lookup_udp', XDP, skLookupUdp),
+  row(86, 'bpf_sk_release', XDP, skRelease),
   row(87, 'bpf_map_push_elem', XDP, mapPushElem),
   row(88, 'bpf_map_pop_elem', XDP, mapPopElem),
   row(89, 'bpf_map_peek_elem', XDP, mapPeekElem),
@@ -141,8 +150,8 @@ const ROWS: readonly HelperSpec[] = [
   row(96, 'bpf_tcp_sock', NOT_XDP),
   row(97, 'bpf_skb_ecn_set_ce', NOT_XDP),
   row(98, 'bpf_get_listener_sock', NOT_XDP),
-  row(99, 'bpf_skc_lookup_tcp', XDP),
-  row(100, 'bpf_tcp_check_syncookie', GPL),
+  row(99, 'bpf_skc_lookup_tcp', XDP, skcLookupTcp),
+  row(100, 'bpf_tcp_check_syncookie', GPL, tcpCheckSyncookie),
   row(101, 'bpf_sysctl_get_name', NOT_XDP),
   row(102, 'bpf_sysctl_get_current_value', NOT_XDP),
   row(103, 'bpf_sysctl_get_new_value', NOT_XDP),
@@ -152,7 +161,7 @@ const ROWS: readonly HelperSpec[] = [
   row(107, 'bpf_sk_storage_get', NOT_XDP),
   row(108, 'bpf_sk_storage_delete', NOT_XDP),
   row(109, 'bpf_send_signal', XDP),
-  row(110, 'bpf_tcp_gen_syncookie', GPL),
+  row(110, 'bpf_tcp_gen_syncookie', GPL, tcpGenSyncookie),
   row(111, 'bpf_skb_output', NOT_XDP, undefined, 'bpf_perf_event_output'),
   row(112, 'bpf_probe_read_user', GPL, probeReadUser),
   row(113, 'bpf_probe_read_kernel', GPL, probeReadKernel),
@@ -178,11 +187,11 @@ const ROWS: readonly HelperSpec[] = [
   row(133, 'bpf_ringbuf_discard', XDP, ringbufDiscard),
   row(134, 'bpf_ringbuf_query', XDP, ringbufQuery),
   row(135, 'bpf_csum_level', NOT_XDP),
-  row(136, 'bpf_skc_to_tcp6_sock', XDP),
-  row(137, 'bpf_skc_to_tcp_sock', XDP),
-  row(138, 'bpf_skc_to_tcp_timewait_sock', XDP),
-  row(139, 'bpf_skc_to_tcp_request_sock', XDP),
-  row(140, 'bpf_skc_to_udp6_sock', XDP),
+  row(136, 'bpf_skc_to_tcp6_sock', XDP, skcToTcp6Sock),
+  row(137, 'bpf_skc_to_tcp_sock', XDP, skcToTcpSock),
+  row(138, 'bpf_skc_to_tcp_timewait_sock', XDP, skcToTcpTimewaitSock),
+  row(139, 'bpf_skc_to_tcp_request_sock', XDP, skcToTcpRequestSock),
+  row(140, 'bpf_skc_to_udp6_sock', XDP, skcToUdp6Sock),
   row(141, 'bpf_get_task_stack', XDP),
   row(142, 'bpf_load_hdr_opt', NOT_XDP),
   row(143, 'bpf_store_hdr_opt', NOT_XDP),
@@ -205,7 +214,7 @@ const ROWS: readonly HelperSpec[] = [
   row(160, 'bpf_ktime_get_coarse_ns', XDP, ktimeGetCoarseNs),
   row(161, 'bpf_ima_inode_hash', NOT_XDP),
   row(162, 'bpf_sock_from_file', NOT_XDP),
-  row(163, 'bpf_check_mtu', GPL),
+  row(163, 'bpf_check_mtu', GPL, checkMtu),
   row(164, 'bpf_for_each_map_elem', XDP, forEachMapElem),
   row(165, 'bpf_snprintf', GPL, snprintf),
   row(166, 'bpf_sys_bpf', NOT_XDP),
@@ -220,7 +229,7 @@ const ROWS: readonly HelperSpec[] = [
   row(175, 'bpf_task_pt_regs', GPL),
   row(176, 'bpf_get_branch_snapshot', GPL),
   row(177, 'bpf_trace_vprintk', GPL, traceVprintk),
-  row(178, 'bpf_skc_to_unix_sock', XDP),
+  row(178, 'bpf_skc_to_unix_sock', XDP, skcToUnixSock),
   row(179, 'bpf_kallsyms_lookup_name', NOT_XDP),
   row(180, 'bpf_find_vma', XDP),
   row(181, 'bpf_loop', XDP, loop),
@@ -238,18 +247,18 @@ const ROWS: readonly HelperSpec[] = [
   row(193, 'bpf_ima_file_hash', NOT_XDP),
   row(194, 'bpf_kptr_xchg', XDP),
   row(195, 'bpf_map_lookup_percpu_elem', XDP, mapLookupPercpuElem),
-  row(196, 'bpf_skc_to_mptcp_sock', XDP),
-  row(197, 'bpf_dynptr_from_mem', XDP),
+  row(196, 'bpf_skc_to_mptcp_sock', XDP, skcToMptcpSock),
+  row(197, 'bpf_dynptr_from_mem', XDP, dynptrFromMem),
   row(198, 'bpf_ringbuf_reserve_dynptr', XDP),
   row(199, 'bpf_ringbuf_submit_dynptr', XDP),
   row(200, 'bpf_ringbuf_discard_dynptr', XDP),
-  row(201, 'bpf_dynptr_read', XDP),
-  row(202, 'bpf_dynptr_write', XDP),
-  row(203, 'bpf_dynptr_data', XDP),
-  row(204, 'bpf_tcp_raw_gen_syncookie_ipv4', GPL),
-  row(205, 'bpf_tcp_raw_gen_syncookie_ipv6', GPL),
-  row(206, 'bpf_tcp_raw_check_syncookie_ipv4', GPL),
-  row(207, 'bpf_tcp_raw_check_syncookie_ipv6', GPL),
+  row(201, 'bpf_dynptr_read', XDP, dynptrRead),
+  row(202, 'bpf_dynptr_write', XDP, dynptrWrite),
+  row(203, 'bpf_dynptr_data', XDP, dynptrData),
+  row(204, 'bpf_tcp_raw_gen_syncookie_ipv4', GPL, tcpRawGenSyncookieIpv4),
+  row(205, 'bpf_tcp_raw_gen_syncookie_ipv6', GPL, tcpRawGenSyncookieIpv6),
+  row(206, 'bpf_tcp_raw_check_syncookie_ipv4', GPL, tcpRawCheckSyncookieIpv4),
+  row(207, 'bpf_tcp_raw_check_syncookie_ipv6', GPL, tcpRawCheckSyncookieIpv6),
   row(208, 'bpf_ktime_get_tai_ns', XDP, ktimeGetTaiNs),
   row(209, 'bpf_user_ringbuf_drain', XDP),
   row(210, 'bpf_cgrp_storage_get', XDP),

@@ -1,11 +1,6 @@
+import { jiffiesAt, TICK_NS } from '../jiffies.js';
 import { RETURN_U64, VM_REGS } from '../layout.js';
 import type { HelperContext, HelperSupport } from './helper.js';
-
-/** Length of a timer tick, ns: CONFIG_HZ=250, as distribution kernels have it. */
-const TICK_NS = 4_000_000;
-
-/** First value of the tick counter: it wraps 32 bits five minutes after boot (INITIAL_JIFFIES, include/linux/jiffies.h). */
-const INITIAL_JIFFIES = 2 ** 32 - 300 * (1e9 / TICK_NS);
 
 const TWO_TO_32 = 2 ** 32;
 
@@ -40,4 +35,4 @@ export const ktimeGetTaiNs: HelperSupport = timeHelper((tNs) => tNs);
 export const ktimeGetCoarseNs: HelperSupport = timeHelper((tNs) => tNs - (tNs % TICK_NS));
 
 /** bpf_jiffies64 (kernel/bpf/helpers.c, 6.18): ticks. */
-export const jiffies64: HelperSupport = timeHelper((tNs) => INITIAL_JIFFIES + Math.floor(tNs / TICK_NS));
+export const jiffies64: HelperSupport = timeHelper(jiffiesAt);
