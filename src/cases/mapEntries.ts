@@ -12,6 +12,8 @@ export interface UserMap {
   readonly spec: MapSpec;
   updateBytes(key: Uint8Array, value: Uint8Array, flags: number): number;
   entries(): IterableIterator<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
+  /** Of an array, where it is cheaper than `entries`: what is not zero. */
+  nonZeroEntries?(): IterableIterator<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
 }
 
 /** The entries of a map, key beside key and value beside value. */
@@ -37,6 +39,7 @@ export interface CaseMaps {
   putEntry(mapName: string, key: Uint8Array, entry: EntryValue): Result<number>;
 }
 
+const LARGE_ARRAY_ENTRIES = 65536;
 const PLAIN_TYPES = ['ARRAY', 'HASH', 'PERCPU_ARRAY', 'PERCPU_HASH', 'LRU_HASH', 'LRU_PERCPU_HASH', 'LPM_TRIE'];
 
 /** True for maps whose contents a case can judge as bytes: not data sections, not maps of references, not maps that user space can't read. */
@@ -55,6 +58,23 @@ function isPerCpu(spec: MapSpec): boolean {
 /** True for maps that always have all their entries, ARRAY and PERCPU_ARRAY: of these only entries that are not zero are observed. */
 export function isArray(spec: MapSpec): boolean {
   return mapTypeName(spec.type).endsWith('ARRAY');
+}
+
+/** An array so large that it is dumped without its zero elements. */
+export function isLargeArray(spec: MapSpec): boolean {
+  return isArray(spec) && spec.maxEntries > LARGE_ARRAY_ENTRIES;
+}
+
+/** The same dump without the elements that are zero, on all CPUs. */
+export function withoutZeros({ count, keys, values }: MapDump): MapDump {
+  if (isZero(values, 0, values.length)) return { count: 0, keys: new Uint8Array(0), values: new Uint8Array(0) };
+  const [keyBytes, valueBytes] = [keys.length / count, values.length / count];
+  const filled = Array.from({ length: count }, (_, i) => i).filter((i) => !isZero(values, i * valueBytes, (i + 1) * valueBytes));
+  return {
+    count: filled.length,
+    keys: Buffer.concat(filled.map((i) => keys.subarray(i * keyBytes, (i + 1) * keyBytes))),
+    values: Buffer.concat(filled.map((i) => values.subarray(i * valueBytes, (i + 1) * valueBytes))),
+  };
 }
 
 /**
@@ -78,7 +98,7 @@ export function observedEntries(spec: MapSpec, dump: MapDump, cpu: number): Case
 
 /** What is observed of a map that gives its entries one at a time. */
 export function dumpEntries(map: UserMap, cpu: number): CaseEntry[] {
-  return observedEntries(map.spec, dumpOneByOne(map), cpu);
+  return observedEntries(map.spec, dumpFilled(map), cpu);
 }
 
 /** What is observed of a DEVMAP, DEVMAP_HASH or CPUMAP: its filled entries. */
@@ -87,7 +107,7 @@ export function dumpProgramEntries(map: UserMap, programName: (id: number) => st
 }
 
 /** In the order of an observation. */
-export function sortByKey(entries: CaseEntry[]): CaseEntry[] {
+function sortByKey(entries: CaseEntry[]): CaseEntry[] {
   return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
@@ -98,9 +118,18 @@ function isZero(bytes: Uint8Array, start: number, end: number): boolean {
 
 /** A dump of a map that gives its entries one at a time. */
 export function dumpOneByOne(map: UserMap): MapDump {
+  return dumpOf(map.entries());
+}
+
+/** The same without elements of an array that are zero, if the map can tell. */
+export function dumpFilled(map: UserMap): MapDump {
+  return dumpOf(map.nonZeroEntries?.() ?? map.entries());
+}
+
+function dumpOf(entries: IterableIterator<{ readonly key: Uint8Array; readonly value: Uint8Array }>): MapDump {
   const keys: Uint8Array[] = [];
   const values: Uint8Array[] = [];
-  for (const { key, value } of map.entries()) {
+  for (const { key, value } of entries) {
     keys.push(key);
     values.push(value);
   }

@@ -1,10 +1,7 @@
-import { fail, ok, toHex } from '../base/index.js';
+import { fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import type { HostMemory } from '../memory/index.js';
 import { isMapOfMaps, isProgramEntryMap, ProgArray } from '../vm/index.js';
 import type { BpfMap, LoadedObject } from '../vm/index.js';
-import type { CaseEntry } from './caseFile.js';
-import { dumpEntries, isArray, sortByKey } from './mapEntries.js';
 import type { CaseMaps } from './mapEntries.js';
 import type { EntryValue } from './programEntries.js';
 
@@ -59,41 +56,6 @@ export class SimulatedMaps implements CaseMaps {
 /** Name of a program of the object by its id in the machine. */
 export function programNameIn(loaded: LoadedObject): (id: number) => string | undefined {
   return (id) => loaded.programs.find((program) => program.id === id)?.spec.name;
-}
-
-/** What is observed of maps in a virtual machine. */
-export class SimulatedObserver {
-  readonly #memory: HostMemory;
-  readonly #cpu: number;
-  readonly #keyAddress: number;
-
-  constructor(memory: HostMemory, cpu: number) {
-    this.#memory = memory;
-    this.#cpu = cpu;
-    this.#keyAddress = memory.reserve('key of the observer', 4);
-  }
-
-  entriesOf(map: BpfMap): CaseEntry[] {
-    return isArray(map.spec) ? this.#arrayEntries(map) : dumpEntries(map, this.#cpu);
-  }
-
-  /** Looks at the elements where they lie: there may be a million of them, and few that are not zero. */
-  #arrayEntries(map: BpfMap): CaseEntry[] {
-    const { u8, u32: words, view } = this.#memory;
-    const { maxEntries, valueSize } = map.spec;
-    const key = this.#keyAddress;
-    const entries: CaseEntry[] = [];
-    for (let index = 0; index < maxEntries; index++) {
-      view.setUint32(key, index, true);
-      const address = map.lookup(key, this.#cpu);
-      // Elements are aligned to 8 bytes and padded with zeros.
-      const end = (address + valueSize + 3) >>> 2;
-      let word = address >>> 2;
-      while (word < end && words[word] === 0) word++;
-      if (word < end) entries.push({ key: toHex(u8.subarray(key, key + 4)), value: toHex(u8.subarray(address, address + valueSize)) });
-    }
-    return sortByKey(entries);
-  }
 }
 
 function u32(value: number): Uint8Array {

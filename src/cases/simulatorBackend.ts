@@ -9,10 +9,10 @@ import { xdpPrograms } from './backend.js';
 import type { CaseBackend, CaseRunner } from './backend.js';
 import type { CaseEntry, CaseObservation, TestCase } from './caseFile.js';
 import { dumpGlobals, globalBytes } from './globals.js';
-import { dumpProgramEntries, fillMaps, isPlainMap } from './mapEntries.js';
+import { dumpEntries, dumpProgramEntries, fillMaps, isPlainMap } from './mapEntries.js';
 import { CASE_CPU, observationOf, testRunInput } from './observe.js';
 import { hasProgramEntries, isJudgedEntryMap, parseEntryValue } from './programEntries.js';
-import { programNameIn, SimulatedMaps, SimulatedObserver } from './simulatedMaps.js';
+import { programNameIn, SimulatedMaps } from './simulatedMaps.js';
 
 /** What the simulated host gives to programs. Same values, same observations. */
 export interface SimulatedHost {
@@ -38,21 +38,19 @@ export class SimulatorBackend implements CaseBackend {
   }
 }
 
-/** Test frame, its output, and room to look at maps. */
-const OBSERVER_BYTES = 4 << 20;
+/** Test frame and its output. */
+const RUNNER_BYTES = 4 << 20;
 
 class SimulatorRunner implements CaseRunner {
   readonly #object: ObjectSpec;
   readonly #host: SimulatedHost;
   readonly #memory: HostMemory;
-  readonly #observer: SimulatedObserver;
   readonly #mark: number;
 
   constructor(object: ObjectSpec, host: SimulatedHost) {
     this.#object = object;
     this.#host = host;
-    this.#memory = HostMemory.withRoomFor(objectMemoryBytes(object, 1) + OBSERVER_BYTES);
-    this.#observer = new SimulatedObserver(this.#memory, CASE_CPU);
+    this.#memory = HostMemory.withRoomFor(objectMemoryBytes(object, 1) + RUNNER_BYTES);
     this.#mark = this.#memory.mark();
   }
 
@@ -90,7 +88,7 @@ class SimulatorRunner implements CaseRunner {
   #mapsOf(loaded: LoadedObject): Record<string, CaseEntry[]> {
     const judged = [...loaded.maps.values()].filter(({ spec }) => isPlainMap(spec) || isJudgedEntryMap(spec));
     return Object.fromEntries(
-      judged.map((map) => [map.spec.name, isPlainMap(map.spec) ? this.#observer.entriesOf(map) : dumpProgramEntries(map, programNameIn(loaded))]),
+      judged.map((map) => [map.spec.name, isPlainMap(map.spec) ? dumpEntries(map, CASE_CPU) : dumpProgramEntries(map, programNameIn(loaded))]),
     );
   }
 }

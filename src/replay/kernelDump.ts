@@ -1,5 +1,5 @@
 import { ENOENT, errnoName } from '../base/index.js';
-import { dumpOneByOne } from '../cases/index.js';
+import { dumpOneByOne, isLargeArray, withoutZeros } from '../cases/index.js';
 import type { MapDump } from '../cases/index.js';
 import type { KernelBuffer } from './bpfSyscall.js';
 import type { KernelBpf } from './kernelBpf.js';
@@ -30,7 +30,7 @@ export class KernelDumper {
     this.#values = kernel.syscalls.buffer(4096);
   }
 
-  /** All entries. The dump may be a view that the next one overwrites. */
+  /** All entries, of a large array those that are not zero. The dump may be a view that the next one overwrites. */
   dump(map: KernelMap): MapDump {
     const { maxEntries, keySize } = map.spec;
     const room = Math.min(MAX_BATCH, Math.floor(MAX_BATCH_BYTES / (keySize + map.userValueBytes)));
@@ -39,8 +39,9 @@ export class KernelDumper {
     const parts: MapDump[] = [];
     for (let isFirst = true; ; isFirst = false) {
       const { part, isLast } = this.#batch(map, Math.min(room, maxEntries), isFirst);
-      if (isLast) return parts.length === 0 ? part : joined([...parts, part]);
-      parts.push({ ...part, keys: part.keys.slice(), values: part.values.slice() });
+      const kept = isLargeArray(map.spec) ? withoutZeros(part) : part;
+      if (isLast) return parts.length === 0 ? kept : joined([...parts, kept]);
+      parts.push({ ...kept, keys: kept.keys.slice(), values: kept.values.slice() });
     }
   }
 

@@ -1,4 +1,4 @@
-import { formatValue, isMapOfMaps, mapTypeName, ProgArray, XskMap } from '../vm/index.js';
+import { formatValue, isMapOfMaps, isPlainArray, mapTypeName, ProgArray, XskMap } from '../vm/index.js';
 import type { BpfMap, Btf, JsonValue, LoadedObject } from '../vm/index.js';
 import { sumOfValues } from './sumOfValues.js';
 
@@ -7,9 +7,6 @@ const KEPT_ENTRIES = 4096;
 
 /** Numbers and texts that all maps of a report may have together, each its share, and all variables: a JSON of some ten megabytes. */
 const KEPT_PARTS = 1 << 20;
-
-/** Map types whose every slot always has a value; those that are all zero were most likely never touched. */
-const PLAIN_ARRAYS = ['ARRAY', 'PERCPU_ARRAY'];
 
 /** One map in the report. */
 export interface MapReport {
@@ -60,15 +57,11 @@ function mapReport(map: BpfMap, loaded: LoadedObject, room: PartBudget): MapRepo
   const { spec } = map;
   const { btf } = loaded.spec;
   const type = mapTypeName(spec.type);
-  const isArray = PLAIN_ARRAYS.includes(type);
+  const isArray = isPlainArray(map);
   const entries: MapReportEntry[] = [];
-  let zero = 0;
   let omitted = 0;
-  for (const { key, value } of map.entries()) {
-    if (isArray && value.every((byte) => byte === 0)) {
-      zero++;
-      continue;
-    }
+  // Elements of an array that are zero were most likely never touched.
+  for (const { key, value } of isArray ? map.nonZeroEntries() : map.entries()) {
     const entry = entries.length < KEPT_ENTRIES ? mapReportEntry(map, key, value, loaded, room) : undefined;
     if (entry === undefined) omitted++;
     else entries.push(entry);
@@ -81,7 +74,7 @@ function mapReport(map: BpfMap, loaded: LoadedObject, room: PartBudget): MapRepo
     value_size: spec.valueSize,
     max_entries: spec.maxEntries,
     entries,
-    entries_zero: zero,
+    entries_zero: isArray ? spec.maxEntries - entries.length - omitted : 0,
     entries_omitted: omitted,
   };
 }

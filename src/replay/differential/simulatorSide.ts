@@ -1,6 +1,6 @@
 import { ok, Rng } from '../../base/index.js';
 import type { Result } from '../../base/index.js';
-import { CASE_CPU, dumpOneByOne, fillMaps, globalBytes, isArray, isPlainMap, SimulatedMaps } from '../../cases/index.js';
+import { CASE_CPU, dumpFilled, dumpOneByOne, fillMaps, globalBytes, isArray, isLargeArray, isPlainMap, SimulatedMaps } from '../../cases/index.js';
 import type { MapDump } from '../../cases/index.js';
 import { HostMemory } from '../../memory/index.js';
 import { Vm } from '../../vm/index.js';
@@ -61,7 +61,10 @@ export class SimulatedMachine {
       spec: map.spec,
       updateBytes: (key: Uint8Array, value: Uint8Array, flags: number) => map.updateBytes(key, value, flags),
       entries: () => map.entries(),
-      dump: () => (isArray(map.spec) && isPlainMap(map.spec) ? this.#dumpArray(map, keyAddress) : dumpOneByOne(map)),
+      dump: () => {
+        if (isLargeArray(map.spec)) return dumpFilled(map);
+        return isArray(map.spec) && isPlainMap(map.spec) ? this.#dumpArray(map, keyAddress) : dumpOneByOne(map);
+      },
     };
   }
 

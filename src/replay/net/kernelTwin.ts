@@ -1,10 +1,11 @@
 import { errnoName, fail } from '../../base/index.js';
 import type { Problem, Result } from '../../base/index.js';
-import { CASE_CPU, dumpEntries, dumpGlobals, isPlainMap } from '../../cases/index.js';
+import { CASE_CPU, dumpEntries, dumpGlobals, isPlainMap, observedEntries } from '../../cases/index.js';
 import type { CaseObservation } from '../../cases/index.js';
-import { isMapOfMaps, ProgArray } from '../../vm/index.js';
+import { isMapOfMaps, isPlainArray, ProgArray } from '../../vm/index.js';
 import type { BpfMap, LoadedObject, MapOfMaps } from '../../vm/index.js';
 import type { KernelBpf } from '../kernelBpf.js';
+import { KernelDumper } from '../kernelDump.js';
 import { loadIntoKernel } from '../kernelObject.js';
 import type { KernelObject, KernelProgram } from '../kernelObject.js';
 
@@ -26,6 +27,7 @@ export function loadTwin(kernel: KernelBpf, simulated: LoadedObject, programName
 /** Maps and changeable variables, in the words of a case file. Both sides ran on the CPU of cases. */
 export function twinState(simulated: LoadedObject, kernel: KernelObject): { readonly simulator: CaseObservation; readonly kernel: CaseObservation } {
   const { spec } = simulated;
+  const dumper = new KernelDumper(kernel.kernel);
   const shared = [...kernel.maps].filter(([name, map]) => isPlainMap(map.spec) && simulated.maps.has(name));
   // A section that the program doesn't refer to was not loaded, and nothing can have changed it.
   const valueOf = (name: string): Uint8Array => sectionBytes(simulated, name);
@@ -39,7 +41,7 @@ export function twinState(simulated: LoadedObject, kernel: KernelObject): { read
       globals: dumpGlobals(spec, (section) => valueOf(section.name)),
     },
     kernel: {
-      maps: Object.fromEntries(shared.map(([name, map]) => [name, dumpEntries(map, CASE_CPU)])),
+      maps: Object.fromEntries(shared.map(([name, map]) => [name, observedEntries(map.spec, dumper.dump(map), CASE_CPU)])),
       globals: dumpGlobals(spec, (section) => kernelValueOf(section.name)),
     },
   };
@@ -93,8 +95,8 @@ function copyInnerMaps(map: MapOfMaps, kernel: KernelObject): Problem | undefine
 function copyEntries(name: string, map: BpfMap, kernel: KernelObject): Problem | undefined {
   const target = kernel.maps.get(name);
   if (target === undefined) return undefined;
-  for (const { key, value } of map.entries()) {
-    if (value.every((byte) => byte === 0) && target.lookupBytes(key)?.every((byte) => byte === 0) === true) continue;
+  // In the kernel, too, an array begins with zeros.
+  for (const { key, value } of isPlainArray(map) ? map.nonZeroEntries() : map.entries()) {
     const error = target.updateBytes(key, map.isPerCpu ? forEveryCpu(value, target.userValueBytes) : value, 0);
     if (error !== 0) return { code: 'kernel-map-fill', where: kernel.spec.name, message: `the kernel refused an entry of map ${name}: ${errnoName(error)}` };
   }

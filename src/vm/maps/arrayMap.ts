@@ -5,7 +5,7 @@ import {
   BPF_EXIST, BPF_F_INNER_MAP, BPF_F_LOCK, BPF_F_MMAPABLE, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY,
   BPF_F_WRONLY_PROG, BPF_NOEXIST,
 } from './map.js';
-import type { BpfMap, MapEntry, MapPlace } from './map.js';
+import type { MapEntry, MapPlace, PlainArray } from './map.js';
 import {
   checkCommon, checkIndexKey, copyValue, indexKey, keyIndex, readValue, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock, writeValue,
 } from './mapSupport.js';
@@ -27,7 +27,7 @@ export function checkArrayUpdate(index: number, maxEntries: number, flags: numbe
 }
 
 /** BPF_MAP_TYPE_ARRAY: all elements exist from the start, zeroed; the sections of global data are arrays of one element. */
-export class ArrayMap implements BpfMap {
+export class ArrayMap implements PlainArray {
   readonly spec: MapSpec;
   readonly id: number;
   readonly blockAddress: number;
@@ -92,6 +92,17 @@ export class ArrayMap implements BpfMap {
 
   *entries(): IterableIterator<MapEntry> {
     for (let index = 0; index < this.spec.maxEntries; index++) yield { key: indexKey(index), value: this.#copyOf(index) };
+  }
+
+  *nonZeroEntries(): IterableIterator<MapEntry> {
+    const end = this.valuesAddress + this.spec.maxEntries * this.#strideBytes;
+    for (let at = this.valuesAddress; ; ) {
+      at = this.#memory.nextNonZero(at, end);
+      if (at === end) return;
+      const index = Math.floor((at - this.valuesAddress) / this.#strideBytes);
+      yield { key: indexKey(index), value: this.#copyOf(index) };
+      at = this.valuesAddress + (index + 1) * this.#strideBytes;
+    }
   }
 
   #copyOf(index: number): Uint8Array {

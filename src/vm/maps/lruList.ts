@@ -21,6 +21,8 @@ const LISTS_PER_CPU = 2;
 /** The part of a node's state that says where it is. */
 const TYPE_MASK = 7;
 const REF_BIT = 8;
+/** Set in every node that has left the nodes never used. */
+const SEEN_BIT = 16;
 const CPU_SHIFT = 8;
 
 /**
@@ -34,7 +36,11 @@ const CPU_SHIFT = 8;
  * A lookup by a program sets the ref bit of a node; the scans, of bounded length, spare nodes with it once and clear it.
  *
  *     links[]   u32 next, u32 prev: of the nodes, then of the heads of the lists
- *     states[]  u32 per node: type, REF_BIT, CPU
+ *     states[]  u32 per node: type, REF_BIT, SEEN_BIT, CPU
+ *
+ * In the kernel all nodes are on a free list from the start. What is freed goes to its front, and nodes are taken from there, so those
+ * never used are always its end, in the order of the start: they are put on it one by one when it is empty, and a map costs no memory
+ * for nodes that it doesn't need.
  */
 export class LruList {
   readonly nodeCount: number;
@@ -47,14 +53,18 @@ export class LruList {
   readonly #links: number;
   readonly #states: number;
   readonly #localHeads: number;
+  /** Nodes of each LRU. */
+  readonly #share: number;
   /** Nodes on the active and the inactive list of each LRU. */
   readonly #counts: Uint32Array;
   /** next_inactive_rotation of each LRU: a node, or the head of its inactive list. */
   readonly #rotation: Uint32Array;
   /** next_steal of each CPU. */
   readonly #nextSteal: Uint32Array;
-  /** Nodes from here on have never been used. */
+  /** Nodes from here on have never been handed out. */
   #freshNode = 0;
+  /** Nodes of each LRU that have been on its free list. */
+  readonly #seenNodes: Uint32Array;
 
   /**
    * @param nodeCount with `isCommon` any number; else a multiple of the CPUs
@@ -73,13 +83,13 @@ export class LruList {
     this.#nrScans = isCommon ? LOCAL_NR_SCANS : PERCPU_NR_SCANS;
     this.#links = memory.reserve(`LRU links of map ${name}`, (nodeCount + heads) * 8) >>> 2;
     this.#states = memory.reserve(`LRU states of map ${name}`, nodeCount * 4) >>> 2;
+    this.#share = nodeCount / lrus;
     this.#localHeads = nodeCount + lrus * LISTS_PER_LRU;
     this.#counts = new Uint32Array(lrus * 2);
     this.#rotation = Uint32Array.from({ length: lrus }, (_, lru) => this.#head(lru, INACTIVE));
     this.#nextSteal = Uint32Array.from({ length: possibleCpus }, (_, cpu) => cpu);
     for (let head = nodeCount; head < nodeCount + heads; head++) this.#makeEmpty(head);
-    if (isCommon) this.#populateCommon();
-    else this.#populatePercpu();
+    this.#seenNodes = new Uint32Array(lrus);
   }
 
   /** A node for a new element of this CPU (bpf_lru_pop_free): elements may have been evicted for it. NO_NODE when there is none. */
@@ -110,30 +120,28 @@ export class LruList {
   *nodes(): IterableIterator<number> {
     for (let node = 0; node < this.#freshNode; node++) {
       const type = this.#typeOf(node);
-      if (type !== FREE && type !== LOCAL_FREE) yield node;
+      if (this.#isSeen(node) && type !== FREE && type !== LOCAL_FREE) yield node;
     }
+  }
+
+  /** First node of a free list, the list's head when there is none: one that was freed, or else one never used. */
+  #firstFree(lru: number): number {
+    const head = this.#head(lru, FREE);
+    const seen = this.#seenNodes[lru];
+    if (this.#next(head) === head && seen < this.#share) {
+      this.#seenNodes[lru]++;
+      const node = this.#isCommon ? this.#commonOrder(seen) : lru * this.#share + seen;
+      this.#memory.u32[this.#states + node] = FREE | SEEN_BIT | ((this.#isCommon ? 0 : lru) << CPU_SHIFT);
+      this.#addAfter(head, node);
+    }
+    return this.#next(head);
   }
 
   /** A CPU turns around what it takes from the free list, so each of its portions is put there the other way round. */
-  #populateCommon(): void {
-    for (let start = 0; start < this.nodeCount; start += this.#targetFree) {
-      const end = Math.min(start + this.#targetFree, this.nodeCount);
-      for (let node = end - 1; node >= start; node--) this.#populate(node, 0, 0);
-    }
-  }
-
-  #populatePercpu(): void {
-    const share = this.nodeCount / this.#possibleCpus;
-    for (let node = 0; node < this.nodeCount; node++) {
-      const cpu = Math.floor(node / share);
-      this.#populate(node, cpu, cpu);
-    }
-  }
-
-  /** Puts a node last on a free list. */
-  #populate(node: number, lru: number, cpu: number): void {
-    this.#memory.u32[this.#states + node] = FREE | (cpu << CPU_SHIFT);
-    this.#addAfter(this.#prev(this.#head(lru, FREE)), node);
+  #commonOrder(position: number): number {
+    const start = position - (position % this.#targetFree);
+    const end = Math.min(start + this.#targetFree, this.nodeCount);
+    return end - 1 - (position - start);
   }
 
   /** bpf_common_lru_pop_free. */
@@ -145,7 +153,7 @@ export class LruList {
     }
     if (node === NO_NODE) node = this.#steal(cpu);
     if (node !== NO_NODE) {
-      this.#memory.u32[this.#states + node] = LOCAL_PENDING | (cpu << CPU_SHIFT);
+      this.#memory.u32[this.#states + node] = LOCAL_PENDING | SEEN_BIT | (cpu << CPU_SHIFT);
       this.#addAfter(this.#localHead(cpu, LOCAL_PENDING), node);
     }
     return node;
@@ -163,10 +171,12 @@ export class LruList {
       this.#addAfter(this.#head(0, type), node);
     }
     this.#rotate(0);
-    const free = this.#head(0, FREE);
     const localFree = this.#localHead(cpu, LOCAL_FREE);
+    const free = this.#head(0, FREE);
     let taken = 0;
-    for (; taken < this.#targetFree && this.#next(free) !== free; taken++) this.#moveToFree(0, this.#next(free), localFree, LOCAL_FREE);
+    for (let node = this.#firstFree(0); taken < this.#targetFree && node !== free; node = this.#firstFree(0), taken++) {
+      this.#moveToFree(0, node, localFree, LOCAL_FREE);
+    }
     if (taken < this.#targetFree) this.#shrink(0, this.#targetFree - taken, localFree, LOCAL_FREE);
   }
 
@@ -201,7 +211,7 @@ export class LruList {
   #popPercpu(cpu: number): number {
     this.#rotate(cpu);
     const free = this.#head(cpu, FREE);
-    if (this.#next(free) === free) this.#shrink(cpu, PERCPU_FREE_TARGET, free, FREE);
+    if (this.#firstFree(cpu) === free) this.#shrink(cpu, PERCPU_FREE_TARGET, free, FREE);
     const node = this.#next(free);
     if (node === free) return NO_NODE;
     this.#move(cpu, node, INACTIVE);
@@ -318,6 +328,10 @@ export class LruList {
   #setType(node: number, type: number): void {
     const { u32 } = this.#memory;
     u32[this.#states + node] = (u32[this.#states + node] & ~TYPE_MASK) | type;
+  }
+
+  #isSeen(node: number): boolean {
+    return (this.#memory.u32[this.#states + node] & SEEN_BIT) !== 0;
   }
 
   #isRef(node: number): boolean {

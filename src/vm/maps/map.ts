@@ -70,6 +70,16 @@ export interface MapEntry {
   readonly value: Uint8Array;
 }
 
+/** A map that always has all its elements, at first all zero (ARRAY, PERCPU_ARRAY). It may have millions of them, and most never touched. */
+export interface PlainArray extends BpfMap {
+  /** Copies of the elements that are not zero (on a per-CPU map: on any CPU), in order, found without looking at each of the others. */
+  nonZeroEntries(): IterableIterator<MapEntry>;
+}
+
+export function isPlainArray(map: BpfMap): map is PlainArray {
+  return 'nonZeroEntries' in map;
+}
+
 /** A map that bpf_redirect_map takes (XSKMAP, DEVMAP, CPUMAP). Its slots hold plain numbers; xdp/ knows what they stand for. */
 export interface RedirectMap extends BpfMap {
   /** Flags that bpf_redirect_map may get besides the two bits of the fallback action. */

@@ -2,7 +2,7 @@ import { E2BIG, EINVAL } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import type { MapSpec } from '../spec.js';
 import { BPF_EXIST, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY, BPF_F_WRONLY_PROG } from './map.js';
-import type { BpfMap, MapEntry, MapPlace } from './map.js';
+import type { MapEntry, MapPlace, PlainArray } from './map.js';
 import { checkArrayUpdate } from './arrayMap.js';
 import {
   checkCommon, checkIndexKey, checkPercpuValue, copyBytes, indexKey, keyIndex, reserveValues, roundUp8, valueMapOps, writeMapBlock,
@@ -14,7 +14,7 @@ const PERCPU_ARRAY_FLAGS = BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF
 /**
  * BPF_MAP_TYPE_PERCPU_ARRAY: an array of values for each CPU. In memory all elements of CPU 0 come first, then those of CPU 1...
  */
-export class PercpuArrayMap implements BpfMap {
+export class PercpuArrayMap implements PlainArray {
   readonly spec: MapSpec;
   readonly id: number;
   readonly blockAddress: number;
@@ -82,6 +82,25 @@ export class PercpuArrayMap implements BpfMap {
 
   *entries(): IterableIterator<MapEntry> {
     for (let index = 0; index < this.spec.maxEntries; index++) yield { key: indexKey(index), value: this.#copyOf(index) };
+  }
+
+  *nonZeroEntries(): IterableIterator<MapEntry> {
+    const { maxEntries } = this.spec;
+    /** For each CPU its next element that is not zero. */
+    const next = Array.from({ length: this.#cpus }, (_, cpu) => this.#nextNonZero(0, cpu));
+    for (let index = Math.min(...next); index < maxEntries; index = Math.min(...next)) {
+      yield { key: indexKey(index), value: this.#copyOf(index) };
+      for (let cpu = 0; cpu < this.#cpus; cpu++) {
+        if (next[cpu] === index) next[cpu] = this.#nextNonZero(index + 1, cpu);
+      }
+    }
+  }
+
+  /** From `index` on; max_entries when there is none. */
+  #nextNonZero(index: number, cpu: number): number {
+    const end = this.#addressOf(this.spec.maxEntries, cpu);
+    const at = this.#memory.nextNonZero(this.#addressOf(index, cpu), end);
+    return Math.floor((at - this.#addressOf(0, cpu)) / this.#strideBytes);
   }
 
   #addressOf(index: number, cpu: number): number {
