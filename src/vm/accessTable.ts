@@ -35,6 +35,8 @@ export class AccessTable {
   /** Offset of the bpf_spin_lock in the values of a row, by the row's start. */
   readonly #spinLocks = new Map<number, number>();
   #count = 0;
+  /** Starts of the rows that go when the run ends. */
+  readonly #lent: number[] = [];
 
   constructor(memory: HostMemory, stateAddress: number) {
     this.#memory = memory;
@@ -79,6 +81,17 @@ export class AccessTable {
     if (index < 0 || u32[(at + ACCESS_START) >>> 2] !== start) throw new RangeError(`AccessTable: no row starts at ${start}`);
     u8.copyWithin(at, at + ACCESS_ROW_BYTES, this.#tableAddress + this.#count * ACCESS_ROW_BYTES);
     this.#setCount(this.#count - 1);
+  }
+
+  /** Adds a row until the run ends. */
+  lend(row: AccessRow): void {
+    this.add(row);
+    this.#lent.push(row.start);
+  }
+
+  /** The run is over: takes away what was lent. */
+  endLoans(): void {
+    for (let start = this.#lent.pop(); start !== undefined; start = this.#lent.pop()) this.remove(start);
   }
 
   /** Forgets all rows but the `count` lowest: undoes a load that failed, as memory is handed out upwards. */

@@ -3,6 +3,7 @@ import type { Problem, Result } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { AccessTable } from './accessTable.js';
 import type { ObjectMaps } from './checkProgram.js';
+import { Dynptrs } from './dynptrs.js';
 import type { VmEnvironment } from './environment.js';
 import { readFault } from './fault.js';
 import type { Fault } from './fault.js';
@@ -58,6 +59,7 @@ export class Vm {
   /** What the last run's redirect helpers asked for. */
   readonly redirect: RedirectInfo = createRedirectInfo();
   readonly #references = new References();
+  readonly #dynptrs: Dynptrs;
   /** What the last run left behind, see `fault`. */
   #leaked: string | undefined;
   readonly #accessTable: AccessTable;
@@ -77,6 +79,7 @@ export class Vm {
       throw new RangeError(`Vm: instruction budget ${instructionBudget} is not a whole number from 1 to 2^32 - 1`);
     }
     this.memory = memory;
+    this.#dynptrs = new Dynptrs(memory);
     this.environment = environment;
     this.stateAddress = memory.reserve('state of the virtual machine', VM_STATE_BYTES);
     // The stack is the end of the state: what lies above it must be nobody's, or an access beyond its top would hit that.
@@ -119,6 +122,8 @@ export class Vm {
   run(programAddress: number): number {
     clearRedirect(this.redirect);
     const code = this.#interpreter.run(programAddress, this.contextAddress);
+    this.#dynptrs.clear();
+    this.#accessTable.endLoans();
     return this.#references.count === 0 ? code : this.#endWithReferences(code);
   }
 

@@ -1,5 +1,5 @@
 import { E2BIG, EINVAL } from '../../base/index.js';
-import { ACCESS_MAX_ROWS, RETURN_INT, VM_MAX_FRAMES, VM_REGS } from '../layout.js';
+import { ACCESS_MAX_ROWS, RETURN_INT, RETURN_U64, VM_MAX_FRAMES, VM_REGS } from '../layout.js';
 import { elementWalk } from '../maps/forEachElement.js';
 import { mapTypeName } from '../maps/mapTypes.js';
 import type { HelperContext, HelperSupport } from './helper.js';
@@ -9,28 +9,29 @@ const BPF_MAX_LOOPS = 8 << 20;
 
 /**
  * bpf_loop(nr_loops, callback_fn, callback_ctx, flags) (kernel/bpf/bpf_iter.c, 6.18): calls back with (index, callback_ctx) until that gives
- * something other than 0. The number of rounds, or a negated errno.
+ * something other than 0. The number of rounds, or an error: -EINVAL, or -E2BIG in the lower half of r0 with zeros above, as the verifier
+ * puts the code of a loop without flags into the program itself (inline_bpf_loop, kernel/bpf/verifier.c).
  */
 export const loop: HelperSupport = {
   args: ['anything', 'ptr_to_func', 'ptr_to_stack_or_null', 'anything'],
-  returns: RETURN_INT,
+  returns: RETURN_U64,
   make: (context) => {
     const { args, callback } = context;
     const registers = new Registers(context);
     return (rounds, _fn, _context, flags) => {
       const insnIndex = args.functionIndex(2);
       if (insnIndex < 0) return 0;
-      if (flags !== 0 || args.upperHalf(4) !== 0) return -EINVAL;
+      if (flags !== 0 || args.upperHalf(4) !== 0) return registers.set(0, -EINVAL, -1);
       const count = rounds >>> 0;
-      if (count > BPF_MAX_LOOPS) return -E2BIG;
+      if (count > BPF_MAX_LOOPS) return registers.set(0, -E2BIG);
       const [contextLow, contextHigh] = registers.halves(3);
       for (let index = 0; index < count; index++) {
         registers.set(1, index);
         registers.set(2, contextLow, contextHigh);
         if (!callback(insnIndex)) return 0;
-        if (!registers.isZero(0)) return index + 1;
+        if (!registers.isZero(0)) return registers.set(0, index + 1);
       }
-      return count;
+      return registers.set(0, count);
     };
   },
 };
@@ -82,9 +83,11 @@ class Registers {
     this.#r0 = (stateAddress + VM_REGS) >>> 2;
   }
 
-  set(register: number, low: number, high = 0): void {
+  /** Always 0. */
+  set(register: number, low: number, high = 0): number {
     this.#u32[this.#r0 + register * 2] = low;
     this.#u32[this.#r0 + register * 2 + 1] = high;
+    return 0;
   }
 
   halves(register: number): readonly [low: number, high: number] {

@@ -1,5 +1,6 @@
 import type { HostMemory } from '../../memory/index.js';
 import type { AccessTable } from '../accessTable.js';
+import type { Dynptrs } from '../dynptrs.js';
 import type { VmEnvironment } from '../environment.js';
 import type { RedirectInfo } from '../redirect.js';
 import type { References } from '../references.js';
@@ -22,6 +23,7 @@ export interface HelperContext {
   readonly redirect: RedirectInfo;
   /** What the run has acquired and not given back yet. */
   readonly references: References;
+  readonly dynptrs: Dynptrs;
   /** What the driver knows about the packet. */
   readonly rxHints: RxHints;
   /** What the kernel around the machine knows of its network. */
@@ -49,6 +51,7 @@ export type ArgClass =
   | 'ptr_to_mem_or_null'
   | 'ptr_to_uninit_mem'
   | 'ptr_to_const_str'
+  | 'ptr_to_dynptr'
   | 'ptr_to_func'
   | 'ptr_to_stack_or_null'
   | 'const_size'

@@ -17,8 +17,8 @@ export const xdpLoadBytes: HelperSupport = {
   returns: RETURN_INT,
   make: ({ args, memory, contextAddress }) => (_ctx, offset, buf, len) => {
     if (!args.isContext(1) || !args.isSize(4, false) || !args.isMemory(3, len, true)) return 0;
-    const error = checkRange(memory, contextAddress, offset >>> 0, len);
-    if (error === 0) copyPacket(memory, contextAddress, offset, buf >>> 0, len, false);
+    const error = checkPacketRange(memory, contextAddress, offset >>> 0, len);
+    if (error === 0) copyPacketBytes(memory, contextAddress, offset, buf >>> 0, len, false);
     return error;
   },
 };
@@ -29,20 +29,20 @@ export const xdpStoreBytes: HelperSupport = {
   returns: RETURN_INT,
   make: ({ args, memory, contextAddress }) => (_ctx, offset, buf, len) => {
     if (!args.isContext(1) || !args.isSize(4, false) || !args.isMemory(3, len, false)) return 0;
-    const error = checkRange(memory, contextAddress, offset >>> 0, len);
-    if (error === 0) copyPacket(memory, contextAddress, offset, buf >>> 0, len, true);
+    const error = checkPacketRange(memory, contextAddress, offset >>> 0, len);
+    if (error === 0) copyPacketBytes(memory, contextAddress, offset, buf >>> 0, len, true);
     return error;
   },
 };
 
 /** bpf_xdp_pointer: 16 bits for offset and length, whatever the packet's length is. */
-function checkRange(memory: HostMemory, context: number, offset: number, len: number): number {
+export function checkPacketRange(memory: HostMemory, context: number, offset: number, len: number): number {
   if (offset > 0xffff || len > 0xffff) return -EFAULT;
   return offset + len > packetBytes(memory.u32, context) ? -EINVAL : 0;
 }
 
-/** bpf_xdp_copy_buf: `buf` to or from the packet at `offset`; the range lies in the packet. */
-function copyPacket(memory: HostMemory, context: number, offset: number, buf: number, len: number, isStore: boolean): void {
+/** bpf_xdp_copy_buf: `buf` to or from the packet at `offset`; what lies beyond its end is left out. */
+export function copyPacketBytes(memory: HostMemory, context: number, offset: number, buf: number, len: number, isStore: boolean): void {
   const { u32 } = memory;
   let at = u32[(context + XDP_MD_DATA) >>> 2];
   let size = linearBytes(u32, context);

@@ -5,6 +5,9 @@ import {
   ctChangeStatus, ctChangeTimeout, ctInsertEntry, ctRelease, ctSetNatInfo, ctSetStatus, ctSetTimeout, xdpCtAlloc, xdpCtLookup,
 } from './conntrackKfuncs.js';
 import { xdpFlowLookup } from './flowtableKfuncs.js';
+import {
+  dynptrAdjust, dynptrClone, dynptrCopy, dynptrFromXdp, dynptrIsNull, dynptrIsRdonly, dynptrMemset, dynptrSize, dynptrSliceKfunc, dynptrSliceRdwr,
+} from './dynptrKfuncs.js';
 import { localIrqRestore, localIrqSave, preemptDisable, preemptEnable, rcuReadLock, rcuReadUnlock } from './guardKfuncs.js';
 import type { KfuncSpec } from './kfunc.js';
 import { NOT_FOR_XDP } from './notForXdp.js';
@@ -74,16 +77,16 @@ export const KFUNCS: readonly KfuncSpec[] = [
   row('bpf_strnstr', strnstr),
 
   // Dynptrs
-  row('bpf_dynptr_from_xdp'),
-  row('bpf_dynptr_slice'),
-  row('bpf_dynptr_slice_rdwr'),
-  row('bpf_dynptr_adjust'),
-  row('bpf_dynptr_is_null'),
-  row('bpf_dynptr_is_rdonly'),
-  row('bpf_dynptr_size'),
-  row('bpf_dynptr_clone'),
-  row('bpf_dynptr_copy'),
-  row('bpf_dynptr_memset'),
+  row('bpf_dynptr_from_xdp', dynptrFromXdp),
+  row('bpf_dynptr_slice', dynptrSliceKfunc),
+  row('bpf_dynptr_slice_rdwr', dynptrSliceRdwr),
+  row('bpf_dynptr_adjust', dynptrAdjust),
+  row('bpf_dynptr_is_null', dynptrIsNull),
+  row('bpf_dynptr_is_rdonly', dynptrIsRdonly),
+  row('bpf_dynptr_size', dynptrSize),
+  row('bpf_dynptr_clone', dynptrClone),
+  row('bpf_dynptr_copy', dynptrCopy),
+  row('bpf_dynptr_memset', dynptrMemset),
   row('bpf_probe_read_user_dynptr'),
   row('bpf_probe_read_kernel_dynptr'),
   row('bpf_probe_read_user_str_dynptr'),
