@@ -2,8 +2,8 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fail, ok, systemReason } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
-import { loadObjectFile } from '../vm/index.js';
-import type { ObjectSpec } from '../vm/index.js';
+import { loadObjectFile, loadTargetKernel } from '../vm/index.js';
+import type { ObjectSpec, TargetKernelFiles } from '../vm/index.js';
 import type { CaseBackend } from './backend.js';
 import { readCaseFile } from './caseFile.js';
 import type { CaseFile, TestCase } from './caseFile.js';
@@ -41,12 +41,14 @@ export function objectPath(file: CaseFile, path: string): string {
 }
 
 /** Reads case files and their objects. Problem: of the first that can't be used. */
-export function openCaseFiles(paths: readonly string[]): Result<OpenCaseFile[]> {
+export function openCaseFiles(paths: readonly string[], kernel: TargetKernelFiles = {}): Result<OpenCaseFile[]> {
+  const target = loadTargetKernel(kernel);
+  if (!target.ok) return target;
   const opened: OpenCaseFile[] = [];
   for (const path of paths) {
     const file = readCaseFile(path);
     if (!file.ok) return file;
-    const object = loadObjectFile(objectPath(file.value, path));
+    const object = loadObjectFile(objectPath(file.value, path), target.value);
     if (!object.ok) return object;
     opened.push({ path, file: file.value, object: object.value });
   }

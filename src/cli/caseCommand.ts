@@ -8,9 +8,11 @@ import type { OptionTable } from './command.js';
 import { EXIT_FAILED, EXIT_OK } from './exitCodes.js';
 import { headingStyle, reportProblem, tell } from './output.js';
 import type { Terminal } from './output.js';
+import { TARGET_KERNEL_OPTIONS } from './targetKernelOptions.js';
 
 /** Options that `sim check` and `sim replay` share. */
 export const CASE_OPTIONS = {
+  ...TARGET_KERNEL_OPTIONS,
   record: { type: 'boolean', default: false, describe: 'write what was observed into the case files, as their expectations' },
   junit: { type: 'string', describe: 'file for the report as JUnit XML' },
   json: { type: 'boolean', default: false, describe: 'print the report as JSON' },
@@ -26,6 +28,8 @@ export interface CaseArguments {
   readonly record: boolean;
   readonly junit?: string;
   readonly json: boolean;
+  readonly btf?: string;
+  readonly kconfig?: string;
 }
 
 /** Runs case files on a backend and reports: the same for every backend. Gives the exit code. */

@@ -1,6 +1,7 @@
 import type { Problem } from '../base/index.js';
 import { netText, replayOverVeth } from '../replay/index.js';
 import { prepareObject, ProgressLine } from '../report/index.js';
+import { loadObjectFile, loadTargetKernel } from '../vm/index.js';
 import type { OptionTable } from './command.js';
 import { EXIT_FAILED, EXIT_OK } from './exitCodes.js';
 import { reportProblem, tell } from './output.js';
@@ -23,6 +24,8 @@ export const NET_OPTIONS = {
 export interface NetArguments {
   readonly net: boolean;
   readonly json: boolean;
+  readonly btf?: string;
+  readonly kconfig?: string;
   readonly pcap?: string;
   readonly prog?: string;
   readonly mode?: string;
@@ -48,8 +51,12 @@ export async function runNetReplay(terminal: Terminal, object: string, args: Net
   const { err, env, nowMs } = terminal;
   const progress = new ProgressLine(err.isTTY === true && env.TERM !== 'dumb' ? (text) => err.write(text) : undefined, nowMs);
   const { set = [], map = [] } = args;
+  const target = loadTargetKernel(args);
+  if (!target.ok) return reportProblem(terminal, target.problem);
+  const loadedObject = loadObjectFile(object, target.value);
+  if (!loadedObject.ok) return reportProblem(terminal, loadedObject.problem);
   const result = await replayOverVeth({
-    object,
+    object: loadedObject.value,
     pcap: args.pcap ?? '',
     program: args.prog,
     mode: args.mode,

@@ -1,14 +1,16 @@
 import { fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import { disassemble, dstAt, helperName, insnsBetween, lineAt, loadObjectFile, slotCount, targetOf } from '../vm/index.js';
-import type { MapReference, ObjectSpec, PlacedInsn, ProgramSpec } from '../vm/index.js';
+import { disassemble, dstAt, helperName, insnsBetween, lineAt, loadObjectFile, loadTargetKernel, slotCount, targetOf } from '../vm/index.js';
+import type { MapReference, ObjectSpec, PlacedInsn, ProgramSpec, TargetKernelFiles } from '../vm/index.js';
 import { VariableFinder } from './inspectProgram.js';
 import type { Heading } from './runText.js';
 import { counted, printable } from './textTable.js';
 
-/** Disassembles a file. Problems: those of `loadObjectFile` and `disasmText`. */
-export function disasmFile(path: string, name: string | undefined, heading: Heading): Result<string> {
-  const object = loadObjectFile(path);
+/** Disassembles a file. Problems: those of `loadTargetKernel`, `loadObjectFile` and `disasmText`. */
+export function disasmFile(path: string, name: string | undefined, heading: Heading, kernel: TargetKernelFiles = {}): Result<string> {
+  const target = loadTargetKernel(kernel);
+  if (!target.ok) return target;
+  const object = loadObjectFile(path, target.value);
   return object.ok ? disasmText(object.value, name, heading) : object;
 }
 

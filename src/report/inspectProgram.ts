@@ -26,6 +26,10 @@ export interface ProgramInspection {
   readonly helpers: readonly HelperInspection[];
   /** Calls of kernel functions (kfuncs). */
   readonly kfunc_calls: number;
+  /** Kernel functions that it calls or asks for, by name. */
+  readonly kfuncs: readonly string[];
+  /** Instructions that must not be reached, because what they are about doesn't exist in the kernel that the object is loaded for. */
+  readonly poisoned: readonly { readonly insn: number; readonly message: string }[];
   /** Maps whose address it takes. */
   readonly maps: readonly string[];
   /** Global variables whose address it takes. */
@@ -81,6 +85,8 @@ export function inspectProgram(object: ObjectSpec, variables: VariableFinder, pr
     })),
     helpers: helpersOf(object, functions),
     kfunc_calls: functions.reduce((sum, { kfuncCalls, calls }) => sum + kfuncCalls + [...calls].filter((target) => !indexOf.has(target)).length, 0),
+    kfuncs: unique([...(program.kfuncs ?? []), ...(program.kfuncAddresses ?? [])].map((kfunc) => kfunc.name)),
+    poisoned: (program.poisons ?? []).map(({ insnIndex: insn, message }) => ({ insn, message })),
     maps: unique(references.map(({ map }) => map)),
     globals: unique(references.flatMap((reference) => variables.at(reference)?.name ?? [])),
     runs: problem === undefined,
@@ -129,15 +135,16 @@ interface WalkedFunction {
   readonly kfuncCalls: number;
 }
 
-function walkFunction({ insns }: ProgramSpec, spec: FunctionSpec, end: number): WalkedFunction {
+function walkFunction({ insns, poisons = [] }: ProgramSpec, spec: FunctionSpec, end: number): WalkedFunction {
   const helpers = new Map<number, number>();
   const calls = new Set<number>();
   let isaVersion = 1;
   let kfuncCalls = 0;
+  const poisoned = new Set(poisons.map(({ insnIndex }) => insnIndex));
   for (const insn of insnsBetween(insns, spec.insnIndex, end)) {
     const { index, row } = insn;
     isaVersion = Math.max(isaVersion, row?.cpu ?? 1);
-    if (row?.kind !== 'call') continue;
+    if (row?.kind !== 'call' || poisoned.has(index)) continue;
     const id = immAt(insns, index);
     if (row.operation === 'helper') helpers.set(id, (helpers.get(id) ?? 0) + 1);
     else if (row.operation === 'kfunc') kfuncCalls++;

@@ -2,8 +2,8 @@ import type { Problem, Result } from '../base/index.js';
 import { ok, Rng } from '../base/index.js';
 import { HostMemory } from '../memory/index.js';
 import { BOOT_NS } from '../sim/index.js';
-import { formatValue, isGplCompatible, isMapTypeSupported, loadObjectFile, mapTypeName, objectMemoryBytes, Vm } from '../vm/index.js';
-import type { Btf, JsonValue, MapSpec, ObjectSpec, ProgramSpec, VariableSpec } from '../vm/index.js';
+import { formatValue, isGplCompatible, isMapTypeSupported, loadObjectFile, loadTargetKernel, mapTypeName, objectMemoryBytes, Vm } from '../vm/index.js';
+import type { Btf, JsonValue, MapSpec, ObjectSpec, ProgramSpec, TargetKernelFiles, VariableSpec } from '../vm/index.js';
 import { inspectProgram, VariableFinder } from './inspectProgram.js';
 import type { HelperInspection, ProgramInspection } from './inspectProgram.js';
 import { inspectTypes } from './inspectTypes.js';
@@ -41,6 +41,8 @@ export interface InspectReport {
   readonly globals: readonly GlobalInspection[];
   readonly types: readonly TypeInspection[];
   readonly needs: Needs;
+  /** What should be known about the object, but keeps nothing from running. */
+  readonly warnings: readonly Problem[];
 }
 
 export interface MapInspection {
@@ -86,9 +88,11 @@ export interface Needs {
   readonly gpl_only_helpers: readonly string[];
 }
 
-/** Reads an object and tells what is in it. Problems: those of `loadObjectFile`. */
-export function inspectFile(path: string): Result<InspectReport> {
-  const object = loadObjectFile(path);
+/** Reads an object and tells what is in it. Problems: those of `loadTargetKernel` and `loadObjectFile`. */
+export function inspectFile(path: string, kernel: TargetKernelFiles = {}): Result<InspectReport> {
+  const target = loadTargetKernel(kernel);
+  if (!target.ok) return target;
+  const object = loadObjectFile(path, target.value);
   return object.ok ? ok(inspectObject(object.value)) : object;
 }
 
@@ -111,6 +115,7 @@ export function inspectObject(object: ObjectSpec): InspectReport {
     globals: inspectGlobals(object),
     types: btf === undefined ? [] : inspectTypes(btf, typeIds.filter((id) => id !== 0)),
     needs: needsOf(object, programs),
+    warnings: object.warnings ?? [],
   };
 }
 

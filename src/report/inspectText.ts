@@ -13,7 +13,7 @@ const SHOWN_ROWS = 200;
 
 /** The inspection as a person reads it. Sections that have nothing to tell are left out. */
 export function inspectText(report: InspectReport, heading: Heading): string {
-  const sections = [intro(report), ...report.programs.map(programSection), maps(report), globals(report), types(report), needs(report)];
+  const sections = [intro(report), ...report.programs.map(programSection), maps(report), globals(report), types(report), needs(report), warnings(report)];
   return sections
     .filter((lines) => lines.length > 0)
     .map(([title, ...lines]) => [heading(title), ...lines].join('\n'))
@@ -50,7 +50,8 @@ function programSection(program: ProgramInspection): string[] {
     ['instructions', `${grouped(instructions)}, -mcpu=v${isa}`],
     ['stack', `${counted(stack, 'byte')}${stack > MAX_STACK_BYTES ? `, but the kernel allows ${MAX_STACK_BYTES}` : ''}`],
     ['helpers', list(program.helpers.map(({ name: helper, calls, supported }) => `${helper}${calls > 1 ? ` (${grouped(calls)} calls)` : ''}${supported ? '' : ' (NOT SUPPORTED)'}`))],
-    ['kernel functions', program.kfunc_calls === 0 ? '' : counted(program.kfunc_calls, 'call')],
+    ['kernel functions', program.kfuncs.length > 0 ? list(program.kfuncs) : program.kfunc_calls === 0 ? '' : counted(program.kfunc_calls, 'call')],
+    ['must not reach', list(program.poisoned.map(({ insn, message }) => `insn ${insn} (${message})`))],
     ['maps', list(program.maps)],
     ['globals', list(program.globals)],
   ];
@@ -108,6 +109,10 @@ function needs({ needs: { helpers, map_types: mapTypes, externs, gpl_only_helper
   ];
   const rows = facts.filter(([, text]) => text !== '');
   return rows.length === 0 ? [] : ['Needs', ...textTable(rows)];
+}
+
+function warnings({ warnings: all }: InspectReport): string[] {
+  return all.length === 0 ? [] : ['Warnings', ...all.map((warning) => `  ${printable(formatProblem(warning))}`)];
 }
 
 function list(names: readonly string[]): string {

@@ -6,7 +6,7 @@ import { checkSettings, findProfile, PROFILES } from '../nic/index.js';
 import type { NicSettings } from '../nic/index.js';
 import { openCapture } from '../packet/index.js';
 import { checkNesting, createSimulation, fillMapFromFile, XSK_APPLICATIONS } from '../sim/index.js';
-import { loadObjectFile, mapTypeName } from '../vm/index.js';
+import { loadObjectFile, loadTargetKernel, mapTypeName } from '../vm/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { LoadedObject, ObjectSpec } from '../vm/index.js';
 import { CaptureOutput } from './captureOutput.js';
@@ -38,6 +38,9 @@ export interface RunOptions {
   readonly map: readonly string[];
   /** `NAME=N`: max_entries of maps, in place of the object's own. */
   readonly mapSize?: readonly string[] | undefined;
+  /** Paths: BTF and configuration of the kernel that the object is for. */
+  readonly btf?: string | undefined;
+  readonly kconfig?: string | undefined;
   readonly xsk: string;
   readonly instructionBudget?: number | undefined;
   /** Directory for captures by destination. */
@@ -75,7 +78,9 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
   if (!settings.ok) return settings;
   const maxEntries = mapSizes(options);
   if (!maxEntries.ok) return maxEntries;
-  const object = loadObjectFile(options.object, { maxEntries: maxEntries.value });
+  const target = loadTargetKernel(options);
+  if (!target.ok) return target;
+  const object = loadObjectFile(options.object, { ...target.value, maxEntries: maxEntries.value });
   if (!object.ok) return object;
   const xskName = xskApplicationName(options, object.value);
   const xsk = xskName === 'none' ? undefined : { application: XSK_APPLICATIONS[xskName], rings: XSK_RINGS, chunkCount: XSK_CHUNKS };

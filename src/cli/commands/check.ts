@@ -22,6 +22,6 @@ export const checkCommand: Command = {
 };
 
 function check(terminal: Terminal, args: CaseArguments): number {
-  const files = openCaseFiles(args.file);
+  const files = openCaseFiles(args.file, args);
   return files.ok ? runCaseCommand(terminal, args, files.value, new SimulatorBackend()) : reportProblem(terminal, files.problem);
 }

@@ -3,14 +3,18 @@ import type { Command, OptionTable } from '../command.js';
 import { EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem } from '../output.js';
 import type { Terminal } from '../output.js';
+import { TARGET_KERNEL_OPTIONS } from '../targetKernelOptions.js';
 
 const OPTIONS = {
+  ...TARGET_KERNEL_OPTIONS,
   prog: { type: 'string', describe: 'program to show (all)' },
 } as const satisfies OptionTable;
 
 interface DisasmArguments {
   readonly object: string;
   readonly prog?: string;
+  readonly btf?: string;
+  readonly kconfig?: string;
 }
 
 /** `sim disasm OBJECT`. */
@@ -24,8 +28,8 @@ export const disasmCommand: Command = {
   run: (terminal, args) => disasm(terminal, args as unknown as DisasmArguments),
 };
 
-function disasm(terminal: Terminal, { object, prog }: DisasmArguments): number {
-  const text = disasmFile(object, prog, headingStyle(terminal));
+function disasm(terminal: Terminal, { object, prog, btf, kconfig }: DisasmArguments): number {
+  const text = disasmFile(object, prog, headingStyle(terminal), { btf, kconfig });
   if (!text.ok) return reportProblem(terminal, text.problem);
   terminal.out.write(text.value);
   return EXIT_OK;

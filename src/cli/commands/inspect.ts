@@ -3,14 +3,18 @@ import type { Command, OptionTable } from '../command.js';
 import { EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem } from '../output.js';
 import type { Terminal } from '../output.js';
+import { TARGET_KERNEL_OPTIONS } from '../targetKernelOptions.js';
 
 const OPTIONS = {
+  ...TARGET_KERNEL_OPTIONS,
   json: { type: 'boolean', default: false, describe: 'print the report as JSON (docs/inspect.md)' },
 } as const satisfies OptionTable;
 
 interface InspectArguments {
   readonly object: string;
   readonly json: boolean;
+  readonly btf?: string;
+  readonly kconfig?: string;
 }
 
 /** `sim inspect OBJECT`. */
@@ -27,8 +31,8 @@ export const inspectCommand: Command = {
   run: (terminal, args) => inspect(terminal, args as unknown as InspectArguments),
 };
 
-function inspect(terminal: Terminal, { object, json }: InspectArguments): number {
-  const report = inspectFile(object);
+function inspect(terminal: Terminal, { object, json, btf, kconfig }: InspectArguments): number {
+  const report = inspectFile(object, { btf, kconfig });
   if (!report.ok) return reportProblem(terminal, report.problem);
   terminal.out.write(json ? `${JSON.stringify(report.value, undefined, 2)}\n` : inspectText(report.value, headingStyle(terminal)));
   return EXIT_OK;

@@ -38,7 +38,7 @@ async function replay(terminal: Terminal, args: ReplayArguments): Promise<number
   const wrongUse = checkNetArguments(args, args.file);
   if (wrongUse !== undefined) return reportProblem(terminal, wrongUse);
   if (args.net) return runNetReplay(terminal, args.file[0], args);
-  const files = openCaseFiles(args.file);
+  const files = openCaseFiles(args.file, args);
   if (!files.ok) return reportProblem(terminal, files.problem);
   if (args.printBpftool) {
     terminal.out.write(bpftoolScript(files.value));

@@ -5,6 +5,7 @@ import type { Command, OptionTable } from '../command.js';
 import { EXIT_FAILED, EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem, tell } from '../output.js';
 import type { Terminal } from '../output.js';
+import { TARGET_KERNEL_OPTIONS } from '../targetKernelOptions.js';
 
 /** Ring sizes of every profile, for the help; the numbers come from the profiles themselves. */
 const RING_SIZES = PROFILES.map(({ name, ringMin, ringMax, ringDefault }) =>
@@ -17,6 +18,7 @@ const OPTIONS = {
   set: { type: 'string', array: true, nargs: 1, describe: 'VAR=VALUE: set a global variable', group: 'Program:' },
   map: { type: 'string', array: true, nargs: 1, describe: 'NAME=FILE.json: fill a map; the file is [{"key": 1, "value": 2}, ...], see docs/report.md', group: 'Program:' },
   'map-size': { type: 'string', array: true, nargs: 1, describe: 'NAME=N: max_entries of a map, for objects that leave it to user space', group: 'Program:' },
+  ...TARGET_KERNEL_OPTIONS,
   engine: { type: 'string', default: RUN_DEFAULTS.engine as string, describe: 'interpreter; a JIT is not there yet', group: 'Program:' },
   budget: { type: 'number', describe: 'instructions that one packet may cost (10,000,000)', group: 'Program:' },
   seed: { type: 'number', default: RUN_DEFAULTS.seed as number, describe: 'seed of all randomness', group: 'Program:' },

@@ -290,11 +290,11 @@ function loadUnit(bitOffset: number, bits: number, typeBytes: number): { offByte
  * Whether a load or store may follow a field that has another width in the target: pointers and unsigned integers only, because the upper bits of
  * what is loaded are zero (bpf_core_calc_relo).
  */
-function widths(btf: BtfView, local: Calculated, target: BtfView, found: Calculated): Pick<CorePatch, 'fromBytes' | 'toBytes' | 'badWidth'> {
+function widths(btf: BtfView, local: Calculated, target: CoreTarget, found: Calculated): Pick<CorePatch, 'fromBytes' | 'toBytes' | 'badWidth'> {
   if (local.sizeBytes === found.sizeBytes) return { fromBytes: 0, toBytes: 0, badWidth: undefined };
   const from = btf.type(local.typeId);
   const to = target.type(found.typeId);
   const isSafe = (from.kind === 'ptr' && to.kind === 'ptr') || (from.kind === 'int' && to.kind === 'int' && !from.signed && !to.signed);
-  const badWidth = isSafe ? undefined : `has ${found.sizeBytes} bytes in the target instead of ${local.sizeBytes}, and only pointers and unsigned integers can follow`;
+  const badWidth = isSafe ? undefined : `has a width of ${found.sizeBytes} instead of ${local.sizeBytes} bytes in ${target.name}, and only pointers and unsigned integers can follow`;
   return { fromBytes: local.sizeBytes, toBytes: found.sizeBytes, badWidth };
 }
