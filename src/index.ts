@@ -5,6 +5,8 @@
  */
 export { formatProblem, unwrap } from './base/index.js';
 export type { Problem, Result } from './base/index.js';
+export { decodeAyaLog } from './aya/index.js';
+export type { AyaLogRecord } from './aya/index.js';
 export { openCapture, openCaptureBytes } from './packet/index.js';
 export type { CaptureReader } from './packet/index.js';
 export { loadKernelConfig, loadKernelTypes, loadObjectBytes, loadObjectFile, UserMap } from './vm/index.js';
@@ -13,7 +15,7 @@ export { findProfile, PROFILES } from './nic/index.js';
 export type { NicProfile, NicSettings } from './nic/index.js';
 export { OUTCOMES } from './xdp/index.js';
 export { createSimulation, XSK_APPLICATIONS } from './sim/index.js';
-export type { PacketWatcher, RunResult, Simulation, SimulationOptions, WatchedPacket } from './sim/index.js';
+export type { EventCount, PacketWatcher, ProgramEvent, RunResult, Simulation, SimulationOptions, WatchedPacket } from './sim/index.js';
 export { openCaseFiles, readCaseFile, runCaseFiles, runCases, SimulatorBackend } from './cases/index.js';
 export type { CaseBackend, CaseFile, CaseObservation, CaseReport, CaseRunner, TestCase } from './cases/index.js';
 export { chooseBackend, replayOverVeth } from './replay/index.js';

@@ -119,7 +119,7 @@ function perCpuValues(bytes: Uint8Array, valueSize: number): Uint8Array[] {
 }
 
 /** Bounds a report whatever an object claims: a value of 8 bytes can have a million members of size 0. */
-class PartBudget {
+export class PartBudget {
   #left: number;
 
   constructor(parts: number) {
@@ -138,7 +138,7 @@ class PartBudget {
 }
 
 /** Numbers and texts in a value; long text counts by its length. */
-function partCount(value: JsonValue): number {
+export function partCount(value: JsonValue): number {
   if (typeof value === 'string') return 1 + (value.length >>> 3);
   if (typeof value !== 'object' || value === null) return 1;
   return Object.values(value).reduce((sum: number, each) => sum + partCount(each), 1);

@@ -11,11 +11,18 @@ export function mapSections(maps: Readonly<Record<string, MapReport>>): string[]
   const filled = Object.entries(maps).filter(([, map]) => map.entries.length > 0);
   const empty = Object.entries(maps).filter(([, map]) => map.entries.length === 0);
   const sections = filled.map(([name, map]) => mapSection(name, map));
-  if (empty.length > 0) sections.push(['Maps without contents', ...textTable(empty.map(([name, map]) => [printable(name), map.type, `${grouped(map.max_entries)} entries, ${emptiness(map)}`]))]);
+  if (empty.length > 0) sections.push(['Maps without contents', ...textTable(empty.map(([name, map]) => [printable(name), map.type, emptiness(map)]))]);
   return sections;
 }
 
-function emptiness({ entries_zero: zero, entries_omitted: omitted }: MapReport): string {
+function emptiness({ type, max_entries: size, entries_zero: zero, entries_omitted: omitted }: MapReport): string {
+  // What goes through these is an event, not an entry.
+  if (type.endsWith('RINGBUF')) return counted(size, 'byte');
+  if (type === 'PERF_EVENT_ARRAY') return counted(size, 'slot');
+  return `${grouped(size)} entries, ${use(zero, omitted)}`;
+}
+
+function use(zero: number, omitted: number): string {
   if (omitted > 0) return `${grouped(omitted)} too large to show`;
   return zero > 0 ? 'all zero' : 'none in use';
 }

@@ -10,6 +10,7 @@ import { loadObjectFile, loadTargetKernel, mapTypeName } from '../vm/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { LoadedObject, ObjectSpec } from '../vm/index.js';
 import { CaptureOutput } from './captureOutput.js';
+import { eventTypes } from './eventReport.js';
 import { recordCases } from './recordCases.js';
 import { runReport } from './runReport.js';
 import type { RunReport } from './runReport.js';
@@ -42,6 +43,8 @@ export interface RunOptions {
   readonly btf?: string | undefined;
   readonly kconfig?: string | undefined;
   readonly xsk: string;
+  /** `MAP=TYPE`: how events of a RINGBUF or PERF_EVENT_ARRAY are decoded (eventReport.ts). */
+  readonly event?: readonly string[] | undefined;
   readonly instructionBudget?: number | undefined;
   /** Directory for captures by destination. */
   readonly out?: string | undefined;
@@ -82,6 +85,8 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
   if (!target.ok) return target;
   const object = loadObjectFile(options.object, { ...target.value, maxEntries: maxEntries.value });
   if (!object.ok) return object;
+  const types = eventTypes(object.value, options.event ?? []);
+  if (!types.ok) return types;
   const xskName = xskApplicationName(options, object.value);
   const xsk = xskName === 'none' ? undefined : { application: XSK_APPLICATIONS[xskName], rings: XSK_RINGS, chunkCount: XSK_CHUNKS };
   const capture = openCapture(options.pcap);
@@ -117,7 +122,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     }
     const { seed, engine } = options;
     return ok(runReport(simulation.value, result.value, {
-      capture: basename(options.pcap), seed, engine, mode: 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength,
+      capture: basename(options.pcap), seed, engine, mode: 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength, eventTypes: types.value,
     }));
   } finally {
     capture.value.close();

@@ -3,6 +3,8 @@ import type { FaultRecord, RunResult, Simulation } from '../sim/index.js';
 import type { XdpStatistics, XskSocket } from '../umem/index.js';
 import type { JsonValue } from '../vm/index.js';
 import { OUTCOMES, VERDICT_OTHER, verdictName } from '../xdp/index.js';
+import { eventsReport } from './eventReport.js';
+import type { EventCountReport, EventReport, EventTypes } from './eventReport.js';
 import { mapReports, variableReports } from './mapReport.js';
 import type { MapReport } from './mapReport.js';
 import { counted } from './textTable.js';
@@ -47,6 +49,10 @@ export interface RunReport {
   readonly log: readonly { readonly t_ns: number; readonly cpu: number; readonly text: string }[];
   /** Log lines in all; `log` holds the first thousand. */
   readonly log_lines: number;
+  /** What programs sent through RINGBUFs and PERF_EVENT_ARRAYs: the first ten thousand, and four megabytes at most. */
+  readonly events: readonly EventReport[];
+  /** All of it, by map. */
+  readonly event_counts: Readonly<Record<string, EventCountReport>>;
   readonly faults: readonly FaultReport[];
   readonly fault_count: number;
   readonly audit: {
@@ -133,6 +139,8 @@ export interface RunNames {
   readonly xskApplication: string;
   /** Bytes of the longest frame that the MAC found too long, 0 for none. */
   readonly longestOverLength: number;
+  /** Types of events, see `eventTypes`. */
+  readonly eventTypes: EventTypes;
 }
 
 /** Gathers the report of a finished run. Equal runs give equal reports: nothing in it comes from a real clock. */
@@ -171,6 +179,7 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     variables_omitted: variables.omitted,
     log: result.log.map(({ tNs, cpu, text }) => ({ t_ns: tNs, cpu, text })),
     log_lines: result.logLineCount,
+    ...eventsReport(result, loaded, names.eventTypes),
     faults: result.faults.map(faultReport),
     fault_count: result.faultCount,
     audit: result.audit,

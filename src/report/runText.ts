@@ -1,6 +1,7 @@
 import { findProfile, maxFrameBytes, rxBufferBytes } from '../nic/index.js';
 import { Outcome, OUTCOMES } from '../xdp/index.js';
 import { ETH_HLEN } from '../vm/index.js';
+import { eventSections } from './eventText.js';
 import { mapSections, SHOWN_LINES } from './mapText.js';
 import type { FaultReport, RunReport } from './runReport.js';
 import { counted, grouped, printable, textTable } from './textTable.js';
@@ -33,6 +34,7 @@ export function runText(report: RunReport, heading: Heading): string {
     pool(report),
     ...mapSections(report.maps),
     variables(report),
+    ...eventSections(report),
     log(report),
     auditSection(report),
   ];

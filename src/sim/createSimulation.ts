@@ -49,14 +49,16 @@ function build(options: SimulationOptions): Result<Simulation> {
       state.logLineCount++;
       if (state.log.length < KEPT_LOG_LINES) state.log.push({ tNs: environment.tNs, cpu: environment.cpu, text });
     },
-    onEvent(map, bytes) {
+  };
+  if (options.readsEvents !== false) {
+    environment.onEvent = (map, bytes) => {
       const { ledger } = allocator;
       const page = memory.u32[(vm.contextAddress + XDP_BUFF_HARD_START) >>> 2];
       const event = { map, packetId: ledger.packetId[ledger.indexOf(page)], tNs: environment.tNs, cpu: environment.cpu, bytes };
       state.events.add(event);
       state.watcher.onEvent?.(event);
-    },
-  };
+    };
+  }
   const vm = new Vm({ memory, environment, ...(options.instructionBudget === undefined ? {} : { instructionBudget: options.instructionBudget }) });
   // All programs are loaded, as tail calls may go to any of them; but only for the attached one a failure counts.
   const loading = vm.load(options.object);

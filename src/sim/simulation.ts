@@ -31,6 +31,8 @@ export interface SimulationOptions {
   readonly xsk?: { readonly application: XskApplicationFactory; readonly rings: XskRingSizes; readonly chunkCount: number } | undefined;
   /** Called with the loaded object and the sockets, which are in the XSKMAPs already, before the first packet: global variables, map contents. */
   readonly prepare?: ((loaded: LoadedObject, sockets: readonly XskSocket[]) => Problem | undefined) | undefined;
+  /** Whether somebody reads what programs send through RINGBUFs and PERF_EVENT_ARRAYs; left out: yes. Else rings fill and no event is open. */
+  readonly readsEvents?: boolean | undefined;
   /** Instructions that one packet may cost. */
   readonly instructionBudget?: number | undefined;
 }

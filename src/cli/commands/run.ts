@@ -31,6 +31,7 @@ const OPTIONS = {
   mtu: { type: 'number', default: RUN_DEFAULTS.mtu as number, describe: 'MTU of the NIC, 68 to 9000; above 3498 the program must be in SEC("xdp.frags")', group: 'NIC:' },
   'rx-usecs': { type: 'number', default: RUN_DEFAULTS.rxUsecs as number, describe: 'interrupt moderation, microseconds', group: 'NIC:' },
   xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_MODES.join(', ')}. rxdrop receives and drops, l2fwd sends back with MAC addresses swapped, auto is rxdrop when there is an XSKMAP, else none`, group: 'NIC:' },
+  event: { type: 'string', array: true, nargs: 1, describe: 'MAP="struct NAME": decode what goes through a RINGBUF or PERF_EVENT_ARRAY by a type of the object', group: 'Report:' },
   json: { type: 'boolean', default: false, describe: 'print the report as JSON', group: 'Report:' },
   out: { type: 'string', describe: 'directory for pcapng files by destination, made if need be: replaces stack, tx, xsk, xsk-tx and dropped.pcapng in it', group: 'Report:' },
   'record-cases': { type: 'string', describe: 'case file to write, a case for each packet (docs/cases.md)', group: 'Report:' },

@@ -132,6 +132,7 @@ function openSides(options: SettledOptions, object: ObjectSpec, kernel: KernelBp
     nic: vethSettings(mtu, pair.value.receiver.ifindex),
     seed: options.seed ?? 1,
     cpus: 1,
+    readsEvents: false,
     prepare: options.prepare,
   });
   if (!simulation.ok) return simulation;
