@@ -10,6 +10,7 @@ import { perfEventOutput, perfEventRead, perfEventReadValue } from './perfEventH
 import { snprintf, tracePrintk, traceVprintk } from './printkHelpers.js';
 import { probeReadKernel, probeReadKernelStr, probeReadUser, probeReadUserStr } from './probeReadHelpers.js';
 import { redirect, redirectMap } from './redirectHelpers.js';
+import { ringbufDiscardDynptr, ringbufReserveDynptr, ringbufSubmitDynptr } from './ringBufDynptrHelpers.js';
 import { ringbufDiscard, ringbufOutput, ringbufQuery, ringbufReserve, ringbufSubmit } from './ringBufHelpers.js';
 import {
   skcLookupTcp, skcToMptcpSock, skcToTcp6Sock, skcToTcpRequestSock, skcToTcpSock, skcToTcpTimewaitSock, skcToUdp6Sock, skcToUnixSock, skLookupTcp,
@@ -249,9 +250,9 @@ const ROWS: readonly HelperSpec[] = [
   row(195, 'bpf_map_lookup_percpu_elem', XDP, mapLookupPercpuElem),
   row(196, 'bpf_skc_to_mptcp_sock', XDP, skcToMptcpSock),
   row(197, 'bpf_dynptr_from_mem', XDP, dynptrFromMem),
-  row(198, 'bpf_ringbuf_reserve_dynptr', XDP),
-  row(199, 'bpf_ringbuf_submit_dynptr', XDP),
-  row(200, 'bpf_ringbuf_discard_dynptr', XDP),
+  row(198, 'bpf_ringbuf_reserve_dynptr', XDP, ringbufReserveDynptr),
+  row(199, 'bpf_ringbuf_submit_dynptr', XDP, ringbufSubmitDynptr),
+  row(200, 'bpf_ringbuf_discard_dynptr', XDP, ringbufDiscardDynptr),
   row(201, 'bpf_dynptr_read', XDP, dynptrRead),
   row(202, 'bpf_dynptr_write', XDP, dynptrWrite),
   row(203, 'bpf_dynptr_data', XDP, dynptrData),

@@ -99,13 +99,13 @@ function endOfRecord(isDiscarded: boolean): HelperSupport {
   };
 }
 
-function give(ring: RingBuf, record: number, flags: number, isDiscarded: boolean): void {
+export function give(ring: RingBuf, record: number, flags: number, isDiscarded: boolean): void {
   ring.takeBack(record);
   ring.commit(record, flags, isDiscarded);
 }
 
 /** Whoever listens has read a record as soon as it is there. Without a listener the records stay, and the ring fills. */
-function deliver(environment: HelperContext['environment'], ring: RingBuf): void {
+export function deliver(environment: HelperContext['environment'], ring: RingBuf): void {
   if (environment.onEvent === undefined) return;
   ring.consume((bytes) => environment.onEvent?.(ring, bytes));
 }
