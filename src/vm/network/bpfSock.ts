@@ -1,7 +1,7 @@
 import type { HostMemory } from '../../memory/index.js';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/index.js';
 import type { SocketSpec } from './scenario.js';
-import { isAny } from './scenario.js';
+import { isAny, isV4Mapped, TCP_TIME_WAIT } from './scenario.js';
 
 // ── struct bpf_sock (include/uapi/linux/bpf.h) ──
 //
@@ -36,6 +36,17 @@ export function familyOf({ local }: SocketSpec): number {
   return local.address.length === 4 ? AF_INET : AF_INET6;
 }
 
+function v4Part(address: Uint8Array): Uint8Array {
+  if (isV4Mapped(address)) return address.subarray(12);
+  return isAny(address) ? new Uint8Array(4) : LOOPBACK4_IPV6;
+}
+
+/** A connected TCP socket of IPv4 has its addresses in IPv6 form too (sk_daddr_set, sk_rcv_saddr_set). */
+function writeMapped(u8: Uint8Array, at: number, address: Uint8Array): void {
+  u8.fill(0xff, at + 10, at + 12);
+  u8.set(address, at + 12);
+}
+
 /** Fills `BPF_SOCK_BYTES` zeroed bytes with what a program reads of a socket. */
 export function writeBpfSock({ u8, view }: HostMemory, address: number, spec: SocketSpec): void {
   const { local, remote } = spec;
@@ -48,12 +59,16 @@ export function writeBpfSock({ u8, view }: HostMemory, address: number, spec: So
   set(MARK, spec.mark);
   set(PRIORITY, spec.priority);
   u8.set(local.address, address + (isV4 ? SRC_IP4 : SRC_IP6));
-  if (!isV4 && !isAny(local.address)) u8.set(LOOPBACK4_IPV6, address + SRC_IP4);
+  if (!isV4) u8.set(v4Part(local.address), address + SRC_IP4);
   set(SRC_PORT, local.port);
   if (remote !== undefined) {
     view.setUint16(address + DST_PORT, remote.port);
     u8.set(remote.address, address + (isV4 ? DST_IP4 : DST_IP6));
-    if (!isV4) u8.set(LOOPBACK4_IPV6, address + DST_IP4);
+    if (isV4Mapped(remote.address)) u8.set(remote.address.subarray(12), address + DST_IP4);
+    if (isV4 && spec.protocol === 'tcp' && spec.state !== TCP_TIME_WAIT) {
+      writeMapped(u8, address + SRC_IP6, local.address);
+      writeMapped(u8, address + DST_IP6, remote.address);
+    }
   }
   set(STATE, spec.state);
   view.setInt32(address + RX_QUEUE_MAPPING, spec.rxQueue, true);

@@ -167,6 +167,11 @@ export function isAny(address: Uint8Array): boolean {
   return address.every((byte) => byte === 0);
 }
 
+/** `::ffff:192.0.2.1`: what an IPv6 socket has as addresses when it speaks IPv4. */
+export function isV4Mapped(address: Uint8Array): boolean {
+  return address.length === 16 && address.every((byte, index) => index > 11 || byte === (index > 9 ? 0xff : 0));
+}
+
 /** Whether two addresses are the same. */
 export function isSameAddress(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);

@@ -1,4 +1,4 @@
-import { isAny, isSameAddress, TCP_ESTABLISHED, TCP_LISTEN } from './scenario.js';
+import { isAny, isSameAddress, isV4Mapped, TCP_ESTABLISHED, TCP_LISTEN } from './scenario.js';
 import type { SocketSpec } from './scenario.js';
 
 /** One socket of a scenario while the machine runs. */
@@ -61,17 +61,20 @@ function isCandidate({ protocol, netns, local, boundIfindex }: SocketSpec, query
   return protocol === query.protocol && netns === query.netns && local.port === query.destinationPort && (boundIfindex === 0 || boundIfindex === query.ifindex);
 }
 
-/** Both ends are those of the packet. */
+/** Both ends are those of the packet. Connections with mapped addresses are hashed as IPv4, so no IPv6 packet finds them (sk_ehashfn). */
 function isConnection({ local, remote }: SocketSpec, query: SocketQuery): boolean {
-  return (
-    remote !== undefined && remote.port === query.sourcePort && isSameAddress(remote.address, query.source) && isSameAddress(local.address, query.destination)
-  );
+  return remote !== undefined && !isV4Mapped(query.destination) && remote.port === query.sourcePort && isOnWire(remote.address, query.source) && isOnWire(local.address, query.destination);
+}
+
+/** A socket's address is that of the packet: an IPv6 socket can have both ends mapped from IPv4. */
+function isOnWire(address: Uint8Array, packetAddress: Uint8Array): boolean {
+  return isSameAddress(packetAddress.length === 4 && isV4Mapped(address) ? address.subarray(12) : address, packetAddress);
 }
 
 /** An IPv6 socket bound to any address takes IPv4 too, unless it is told not to. */
 function takesFamily({ local, isV6Only }: SocketSpec, isV4: boolean): boolean {
   if (local.address.length === 4) return isV4;
-  return !isV4 || (!isV6Only && isAny(local.address));
+  return !isV4 || isV4Mapped(local.address) || (!isV6Only && isAny(local.address));
 }
 
 /** One bound to the address before those bound to any (lhash2); among them by compute_score. */
@@ -97,7 +100,7 @@ function bestUdp(candidates: readonly LiveSocket[], query: SocketQuery): LiveSoc
 function bestBound(candidates: readonly LiveSocket[], query: SocketQuery, score: (spec: SocketSpec) => number): LiveSocket | undefined {
   const isV4 = query.destination.length === 4;
   const fitting = candidates.filter(({ spec }) => takesFamily(spec, isV4));
-  const toAddress = fitting.filter(({ spec }) => isSameAddress(spec.local.address, query.destination));
+  const toAddress = fitting.filter(({ spec }) => isOnWire(spec.local.address, query.destination));
   return best(toAddress, score) ?? best(fitting.filter(({ spec }) => isAny(spec.local.address)), score);
 }
 
