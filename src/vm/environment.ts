@@ -1,6 +1,7 @@
 import type { Rng } from '../base/index.js';
 import type { BpfMap } from './maps/map.js';
 import type { NetworkScenario } from './network/scenario.js';
+import type { Task } from './task.js';
 
 /** Everything that a program can learn from outside its packet and maps. The simulation owns and moves it. */
 export interface VmEnvironment {
@@ -17,6 +18,8 @@ export interface VmEnvironment {
   readonly isDevice?: (ifindex: number) => boolean;
   /** The network around the machine: routes, sockets, connections. Left out: a quiet one that has nothing but the loopback interface, with ifindex 1. */
   readonly network?: NetworkScenario | undefined;
+  /** What this CPU is doing besides; left out: nothing, see `idleTask`. */
+  readonly task?: Task | undefined;
   /** What bpf_get_prandom_u32 draws from. */
   readonly rng: Rng;
   /** Takes a line of bpf_trace_printk, already formatted, without its newline. */

@@ -50,5 +50,6 @@ export type { LoadedProgram } from './program.js';
 export * from './redirect.js';
 export * from './rxHints.js';
 export * from './spec.js';
+export * from './task.js';
 export * from './vm.js';
 export * from './xdpBuffer.js';
