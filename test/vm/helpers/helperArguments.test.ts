@@ -47,7 +47,7 @@ describe('arguments that are fine', () => {
   });
 
   it("a key in the stack frame of a caller, but not below one's own", () => {
-    const text = (offset: number): string => `r6 = r1\n*(u32 *)(r10 - 4) = 1\nr2 = r10\nr2 += ${offset}\ncall look\nexit\nlook: r1 = map counts\ncall 1\nexit`;
+    const text = (offset: number): string => `r6 = r1\n*(u32 *)(r10 - 4) = 1\nr2 = r10\nr3 = ${-offset}\nr2 -= r3\ncall look\nexit\nlook: r1 = map counts\ncall 1\nexit`;
     const run = (offset: number) => new TestMachine(textObject(text(offset), [counts])).run({ data: bytes(64) }).fault?.name;
     expect(run(-4)).toBeUndefined();
     expect(run(-1024)).toBeUndefined();
