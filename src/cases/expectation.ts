@@ -4,6 +4,7 @@ import { mapTypeName } from '../vm/index.js';
 import type { ObjectSpec } from '../vm/index.js';
 import type { CaseObservation } from './caseFile.js';
 import { normalGlobals } from './globals.js';
+import { isJudgedEntryMap } from './programEntries.js';
 import { isPlainMap, unknownMap } from './mapEntries.js';
 
 /**
@@ -15,7 +16,7 @@ export function expectationOf(object: ObjectSpec, expected: CaseObservation): Re
   for (const name of Object.keys(expected.maps ?? {})) {
     const spec = object.maps.find((candidate) => candidate.name === name);
     if (spec === undefined) return fail(unknownMap(object, name));
-    if (isPlainMap(spec)) continue;
+    if (isPlainMap(spec) || isJudgedEntryMap(spec)) continue;
     const message = spec.dataSection === undefined ? `a case can't read maps of type ${mapTypeName(spec.type)} with these flags` : 'it holds global variables';
     const hint = spec.dataSection === undefined ? 'leave it out' : 'expect them in "globals"';
     return fail({ code: 'case-map-not-readable', where: `map ${name}`, message, hint });

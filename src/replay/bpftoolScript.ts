@@ -1,5 +1,5 @@
 import { fromHex } from '../base/index.js';
-import { changeableSections, globalBytes, isPlainMap, objectPath, programOf, testRunInput } from '../cases/index.js';
+import { changeableSections, globalBytes, hasProgramEntries, isPlainMap, objectPath, parseEntryValue, programOf, testRunInput } from '../cases/index.js';
 import type { CaseEntry, OpenCaseFile, TestCase } from '../cases/index.js';
 import { mapTypeName } from '../vm/index.js';
 import type { MapSpec, ObjectSpec } from '../vm/index.js';
@@ -76,6 +76,8 @@ function mapLines(object: ObjectSpec, name: string, entries: readonly CaseEntry[
   const type = mapTypeName(spec.type);
   if (type === 'XSKMAP') return entries.map(({ key }) => comment(`bpftool can't put a socket into slot ${key} of ${name}: this case will differ`));
   return entries.map(({ key, value }) => {
+    const program = hasProgramEntries(spec) ? parseEntryValue(spec, value)?.program : undefined;
+    if (program !== undefined) return comment(`bpftool can't put program ${program} into entry ${key} of ${name}: this case will differ`);
     const target = type === 'PROG_ARRAY' ? `pinned ${pin}/${quote(value)}` : `hex ${hexBytes(bytesOf(value))}`;
     return `bpftool map update pinned ${pin}/maps/${pinnedMap(object, spec)} key hex ${hexBytes(bytesOf(key))} value ${target}`;
   });

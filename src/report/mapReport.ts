@@ -1,4 +1,4 @@
-import { formatValue, isMapOfMaps, isPlainArray, mapTypeName, ProgArray, XskMap } from '../vm/index.js';
+import { formatValue, isMapOfMaps, isPlainArray, isProgramEntryMap, mapTypeName, ProgArray, XskMap } from '../vm/index.js';
 import type { BpfMap, Btf, JsonValue, LoadedObject } from '../vm/index.js';
 import { sumOfValues } from './sumOfValues.js';
 
@@ -26,7 +26,7 @@ export interface MapReport {
 
 export interface MapReportEntry {
   readonly key: JsonValue;
-  /** XSKMAP: `socket 3`; PROG_ARRAY: a program's name; ARRAY_OF_MAPS, HASH_OF_MAPS: a map's name. Per-CPU maps have `values` instead, one for each CPU. */
+  /** XSKMAP: `socket 3`; PROG_ARRAY: a program's name; ARRAY_OF_MAPS, HASH_OF_MAPS: a map's name; DEVMAP, CPUMAP: `{ ifindex, program }`, `{ qsize, program }`. Per-CPU maps have `values` instead, one for each CPU. */
   readonly value?: JsonValue;
   readonly values?: readonly JsonValue[];
   /** Per-CPU maps: `values` added up, as far as they can be. */
@@ -86,7 +86,7 @@ function mapReportEntry(map: BpfMap, keyBytes: Uint8Array, valueBytes: Uint8Arra
   const { btf } = loaded.spec;
   const key = formatValue(btf, spec.keyTypeId, keyBytes);
   if (!map.isPerCpu) {
-    const value = referenceName(map, keyBytes, valueBytes, loaded) ?? formatValue(btf, spec.valueTypeId, valueBytes);
+    const value = referenceName(map, keyBytes, valueBytes, loaded) ?? programEntry(map, valueBytes, loaded) ?? formatValue(btf, spec.valueTypeId, valueBytes);
     return room.take(partCount(key) + partCount(value)) ? { key, value } : undefined;
   }
   const [firstBytes, ...otherBytes] = perCpuValues(valueBytes, spec.valueSize);
@@ -104,6 +104,15 @@ function referenceName(map: BpfMap, key: Uint8Array, value: Uint8Array, loaded: 
   if (map instanceof ProgArray) return loaded.programs.find((program) => program.id === number())?.spec.name ?? `program ${number()}`;
   if (isMapOfMaps(map)) return map.innerMap(key)?.spec.name ?? `map ${number()}`;
   return undefined;
+}
+
+/** Entry of a DEVMAP or CPUMAP, as a map file has it; `undefined` for other maps. */
+function programEntry(map: BpfMap, value: Uint8Array, loaded: LoadedObject): JsonValue | undefined {
+  if (!isProgramEntryMap(map)) return undefined;
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+  const target = { [map.entryAttachType === 'cpumap' ? 'qsize' : 'ifindex']: view.getUint32(0, true) };
+  const id = value.length === 8 ? view.getUint32(4, true) : 0;
+  return id === 0 ? target : { ...target, program: loaded.programs.find((program) => program.id === id)?.spec.name ?? `program ${id}` };
 }
 
 function typeName(btf: Btf | undefined, typeId: number): string {

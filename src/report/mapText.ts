@@ -58,6 +58,8 @@ function fillOf({ type, entries, entries_omitted: omitted, max_entries: size }: 
     case 'PERCPU_ARRAY': return `${fill} not zero`;
     case 'PROG_ARRAY':
     case 'ARRAY_OF_MAPS':
+    case 'DEVMAP':
+    case 'CPUMAP':
     case 'XSKMAP': return `${fill} slots filled`;
     default: return `${fill} entries`;
   }

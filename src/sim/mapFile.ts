@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
-import { E2BIG, errnoName, fail, fromHex, ok, systemReason, toHex } from '../base/index.js';
+import { E2BIG, ENODEV, EOVERFLOW, errnoName, fail, fromHex, ok, systemReason, toHex } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
-import { fitsTemplate, formatValue, isMapOfMaps, mapTypeName, parseValue, ProgArray, XskMap } from '../vm/index.js';
-import type { BpfMap, JsonValue, LoadedObject, MapOfMaps, ValueTarget } from '../vm/index.js';
+import { fitsTemplate, formatValue, isMapOfMaps, isProgramEntryMap, mapTypeName, parseValue, ProgArray, XskMap } from '../vm/index.js';
+import type { BpfMap, JsonValue, LoadedObject, MapOfMaps, ProgramEntryMap, ValueTarget } from '../vm/index.js';
 
 /** Bytes of a map file: twice what a map of a million entries needs. */
 const MAX_FILE_BYTES = 128 << 20;
@@ -26,7 +26,9 @@ export interface MapHost {
  *
  * KEY and VALUE are hex strings of the exact size (`"0a000001"`), or JSON values by the map's BTF types (numbers, `"10.0.0.1"` for
  * `__be32`, objects for structs). On a per-CPU map VALUE goes to every CPU, and `"values"` in its stead has one value for each CPU.
- * On a PROG_ARRAY the value is a program's name, on an ARRAY_OF_MAPS or HASH_OF_MAPS a map's name, on an XSKMAP `"socket 3"`. Other members are ignored.
+ * On a PROG_ARRAY the value is a program's name, on an ARRAY_OF_MAPS or HASH_OF_MAPS a map's name, on an XSKMAP `"socket 3"`. On a DEVMAP or
+ * DEVMAP_HASH it is `{"ifindex": 1, "program": NAME}`, on a CPUMAP `{"qsize": 192, "program": NAME}`, both also without the program. Other
+ * members are ignored.
  *
  * Problems: `unknown-map`, `map-file-unreadable`, `map-file-shape`, `map-file-program`, `map-file-map`, `map-file-socket`, `map-update`, `nested-too-deep`, and those of
  * `parseValue`.
@@ -60,6 +62,7 @@ function mapFileExample(loaded: LoadedObject, map: BpfMap): string {
   const key = exampleOf(loaded, spec.keyTypeId, spec.keySize);
   const value = map instanceof XskMap ? 'socket 0'
     : map instanceof ProgArray ? loaded.spec.programs[0].name
+    : isProgramEntryMap(map) ? { [targetName(map)]: 1, ...(spec.valueSize === 8 ? { program: programsFor(loaded, map)[0] ?? 'NAME' } : {}) }
     : isMapOfMaps(map) ? (namesThatFit(loaded, map)[0] ?? 'NAME')
     : exampleOf(loaded, spec.valueTypeId, spec.valueSize);
   return `[{"key": ${JSON.stringify(key)}, "value": ${JSON.stringify(value)}}]`;
@@ -127,6 +130,7 @@ function putEntry(loaded: LoadedObject, map: BpfMap, entry: JsonEntry, { possibl
   const key = toBytes(entry.key, { btf, typeId: spec.keyTypeId, sizeBytes: spec.keySize, label: `key of map ${spec.name}` });
   if (!key.ok) return key.problem;
   if (map instanceof ProgArray) return putProgram(loaded, map, key.value, entry.value);
+  if (isProgramEntryMap(map) && typeof entry.value !== 'string') return putProgramEntry(loaded, map, key.value, entry.value, possibleCpus);
   if (isMapOfMaps(map)) return putMap(loaded, map, key.value, entry.value);
   if (map instanceof XskMap) return putSocket(loaded, map, key.value, entry.value, socketCount);
   const target = { btf, typeId: spec.valueTypeId, sizeBytes: spec.valueSize, label: `value of map ${spec.name}` };
@@ -153,6 +157,41 @@ function putProgram(loaded: LoadedObject, map: ProgArray, key: Uint8Array, name:
   }
   const error = map.setProgram(new DataView(key.buffer, key.byteOffset).getUint32(0, true), program);
   return error === 0 ? undefined : refused(loaded, map, key, error);
+}
+
+/** What the number in an entry is. */
+function targetName({ entryAttachType }: ProgramEntryMap): 'ifindex' | 'qsize' {
+  return entryAttachType === 'cpumap' ? 'qsize' : 'ifindex';
+}
+
+/** Programs of the object that could stand in an entry of this map. */
+function programsFor({ spec }: LoadedObject, { entryAttachType }: ProgramEntryMap): string[] {
+  return spec.programs.filter(({ attachType }) => attachType === entryAttachType).map(({ name }) => name);
+}
+
+function putProgramEntry(loaded: LoadedObject, map: ProgramEntryMap, key: Uint8Array, value: unknown, possibleCpus: number): Problem | undefined {
+  const { spec, entryAttachType } = map;
+  const target = targetName(map);
+  const parts: Record<string, unknown> = typeof value === 'object' && value !== null ? { ...value } : { [target]: value };
+  const { [target]: number, program: name, ...others } = parts;
+  if (typeof number !== 'number' || !Number.isInteger(number) || number < 0 || number >= 2 ** 32 || Object.keys(others).length > 0) {
+    return { code: 'map-file-shape', message: `value ${JSON.stringify(value)} of map ${spec.name} is no ${target} with or without a program` };
+  }
+  const program = typeof name === 'string' ? loaded.program(name) : undefined;
+  if (name !== undefined && (program === undefined || spec.valueSize !== 8)) {
+    const problem = typeof name === 'string' && spec.valueSize === 8 ? loaded.problems.get(name) : undefined;
+    const names = programsFor(loaded, map);
+    const hint = spec.valueSize !== 8 ? 'its values of 4 bytes have no room for one: leave it out, or give the map a struct with a program as its value'
+      : names.length === 0 ? `the object has none in SEC("xdp/${entryAttachType}")` : `use one of: ${names.join(', ')}`;
+    return problem ?? { code: 'map-file-program', message: `${JSON.stringify(name)} is no program for an entry of map ${spec.name}`, hint };
+  }
+  const error = map.updateEntry(key, number, program, 0);
+  if (error === 0) return undefined;
+  const problem = refused(loaded, map, key, error);
+  if (error === -ENODEV) return { ...problem, hint: `its keys are CPUs, and there are ${possibleCpus}, from 0 on` };
+  if (error === -EOVERFLOW) return { ...problem, hint: 'the longest queue is 16384 packets' };
+  if (program === undefined || error === -E2BIG) return problem;
+  return { ...problem, hint: `the program must be in SEC("xdp/${entryAttachType}"), or SEC("xdp.frags/${entryAttachType}") where those that use the map are in SEC("xdp.frags")` };
 }
 
 /** Maps of the object that this map of maps takes. */

@@ -2,8 +2,8 @@ import { errnoName, fail } from '../../base/index.js';
 import type { Problem, Result } from '../../base/index.js';
 import { CASE_CPU, dumpEntries, dumpGlobals, isPlainMap, observedEntries } from '../../cases/index.js';
 import type { CaseObservation } from '../../cases/index.js';
-import { isMapOfMaps, isPlainArray, ProgArray } from '../../vm/index.js';
-import type { BpfMap, LoadedObject, MapOfMaps } from '../../vm/index.js';
+import { isMapOfMaps, isPlainArray, isProgramEntryMap, ProgArray } from '../../vm/index.js';
+import type { BpfMap, LoadedObject, MapOfMaps, ProgramEntryMap } from '../../vm/index.js';
 import type { KernelBpf } from '../kernelBpf.js';
 import { KernelDumper } from '../kernelDump.js';
 import { loadIntoKernel } from '../kernelObject.js';
@@ -13,10 +13,12 @@ import type { KernelObject, KernelProgram } from '../kernelObject.js';
  * Loads a program of a simulated object into the kernel, with the variables, map entries and tail calls that the simulated one has
  * at this moment. Whatever was set there need not be set again here.
  *
+ * @param ifindex device for a program that can only be loaded for one
+ *
  * Problems: those of `loadIntoKernel`, and `kernel-map-fill`.
  */
-export function loadTwin(kernel: KernelBpf, simulated: LoadedObject, programName: string): Result<KernelProgram> {
-  const loading = loadIntoKernel(kernel, simulated.spec, programName, { variables: changedVariables(simulated) });
+export function loadTwin(kernel: KernelBpf, simulated: LoadedObject, programName: string, ifindex: number): Result<KernelProgram> {
+  const loading = loadIntoKernel(kernel, simulated.spec, programName, { variables: changedVariables(simulated), ifindex });
   if (!loading.ok) return loading;
   const problem = copyMaps(simulated, loading.value.object);
   if (problem === undefined) return loading;
@@ -78,6 +80,8 @@ function copyMaps(simulated: LoadedObject, kernel: KernelObject): Problem | unde
 function copyMap(simulated: LoadedObject, name: string, map: BpfMap, kernel: KernelObject): Problem | undefined {
   if (map instanceof ProgArray) return copyPrograms(simulated, map, kernel);
   if (isMapOfMaps(map)) return copyInnerMaps(map, kernel);
+  if (isProgramEntryMap(map) && map.entryAttachType === 'devmap') return refuseDevices(map, kernel);
+  if (isProgramEntryMap(map)) return copyCpus(simulated, map, kernel);
   return isPlainMap(map.spec) ? copyEntries(name, map, kernel) : undefined;
 }
 
@@ -87,6 +91,31 @@ function copyInnerMaps(map: MapOfMaps, kernel: KernelObject): Problem | undefine
   for (const { key } of map.entries()) {
     const put = kernel.putMap(map.spec.name, key, map.innerMap(key)!.spec.name);
     if (!put.ok) return put.problem;
+  }
+  return undefined;
+}
+
+/** The simulated interfaces are not those of this machine, so a DEVMAP with anything in it can't be filled alike. */
+function refuseDevices(map: ProgramEntryMap, kernel: KernelObject): Problem | undefined {
+  const { name } = map.spec;
+  if (!kernel.maps.has(name) || map.entries().next().done === true) return undefined;
+  return {
+    code: 'kernel-map-fill',
+    where: kernel.spec.name,
+    message: `map ${name} names simulated interfaces, which this machine doesn't have`,
+    hint: 'leave it empty, or compare by test runs: sim replay',
+  };
+}
+
+function copyCpus(simulated: LoadedObject, map: ProgramEntryMap, kernel: KernelObject): Problem | undefined {
+  const { name } = map.spec;
+  if (!kernel.maps.has(name)) return undefined;
+  for (const { key, value } of map.entries()) {
+    const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+    const id = value.length === 8 ? view.getUint32(4, true) : 0;
+    const written = kernel.writeEntry(name, key, view.getUint32(0, true), simulated.programs.find((program) => program.id === id)?.spec.name);
+    if (!written.ok) return written.problem;
+    if (written.value !== 0) return { code: 'kernel-map-fill', where: kernel.spec.name, message: `the kernel refused an entry of map ${name}: ${errnoName(written.value)}` };
   }
   return undefined;
 }
