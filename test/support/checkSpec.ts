@@ -25,6 +25,12 @@ export function checkSpec(object: ObjectSpec): void {
       if (program.insns[insnIndex * 8] !== 0x18 || insnIndex + 1 >= count) throw new Error('address of a function without a lddw');
       if (!program.functions.some((fn) => fn.insnIndex === targetInsnIndex)) throw new Error('address of no function');
     }
+    for (const { insnIndex } of program.kfuncAddresses ?? []) {
+      if (program.insns[insnIndex * 8] !== 0x18 || insnIndex + 1 >= count) throw new Error('address of a kernel function without a lddw');
+    }
+    for (const { insnIndex } of [...(program.kfuncs ?? []), ...(program.poisons ?? [])]) {
+      if (program.insns[insnIndex * 8] !== 0x85) throw new Error('call of a kernel function, or poison, that is no call');
+    }
     for (const { insnIndex } of [...program.functions, ...program.lines]) if (insnIndex >= count) throw new Error('place outside the program');
   }
 }

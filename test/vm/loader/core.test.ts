@@ -11,6 +11,7 @@ import { loadObjectBytes } from '../../../src/vm/loader/loadObject.js';
 import type { LoadObjectOptions } from '../../../src/vm/loader/loadObject.js';
 import type { ObjectSpec } from '../../../src/vm/spec.js';
 import { kernelOracle } from '../../support/kernelOracle.js';
+import { TestMachine } from '../support/differential.js';
 import { programNamed } from './support.js';
 
 const VMLINUX = '/sys/kernel/btf/vmlinux';
@@ -114,4 +115,15 @@ describe('with the built-in types', () => {
     expect(poisons).toEqual([{ insnIndex: 28, message: 'CO-RE: field struct iphdr___never.no_such_field does not exist in the built-in kernel types' }]);
     expect(decode(insns, 28)).toEqual({ opcode: 0x85, dst: 0, src: 0, off: 0, imm: CORE_POISON_HELPER });
   });
+});
+
+test('a run that gets to a poisoned instruction is told what is missing', () => {
+  const object = unwrap(load('fixtures/programs/core_exists/core_exists.o'));
+  const program = programNamed(object, 'core_exists');
+  const insns = program.insns.slice();
+  insns[26 * 8 + 4] = 1; // as if the field had been found when the program asked
+  const machine = new TestMachine({ ...object, programs: [{ ...program, insns }] });
+  const { fault } = machine.run({ data: new Uint8Array(64) }, 'core_exists');
+  expect(fault).toMatchObject({ name: 'bad-instruction', insnIndex: 28 });
+  expect(fault!.message).toMatch(/core_exists\.c:\d+: CO-RE: field struct iphdr___never\.no_such_field does not exist in the built-in kernel types/);
 });

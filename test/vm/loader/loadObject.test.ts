@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { formatProblem, unwrap } from '../../../src/base/index.js';
 import { decode } from '../../../src/vm/isa/decode.js';
 import { BPF_PSEUDO_KFUNC_CALL } from '../../../src/vm/isa/opcodes.js';
-import { loadObjectFile } from '../../../src/vm/loader/loadObject.js';
+import { loadObjectBytes, loadObjectFile } from '../../../src/vm/loader/loadObject.js';
 import { lineAt } from '../../../src/vm/loader/sourceLine.js';
 import { goodObjects, loadFixture, loadOwn, programNamed } from './support.js';
 
@@ -55,6 +55,13 @@ test('every good object loads, and its programs have no problem', () => {
     expect(object.programs.map(({ type, problem }) => [type, problem])).toEqual(object.programs.map(() => ['xdp', undefined]));
     expect(object.license).toMatch(/^(Dual MIT\/GPL|GPL)$/);
   }
+});
+
+test('objects of compilers before EM_BPF name no machine', () => {
+  const bytes = readFileSync('fixtures/programs/tail_calls/tail_calls.o');
+  const programs = unwrap(loadObjectBytes(bytes, 'old.o')).programs;
+  bytes.writeUInt16LE(0, 18); // e_machine: EM_NONE
+  expect(unwrap(loadObjectBytes(bytes, 'old.o')).programs).toEqual(programs);
 });
 
 test.each(['no_xdp', 'unsupported_helper', 'unsupported_map'])('fixtures/bad/%s.o is a sound object', (name) => {
