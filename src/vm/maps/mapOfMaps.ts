@@ -3,6 +3,7 @@ import type { HostMemory } from '../../memory/index.js';
 import { BPF_MAP_TYPE_PROG_ARRAY, MAP_ID } from '../layout.js';
 import type { MapSpec } from '../spec.js';
 import { HashTable, NO_NODE } from './hashTable.js';
+import type { HashtabMap } from './hashTable.js';
 import { checkHashSpec, checkHashUpdate } from './hashMap.js';
 import { BPF_ANY, BPF_F_INNER_MAP, BPF_F_LOCK, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, MAP_OP_LOOKUP } from './map.js';
 import type { BpfMap, MapEntry, MapPlace } from './map.js';
@@ -58,7 +59,7 @@ function templateOf(spec: MapSpec): MapSpec {
   const { innerMap } = spec;
   if (innerMap === undefined) {
     refuseMap(spec, EBADF, 'nothing says what its inner maps are like',
-      'define it with __array(values, struct { ... }), or give it an inner map when the object is loaded: innerMaps of loadObject');
+      'define it with __array(values, struct { ... }), or give it an inner map when the object is loaded: sim run --inner-map NAME=MAP, innerMaps of loadObject');
   }
   if (isMapOfMapsType(innerMap.type)) refuseMap(spec, EINVAL, 'its inner map is a map of maps itself', 'nest maps one level deep');
   if (innerMap.type === BPF_MAP_TYPE_PROG_ARRAY) refuseMap(spec, ENOTSUPP, 'its inner map is a PROG_ARRAY', 'use one PROG_ARRAY for all programs');
@@ -206,14 +207,14 @@ export class ArrayOfMaps implements MapOfMaps {
 }
 
 /** BPF_MAP_TYPE_HASH_OF_MAPS. User side: bpf_fd_htab_map_update_elem, htab_map_delete_elem (kernel/bpf/hashtab.c, 6.18). */
-export class HashOfMaps implements MapOfMaps {
+export class HashOfMaps implements MapOfMaps, HashtabMap {
   readonly spec: MapSpec;
   readonly id: number;
   readonly blockAddress: number;
   readonly isPerCpu: boolean = false;
   readonly programOps: number;
   readonly #memory: HostMemory;
-  readonly #table: HashTable;
+  readonly table: HashTable;
   readonly #slots: InnerMapSlots;
   readonly #scratchKey: number;
 
@@ -224,7 +225,7 @@ export class HashOfMaps implements MapOfMaps {
     this.id = place.id;
     this.#memory = place.memory;
     this.#slots = new InnerMapSlots(spec, place);
-    this.#table = new HashTable(place.memory, spec.name, spec.keySize, spec.maxEntries);
+    this.table = new HashTable(place.memory, spec.name, spec.keySize, spec.maxEntries);
     this.#scratchKey = place.memory.reserve(`user key of map ${spec.name}`, spec.keySize);
     this.blockAddress = writeMapBlock(spec, place, 0);
     this.programOps = valueMapOps(spec) & MAP_OP_LOOKUP;
@@ -236,7 +237,7 @@ export class HashOfMaps implements MapOfMaps {
 
   /** Pointer to the inner map, or 0. */
   lookup(keyAddress: number): number {
-    const node = this.#table.find(keyAddress);
+    const node = this.table.find(keyAddress);
     return node === NO_NODE ? 0 : this.#slots.table.get(node);
   }
 
@@ -254,13 +255,13 @@ export class HashOfMaps implements MapOfMaps {
   }
 
   innerMap(key: Uint8Array): BpfMap | undefined {
-    const node = this.#find(key);
+    const node = this.nodeOf(key);
     return node === NO_NODE ? undefined : this.#slots.map(node);
   }
 
   /** Id of the inner map. */
   lookupBytes(key: Uint8Array): Uint8Array | undefined {
-    const node = this.#find(key);
+    const node = this.nodeOf(key);
     return node === NO_NODE ? undefined : this.#slots.idBytes(node);
   }
 
@@ -274,31 +275,39 @@ export class HashOfMaps implements MapOfMaps {
   deleteBytes(key: Uint8Array): number {
     if (key.length !== this.spec.keySize) return -EINVAL;
     this.#memory.u8.set(key, this.#scratchKey);
-    const node = this.#table.remove(this.#scratchKey);
+    const node = this.table.remove(this.#scratchKey);
     if (node === NO_NODE) return -ENOENT;
     this.#slots.clear(node);
     return 0;
   }
 
-  *entries(): IterableIterator<MapEntry> {
-    for (const node of this.#table.nodes()) {
-      const at = this.#table.keyAddress(node);
-      yield { key: this.#memory.u8.slice(at, at + this.spec.keySize), value: this.#slots.idBytes(node)! };
-    }
-  }
-
-  #find(key: Uint8Array): number {
+  nodeOf(key: Uint8Array): number {
     if (key.length !== this.spec.keySize) return NO_NODE;
     this.#memory.u8.set(key, this.#scratchKey);
-    return this.#table.find(this.#scratchKey);
+    return this.table.find(this.#scratchKey);
+  }
+
+  entryAt(node: number): MapEntry {
+    const at = this.table.keyAddress(node);
+    return { key: this.#memory.u8.slice(at, at + this.spec.keySize), value: this.#slots.idBytes(node)! };
+  }
+
+  /** Pointer to the inner map. */
+  valueAddress(node: number): number {
+    return this.#slots.table.get(node);
+  }
+
+  *entries(): IterableIterator<MapEntry> {
+    for (const node of this.table.nodes()) yield this.entryAt(node);
   }
 
   #put(key: Uint8Array, inner: BpfMap, flags: number): number {
     if (!fitsTemplate(this.template, inner.spec)) return -EINVAL;
-    let node = this.#find(key);
+    let node = this.nodeOf(key);
     const error = checkHashUpdate(node !== NO_NODE, flags);
     if (error !== 0) return error;
-    if (node === NO_NODE) node = this.#table.insert(this.#scratchKey);
+    if (node === NO_NODE) node = this.table.insert(this.#scratchKey);
+    else this.table.moveToFront(node);
     if (node === NO_NODE) return -E2BIG;
     this.#slots.put(node, inner);
     return 0;

@@ -204,10 +204,23 @@ export class UserMap {
   }
 
   #nextOf(key: Uint8Array | undefined): Uint8Array | undefined {
-    if (this.#rule.order !== 'by bucket') return this.map.nextKeyBytes?.(key);
+    if (this.map.nextKeyBytes !== undefined) return this.map.nextKeyBytes(key);
+    if (this.#rule.order !== 'by bucket') return this.#nextEntry(key);
     const hash = this.map as HashtabMap;
     const node = hash.table.nextNode(key === undefined ? NO_NODE : hash.nodeOf(key));
     return node === NO_NODE ? undefined : hash.entryAt(node).key;
+  }
+
+  /** For types that have no better way: searches all entries. */
+  #nextEntry(key: Uint8Array | undefined): Uint8Array | undefined {
+    let first: Uint8Array | undefined;
+    let isFound = false;
+    for (const entry of this.map.entries()) {
+      if (isFound || key === undefined) return entry.key;
+      first ??= entry.key;
+      isFound = entry.key.every((byte, index) => byte === key[index]);
+    }
+    return isFound ? undefined : first;
   }
 
   /** generic_map_lookup_batch (kernel/bpf/syscall.c, 6.18): keys one after the other; a position is the last one. */

@@ -2,8 +2,8 @@ import { EINVAL, EOPNOTSUPP } from '../../base/index.js';
 
 /** What user space may do to maps of a type: what map_ops has (kernel/bpf and net/core, 6.18), and the switches of kernel/bpf/syscall.c. */
 export interface UserRule {
-  /** Order of BPF_MAP_GET_NEXT_KEY, or the errno that it always gives: `by key` as `BpfMap.nextKeyBytes` has it. */
-  readonly order: 'by index' | 'by bucket' | 'by key' | number;
+  /** Order of BPF_MAP_GET_NEXT_KEY, or the errno that it always gives: `as listed` is that of `BpfMap.nextKeyBytes`, else of `entries`. */
+  readonly order: 'by index' | 'by bucket' | 'as listed' | number;
   readonly lookup: 'gives the value' | 'asks for a value' | 'not allowed';
   /** BPF_MAP_LOOKUP_BATCH: key by key, or bucket by bucket and then also BPF_MAP_LOOKUP_AND_DELETE_BATCH. */
   readonly lookupBatch: 'keys' | 'buckets' | undefined;
@@ -14,7 +14,7 @@ export interface UserRule {
 }
 
 const BARE: UserRule = {
-  order: 'by key', lookup: 'gives the value', lookupBatch: undefined, updateBatch: false, deleteBatch: false, takesOut: undefined,
+  order: 'as listed', lookup: 'gives the value', lookupBatch: undefined, updateBatch: false, deleteBatch: false, takesOut: undefined,
 };
 
 const SLOTS: UserRule = { ...BARE, order: 'by index' };
@@ -34,6 +34,7 @@ const RULES: ReadonlyMap<number, UserRule> = new Map([
   [10, HASHTAB], // LRU_PERCPU_HASH
   [11, LPM],
   [12, ARRAY], // ARRAY_OF_MAPS
+  [13, { ...HASHTAB, takesOut: undefined }], // HASH_OF_MAPS
   [14, SLOTS], // DEVMAP
   [16, SLOTS], // CPUMAP
   [17, { ...SLOTS, lookup: 'not allowed' }], // XSKMAP

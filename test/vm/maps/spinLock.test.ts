@@ -124,7 +124,7 @@ withKernel('bpf_spin_lock, against the kernel', (kernel) => {
       fc.assert(
         fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
           const ours = new UserMap(new LiveMap(spec, kernel.possibleCpus).map);
-          using theirs = new KernelUserMap(kernel, spec, { fd: btf.fd!, keyTypeId: spec.keyTypeId, valueTypeId: spec.valueTypeId });
+          using theirs = new KernelUserMap(kernel, spec, { btf: { fd: btf.fd!, keyTypeId: spec.keyTypeId, valueTypeId: spec.valueTypeId } });
           for (const { op, key: number, fill, flags } of steps) {
             const key = u32(number);
             const value = new Uint8Array(VALUE).fill(fill);

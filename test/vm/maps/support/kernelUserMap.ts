@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
 import { ENOENT, errnoName } from '../../../../src/base/index.js';
 import type { KernelBpf, KernelBuffer } from '../../../../src/replay/index.js';
+import type { MapCreateFields } from '../../../../src/replay/kernelBpf.js';
 import type { MapEntry } from '../../../../src/vm/maps/map.js';
 import type { BatchResult, CountResult, KeyResult, ValueResult } from '../../../../src/vm/maps/userMap.js';
 import type { MapSpec } from '../../../../src/vm/spec.js';
@@ -8,14 +9,8 @@ import type { MapSpec } from '../../../../src/vm/spec.js';
 const [LOOKUP_ELEM, UPDATE_ELEM, DELETE_ELEM, GET_NEXT_KEY, LOOKUP_AND_DELETE_ELEM, FREEZE] = [1, 2, 3, 4, 21, 22];
 const [LOOKUP_BATCH, LOOKUP_AND_DELETE_BATCH, UPDATE_BATCH, DELETE_BATCH] = [24, 25, 26, 27];
 const PERCPU_TYPES = [5, 6, 10];
-const HASH_TYPES = [1, 5, 9, 10];
+const HASH_TYPES = [1, 5, 9, 10, 13];
 const ATTR_BYTES = 56;
-
-export interface KernelTypes {
-  readonly fd: number;
-  readonly keyTypeId: number;
-  readonly valueTypeId: number;
-}
 
 /** A map in the running kernel with the commands of `UserMap`: the same arguments and results, so that one test drives both. */
 export class KernelUserMap {
@@ -25,12 +20,12 @@ export class KernelUserMap {
   readonly #kernel: KernelBpf;
   readonly #attr: KernelBuffer;
 
-  constructor(kernel: KernelBpf, spec: MapSpec, btf?: KernelTypes) {
+  constructor(kernel: KernelBpf, spec: MapSpec, more: Pick<MapCreateFields, 'btf' | 'innerMapFd'> = {}) {
     this.spec = spec;
     this.valueBytes = PERCPU_TYPES.includes(spec.type) ? Math.ceil(spec.valueSize / 8) * 8 * kernel.possibleCpus : spec.valueSize;
     this.#kernel = kernel;
     this.#attr = kernel.syscalls.buffer(ATTR_BYTES);
-    this.fd = kernel.mapCreate({ ...spec, btf });
+    this.fd = kernel.mapCreate({ ...spec, ...more });
     if (this.fd < 0) throw new Error(`KernelUserMap: ${errnoName(this.fd)}`);
   }
 
