@@ -11,6 +11,7 @@ import type { XskSocket } from '../umem/index.js';
 import type { LoadedObject, ObjectSpec } from '../vm/index.js';
 import { CaptureOutput } from './captureOutput.js';
 import { eventTypes } from './eventReport.js';
+import { parseInnerMaps } from './innerMapOption.js';
 import { recordCases } from './recordCases.js';
 import { runReport } from './runReport.js';
 import type { RunReport } from './runReport.js';
@@ -39,6 +40,8 @@ export interface RunOptions {
   readonly map: readonly string[];
   /** `NAME=N`: max_entries of maps, in place of the object's own. */
   readonly mapSize?: readonly string[] | undefined;
+  /** `NAME=MAP` or `NAME=TYPE:KEY:VALUE:ENTRIES`: inner maps of maps of maps, in place of the object's own (innerMapOption.ts). */
+  readonly innerMap?: readonly string[] | undefined;
   /** Paths: BTF and configuration of the kernel that the object is for. */
   readonly btf?: string | undefined;
   readonly kconfig?: string | undefined;
@@ -81,9 +84,11 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
   if (!settings.ok) return settings;
   const maxEntries = mapSizes(options);
   if (!maxEntries.ok) return maxEntries;
+  const innerMaps = parseInnerMaps(options.innerMap ?? [], options.recordCases !== undefined);
+  if (!innerMaps.ok) return innerMaps;
   const target = loadTargetKernel(options);
   if (!target.ok) return target;
-  const object = loadObjectFile(options.object, { ...target.value, maxEntries: maxEntries.value });
+  const object = loadObjectFile(options.object, { ...target.value, maxEntries: maxEntries.value, innerMaps: innerMaps.value });
   if (!object.ok) return object;
   const types = eventTypes(object.value, options.event ?? []);
   if (!types.ok) return types;

@@ -18,6 +18,7 @@ const OPTIONS = {
   set: { type: 'string', array: true, nargs: 1, describe: 'VAR=VALUE: set a global variable', group: 'Program:' },
   map: { type: 'string', array: true, nargs: 1, describe: 'NAME=FILE.json: fill a map; the file is [{"key": 1, "value": 2}, ...], see docs/report.md', group: 'Program:' },
   'map-size': { type: 'string', array: true, nargs: 1, describe: 'NAME=N: max_entries of a map, for objects that leave it to user space', group: 'Program:' },
+  'inner-map': { type: 'string', array: true, nargs: 1, describe: 'NAME=MAP or NAME=hash:4:8:100 (key, value, max_entries): what the maps in a map of maps are like, for objects that leave it to user space', group: 'Program:' },
   ...TARGET_KERNEL_OPTIONS,
   engine: { type: 'string', default: RUN_DEFAULTS.engine as string, describe: 'interpreter; a JIT is not there yet', group: 'Program:' },
   budget: { type: 'number', describe: 'instructions that one packet may cost (10,000,000)', group: 'Program:' },

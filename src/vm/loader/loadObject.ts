@@ -6,6 +6,7 @@ import { loadObjectBytes } from './loadObjectBytes.js';
 import type { LoadObjectOptions } from './loadObjectBytes.js';
 
 export { loadObjectBytes };
+export type { InnerMapChoice } from './innerMaps.js';
 export type { LoadObjectOptions };
 
 /** The largest known XDP object has 3 MB. */
