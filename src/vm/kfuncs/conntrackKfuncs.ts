@@ -7,10 +7,10 @@ import { TUPLE_V4_BYTES, TUPLE_V6_BYTES } from '../helpers/socketHelpers.js';
 import { HZ } from '../jiffies.js';
 import { RETURN_INT, RETURN_U32 } from '../layout.js';
 import {
-  IPS_ASSURED, IPS_CONFIRMED, IPS_DST_NAT, IPS_DST_NAT_DONE, IPS_DYING, IPS_EXPECTED, IPS_FIXED_TIMEOUT, IPS_SEEN_REPLY, IPS_SRC_NAT, IPS_SRC_NAT_DONE,
+  BOTH_DIRECTIONS, IPS_ASSURED, IPS_CONFIRMED, IPS_DST_NAT, IPS_DST_NAT_DONE, IPS_DYING, IPS_EXPECTED, IPS_FIXED_TIMEOUT, IPS_SEEN_REPLY, IPS_SRC_NAT, IPS_SRC_NAT_DONE,
   IPS_UNCHANGEABLE_MASK, inverse, isSameEndpoint, setTimeoutJiffies,
 } from '../network/conntrackTable.js';
-import type { Connection, ConntrackTuple } from '../network/conntrackTable.js';
+import type { Connection, ConntrackSpace, ConntrackTuple } from '../network/conntrackTable.js';
 import type { Network } from '../network/network.js';
 import { readMark, writeNfConn } from '../network/nfConn.js';
 
@@ -27,8 +27,6 @@ const RESERVED = 13;
 const OPTS_BYTES = 16;
 const OPTS_OLD_BYTES = 12;
 
-/** NF_CT_DEFAULT_ZONE_DIR: both directions. */
-const BOTH_DIRECTIONS = 3;
 const CURRENT_NETNS = -1;
 /** Seconds that a connection lives whose program names no time. */
 const ALLOC_TIMEOUT_SEC = 10;
@@ -37,12 +35,10 @@ const ALLOC_TIMEOUT_SEC = 10;
 const NF_NAT_MANIP_SRC = 0;
 const NF_INET_ADDR_BYTES = 16;
 
-/** What a call asks about, or a negated errno. */
+/** What a call asks about. */
 interface Question {
   readonly tuple: ConntrackTuple;
-  readonly protocol: number;
-  readonly zone: number;
-  readonly netns: number | undefined;
+  readonly space: ConntrackSpace;
 }
 
 function checkOptions({ u8, view }: HostMemory, opts: number, size: number): number {
@@ -76,7 +72,9 @@ function readQuestion(memory: HostMemory, network: Network, tupleAt: number, tup
   if (tuple === undefined) return -EAFNOSUPPORT;
   if (netnsId >= 0 && !network.hasNetns(netnsId)) return -ENONET;
   if (optsSize === OPTS_BYTES && u8[opts + ZONE_DIR] === 0) u8[opts + ZONE_DIR] = BOTH_DIRECTIONS;
-  return { tuple, protocol, zone: optsSize === OPTS_BYTES ? view.getUint16(opts + ZONE_ID, true) : 0, netns: netnsId < 0 ? undefined : netnsId };
+  const netns = netnsId < 0 ? undefined : netnsId;
+  if (optsSize === OPTS_OLD_BYTES) return { tuple, space: { protocol, zone: 0, zoneDirections: BOTH_DIRECTIONS, netns } };
+  return { tuple, space: { protocol, zone: view.getUint16(opts + ZONE_ID, true), zoneDirections: u8[opts + ZONE_DIR], netns } };
 }
 
 /** bpf_xdp_ct_lookup and bpf_xdp_ct_alloc (ctx, tuple, tuple__sz, opts, opts__sz): a connection to give back, or NULL and why in opts->error. */
@@ -105,15 +103,15 @@ function hold({ memory, network }: HelperContext, connection: Connection): numbe
 
 /** bpf_xdp_ct_lookup (net/netfilter/nf_conntrack_bpf.c, 6.18). */
 export const xdpCtLookup: HelperSupport = asking('bpf_xdp_ct_lookup', true, (context, question, opts) => {
-  const hit = context.network.conntrack.find(question.tuple, question, context.environment.tNs);
+  const hit = context.network.conntrack.find(question.tuple, question.space, context.environment.tNs);
   if (hit === undefined) return -ENOENT;
   context.memory.u8[opts + DIR] = hit.direction;
   return hold(context, hit.connection);
 });
 
 /** bpf_xdp_ct_alloc (net/netfilter/nf_conntrack_bpf.c, 6.18). */
-export const xdpCtAlloc: HelperSupport = asking('bpf_xdp_ct_alloc', false, (context, { tuple, protocol, zone, netns }) =>
-  hold(context, { protocol, zone, netns, original: tuple, reply: inverse(tuple), status: 0, mark: 0, timeout: ALLOC_TIMEOUT_SEC * HZ }),
+export const xdpCtAlloc: HelperSupport = asking('bpf_xdp_ct_alloc', false, (context, { tuple, space }) =>
+  hold(context, { ...space, original: tuple, reply: inverse(tuple), status: 0, mark: 0, timeout: ALLOC_TIMEOUT_SEC * HZ }),
 );
 
 /** The connection that r1 points to, if the program holds it and it is (not) in the table yet. */
@@ -201,14 +199,34 @@ export const ctSetStatus: HelperSupport = changing(false, (_context, connection,
 /** bpf_ct_change_status(nfct, status). */
 export const ctChangeStatus: HelperSupport = changing(true, (_context, connection, status) => changeStatus(connection, status));
 
+/** Ports that nf_nat_l4proto_unique_tuple tries before it gives up. */
+const PORT_ATTEMPTS = 128;
+
+/** The first and last port of those that may stand for this one. */
+function portRange(port: number): readonly [number, number] {
+  if (port < 512) return [1, 511];
+  return port < 1024 ? [600, 1023] : [1024, 65535];
+}
+
+/** The connection's tuple with its port or, if another connection has that, with one that is drawn; the last one tried if all are taken. */
+function unusedTuple({ network, environment }: HelperContext, connection: Connection, port: number, withPort: (port: number) => ConntrackTuple): ConntrackTuple {
+  const [first, last] = portRange(port);
+  let tuple = withPort(port);
+  for (let i = 0; i < PORT_ATTEMPTS && network.conntrack.find(inverse(tuple), connection, environment.tNs) !== undefined; i++) {
+    tuple = withPort(first + environment.rng.below(last - first + 1));
+  }
+  return tuple;
+}
+
 /**
  * bpf_ct_set_nat_info(nfct_init, addr, port, manip) (net/netfilter/nf_nat_bpf.c, nf_nat_setup_info; 6.18): replies will come for the new
- * address. A port above 0 is taken as it is; else the old one stays. The kernel looks for another one if a connection has it; here it stays.
+ * address. A port above 0 is taken as it is; else the old one stays, or one of the same kind is drawn if another connection has it.
  */
 export const ctSetNatInfo: HelperSupport = {
   args: ['ptr_to_nf_conn', 'ptr_to_mem', 'anything', 'anything'],
   returns: RETURN_INT,
-  make: ({ args, memory, network }) => (nfct, addr, port, manip) => {
+  make: (context) => (nfct, addr, port, manip) => {
+    const { args, memory, network } = context;
     const connection = heldConnection(args, network, nfct, false);
     if (connection === undefined || !args.isMemory(2, NF_INET_ADDR_BYTES, false)) return 0;
     const isSource = manip === NF_NAT_MANIP_SRC;
@@ -216,9 +234,11 @@ export const ctSetNatInfo: HelperSupport = {
     if ((connection.status & done) !== 0) return -EINVAL;
     const now = inverse(connection.reply);
     const end = isSource ? now.source : now.destination;
-    const changed = { address: memory.u8.slice(addr >>> 0, (addr >>> 0) + end.address.length), port: port > 0 ? port & 0xffff : end.port };
-    if (!isSameEndpoint(end, changed)) {
-      connection.reply = inverse(isSource ? { ...now, source: changed } : { ...now, destination: changed });
+    const address = memory.u8.slice(addr >>> 0, (addr >>> 0) + end.address.length);
+    const withPort = (number: number): ConntrackTuple => (isSource ? { ...now, source: { address, port: number } } : { ...now, destination: { address, port: number } });
+    const changed = port > 0 ? withPort(port & 0xffff) : unusedTuple(context, connection, end.port, withPort);
+    if (!isSameEndpoint(end, isSource ? changed.source : changed.destination)) {
+      connection.reply = inverse(changed);
       connection.status |= nat;
     }
     connection.mark = readMark(memory, nfct >>> 0);

@@ -27,11 +27,24 @@ export interface ConntrackTuple {
   readonly destination: Endpoint;
 }
 
-/** One connection, in the table or (not confirmed yet) on its way there. */
-export interface Connection {
+/** enum ip_conntrack_dir. */
+export const ORIGINAL = 0;
+export const REPLY = 1;
+
+/** NF_CT_DEFAULT_ZONE_DIR: a zone that counts in both directions; else bit 0 for the original one, bit 1 for the reply. */
+export const BOTH_DIRECTIONS = 3;
+
+/** Where a tuple is looked for. */
+export interface ConntrackSpace {
   readonly protocol: number;
   readonly zone: number;
+  /** Directions in which the zone counts; in the other it is zone 0. */
+  readonly zoneDirections: number;
   readonly netns: number | undefined;
+}
+
+/** One connection, in the table or (not confirmed yet) on its way there. */
+export interface Connection extends ConntrackSpace {
   readonly original: ConntrackTuple;
   reply: ConntrackTuple;
   status: number;
@@ -43,34 +56,30 @@ export interface Connection {
 /** What a look-up found: the connection, and which of its directions fitted. */
 export interface ConntrackHit {
   readonly connection: Connection;
-  /** enum ip_conntrack_dir: 0 original, 1 reply. */
-  readonly direction: 0 | 1;
-}
-
-/** Where a tuple is looked for. */
-export interface ConntrackSpace {
-  readonly protocol: number;
-  readonly zone: number;
-  readonly netns: number | undefined;
+  readonly direction: typeof ORIGINAL | typeof REPLY;
+  /** Counts the connections that were put into the table. */
+  readonly serial: number;
 }
 
 /** The connections that the machine tracks (net/netfilter/nf_conntrack_core.c, 6.18). */
 export class ConntrackTable {
   readonly #entries = new Map<string, ConntrackHit>();
+  #serial = 0;
 
   /** @param tNs virtual time at which the scenario's timeouts begin to run */
   constructor(specs: readonly ConntrackSpec[], tNs: number) {
-    for (const { timeoutSec, ...spec } of specs) this.#put({ ...spec, timeout: deadline(timeoutSec * HZ, tNs) });
+    for (const { timeoutSec, ...spec } of specs) this.#put({ ...spec, zoneDirections: BOTH_DIRECTIONS, timeout: deadline(timeoutSec * HZ, tNs) });
   }
 
-  /** nf_conntrack_find_get: one whose time is over is taken out. */
+  /**
+   * nf_conntrack_find_get: by what a direction's own zone is. Of two that fit the newer one is found; of a connection with itself, whose
+   * directions are one, the reply.
+   */
   find(tuple: ConntrackTuple, space: ConntrackSpace, tNs: number): ConntrackHit | undefined {
-    const hit = this.#entries.get(keyOf(tuple, space));
-    if (hit === undefined) return undefined;
-    if (((hit.connection.timeout - now(tNs)) | 0) > 0 && (hit.connection.status & IPS_DYING) === 0) return hit;
-    this.#entries.delete(keyOf(hit.connection.original, space));
-    this.#entries.delete(keyOf(hit.connection.reply, space));
-    return undefined;
+    const original = this.#at(tuple, space, ORIGINAL, tNs);
+    const reply = this.#at(tuple, space, REPLY, tNs);
+    if (original === undefined || reply === undefined || !isZoneCommon(space)) return original ?? reply;
+    return reply.serial >= original.serial ? reply : original;
   }
 
   /**
@@ -79,7 +88,9 @@ export class ConntrackTable {
    * @returns false if either direction is taken
    */
   insert(connection: Connection, tNs: number): boolean {
-    if (this.find(connection.original, connection, tNs) !== undefined || this.find(connection.reply, connection, tNs) !== undefined) return false;
+    const { original, reply } = connection;
+    if (this.#at(original, connection, ORIGINAL, tNs) !== undefined || this.#at(reply, connection, REPLY, tNs) !== undefined) return false;
+    if (isZoneCommon(connection) && (this.find(original, connection, tNs) !== undefined || this.find(reply, connection, tNs) !== undefined)) return false;
     if (this.#entries.size >= 2 * MAX_ENTRIES) return false;
     if ((connection.status & IPS_CONFIRMED) === 0) connection.timeout = (connection.timeout + now(tNs)) >>> 0;
     connection.status |= IPS_CONFIRMED;
@@ -92,9 +103,29 @@ export class ConntrackTable {
   }
 
   #put(connection: Connection): void {
-    this.#entries.set(keyOf(connection.reply, connection), { connection, direction: 1 });
-    this.#entries.set(keyOf(connection.original, connection), { connection, direction: 0 });
+    const serial = this.#serial++;
+    this.#entries.set(keyOf(connection.original, connection, ORIGINAL), { connection, direction: ORIGINAL, serial });
+    this.#entries.set(keyOf(connection.reply, connection, REPLY), { connection, direction: REPLY, serial });
   }
+
+  /** One whose time is over is taken out. */
+  #at(tuple: ConntrackTuple, space: ConntrackSpace, direction: number, tNs: number): ConntrackHit | undefined {
+    const hit = this.#entries.get(keyOf(tuple, space, direction));
+    if (hit === undefined) return undefined;
+    const { connection } = hit;
+    if (((connection.timeout - now(tNs)) | 0) > 0 && (connection.status & IPS_DYING) === 0) return hit;
+    this.#entries.delete(keyOf(connection.original, connection, ORIGINAL));
+    this.#entries.delete(keyOf(connection.reply, connection, REPLY));
+    return undefined;
+  }
+}
+
+function zoneIn({ zone, zoneDirections }: ConntrackSpace, direction: number): number {
+  return (zoneDirections & (1 << direction)) === 0 ? 0 : zone;
+}
+
+function isZoneCommon(space: ConntrackSpace): boolean {
+  return zoneIn(space, ORIGINAL) === zoneIn(space, REPLY);
 }
 
 function now(tNs: number): number {
@@ -119,6 +150,7 @@ export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.port === b.port && isSameAddress(a.address, b.address);
 }
 
-function keyOf({ source, destination }: ConntrackTuple, { protocol, zone, netns }: ConntrackSpace): string {
-  return [source.address, source.port, destination.address, destination.port, protocol, zone, netns ?? ''].join('|');
+function keyOf({ source, destination }: ConntrackTuple, space: ConntrackSpace, direction: number): string {
+  const ends = [source.address, source.port, destination.address, destination.port];
+  return [direction, ...ends, space.protocol, zoneIn(space, direction), space.netns ?? ''].join('|');
 }

@@ -31,8 +31,6 @@ const TUPLE_DIR = 39;
 
 const AF_INET = 2;
 const AF_INET6 = 10;
-/** NF_CT_DEFAULT_ZONE_DIR: both directions. */
-const BOTH_DIRECTIONS = 3;
 
 /** What a program may touch: it reads everything and writes the mark (nf_conntrack_btf_struct_access). */
 export const NF_CONN_PARTS: readonly ObjectPart[] = [
@@ -47,7 +45,7 @@ export function writeNfConn(memory: HostMemory, address: number, connection: Con
   view.setUint32(address + USE, 1, true);
   view.setUint32(address + TIMEOUT, connection.timeout, true);
   view.setUint16(address + ZONE_ID, connection.zone, true);
-  u8[address + ZONE_DIR] = BOTH_DIRECTIONS;
+  u8[address + ZONE_DIR] = connection.zoneDirections;
   writeTuple(memory, address + TUPLES + TUPLE_IN_HASH, connection.original, connection.protocol, 0);
   writeTuple(memory, address + TUPLES + TUPLEHASH_BYTES + TUPLE_IN_HASH, connection.reply, connection.protocol, 1);
   view.setUint32(address + STATUS, connection.status, true);
