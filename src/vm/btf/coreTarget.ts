@@ -38,6 +38,15 @@ export function essentialName(name: string): string {
   return name;
 }
 
+/** Values of the first two bytes of a name. */
+const BEGINNINGS = 1 << 16;
+
+/** Ids of all types, sorted by the first two bytes of their names; those of one beginning are `ids` from `starts[beginning]` to the next one's. */
+interface NameIndex {
+  readonly starts: Uint32Array;
+  readonly ids: Uint32Array;
+}
+
 /**
  * BTF of a kernel, e.g. the 5.5 MB of /sys/kernel/btf/vmlinux. Only the places of its types are looked up at once; a type is decoded, and checked,
  * when it is asked for. `type`, `resolve` and `sizeOf` throw a `ProblemError` for types that don't hold together.
@@ -50,6 +59,7 @@ export class KernelTypes implements CoreTarget {
   readonly #stringBytes: Uint8Array;
   readonly #strings: StringTable;
   readonly #offsets: Uint32Array;
+  #index: NameIndex | undefined;
   readonly #types = new Map<number, BtfType>([[0, { kind: 'void', name: '' }]]);
 
   /** Made by `readKernelTypes`. */
@@ -131,13 +141,43 @@ export class KernelTypes implements CoreTarget {
     const wanted = new TextEncoder().encode(prefix);
     const strings = this.#stringBytes;
     const ids: number[] = [];
-    for (let id = 1; id < this.#offsets.length; id++) {
-      const nameOff = this.#view.getUint32(this.#offsets[id]!, true);
+    for (const id of this.#idsBeginning(wanted)) {
+      const nameOff = this.#nameOff(id);
       let matching = 0;
       while (matching < wanted.length && strings[nameOff + matching] === wanted[matching]) matching++;
       if (matching === wanted.length && nameOff !== 0 && accepts(this.#strings.name(nameOff))) ids.push(id);
     }
     return ids;
+  }
+
+  /** Ids whose names have the first two bytes of this one, and for a shorter one all ids. */
+  #idsBeginning(wanted: Uint8Array): Uint32Array {
+    this.#index ??= this.#indexNames();
+    const { starts, ids } = this.#index;
+    if (wanted.length < 2) return ids.slice().sort();
+    const key = wanted[0]! | (wanted[1]! << 8);
+    return ids.subarray(starts[key], starts[key + 1]);
+  }
+
+  /** Sorts the ids by the first two bytes of their names (a counting sort, so those of one beginning stay in their order). */
+  #indexNames(): NameIndex {
+    const count = this.#offsets.length;
+    const keys = new Uint16Array(count);
+    const starts = new Uint32Array(BEGINNINGS + 1);
+    for (let id = 1; id < count; id++) {
+      const nameOff = this.#nameOff(id);
+      keys[id] = (this.#stringBytes[nameOff] ?? 0) | ((this.#stringBytes[nameOff + 1] ?? 0) << 8);
+      starts[keys[id]! + 1]!++;
+    }
+    for (let key = 0; key < BEGINNINGS; key++) starts[key + 1]! += starts[key]!;
+    const next = starts.slice();
+    const ids = new Uint32Array(count - 1);
+    for (let id = 1; id < count; id++) ids[next[keys[id]!]!++] = id;
+    return { starts, ids };
+  }
+
+  #nameOff(id: number): number {
+    return this.#view.getUint32(this.#offsets[id]!, true);
   }
 
   #refuse(message: string): never {

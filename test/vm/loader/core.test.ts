@@ -85,9 +85,11 @@ describe.skipIf(!hasBpftool)('as libbpf does it for the running kernel', () => {
   });
 
   test('an object against 5.5 MB of kernel types is loaded within 300 ms', () => {
-    const startMs = performance.now();
+    // Time of this process: others may keep the machine busy.
+    const start = process.cpuUsage();
     unwrap(load('test/vm/loader/objects/core.o', { targetBtf: unwrap(loadKernelTypes(VMLINUX)) }));
-    expect(performance.now() - startMs).toBeLessThan(300);
+    const { user, system } = process.cpuUsage(start);
+    expect((user + system) / 1000).toBeLessThan(300);
   });
 });
 

@@ -66,6 +66,14 @@ describe('.kconfig', () => {
 
   test('has the values of a configuration', () => expect(seenHere(externs({ kconfig: GIVEN }))).toEqual(SEEN_GIVEN));
 
+  test('can be set like other variables', () => {
+    const machine = new TestMachine(externs());
+    unwrap(machine.loaded.setVariable('CONFIG_HZ', '300'));
+    unwrap(machine.loaded.setVariable('CONFIG_BPF_SYSCALL', 'TRI_MODULE'));
+    machine.run({ data: frame }, 'read_config');
+    expect(unwrap(machine.loaded.readVariable('seen'))).toEqual({ ...DEFAULTS, hz: 300, bpf_syscall: 2 });
+  });
+
   test.each([
     ['CONFIG_HZ=4294967296', /kconfig-bad-value: .*'read_config' reads CONFIG_HZ of the kernel's configuration as unsigned int, but its value is 4294967296/],
     ['CONFIG_HZ=y', /kconfig-bad-value: .*its value is y/],
