@@ -29,6 +29,8 @@ export interface ProgLoadFields {
   readonly flags: number;
   readonly name: string;
   readonly expectedAttachType: number;
+  /** Device that the program is bound to; default 0, which is none. */
+  readonly ifindex?: number | undefined;
   /** Functions and source lines, as ProgramSpec has them; `undefined`: unknown. */
   readonly btf?: { readonly fd: number; readonly funcInfo: Uint8Array; readonly lineInfo: Uint8Array } | undefined;
   /** Where the verifier writes its log; `undefined`: no log. */
@@ -189,6 +191,7 @@ export class KernelBpf {
     }
     view.setUint32(44, fields.flags, true);
     this.#writeName(48, fields.name);
+    view.setUint32(64, fields.ifindex ?? 0, true);
     view.setUint32(68, fields.expectedAttachType, true);
     if (btf !== undefined) {
       view.setUint32(72, btf.fd, true);

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { E2BIG, EACCES, EINVAL, ENOSPC, EPERM, errnoName, fail, ok, toHex } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import { initialKey, isMapOfMapsType } from '../vm/index.js';
+import { initialKey, isDeviceBound, isMapOfMapsType } from '../vm/index.js';
 import type { MapSpec, ObjectSpec, ProgramSpec, VariableSpec } from '../vm/index.js';
 import type { KernelBpf } from './kernelBpf.js';
 import { loadKernelBtf } from './kernelBtf.js';
@@ -10,7 +10,7 @@ import { createKernelMap } from './kernelMap.js';
 import type { KernelMap } from './kernelMap.js';
 import { relocate } from './relocate.js';
 import {
-  BPF_F_XDP_HAS_FRAGS, BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_XSKMAP, BPF_PROG_TYPE_XDP, BPF_XDP, BPF_XDP_CPUMAP, BPF_XDP_DEVMAP,
+  BPF_F_XDP_DEV_BOUND_ONLY, BPF_F_XDP_HAS_FRAGS, BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_XSKMAP, BPF_PROG_TYPE_XDP, BPF_XDP, BPF_XDP_CPUMAP, BPF_XDP_DEVMAP,
 } from './uapi.js';
 import { describeInsn, readVerifierLog } from './verifierLog.js';
 import type { VerifierProblem } from './verifierLog.js';
@@ -34,13 +34,15 @@ export interface KernelProgram {
 export interface LoadOptions {
   /** First values of global variables, by name; read-only ones can be set only here. */
   readonly variables?: Readonly<Record<string, Uint8Array>>;
+  /** Device for programs that can only be loaded for one (`isDeviceBound`). */
+  readonly ifindex?: number;
 }
 
 /**
  * Loads one program of an object, with the maps it refers to and the programs that those maps hold from the start.
  *
  * Fails with `no-such-program`, `unsupported-program-type`, `unsupported-map-type`, `no-such-variable`, `variable-size`,
- * `kernel-map-create`, `kernel-map-fill`, `kernel-map-too-big`, `kernel-map-needs-btf`, `kernel-kfunc-missing`, the program's own problem if it has one, or a VerifierProblem of code
+ * `kernel-map-create`, `kernel-map-fill`, `kernel-map-too-big`, `kernel-map-needs-btf`, `kernel-kfunc-missing`, `kernel-program-needs-device`, the program's own problem if it has one, or a VerifierProblem of code
  * `kernel-program-refused`.
  */
 export function loadIntoKernel(kernel: KernelBpf, spec: ObjectSpec, programName: string, options: LoadOptions = {}): Result<KernelProgram> {
@@ -59,6 +61,7 @@ export class KernelObject {
   readonly #maps = new Map<string, KernelMap>();
   readonly #programs = new Map<string, KernelProgram>();
   readonly #variables: Readonly<Record<string, Uint8Array>>;
+  readonly #ifindex: number | undefined;
   #btf: KernelBtf | undefined;
   #socketFd: number | undefined;
   /** PROG_ARRAYs that were created and don't hold their first programs yet. */
@@ -69,6 +72,7 @@ export class KernelObject {
     this.spec = spec;
     this.maps = this.#maps;
     this.#variables = options.variables ?? {};
+    this.#ifindex = options.ifindex;
   }
 
   /** The object's types in the kernel, or why they are not there; `undefined` when it has none. They are loaded when they are asked for. */
@@ -228,6 +232,11 @@ export class KernelObject {
   }
 
   #loadSpec(spec: ProgramSpec): Result<KernelProgram> {
+    const isBound = isDeviceBound(spec);
+    if (isBound && this.#ifindex === undefined) {
+      const message = `program ${spec.name} asks its device about packets (bpf_xdp_metadata_rx_*), so it can be loaded for a device only`;
+      return fail({ code: 'kernel-program-needs-device', message, where: this.spec.name, hint: 'compare it with sim replay --net, which has one' });
+    }
     for (const reference of spec.references) {
       const map = this.map(reference.map);
       if (!map.ok) return map;
@@ -239,7 +248,8 @@ export class KernelObject {
       type: BPF_PROG_TYPE_XDP,
       insns: relocate(spec, (name) => this.#maps.get(name)!.fd, (name) => kfuncs.value.get(name)),
       license: this.spec.license,
-      flags: spec.frags ? BPF_F_XDP_HAS_FRAGS : 0,
+      flags: (spec.frags ? BPF_F_XDP_HAS_FRAGS : 0) | (isBound ? BPF_F_XDP_DEV_BOUND_ONLY : 0),
+      ifindex: isBound ? this.#ifindex : undefined,
       name: spec.name,
       expectedAttachType: ATTACH_TYPES[spec.attachType],
       btf: btfFd === undefined ? undefined : { fd: btfFd, funcInfo: spec.funcInfo, lineInfo: spec.lineInfo },

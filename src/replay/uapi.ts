@@ -47,6 +47,9 @@ export const BPF_XDP = 37;
 /** Flag of BPF_PROG_LOAD: the program can handle packets of several buffers. */
 export const BPF_F_XDP_HAS_FRAGS = 1 << 5;
 
+/** Flag of BPF_PROG_LOAD: the program is for one device, which it may ask about packets, but runs on the CPU. */
+export const BPF_F_XDP_DEV_BOUND_ONLY = 1 << 6;
+
 /** Flag of BPF_PROG_TEST_RUN: the verdict is carried out. */
 export const BPF_F_TEST_XDP_LIVE_FRAMES = 1 << 1;
 

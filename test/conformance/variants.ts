@@ -1,3 +1,4 @@
+import { isDeviceBound } from '../../src/vm/index.js';
 import type { FixtureObject } from '../support/fixtures.js';
 
 /** What is set before the first packet, equally on all sides. */
@@ -143,13 +144,13 @@ export interface Subject {
   readonly name: string;
 }
 
-/** Every XDP program of these objects, as it is and under each variant of its object. */
+/** Every XDP program of these objects that a test run takes, as it is and under each variant of its object. */
 export function subjectsOf(objects: readonly FixtureObject[]): Subject[] {
   for (const file of Object.keys(VARIANTS)) {
     if (!objects.some((object) => object.file === file)) throw new Error(`subjectsOf: there is no object ${file} for its variants`);
   }
   return objects.flatMap((object) => {
-    const programs = object.spec.programs.filter((program) => program.type === 'xdp');
+    const programs = object.spec.programs.filter((program) => program.type === 'xdp' && !isDeviceBound(program));
     const variants = [{ name: 'as it is' }, ...(VARIANTS[object.file] ?? [])];
     return programs.flatMap(({ name: program }) =>
       variants.map((variant) => ({ object, program, variant, name: `${object.file}, ${program}, ${variant.name}` })),

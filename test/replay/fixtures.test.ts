@@ -5,6 +5,7 @@ import { unwrap } from '../../src/base/index.js';
 import { loadIntoKernel, testRun } from '../../src/replay/index.js';
 import type { KernelProgram, LoadOptions } from '../../src/replay/index.js';
 import { loadObjectFile } from '../../src/vm/loader/loadObject.js';
+import { isDeviceBound } from '../../src/vm/index.js';
 import { withKernel } from '../support/kernelOracle.js';
 
 const PROGRAMS = 'fixtures/programs';
@@ -39,12 +40,20 @@ withKernel('fixture programs in the kernel', (kernel) => {
 
   describe('every program of every object loads and runs', () => {
     const objects = (readdirSync(PROGRAMS, { recursive: true }) as string[]).filter((file) => file.endsWith('.o')).sort();
-    const programs = objects.flatMap((file) => unwrap(loadObjectFile(join(PROGRAMS, file))).programs.map(({ name }) => [file, name] as const));
+    const all = objects.flatMap((file) => unwrap(loadObjectFile(join(PROGRAMS, file))).programs.map((spec) => ({ file, spec })));
+    const programs = all.filter(({ spec }) => !isDeviceBound(spec)).map(({ file, spec }) => [file, spec.name] as const);
 
     it.each(programs)('%s, %s', (file, name) => {
       using program = load(join(PROGRAMS, file), name);
       expect(testRun(program, { data: query })).toMatchObject({ errno: 0, retval: expect.any(Number) });
     });
+  });
+
+  it('a program that asks its device about packets is loaded for a device', () => {
+    const object = unwrap(loadObjectFile(objectPath('rx_hints')));
+    expect(loadIntoKernel(kernel, object, 'rx_hints')).toMatchObject({ ok: false, problem: { code: 'kernel-program-needs-device' } });
+    // The loopback, which knows nothing about packets.
+    expect(loadIntoKernel(kernel, object, 'rx_hints', { ifindex: 1 })).toMatchObject({ ok: false, problem: { message: 'the kernel refused program rx_hints: EOPNOTSUPP' } });
   });
 
   it.each([

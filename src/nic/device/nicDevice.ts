@@ -1,5 +1,6 @@
 import { FrameCopier, Owner } from '../../memory/index.js';
 import type { HostMemory, OwnerLedger } from '../../memory/index.js';
+import { XDP_RSS_TYPE_NONE } from '../../vm/index.js';
 import type { Scheduler } from '../scheduler.js';
 import { BATCH_FRAMES, DESC_EOP, DESC_RSS, DescriptorBatch } from './batch.js';
 import type { WireBatch } from './batch.js';
@@ -239,7 +240,7 @@ export class NicDevice {
         descriptors.rssHash[segment] = wire.rssHash[i];
         descriptors.rssType[segment] = wire.rssType[i];
         descriptors.timestampNs[segment] = nowNs;
-        descriptors.flags[segment] = (left === 0 ? DESC_EOP : 0) | (wire.rssHash[i] !== 0 ? DESC_RSS : 0);
+        descriptors.flags[segment] = (left === 0 ? DESC_EOP : 0) | (wire.rssType[i] !== XDP_RSS_TYPE_NONE ? DESC_RSS : 0);
         segment++;
       }
       if (isLost) {

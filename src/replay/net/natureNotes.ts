@@ -5,6 +5,8 @@ import type { XdpMode } from './xdpLink.js';
 interface Note {
   /** Helpers that let a program see it (include/uapi/linux/bpf.h). */
   readonly helpers: readonly number[];
+  /** Kernel functions that do. */
+  readonly kfuncs?: readonly string[];
   readonly modes: readonly XdpMode[];
   readonly text: string;
 }
@@ -19,12 +21,16 @@ const NOTES: readonly Note[] = [
     text: 'the program calls bpf_xdp_adjust_tail: what a packet can grow depends on the buffer that the kernel found for it',
   },
   { helpers: [44], modes: ['generic'], text: 'the program calls bpf_xdp_adjust_head: an skb has 2 bytes of headroom more (NET_IP_ALIGN)' },
+  { helpers: [], kfuncs: ['bpf_xdp_metadata_rx_hash'], modes: ['native'], text: 'the program asks for the hash, and the kernel keys its own at random' },
+  { helpers: [], kfuncs: ['bpf_xdp_pull_data'], modes: ['native', 'generic'], text: 'the program calls bpf_xdp_pull_data: how much can be pulled depends on the buffer that the kernel found for the packet' },
 ];
 
 /** Says which differences can come from no fault of either side, as far as the programs' calls tell. */
 export function natureNotes(programs: readonly ProgramSpec[], mode: XdpMode): string[] {
   const called = new Set(programs.flatMap(({ insns }) => [...helperCalls(insns)]));
-  return NOTES.filter(({ helpers, modes }) => modes.includes(mode) && helpers.some((id) => called.has(id))).map(({ text }) => text);
+  const calledKfuncs = new Set(programs.flatMap(({ kfuncs = [] }) => kfuncs.map(({ name }) => name)));
+  const isCalled = ({ helpers, kfuncs = [] }: Note): boolean => helpers.some((id) => called.has(id)) || kfuncs.some((name) => calledKfuncs.has(name));
+  return NOTES.filter((note) => note.modes.includes(mode) && isCalled(note)).map(({ text }) => text);
 }
 
 function* helperCalls(insns: Uint8Array): IterableIterator<number> {

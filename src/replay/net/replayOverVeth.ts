@@ -136,7 +136,10 @@ function openSides(options: SettledOptions, object: ObjectSpec, kernel: KernelBp
     prepare: options.prepare,
   });
   if (!simulation.ok) return simulation;
-  const program = loadTwin(kernel, simulation.value.loaded, simulation.value.program.spec.name);
+  const { loaded, program: { spec } } = simulation.value;
+  const { namespace, ifindex } = pair.value.receiver;
+  // Inside the namespace, because a program that is bound to the device finds it by its ifindex there.
+  const program = namespace.enter(() => loadTwin(kernel, loaded, spec.name, ifindex));
   if (!program.ok) return program;
   parts.push(program.value);
   const wire = KernelWire.create(calls, kernel, pair.value, program.value, mode);

@@ -51,7 +51,7 @@ export class XdpLink {
 
 const HINTS = new Map([
   [-ERANGE, 'the MTU is too large for a program without multi-buffer support: use a smaller one, or SEC("xdp.frags")'],
-  [-EINVAL, 'programs of SEC("xdp/devmap") and SEC("xdp/cpumap") can\'t be attached; others need Linux 5.9 or later'],
+  [-EINVAL, 'programs of SEC("xdp/devmap") and SEC("xdp/cpumap") can\'t be attached, programs with RX hints only natively; others need Linux 5.9 or later'],
   [-EOPNOTSUPP, 'this driver has no such mode'],
   [-EBUSY, 'something else is attached'],
   [-ENOMEM, 'the kernel is short of memory'],
