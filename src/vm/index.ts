@@ -41,6 +41,7 @@ export * from './maps/progArray.js';
 export * from './maps/programEntry.js';
 export * from './maps/userMap.js';
 export * from './maps/ringBuf.js';
+export * from './maps/userRingBuf.js';
 export * from './maps/xskMap.js';
 export * from './memoryNeed.js';
 export type { Network } from './network/network.js';

@@ -39,6 +39,7 @@ export interface MapTypeByNature {
 
 const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
 const BPF_MAP_TYPE_RINGBUF = 27;
+const BPF_MAP_TYPE_USER_RINGBUF = 31;
 const BPF_MAP_TYPE_PERCPU_HASH = 5;
 const BPF_MAP_TYPE_PERCPU_ARRAY = 6;
 const BPF_MAP_TYPE_LRU_PERCPU_HASH = 10;
@@ -69,9 +70,9 @@ export const MAP_TYPES_BY_NATURE: readonly MapTypeByNature[] = [
     reason: 'an id is a number of one boot; whether there is a program is compared',
   },
   {
-    types: [BPF_MAP_TYPE_RINGBUF, BPF_MAP_TYPE_PERF_EVENT_ARRAY],
+    types: [BPF_MAP_TYPE_RINGBUF, BPF_MAP_TYPE_USER_RINGBUF, BPF_MAP_TYPE_PERF_EVENT_ARRAY],
     compared: 'not at all',
-    reason: 'they have no entries; what goes through them is compared in events.test.ts',
+    reason: 'they have no entries; what goes through them is compared in events.test.ts and userRingBuf.test.ts',
   },
   { types: [BPF_MAP_TYPE_XSKMAP], compared: 'not at all', reason: 'the kernel lets nobody read it (EOPNOTSUPP); no program can change it either' },
 ];

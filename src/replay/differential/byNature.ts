@@ -32,6 +32,7 @@ const MAP_TYPES_BY_NATURE: readonly { readonly type: string; readonly compared: 
   { type: 'DEVMAP_HASH', compared: 'keys', reason: 'a value has the id of a program, a number of one boot; no program can change it' },
   { type: 'CPUMAP', compared: 'keys', reason: 'a value has the id of a program, a number of one boot; no program can change it' },
   { type: 'RINGBUF', compared: 'nothing', reason: 'it has no entries, and nobody reads on either side; what programs learn of its positions is compared' },
+  { type: 'USER_RINGBUF', compared: 'nothing', reason: 'it has no entries, and nobody produces on either side' },
   { type: 'PERF_EVENT_ARRAY', compared: 'nothing', reason: 'it has no entries; no event is open on either side' },
   { type: 'XSKMAP', compared: 'nothing', reason: 'the kernel lets nobody read it (EOPNOTSUPP), and no program can change it' },
 ];

@@ -26,6 +26,7 @@ import {
   getNsCurrentPidTgid, sendSignal, sendSignalThread,
 } from './taskHelpers.js';
 import { jiffies64, ktimeGetBootNs, ktimeGetCoarseNs, ktimeGetNs, ktimeGetTaiNs } from './timeHelpers.js';
+import { userRingbufDrain } from './userRingBufHelpers.js';
 import { xdpAdjustHead, xdpAdjustMeta, xdpAdjustTail } from './xdpAdjustHelpers.js';
 import { xdpGetBuffLen, xdpLoadBytes, xdpStoreBytes } from './xdpBytesHelpers.js';
 
@@ -265,7 +266,7 @@ const ROWS: readonly HelperSpec[] = [
   row(206, 'bpf_tcp_raw_check_syncookie_ipv4', GPL, tcpRawCheckSyncookieIpv4),
   row(207, 'bpf_tcp_raw_check_syncookie_ipv6', GPL, tcpRawCheckSyncookieIpv6),
   row(208, 'bpf_ktime_get_tai_ns', XDP, ktimeGetTaiNs),
-  row(209, 'bpf_user_ringbuf_drain', XDP),
+  row(209, 'bpf_user_ringbuf_drain', XDP, userRingbufDrain),
   row(210, 'bpf_cgrp_storage_get', XDP),
   row(211, 'bpf_cgrp_storage_delete', XDP),
 ];

@@ -31,6 +31,7 @@ export const MAP_OP_POP = 32;
 export const MAP_OP_PEEK = 64;
 export const MAP_OP_RINGBUF = 128;
 export const MAP_OP_PERF_EVENT = 256;
+export const MAP_OP_USER_RINGBUF = 512;
 
 /**
  * A live map. Program side and user side as in the kernel: programs pass addresses in host memory, user space passes bytes.

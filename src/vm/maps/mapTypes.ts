@@ -19,6 +19,7 @@ import { PerfEventArray } from './perfEventArray.js';
 import { ProgArray } from './progArray.js';
 import { QueueStackMap } from './queueStackMap.js';
 import { RingBuf } from './ringBuf.js';
+import { UserRingBuf } from './userRingBuf.js';
 import { XskMap } from './xskMap.js';
 
 const BPF_MAP_TYPE_BLOOM_FILTER = 30;
@@ -71,7 +72,7 @@ export const MAP_TYPES: readonly MapType[] = [
   { type: 28, name: 'INODE_STORAGE', create: undefined },
   { type: 29, name: 'TASK_STORAGE', create: undefined },
   { type: 30, name: 'BLOOM_FILTER', create: (spec, place) => new BloomFilter(spec, place) },
-  { type: 31, name: 'USER_RINGBUF', create: undefined },
+  { type: 31, name: 'USER_RINGBUF', create: (spec, place) => new UserRingBuf(spec, place) },
   { type: 32, name: 'CGRP_STORAGE', create: undefined },
   { type: 33, name: 'ARENA', create: undefined },
 ];

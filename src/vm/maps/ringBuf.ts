@@ -1,12 +1,15 @@
-import { EINVAL, ENOTSUPP } from '../../base/index.js';
+import { ENOTSUPP } from '../../base/index.js';
 import { PAGE_BYTES } from '../../memory/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import type { AccessTable } from '../accessTable.js';
 import { ACCESS_MAX_ROWS } from '../layout.js';
 import type { MapSpec } from '../spec.js';
-import { BPF_F_NUMA_NODE, MAP_OP_RINGBUF } from './map.js';
+import { MAP_OP_RINGBUF } from './map.js';
 import type { BpfMap, MapEntry, MapPlace } from './map.js';
-import { checkFlags, refuseMap, roundUp8, writeMapBlock } from './mapSupport.js';
+import { writeMapBlock } from './mapSupport.js';
+import {
+  BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ, HDR_PG_OFF, LEN_MASK, RingPages, checkRing, recordBytes,
+} from './ringPages.js';
 
 // Flags of bpf_ringbuf_output, _submit and _discard (include/uapi/linux/bpf.h).
 export const BPF_RB_NO_WAKEUP = 1;
@@ -18,17 +21,6 @@ export const BPF_RB_RING_SIZE = 1;
 export const BPF_RB_CONS_POS = 2;
 export const BPF_RB_PROD_POS = 3;
 
-// ── header of a record, at a multiple of 8 ──
-//
-//     0  31 BUSY | 30 DISCARD | 29..0 length of the record without this header
-//     4  pages from the start of struct bpf_ringbuf to this header, by which the kernel finds the ring of a record
-//     8  the record, filled up to a multiple of 8
-export const BPF_RINGBUF_HDR_SZ = 8;
-const BPF_RINGBUF_BUSY_BIT = 2 ** 31;
-const BPF_RINGBUF_DISCARD_BIT = 2 ** 30;
-const LEN_MASK = BPF_RINGBUF_DISCARD_BIT - 1;
-const HDR_PG_OFF = 4;
-
 /** Pages of struct bpf_ringbuf before its data: one of its own, one for each position (x86-64). */
 const PAGES_BEFORE_DATA = 3;
 
@@ -39,12 +31,9 @@ const RINGBUF_MAX_RECORD_SZ = 2 ** 30 - 1;
  * BPF_MAP_TYPE_RINGBUF: records of any length from programs on all CPUs to one reader, in the order in which they were reserved
  * (kernel/bpf/ringbuf.c, 6.18).
  *
- *     consumer <= pending <= producer      producer - consumer < size, producer - pending < size
+ *     consumer, pending <= producer      producer - consumer < size, producer - pending < size
  *
- * Positions only grow; modulo the size they are places in the ring. From `pending`, the oldest record that may still be busy, the reader
- * can't go on. The kernel maps its data pages twice in a row, so that a record which passes the end goes on at the beginning and is one
- * piece of memory all the same. Here the second half is real memory too: the part of a record that lies there is carried over from the
- * beginning when it is reserved, and back when it is committed.
+ * `pending` is the place of the oldest busy record, as the last reservation found it.
  */
 export class RingBuf implements BpfMap {
   readonly spec: MapSpec;
@@ -52,11 +41,9 @@ export class RingBuf implements BpfMap {
   readonly blockAddress: number;
   readonly isPerCpu: boolean = false;
   readonly programOps: number = MAP_OP_RINGBUF;
-  /** Address of the ring, max_entries bytes and as many again. */
-  readonly dataAddress: number;
+  readonly #pages: RingPages;
   readonly #memory: HostMemory;
   readonly #accessTable: AccessTable;
-  readonly #sizeBytes: number;
   #consumerPos = 0;
   #producerPos = 0;
   #pendingPos = 0;
@@ -68,9 +55,13 @@ export class RingBuf implements BpfMap {
     this.id = place.id;
     this.#memory = place.memory;
     this.#accessTable = place.accessTable;
-    this.#sizeBytes = spec.maxEntries;
-    this.dataAddress = place.memory.reserve(`map ${spec.name}`, 2 * spec.maxEntries);
-    this.blockAddress = writeMapBlock(spec, place, this.dataAddress);
+    this.#pages = new RingPages(place.memory, spec);
+    this.blockAddress = writeMapBlock(spec, place, this.#pages.address);
+  }
+
+  /** Address of the ring, max_entries bytes. */
+  get dataAddress(): number {
+    return this.#pages.address;
   }
 
   /** Bytes that the reader has taken, headers included. */
@@ -98,16 +89,17 @@ export class RingBuf implements BpfMap {
   /** Address of a new busy record, 0 when there is no room (__bpf_ringbuf_reserve). */
   reserve(sizeBytes: number): number {
     if (sizeBytes > RINGBUF_MAX_RECORD_SZ) return 0;
-    const lenBytes = roundUp8(sizeBytes + BPF_RINGBUF_HDR_SZ);
-    if (lenBytes > this.#sizeBytes) return 0;
+    const lenBytes = recordBytes(sizeBytes);
+    const ringBytes = this.#pages.sizeBytes;
+    if (lenBytes > ringBytes) return 0;
     this.#advancePending();
     const producerPos = this.#producerPos;
     const newProducerPos = producerPos + lenBytes;
-    if (newProducerPos - this.#consumerPos >= this.#sizeBytes || newProducerPos - this.#pendingPos >= this.#sizeBytes) return 0;
+    if (newProducerPos - this.#consumerPos >= ringBytes || newProducerPos - this.#pendingPos >= ringBytes) return 0;
 
-    const header = this.#addressOf(producerPos);
+    const header = this.#pages.addressOf(producerPos);
     const { view } = this.#memory;
-    this.#carry(header, lenBytes, true);
+    this.#pages.carryOver(header, lenBytes);
     view.setUint32(header, sizeBytes + BPF_RINGBUF_BUSY_BIT, true);
     view.setUint32(header + HDR_PG_OFF, PAGES_BEFORE_DATA + Math.floor((header - this.dataAddress) / PAGE_BYTES), true);
     this.#producerPos = newProducerPos;
@@ -120,8 +112,8 @@ export class RingBuf implements BpfMap {
     const { view } = this.#memory;
     const sizeBytes = view.getUint32(header, true) - BPF_RINGBUF_BUSY_BIT;
     view.setUint32(header, sizeBytes + (isDiscarded ? BPF_RINGBUF_DISCARD_BIT : 0), true);
-    this.#carry(header, roundUp8(sizeBytes + BPF_RINGBUF_HDR_SZ), false);
-    const isNext = this.#addressOf(this.#consumerPos) === header;
+    this.#pages.carryBack(header, recordBytes(sizeBytes));
+    const isNext = this.#pages.addressOf(this.#consumerPos) === header;
     if ((flags & BPF_RB_FORCE_WAKEUP) !== 0 || (isNext && (flags & BPF_RB_NO_WAKEUP) === 0)) this.#wakeups++;
   }
 
@@ -140,7 +132,7 @@ export class RingBuf implements BpfMap {
   query(what: number): number {
     switch (what) {
       case BPF_RB_AVAIL_DATA: return this.#producerPos - this.#consumerPos;
-      case BPF_RB_RING_SIZE: return this.#sizeBytes;
+      case BPF_RB_RING_SIZE: return this.#pages.sizeBytes;
       case BPF_RB_CONS_POS: return this.#consumerPos;
       case BPF_RB_PROD_POS: return this.#producerPos;
       default: return 0;
@@ -172,7 +164,7 @@ export class RingBuf implements BpfMap {
     const { u8, view } = this.#memory;
     let count = 0;
     while (this.#consumerPos < this.#producerPos) {
-      const header = this.#addressOf(this.#consumerPos);
+      const header = this.#pages.addressOf(this.#consumerPos);
       const len = view.getUint32(header, true);
       if (len >= BPF_RINGBUF_BUSY_BIT) break;
       const sizeBytes = len & LEN_MASK;
@@ -181,7 +173,7 @@ export class RingBuf implements BpfMap {
         onRecord(u8.subarray(address, address + sizeBytes));
         count++;
       }
-      this.#consumerPos += roundUp8(sizeBytes + BPF_RINGBUF_HDR_SZ);
+      this.#consumerPos += recordBytes(sizeBytes);
     }
     return count;
   }
@@ -201,10 +193,6 @@ export class RingBuf implements BpfMap {
 
   *entries(): IterableIterator<MapEntry> {}
 
-  #addressOf(pos: number): number {
-    return this.dataAddress + (pos % this.#sizeBytes);
-  }
-
   #lentBytes(address: number): number {
     return this.#memory.view.getUint32(address - BPF_RINGBUF_HDR_SZ, true) & LEN_MASK;
   }
@@ -213,30 +201,9 @@ export class RingBuf implements BpfMap {
   #advancePending(): void {
     const { view } = this.#memory;
     while (this.#pendingPos < this.#producerPos) {
-      const len = view.getUint32(this.#addressOf(this.#pendingPos), true);
+      const len = view.getUint32(this.#pages.addressOf(this.#pendingPos), true);
       if (len >= BPF_RINGBUF_BUSY_BIT) break;
-      this.#pendingPos += roundUp8((len & LEN_MASK) + BPF_RINGBUF_HDR_SZ);
+      this.#pendingPos += recordBytes(len & LEN_MASK);
     }
-  }
-
-  /** Copies what of a record lies beyond the end of the ring: there from the beginning, or back to it. */
-  #carry(header: number, lenBytes: number, isThere: boolean): void {
-    const end = this.dataAddress + this.#sizeBytes;
-    const beyondBytes = header + lenBytes - end;
-    if (beyondBytes <= 0) return;
-    const [from, to] = isThere ? [this.dataAddress, end] : [end, this.dataAddress];
-    this.#memory.u8.copyWithin(to, from, from + beyondBytes);
-  }
-}
-
-/** ringbuf_map_alloc. */
-function checkRing(spec: MapSpec): void {
-  checkFlags(spec, EINVAL, BPF_F_NUMA_NODE);
-  if (spec.keySize !== 0 || spec.valueSize !== 0) {
-    refuseMap(spec, EINVAL, `key_size is ${spec.keySize} and value_size ${spec.valueSize}, and a ring has neither`, 'leave out key and value');
-  }
-  const { maxEntries } = spec;
-  if (maxEntries === 0 || (maxEntries & (maxEntries - 1)) !== 0 || maxEntries % PAGE_BYTES !== 0) {
-    refuseMap(spec, EINVAL, `max_entries is ${maxEntries}, and a ring has a power of two of bytes, in whole pages`, `give max_entries in bytes: ${PAGE_BYTES}, ${2 * PAGE_BYTES}, ${4 * PAGE_BYTES}, ...`);
   }
 }

@@ -90,6 +90,36 @@ export class KernelRing {
   }
 }
 
+/** A USER_RINGBUF as libbpf maps it: the consumer's page, then the producer's page and twice the data, which user space may write. */
+export class KernelUserRing {
+  readonly #consumer: SharedMemory;
+  readonly #producer: SharedMemory;
+  readonly #sizeBytes: number;
+
+  constructor(fd: number, sizeBytes: number) {
+    this.#sizeBytes = sizeBytes;
+    this.#consumer = new SharedMemory(fd, PAGE_BYTES, 0, PROT_READ);
+    this.#producer = new SharedMemory(fd, PAGE_BYTES + 2 * sizeBytes, PAGE_BYTES, PROT_READ_WRITE);
+  }
+
+  get consumerPos(): number {
+    return this.#consumer.u64(0);
+  }
+
+  set producerPos(pos: number) {
+    this.#producer.view.setBigUint64(0, BigInt(pos), true);
+  }
+
+  get data(): Uint8Array {
+    return this.#producer.bytes.subarray(PAGE_BYTES, PAGE_BYTES + this.#sizeBytes);
+  }
+
+  close(): void {
+    this.#consumer.close();
+    this.#producer.close();
+  }
+}
+
 /** The event of one CPU that bpf_perf_event_output writes to, with a ring of `pages` pages or none. */
 export class KernelPerfEvent {
   readonly fd: number;
