@@ -56,11 +56,13 @@ class DefinitionReader {
   readonly #btf: Btf;
   readonly #name: string;
   readonly #where: string;
+  readonly #isInner: boolean;
 
-  constructor(btf: Btf, name: string, where: string) {
+  constructor(btf: Btf, name: string, where: string, isInner = false) {
     this.#btf = btf;
     this.#name = name;
     this.#where = where;
+    this.#isInner = isInner;
   }
 
   read(structId: number, offBytes: number, sizeBytes: number): Definition {
@@ -90,6 +92,7 @@ class DefinitionReader {
           types.set(member.name, this.#pointee(member));
           break;
         case 'values':
+          if (this.#isInner) this.#refuse('map-bad-definition', 'is an inner map and has values itself');
           valuesOffBytes = member.bitOffset / 8;
           innerStructId = this.#elementStruct(member);
           break;
@@ -121,9 +124,7 @@ class DefinitionReader {
 
   /** What the inner maps are like; libbpf gives the map that it makes for that the same name. */
   #innerMap(structId: number): MapSpec {
-    const inner = new DefinitionReader(this.#btf, `${this.#name}.inner`, this.#where).read(structId, 0, 0);
-    if (inner.valuesOffBytes === undefined) return inner.spec;
-    return this.#refuse('map-bad-definition', 'has inner maps that have values themselves');
+    return new DefinitionReader(this.#btf, `${this.#name}.inner`, this.#where, true).read(structId, 0, 0).spec;
   }
 
   /** `__array(values, T)`: the struct T, `undefined` for something else. */

@@ -5,6 +5,7 @@ import { Vm, isMapOfMaps } from '../../../src/vm/index.js';
 import type { BpfMap, LoadedObject, MapSpec, ObjectSpec } from '../../../src/vm/index.js';
 import { loadObjectBytes } from '../../../src/vm/loader/loadObject.js';
 import type { LoadObjectOptions } from '../../../src/vm/loader/loadObject.js';
+import { BtfBuilder } from '../btf/btfBuilder.js';
 import { ElfBuilder } from '../elf/elfBuilder.js';
 import { testEnvironment } from '../support/differential.js';
 import { loadFixture } from './support.js';
@@ -45,6 +46,55 @@ describe('maps of maps in .maps', () => {
     const outer = mapNamed(object, 'sources_by_protocol');
     expect([outer.type, numbersOf(outer.innerMap!)]).toEqual([HASH_OF_MAPS, ['sources_by_protocol.inner', HASH, 4, 8, 1]]);
     expect(contentsOf(live(object), 'sources_by_protocol')).toEqual([[6, 'tcp_sources'], [17, 'udp_sources']]);
+  });
+});
+
+/** Why an object with the map of maps `m` is refused; its `values`, at byte 32, have room for two slots. */
+function refused(define: (btf: BtfBuilder) => number, relocate: (elf: ElfBuilder, section: number) => void = () => {}): string {
+  const [elf, btf] = [new ElfBuilder(), new BtfBuilder()];
+  btf.raw(15, '.maps', 1, 0, [btf.raw(14, 'm', 0, define(btf), [1]), 0, 48]);
+  const section = elf.section('.maps', new Uint8Array(48));
+  elf.symbol('m', section, 0, 48, OBJECT);
+  relocate(elf, section);
+  elf.section('.BTF', btf.bytes());
+  const result = loadObjectBytes(elf.build(), 'prog.o');
+  return result.ok ? 'loaded' : formatProblem(result.problem);
+}
+
+describe('definitions made to hurt', () => {
+  const R_64_ABS64 = 2;
+  /** `__uint` members and `values` of pointers to a type. */
+  const outer = (btf: BtfBuilder, numbers: Readonly<Record<string, number>>, innerId: (structId: number) => number): number => {
+    const int = btf.int('int', 4, 1);
+    const fields = Object.entries(numbers).map(([name, count], i) => [name, btf.ptr(btf.array(int, count)), i * 64] as const);
+    // The array, its pointer and then the struct: a struct may hold pointers to itself.
+    const structId = fields.length * 2 + 4;
+    const values = btf.array(structId - 1, 0);
+    const pointer = btf.ptr(innerId(structId));
+    expect(pointer).toBe(structId - 1);
+    return btf.struct('', 48, [...fields, ['values', values, 256]]);
+  };
+  const array = { type: ARRAY_OF_MAPS, key_size: 4, value_size: 4, max_entries: 2 };
+
+  test('inner maps that are like the map itself, and so on for ever', () => {
+    expect(refused((btf) => outer(btf, array, (structId) => structId))).toContain("map 'm.inner' is an inner map and has values itself");
+  });
+
+  test('inner maps of no struct are none', () => {
+    expect(refused((btf) => outer(btf, array, () => 1))).toBe('loaded');
+  });
+
+  test.each<[string, Readonly<Record<string, number>>, number, number, string]>([
+    ['a slot beyond the last', { ...array, max_entries: 1 }, 40, 0, "byte 40 is no slot of map 'm', which has 1"],
+    ['half a slot', array, 36, 0, "byte 36 is no slot of map 'm'"],
+    ['a slot in front of values', array, 24, 0, "byte 24 is no slot of map 'm'"],
+    ['no map begins there', array, 32, 8, "slot 0 of map 'm' holds 'target', which is no map"],
+    ['a hash with keys that are no u32', { ...array, type: HASH_OF_MAPS, key_size: 8 }, 32, 0, "map 'm' has initial values, but its key has 8 bytes, not 4"],
+  ])('%s', (_name, numbers, offBytes, targetBytes, message) => {
+    const outcome = refused((btf) => outer(btf, numbers, () => 1), (elf, section) => {
+      elf.relocate(section, [[offBytes, R_64_ABS64, elf.symbol('target', section, targetBytes, 8, OBJECT)]]);
+    });
+    expect(outcome).toContain(message);
   });
 });
 
