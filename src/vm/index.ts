@@ -5,7 +5,7 @@ export * from './btf/btfFormat.js';
 export * from './btf/btfParse.js';
 export * from './btf/btfTypes.js';
 export * from './btf/byteOrder.js';
-export { KernelTypes, readKernelTypes } from './btf/coreTarget.js';
+export { KernelTypes } from './btf/coreTarget.js';
 export type { CoreTarget } from './btf/coreTarget.js';
 export * from './btf/kernelTypesFile.js';
 export * from './environment.js';

@@ -1,5 +1,4 @@
-import { ProblemError, catchProblem } from '../../base/index.js';
-import type { Result } from '../../base/index.js';
+import { ProblemError } from '../../base/index.js';
 import type { StringTable } from '../elf/stringTable.js';
 import type { BtfType } from './btfTypes.js';
 import { BtfTypeReader, readBtfParts } from './readBtf.js';
@@ -62,7 +61,7 @@ export class KernelTypes implements CoreTarget {
   #index: NameIndex | undefined;
   readonly #types = new Map<number, BtfType>([[0, { kind: 'void', name: '' }]]);
 
-  /** Made by `readKernelTypes`. */
+  /** Made by `readKernelTypes`. Throws a `ProblemError`. */
   constructor(bytes: Uint8Array, name: string) {
     const { typeBytes, stringBytes, strings } = readBtfParts(bytes, name);
     this.name = name;
@@ -183,13 +182,4 @@ export class KernelTypes implements CoreTarget {
   #refuse(message: string): never {
     throw new ProblemError({ code: 'btf-bad-type', message, where: this.name, hint: 'take the BTF from the kernel again' });
   }
-}
-
-/**
- * Reads the types of a kernel: the contents of a `.BTF` section.
- *
- * @param name what messages call it, e.g. the file's path
- */
-export function readKernelTypes(bytes: Uint8Array, name: string): Result<KernelTypes> {
-  return catchProblem(() => new KernelTypes(bytes, name));
 }

@@ -1,8 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
-import { fail, systemReason } from '../../base/index.js';
+import { catchProblem, fail, systemReason } from '../../base/index.js';
 import type { Result } from '../../base/index.js';
-import { readKernelTypes } from './coreTarget.js';
-import type { KernelTypes } from './coreTarget.js';
+import { KernelTypes } from './coreTarget.js';
 
 /** A kernel with all its debug information has more, but BTF alone, or a kernel without DWARF, far less. */
 const MAX_FILE_BYTES = 256 << 20;
@@ -10,20 +9,31 @@ const MAX_FILE_BYTES = 256 << 20;
 const EHDR_BYTES = 64;
 const SHDR_BYTES = 64;
 
-/** Reads the types of a kernel from a file: raw BTF such as /sys/kernel/btf/vmlinux, or an ELF file with a section `.BTF`. */
+const HINT = 'give BTF such as /sys/kernel/btf/vmlinux, or an ELF file with a section .BTF';
+
+/**
+ * Reads the types of a kernel: raw BTF such as /sys/kernel/btf/vmlinux, or an ELF file with a section `.BTF`.
+ *
+ * @param name what messages call it, e.g. the file's path
+ *
+ * Problems: `btf-missing`, `btf-bad-header`, `btf-bad-type`, `unsupported-btf-kind`. A type that is wrong in itself is noticed when it is used.
+ */
+export function readKernelTypes(bytes: Uint8Array, name: string): Result<KernelTypes> {
+  const btf = isElf(bytes) ? elfBtfSection(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) : bytes;
+  if (btf === undefined) return fail({ code: 'btf-missing', message: 'the ELF file has no section .BTF', where: name, hint: HINT });
+  return catchProblem(() => new KernelTypes(btf, name));
+}
+
+/** The same from a file. Problems in addition: `file-not-regular`, `file-too-big`, `file-unreadable`. */
 export function loadKernelTypes(path: string): Result<KernelTypes> {
-  const hint = 'give BTF such as /sys/kernel/btf/vmlinux, or an ELF file with a section .BTF';
   try {
     const stat = statSync(path);
-    if (!stat.isFile()) return fail({ code: 'file-not-regular', message: 'this is no regular file', where: path, hint });
-    if (stat.size > MAX_FILE_BYTES) return fail({ code: 'file-too-big', message: `${stat.size} bytes are more than are read (${MAX_FILE_BYTES})`, where: path, hint });
-    const bytes = readFileSync(path);
-    const btf = isElf(bytes) ? elfBtfSection(bytes) : bytes;
-    if (btf === undefined) return fail({ code: 'btf-missing', message: 'the ELF file has no section .BTF', where: path, hint });
-    return readKernelTypes(btf, path);
+    if (!stat.isFile()) return fail({ code: 'file-not-regular', message: 'this is no regular file', where: path, hint: HINT });
+    if (stat.size > MAX_FILE_BYTES) return fail({ code: 'file-too-big', message: `${stat.size} bytes are more than are read (${MAX_FILE_BYTES})`, where: path, hint: HINT });
+    return readKernelTypes(readFileSync(path), path);
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error)) throw error;
-    return fail({ code: 'file-unreadable', message: `can't be read: ${systemReason(error)}`, where: path, hint });
+    return fail({ code: 'file-unreadable', message: `can't be read: ${systemReason(error)}`, where: path, hint: HINT });
   }
 }
 

@@ -11,9 +11,11 @@ import { loadObjectBytes } from '../../../src/vm/loader/loadObject.js';
 import type { LoadObjectOptions } from '../../../src/vm/loader/loadObject.js';
 import type { ObjectSpec } from '../../../src/vm/spec.js';
 import { kernelOracle } from '../../support/kernelOracle.js';
+import { temporaryFolder } from '../../support/temporaryFolder.js';
 import { TestMachine } from '../support/differential.js';
 import { programNamed } from './support.js';
 
+const folder = temporaryFolder();
 const VMLINUX = '/sys/kernel/btf/vmlinux';
 const OBJECTS = ['fixtures/programs/core_fields/core_fields.o', 'fixtures/programs/core_exists/core_exists.o', 'test/vm/loader/objects/core.o'];
 
@@ -82,6 +84,13 @@ describe.skipIf(!hasBpftool)('as libbpf does it for the running kernel', () => {
     for (const path of OBJECTS.slice(0, 2)) {
       expect(unwrap(load(path)).programs.map(({ insns }) => insns)).toEqual(unwrap(load(path, { targetBtf: vmlinux })).programs.map(({ insns }) => insns));
     }
+  });
+
+  test.each(OBJECTS.slice(0, 2))('%s: BTF of only the types that it uses, as bpftool cuts it out, gives the same', (path) => {
+    const cut = folder.at('min.btf');
+    expect(spawnSync('bpftool', ['gen', 'min_core_btf', VMLINUX, cut, path]).status).toBe(0);
+    const insnsFor = (target: string): unknown => unwrap(load(path, { targetBtf: unwrap(loadKernelTypes(target)) })).programs.map(({ insns }) => insns);
+    expect(insnsFor(cut)).toEqual(insnsFor(VMLINUX));
   });
 
   test('an object against 5.5 MB of kernel types is loaded within 300 ms', () => {
