@@ -10,13 +10,12 @@ import type { XskApplication, XskKernel } from './applications/application.js';
 import { chooseProgram } from './chooseProgram.js';
 import { EventQueue } from './eventQueue.js';
 import { RunState } from './runState.js';
-import { BOOT_NS, Simulation } from './simulation.js';
+import { BOOT_NS, NO_PACKET, Simulation } from './simulation.js';
 import type { SimulationOptions } from './simulation.js';
 import { fillXskMaps, openSockets } from './sockets.js';
 
-/** Kept log lines and faults; more are only counted. */
+/** Kept log lines; more are only counted. */
 const KEPT_LOG_LINES = 1000;
-const KEPT_FAULTS = 16;
 
 /** Builds a simulation. Problems come from the object, the program, the NIC's settings and the memory that all of it needs. */
 export function createSimulation(options: SimulationOptions): Result<Simulation> {
@@ -54,7 +53,7 @@ function build(options: SimulationOptions): Result<Simulation> {
     environment.onEvent = (map, bytes) => {
       const { ledger } = allocator;
       const page = memory.u32[(vm.contextAddress + XDP_BUFF_HARD_START) >>> 2];
-      const event = { map, packetId: ledger.packetId[ledger.indexOf(page)], tNs: environment.tNs, cpu: environment.cpu, bytes };
+      const event = { map, packetId: page === 0 ? NO_PACKET : ledger.packetId[ledger.indexOf(page)], tNs: environment.tNs, cpu: environment.cpu, bytes };
       state.events.add(event);
       state.watcher.onEvent?.(event);
     };
@@ -103,8 +102,7 @@ function build(options: SimulationOptions): Result<Simulation> {
         }
       },
       onFault(packetId) {
-        state.faultCount++;
-        if (state.faults.length < KEPT_FAULTS) state.faults.push({ packetId, fault: vm.fault() });
+        state.addFault(packetId, () => vm.fault());
       },
       onSocketReady: (socket) => wakeSocket(socket.id),
     },

@@ -63,6 +63,9 @@ export interface WatchedPacket {
   metaBytes: number;
 }
 
+/** In place of a packet's id: packets are counted from 1. */
+export const NO_PACKET = 0;
+
 export interface LogLine {
   readonly tNs: number;
   readonly cpu: number;
@@ -70,6 +73,7 @@ export interface LogLine {
 }
 
 export interface FaultRecord {
+  /** NO_PACKET when it was the callback of a timer. */
   readonly packetId: number;
   readonly fault: Fault;
 }
@@ -134,6 +138,10 @@ export class Simulation {
     state.traffic = traffic;
     const batch = new WireBatch();
     while (traffic.nextNs !== Infinity) {
+      if (this.vm.nextTimerNs <= Math.min(events.nextNs, traffic.nextNs)) {
+        this.#runTimer();
+        continue;
+      }
       // Events go first: what one batch set off is done before the next batch of the same time arrives.
       if (events.nextNs <= traffic.nextNs) {
         events.step();
@@ -146,8 +154,23 @@ export class Simulation {
       this.nic.device.receive(batch);
       onProgress(traffic.packets);
     }
-    while (events.step());
+    // Timers whose time lies behind the last event don't fire any more: they may go on for ever.
+    while (events.nextNs !== Infinity) {
+      if (this.vm.nextTimerNs <= events.nextNs) this.#runTimer();
+      else events.step();
+    }
     return ok(this.#finish(traffic));
+  }
+
+  /** Moves the clock to the next timer of a program and runs its callback. */
+  #runTimer(): void {
+    const { vm } = this;
+    const events = this.#events;
+    const state = this.#state;
+    events.nowNs = Math.max(events.nowNs, vm.nextTimerNs);
+    vm.environment.tNs = events.nowNs;
+    if (!vm.runNextTimer()) return;
+    state.addFault(NO_PACKET, () => vm.fault());
   }
 
   #finish(traffic: CaptureTraffic): RunResult {

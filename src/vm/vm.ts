@@ -26,6 +26,8 @@ import { References } from './references.js';
 import { createRxHints } from './rxHints.js';
 import type { RxHints } from './rxHints.js';
 import type { MapSpec, ObjectSpec } from './spec.js';
+import { runTimer } from './timerCallback.js';
+import { Timers } from './timers.js';
 
 const BPF_FUNC_SPIN_UNLOCK = 94;
 
@@ -60,6 +62,7 @@ export class Vm {
   readonly redirect: RedirectInfo = createRedirectInfo();
   readonly #references = new References();
   readonly #dynptrs: Dynptrs;
+  readonly #timers: Timers;
   /** What the last run left behind, see `fault`. */
   #leaked: string | undefined;
   readonly #accessTable: AccessTable;
@@ -80,6 +83,7 @@ export class Vm {
     }
     this.memory = memory;
     this.#dynptrs = new Dynptrs(memory);
+    this.#timers = new Timers(memory);
     this.environment = environment;
     this.stateAddress = memory.reserve('state of the virtual machine', VM_STATE_BYTES);
     // The stack is the end of the state: what lies above it must be nobody's, or an access beyond its top would hit that.
@@ -121,7 +125,35 @@ export class Vm {
    */
   run(programAddress: number): number {
     clearRedirect(this.redirect);
-    const code = this.#interpreter.run(programAddress, this.contextAddress);
+    return this.#endRun(this.#interpreter.run(programAddress, this.contextAddress));
+  }
+
+  /** When the next timer of a program fires, ns of virtual time; Infinity when none is armed. */
+  get nextTimerNs(): number {
+    return this.#timers.nextNs;
+  }
+
+  /**
+   * Runs the callback of the next timer that is due by now (`environment.tNs`), on the CPU that armed it. The owner of the time calls this when
+   * `nextTimerNs` has come, until nothing is due.
+   *
+   * @returns 0 when it came to its end, else a fault code (see `fault`); `undefined` when nothing is due
+   */
+  runNextTimer(): number | undefined {
+    const timer = this.#timers.takeDue(this.environment.tNs);
+    if (timer === undefined) return undefined;
+    this.environment.cpu = timer.cpu;
+    // There is no packet: nothing of the last one is in reach.
+    this.memory.u8.fill(0, this.contextAddress, this.contextAddress + XDP_BUFF_BYTES);
+    const parts = { memory: this.memory, accessTable: this.#accessTable, timers: this.#timers, stateAddress: this.stateAddress };
+    return this.#endRun(runTimer(timer, parts, (programId, insnIndex, prepare) => {
+      this.#interpreter.start(this.#programs[programId]!.address, this.contextAddress);
+      prepare();
+      return this.#interpreter.callback(insnIndex);
+    }));
+  }
+
+  #endRun(code: number): number {
     this.#dynptrs.clear();
     this.#accessTable.endLoans();
     return this.#references.count === 0 ? code : this.#endWithReferences(code);
@@ -160,7 +192,7 @@ export class Vm {
       accessTable: this.#accessTable, maps: this.#maps, programs: this.#programs,
     });
     const context: HelperContext = {
-      memory: this.memory, environment: this.environment, args, redirect: this.redirect, rxHints: this.rxHints, references: this.#references, dynptrs: this.#dynptrs, network: this.network,
+      memory: this.memory, environment: this.environment, args, redirect: this.redirect, rxHints: this.rxHints, references: this.#references, dynptrs: this.#dynptrs, timers: this.#timers, maps: this.#maps, network: this.network,
       accessTable: this.#accessTable, stateAddress: this.stateAddress, contextAddress: this.contextAddress,
       callback: (insnIndex) => {
         const { helperId } = args;

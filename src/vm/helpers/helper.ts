@@ -2,8 +2,10 @@ import type { HostMemory } from '../../memory/index.js';
 import type { AccessTable } from '../accessTable.js';
 import type { Dynptrs } from '../dynptrs.js';
 import type { VmEnvironment } from '../environment.js';
+import type { BpfMap } from '../maps/map.js';
 import type { RedirectInfo } from '../redirect.js';
 import type { References } from '../references.js';
+import type { Timers } from '../timers.js';
 import type { HelperArguments } from './helperArguments.js';
 
 import type { RxHints } from '../rxHints.js';
@@ -24,6 +26,9 @@ export interface HelperContext {
   /** What the run has acquired and not given back yet. */
   readonly references: References;
   readonly dynptrs: Dynptrs;
+  readonly timers: Timers;
+  /** All maps of the machine by id. */
+  readonly maps: readonly (BpfMap | undefined)[];
   /** What the driver knows about the packet. */
   readonly rxHints: RxHints;
   /** What the kernel around the machine knows of its network. */
@@ -52,6 +57,7 @@ export type ArgClass =
   | 'ptr_to_uninit_mem'
   | 'ptr_to_const_str'
   | 'ptr_to_dynptr'
+  | 'ptr_to_timer'
   | 'ptr_to_func'
   | 'ptr_to_stack_or_null'
   | 'const_size'

@@ -26,6 +26,7 @@ import {
   getNsCurrentPidTgid, sendSignal, sendSignalThread,
 } from './taskHelpers.js';
 import { jiffies64, ktimeGetBootNs, ktimeGetCoarseNs, ktimeGetNs, ktimeGetTaiNs } from './timeHelpers.js';
+import { timerCancel, timerInit, timerSetCallback, timerStart } from './timerHelpers.js';
 import { userRingbufDrain } from './userRingBufHelpers.js';
 import { xdpAdjustHead, xdpAdjustMeta, xdpAdjustTail } from './xdpAdjustHelpers.js';
 import { xdpGetBuffLen, xdpLoadBytes, xdpStoreBytes } from './xdpBytesHelpers.js';
@@ -226,10 +227,10 @@ const ROWS: readonly HelperSpec[] = [
   row(166, 'bpf_sys_bpf', NOT_XDP),
   row(167, 'bpf_btf_find_by_name_kind', NOT_XDP),
   row(168, 'bpf_sys_close', NOT_XDP),
-  row(169, 'bpf_timer_init', GPL),
-  row(170, 'bpf_timer_set_callback', GPL),
-  row(171, 'bpf_timer_start', GPL),
-  row(172, 'bpf_timer_cancel', GPL),
+  row(169, 'bpf_timer_init', GPL, timerInit),
+  row(170, 'bpf_timer_set_callback', GPL, timerSetCallback),
+  row(171, 'bpf_timer_start', GPL, timerStart),
+  row(172, 'bpf_timer_cancel', GPL, timerCancel),
   row(173, 'bpf_get_func_ip', NOT_XDP),
   row(174, 'bpf_get_attach_cookie', NOT_XDP),
   row(175, 'bpf_task_pt_regs', GPL),

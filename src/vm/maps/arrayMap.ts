@@ -7,7 +7,7 @@ import {
 } from './map.js';
 import type { MapEntry, MapPlace, PlainArray } from './map.js';
 import {
-  checkCommon, checkIndexKey, copyValue, indexKey, keyIndex, readValue, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock, writeValue,
+  checkCommon, checkIndexKey, copyValue, freeFields, indexKey, keyIndex, readValue, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock, writeValue,
 } from './mapSupport.js';
 import { spinLockOf } from './valueFields.js';
 
@@ -63,7 +63,9 @@ export class ArrayMap implements PlainArray {
     const index = this.#memory.view.getUint32(keyAddress, true);
     const error = checkArrayUpdate(index, this.spec.maxEntries, flags, this.#hasSpinLock);
     if (error !== 0) return error;
-    copyValue(this.#memory, this.spec, this.valuesAddress + index * this.#strideBytes, valueAddress);
+    const address = this.valuesAddress + index * this.#strideBytes;
+    copyValue(this.#memory, this.spec, address, valueAddress);
+    freeFields(this.#memory, this.spec, address);
     return 0;
   }
 
@@ -82,7 +84,9 @@ export class ArrayMap implements PlainArray {
     const index = keyIndex(key);
     const error = checkArrayUpdate(index, this.spec.maxEntries, flags, this.#hasSpinLock);
     if (error !== 0) return error;
-    writeValue(this.#memory, this.spec, this.valuesAddress + index * this.#strideBytes, value);
+    const address = this.valuesAddress + index * this.#strideBytes;
+    writeValue(this.#memory, this.spec, address, value);
+    freeFields(this.#memory, this.spec, address);
     return 0;
   }
 

@@ -52,6 +52,8 @@ export class HashMap implements HashtabMap {
   readonly #valuesAddress: number;
   readonly #strideBytes: number;
   readonly #hasSpinLock: boolean;
+  /** Values, the spare ones included. */
+  readonly #valueCount: number;
   /** Address / 4 of u32 per node: address of its value, 0 in a node never used. Behind them one per CPU: its spare value. */
   readonly #slots: number;
   readonly #scratchKey: number;
@@ -67,7 +69,8 @@ export class HashMap implements HashtabMap {
     this.#hasSpinLock = spinLockOf(spec) !== undefined;
     this.table = new HashTable(memory, spec.name, spec.keySize, spec.maxEntries);
     this.#slots = memory.reserve(`value slots of map ${spec.name}`, (spec.maxEntries + possibleCpus) * 4) >>> 2;
-    this.#valuesAddress = reserveValues(spec, place, spec.maxEntries + possibleCpus);
+    this.#valueCount = spec.maxEntries + possibleCpus;
+    this.#valuesAddress = reserveValues(spec, place, this.#valueCount);
     for (let cpu = 0; cpu < possibleCpus; cpu++) {
       memory.u32[this.#slots + spec.maxEntries + cpu] = this.#valuesAddress + (spec.maxEntries + cpu) * this.#strideBytes;
     }
@@ -132,6 +135,17 @@ export class HashMap implements HashtabMap {
 
   nodeOf(key: Uint8Array): number {
     return this.#takeKey(key) ? this.table.find(this.#scratchKey) : NO_NODE;
+  }
+
+  /** The node that has this value, or had it last; NO_NODE for none. */
+  nodeOfValue(address: number): number {
+    const { u32 } = this.#memory;
+    // A value belongs to the node of its place until an update swaps it with a spare one.
+    const node = (address - this.#valuesAddress) / this.#strideBytes;
+    if (!Number.isInteger(node) || node < 0 || node >= this.#valueCount) return NO_NODE;
+    if (node < this.spec.maxEntries && u32[this.#slots + node] === address) return node;
+    const at = u32.subarray(this.#slots, this.#slots + this.spec.maxEntries).indexOf(address);
+    return at < 0 ? NO_NODE : at;
   }
 
   valueAddress(node: number): number {

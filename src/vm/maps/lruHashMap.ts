@@ -10,7 +10,7 @@ import { checkHashSpec, checkHashUpdate } from './hashMap.js';
 import { HashTable, NO_NODE } from './hashTable.js';
 import type { HashtabMap } from './hashTable.js';
 import { LruList } from './lruList.js';
-import { checkFlags, checkPercpuValue, copyBytes, copyValue, readValue, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock } from './mapSupport.js';
+import { checkFlags, checkPercpuValue, copyBytes, copyValue, freeFields, readValue, refuseMap, reserveValues, roundUp8, valueMapOps, writeMapBlock } from './mapSupport.js';
 
 const ACCESS_FLAGS = BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
 
@@ -112,6 +112,12 @@ export class LruHashMap implements HashtabMap {
     return this.#takeKey(key) ? this.table.find(this.#scratchKey) : NO_NODE;
   }
 
+  /** The node that has this value, or had it last; NO_NODE for none. */
+  nodeOfValue(address: number): number {
+    const node = (address - this.#valuesAddress) / this.#strideBytes;
+    return Number.isInteger(node) && node >= 0 && node < this.table.capacity ? node : NO_NODE;
+  }
+
   valueAddress(node: number, cpu: number): number {
     return this.#addressOf(node, this.isPerCpu ? cpu : 0);
   }
@@ -130,6 +136,7 @@ export class LruHashMap implements HashtabMap {
     const fresh = this.#lru.pop(cpu);
     if (fresh === NO_NODE) return -ENOMEM;
     copyValue(this.#memory, this.spec, this.#addressOf(fresh, 0), valueAddress);
+    freeFields(this.#memory, this.spec, this.#addressOf(fresh, 0));
     const old = this.table.find(keyAddress);
     const error = checkHashUpdate(old !== NO_NODE, flags);
     if (error !== 0) {

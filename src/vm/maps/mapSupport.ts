@@ -133,6 +133,13 @@ export function copyValue(memory: HostMemory, spec: MapSpec, to: number, from: n
   copyBytes(memory, to + at, from + at, spec.valueSize - at);
 }
 
+/** Ends what the kernel keeps in a value that is freed or replaced (bpf_obj_free_fields): all but locks. */
+export function freeFields(memory: HostMemory, spec: MapSpec, address: number): void {
+  for (const { kind, offBytes, sizeBytes } of spec.valueFields ?? []) {
+    if (!kind.endsWith('spin_lock')) memory.u8.fill(0, address + offBytes, address + offBytes + sizeBytes);
+  }
+}
+
 /** A copy of a value for user space, with zeros where the kernel keeps something in it (check_and_init_map_value). */
 export function readValue(memory: HostMemory, spec: MapSpec, address: number): Uint8Array {
   const value = memory.u8.slice(address, address + spec.valueSize);
