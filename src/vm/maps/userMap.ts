@@ -81,7 +81,9 @@ export class UserMap {
     if (!this.#mayWrite) return -EPERM;
     const error = this.#checkLock(flags) || this.#checkKey(key);
     if (error !== 0) return error;
-    return value === undefined ? -EFAULT : this.map.updateBytes(key ?? NO_KEY, value, flags);
+    // Of a value without bytes the kernel reads none.
+    if (value === undefined && this.map.spec.valueSize > 0) return -EFAULT;
+    return this.map.updateBytes(key ?? NO_KEY, value ?? new Uint8Array(0), flags);
   }
 
   /** BPF_MAP_DELETE_ELEM: 0 or a negated errno. */
@@ -185,6 +187,7 @@ export class UserMap {
 
   #read(key: Uint8Array): ValueResult {
     if (this.#rule.lookup === 'not allowed') return { errno: -EOPNOTSUPP };
+    if (this.#rule.lookup === 'not supported') return { errno: -ENOTSUPP };
     const value = this.map.lookupBytes(key);
     return value === undefined ? { errno: -ENOENT } : { errno: 0, value };
   }

@@ -27,7 +27,7 @@ function everyCommand(user: MapCommands, keySize: number, type: number, valueByt
   const wrongKey = keySize === 0 ? new Uint8Array(4) : undefined;
   const value = new Uint8Array(valueBytes).fill(1);
   // What a slot takes is a number of the kernel: those tests are in slotMaps.test.ts and mapMachine.test.ts.
-  const isSlot = type === 14 || type === 25 || type === XSKMAP;
+  const isSlot = type === 4 || type === 14 || type === 25 || type === XSKMAP;
   const bytes = key ?? new Uint8Array(0);
   const lookup = () => user.lookup(key, 0, type === BLOOM_FILTER ? value : undefined);
   const commands: readonly (readonly [string, () => unknown])[] = [
@@ -36,7 +36,7 @@ function everyCommand(user: MapCommands, keySize: number, type: number, valueByt
     ['update with BPF_F_LOCK', () => user.update(key, value, 4)],
     ['update of a wrong key', () => user.update(wrongKey, value, 0)],
     ['update without a value', () => user.update(key, undefined, 0)],
-    ['update with an unknown flag', () => (type === 3 ? 'not here' : user.update(key, value, 8))],
+    ['update with an unknown flag', () => (type === 3 || type === 4 ? 'not here' : user.update(key, value, 8))],
     ['lookup', lookup],
     ['lookup with BPF_F_LOCK', () => user.lookup(key, 4)],
     ['lookup with an unknown flag', () => user.lookup(key, 1)],
@@ -77,6 +77,17 @@ withKernel('every command on every map, against the kernel', (kernel) => {
     using theirs = new KernelUserMap(kernel, spec);
     const ours = new UserMap(new LiveMap(spec, kernel.possibleCpus).map);
     expect(everyCommand(ours, keySize, type, theirs.valueBytes)).toEqual(everyCommand(theirs, keySize, type, theirs.valueBytes));
+  });
+});
+
+withKernel('maps without elements, against the kernel', (kernel) => {
+  it.each([['RINGBUF', 27, 0, 4096], ['USER_RINGBUF', 31, 0, 4096], ['PERF_EVENT_ARRAY', 4, 4, 4]])('%s', (_, type, size, maxEntries) => {
+    const spec = map('m', type, size, size, maxEntries);
+    using theirs = new KernelUserMap(kernel, spec);
+    const live = new LiveMap(spec, kernel.possibleCpus);
+    // Here every CPU has its perf event from the start; the kernel's map is empty.
+    for (let cpu = 0; type === 4 && cpu < kernel.possibleCpus; cpu++) live.map.deleteBytes(u32(cpu));
+    expect(everyCommand(new UserMap(live.map), size, type, size)).toEqual(everyCommand(theirs, size, type, size));
   });
 });
 
