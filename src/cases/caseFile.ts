@@ -1,7 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
-import { catchProblem, fail, fromHex, ProblemError, systemReason } from '../base/index.js';
+import { catchProblem, fail, fromHex, ProblemError, systemReason, unwrap } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { checkNesting } from '../sim/index.js';
+import { parseNetwork } from '../vm/index.js';
 
 /**
  * A case file: packets, what a program gets with them, and what it must do. The same file runs in the simulator (`sim check`) and on
@@ -31,6 +32,8 @@ export interface TestCase {
   readonly maps?: Readonly<Record<string, readonly CaseEntry[]>>;
   /** Global variables before the run, read-only ones too: JSON values by their BTF types. */
   readonly globals?: Readonly<Record<string, unknown>>;
+  /** The network around the program, as a file of `sim run --network` describes it (docs/network.md); only the simulator can have one. */
+  readonly network?: Readonly<Record<string, unknown>>;
   /** What must be observed; what is left out is not judged. */
   readonly expect?: CaseObservation;
   /** Parts that differ by nature (time, random numbers), and are not judged: `retval`, `data_out`, `ctx_out`, `maps.NAME`, `globals.NAME`. */
@@ -91,7 +94,7 @@ export function readCaseFile(path: string): Result<CaseFile> {
  * Checks the text of a case file; `where` names it in messages. Whether the object has such programs, maps and variables shows when
  * a case runs.
  *
- * Problems: `case-file-json`, `case-file-shape`, `nested-too-deep`.
+ * Problems: `case-file-json`, `case-file-shape`, `nested-too-deep`, `network-shape`.
  */
 export function parseCaseFile(text: string, where: string): Result<CaseFile> {
   const tooDeep = checkNesting(text, where);
@@ -124,7 +127,7 @@ function checkFile(json: unknown, where: string): void {
   });
 }
 
-const CASE_FIELDS = ['name', 'program', 'data_in', 'data_size_out', 'ctx_in', 'repeat', 'maps', 'globals', 'expect', 'exclude'];
+const CASE_FIELDS = ['name', 'program', 'data_in', 'data_size_out', 'ctx_in', 'repeat', 'maps', 'globals', 'network', 'expect', 'exclude'];
 const MAX_U32 = 2 ** 32 - 1;
 /** Above it a case takes seconds, and the kernel takes an int. */
 const MAX_REPEAT = 2 ** 20;
@@ -140,6 +143,7 @@ function checkCase(json: unknown, place: string): string {
   if (fields.repeat !== undefined) checkNumber(fields.repeat, `${where}, repeat`, MAX_REPEAT);
   if (fields.maps !== undefined) checkMaps(fields.maps, `${where}, maps`);
   if (fields.globals !== undefined) fieldsOf(fields.globals, `${where}, globals`, undefined);
+  if (fields.network !== undefined) unwrap(parseNetwork(fields.network, `${where}, network`));
   if (fields.expect !== undefined) checkObservation(fields.expect, `${where}, expect`);
   if (fields.exclude !== undefined) checkExclude(fields.exclude, `${where}, exclude`);
   return fields.name;

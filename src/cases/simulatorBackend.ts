@@ -2,7 +2,7 @@ import { fail, ok, Rng } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { HostMemory } from '../memory/index.js';
 import { BOOT_NS } from '../sim/index.js';
-import { mapTypeName, objectMemoryBytes, Vm } from '../vm/index.js';
+import { LOOPBACK, mapTypeName, objectMemoryBytes, parseNetwork, Vm, withInterface } from '../vm/index.js';
 import type { LoadedObject, MapSpec, ObjectSpec, VmEnvironment } from '../vm/index.js';
 import { TestRunner } from '../xdp/index.js';
 import { xdpPrograms } from './backend.js';
@@ -70,7 +70,11 @@ class SimulatorRunner implements CaseRunner {
     const variables = globalBytes(this.#object, testCase.globals ?? {});
     if (!variables.ok) return variables;
     const { tNs, seed } = this.#host;
-    const environment: VmEnvironment = { tNs, cpu: CASE_CPU, possibleCpus: 1, rng: new Rng(seed), onPrintk: () => {} };
+    const network = testCase.network === undefined ? ok(undefined) : parseNetwork(testCase.network, 'network');
+    if (!network.ok) return network;
+    const environment: VmEnvironment = {
+      tNs, cpu: CASE_CPU, possibleCpus: 1, rng: new Rng(seed), onPrintk: () => {}, network: network.value && withInterface(network.value, LOOPBACK),
+    };
     const vm = new Vm({ memory: this.#memory, environment });
     const loading = vm.load(this.#object, { programs: [programName, ...programsInMaps(this.#object, testCase)] });
     if (!loading.ok) return loading;

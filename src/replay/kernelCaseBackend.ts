@@ -43,6 +43,10 @@ class KernelRunner implements CaseRunner {
   }
 
   run(testCase: TestCase, programName: string): Result<CaseObservation> {
+    if (testCase.network !== undefined) {
+      const message = 'the case comes with a network, which the running kernel can\'t be given';
+      return fail({ code: 'kernel-no-network', message, hint: 'run it by sim check' });
+    }
     const variables = globalBytes(this.#object, testCase.globals ?? {});
     if (!variables.ok) return variables;
     const loaded = new KernelObject(this.#kernel, this.#object, { variables: Object.fromEntries(variables.value) });

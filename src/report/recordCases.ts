@@ -16,8 +16,8 @@ export interface CaseSource {
   readonly objectPath: string;
   readonly capturePath: string;
   readonly program: string;
-  /** Maps and variables before the first packet. */
-  readonly state: Pick<TestCase, 'maps' | 'globals'>;
+  /** Maps, variables and the network before the first packet. */
+  readonly state: Pick<TestCase, 'maps' | 'globals' | 'network'>;
 }
 
 /**

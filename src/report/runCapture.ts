@@ -5,7 +5,7 @@ import { startStateOf } from '../cases/index.js';
 import { checkSettings, findProfile, PROFILES } from '../nic/index.js';
 import type { NicSettings } from '../nic/index.js';
 import { openCapture } from '../packet/index.js';
-import { checkNesting, createSimulation, fillMapFromFile, XSK_APPLICATIONS } from '../sim/index.js';
+import { checkNesting, createSimulation, fillMapFromFile, readNetworkFile, XSK_APPLICATIONS } from '../sim/index.js';
 import { loadObjectFile, loadTargetKernel, mapTypeName } from '../vm/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { LoadedObject, ObjectSpec } from '../vm/index.js';
@@ -45,6 +45,8 @@ export interface RunOptions {
   /** Paths: BTF and configuration of the kernel that the object is for. */
   readonly btf?: string | undefined;
   readonly kconfig?: string | undefined;
+  /** JSON file of the network around the host. */
+  readonly network?: string | undefined;
   readonly xsk: string;
   /** `MAP=TYPE`: how events of a RINGBUF or PERF_EVENT_ARRAY are decoded (eventReport.ts). */
   readonly event?: readonly string[] | undefined;
@@ -92,6 +94,8 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
   if (!object.ok) return object;
   const types = eventTypes(object.value, options.event ?? []);
   if (!types.ok) return types;
+  const network = options.network === undefined ? ok(undefined) : readNetworkFile(options.network);
+  if (!network.ok) return network;
   const xskName = xskApplicationName(options, object.value);
   const xsk = xskName === 'none' ? undefined : { application: XSK_APPLICATIONS[xskName], rings: XSK_RINGS, chunkCount: XSK_CHUNKS };
   const capture = openCapture(options.pcap);
@@ -104,12 +108,14 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       nic: settings.value,
       seed: options.seed,
       cpus,
+      network: network.value?.scenario,
       xsk,
       prepare: (loaded, sockets) => prepareObject(options, loaded, cpus, sockets),
       instructionBudget: options.instructionBudget,
     });
     if (!simulation.ok) return fail({ hint: REBUILD_HINT, ...simulation.problem });
-    const state = options.recordCases === undefined ? {} : startStateOf(simulation.value.loaded);
+    const around = network.value === undefined ? {} : { network: network.value.json };
+    const state = options.recordCases === undefined ? {} : { ...startStateOf(simulation.value.loaded), ...around };
     const output = options.out === undefined ? undefined : CaptureOutput.create(options.out, simulation.value.memory, settings.value.profile.name, options.pcap);
     if (output !== undefined && !output.ok) return output;
     const watcher = new RunWatcher(simulation.value.vm, output?.value ?? {}, onSlow);
@@ -127,7 +133,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     }
     const { seed, engine } = options;
     return ok(runReport(simulation.value, result.value, {
-      capture: basename(options.pcap), seed, engine, mode: 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength, eventTypes: types.value,
+      capture: basename(options.pcap), seed, engine, mode: 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
     }));
   } finally {
     capture.value.close();

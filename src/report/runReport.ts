@@ -46,6 +46,8 @@ export interface RunReport {
   readonly variables: Readonly<Record<string, JsonValue>>;
   /** Variables that there was no room for. */
   readonly variables_omitted: number;
+  /** Helpers and kfuncs that were asked about a network although there was no `--network`: they found nothing. */
+  readonly network_missed: readonly string[];
   readonly log: readonly { readonly t_ns: number; readonly cpu: number; readonly text: string }[];
   /** Log lines in all; `log` holds the first thousand. */
   readonly log_lines: number;
@@ -139,6 +141,8 @@ export interface RunNames {
   readonly xskApplication: string;
   /** Bytes of the longest frame that the MAC found too long, 0 for none. */
   readonly longestOverLength: number;
+  /** Whether there was a network around the host. */
+  readonly hasNetwork: boolean;
   /** Types of events, see `eventTypes`. */
   readonly eventTypes: EventTypes;
 }
@@ -177,6 +181,7 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     maps: mapReports(loaded),
     variables: variables.values,
     variables_omitted: variables.omitted,
+    network_missed: names.hasNetwork ? [] : [...simulation.vm.network.asked].sort(),
     log: result.log.map(({ tNs, cpu, text }) => ({ t_ns: tNs, cpu, text })),
     log_lines: result.logLineCount,
     ...eventsReport(result, loaded, names.eventTypes),

@@ -45,7 +45,7 @@ export function runText(report: RunReport, heading: Heading): string {
     .concat('\n');
 }
 
-function intro({ object, program, capture, nic, cpus, mode, engine, seed, packets, duration_ns: durationNs }: RunReport): string[] {
+function intro({ object, program, capture, nic, cpus, mode, engine, seed, packets, network_missed: missed, duration_ns: durationNs }: RunReport): string[] {
   const lines = [
     `${printable(object)}: ${printable(program)} over ${printable(capture)}`,
     `  ${counted(packets.received, 'packet')}, ${counted(packets.bytes, 'byte')}, ${(durationNs / NS_PER_SEC).toFixed(3)} s of virtual time`,
@@ -55,6 +55,7 @@ function intro({ object, program, capture, nic, cpus, mode, engine, seed, packet
     const are = packets.cut_by_snaplen === 1 ? 'packet is' : 'packets are';
     lines.push(`  note: ${grouped(packets.cut_by_snaplen)} ${are} cut in the capture (tcpdump -s); the program saw only what is there`);
   }
+  if (missed.length > 0) lines.push(`  note: ${missed.join(', ')} found nothing, as there is no network; describe one with --network (docs/network.md)`);
   return lines;
 }
 

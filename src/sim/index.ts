@@ -4,6 +4,7 @@ export * from './audit.js';
 export * from './createSimulation.js';
 export * from './eventQueue.js';
 export * from './mapFile.js';
+export * from './networkFile.js';
 export * from './packetTally.js';
 export * from './programEvents.js';
 export * from './simulation.js';

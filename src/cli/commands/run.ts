@@ -20,6 +20,7 @@ const OPTIONS = {
   'map-size': { type: 'string', array: true, nargs: 1, describe: 'NAME=N: max_entries of a map, for objects that leave it to user space', group: 'Program:' },
   'inner-map': { type: 'string', array: true, nargs: 1, describe: 'NAME=MAP or NAME=hash:4:8:100 (key, value, max_entries): what the maps in a map of maps are like, for objects that leave it to user space', group: 'Program:' },
   ...TARGET_KERNEL_OPTIONS,
+  network: { type: 'string', describe: 'FILE.json: routes, neighbours, sockets and connections for bpf_fib_lookup and its like, see docs/network.md', group: 'Program:' },
   engine: { type: 'string', default: RUN_DEFAULTS.engine as string, describe: 'interpreter; a JIT is not there yet', group: 'Program:' },
   budget: { type: 'number', describe: 'instructions that one packet may cost (10,000,000)', group: 'Program:' },
   seed: { type: 'number', default: RUN_DEFAULTS.seed as number, describe: 'seed of all randomness', group: 'Program:' },

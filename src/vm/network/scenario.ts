@@ -167,6 +167,12 @@ export function isAny(address: Uint8Array): boolean {
   return address.every((byte) => byte === 0);
 }
 
+/** The scenario with this interface, if it lists none of that ifindex. */
+export function withInterface(scenario: NetworkScenario, device: NetInterface): NetworkScenario {
+  const isListed = scenario.interfaces.some(({ ifindex }) => ifindex === device.ifindex);
+  return isListed ? scenario : { ...scenario, interfaces: [device, ...scenario.interfaces] };
+}
+
 /** `::ffff:192.0.2.1`: what an IPv6 socket has as addresses when it speaks IPv4. */
 export function isV4Mapped(address: Uint8Array): boolean {
   return address.length === 16 && address.every((byte, index) => index > 11 || byte === (index > 9 ? 0xff : 0));
