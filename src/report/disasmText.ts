@@ -37,6 +37,7 @@ function programText(program: ProgramSpec, variables: VariableFinder, heading: H
   const count = slotCount(insns);
   const references = new Map(program.references.map((reference) => [reference.insnIndex, reference]));
   const functions = new Map(program.functions.map((fn) => [fn.insnIndex, fn.name]));
+  const kfuncs = new Map([...(program.kfuncs ?? []), ...(program.kfuncAddresses ?? [])].map((kfunc) => [kfunc.insnIndex, kfunc.name]));
   const width = Math.max(4, String(count).length);
   const lines = [heading(printable(`Program ${name}: SEC("${section}"), ${counted(count, 'instruction')}`))];
   let shown: string | undefined;
@@ -50,7 +51,7 @@ function programText(program: ProgramSpec, variables: VariableFinder, heading: H
     // Line information has an entry for every column; a line is worth telling once.
     if (source !== undefined && source !== shown) lines.push(source);
     shown = source ?? shown;
-    lines.push(`${String(insn.index).padStart(width)}: ${insnText(program, insn, references.get(insn.index), functions, variables)}`);
+    lines.push(`${String(insn.index).padStart(width)}: ${insnText(program, insn, references.get(insn.index), { functions, kfuncs, variables })}`);
   }
   return `${lines.join('\n')}\n`;
 }
@@ -61,13 +62,23 @@ function sourceText(program: ProgramSpec, insnIndex: number): string | undefined
   return `; ${printable(`${line.file}:${line.line}  ${line.text.replaceAll('\t', ' ').trim()}`.trimEnd())}`;
 }
 
-function insnText({ insns }: ProgramSpec, insn: PlacedInsn, reference: MapReference | undefined, functions: ReadonlyMap<number, string>, variables: VariableFinder): string {
+/** What instructions refer to by name. */
+interface Names {
+  /** By their first instruction. */
+  readonly functions: ReadonlyMap<number, string>;
+  /** Kernel functions by the instruction that calls them or takes their address. */
+  readonly kfuncs: ReadonlyMap<number, string>;
+  readonly variables: VariableFinder;
+}
+
+function insnText({ insns }: ProgramSpec, insn: PlacedInsn, reference: MapReference | undefined, { functions, kfuncs, variables }: Names): string {
   if (reference !== undefined) return `r${dstAt(insns, insn.index)} = ${printable(addressText(reference, variables))}`;
-  const text = disassemble(insns, insn.index, { helperName });
+  const kfunc = kfuncs.get(insn.index);
+  if (kfunc !== undefined && insn.row?.kind !== 'call') return `r${dstAt(insns, insn.index)} = kfunc[name:${printable(kfunc)}]`;
+  const text = printable(disassemble(insns, insn.index, { helperName, kfuncName: (index) => kfuncs.get(index) }));
   const target = targetOf(insns, insn);
   if (target === undefined) return text;
   if (insn.row?.kind !== 'call') return `${text} <${target}>`;
-  // A call of a kernel function has no target until the kernel resolves it.
   return `${text} <${printable(functions.get(target) ?? 'not in this program')}>`;
 }
 

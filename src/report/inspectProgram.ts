@@ -1,5 +1,5 @@
 import type { Problem } from '../base/index.js';
-import { HELPERS, frameBytes, helperName, immAt, insnsBetween, isGplCompatible, slotCount, stackBytes, targetOf } from '../vm/index.js';
+import { HELPERS, findKfunc, frameBytes, helperName, immAt, insnsBetween, isGplCompatible, slotCount, stackBytes, targetOf } from '../vm/index.js';
 import type { FunctionSpec, MapReference, ObjectSpec, ProgramSpec, VariableSpec } from '../vm/index.js';
 
 /** Attach types of the UAPI (enum bpf_attach_type, include/uapi/linux/bpf.h). */
@@ -27,7 +27,7 @@ export interface ProgramInspection {
   /** Calls of kernel functions (kfuncs). */
   readonly kfunc_calls: number;
   /** Kernel functions that it calls or asks for, by name. */
-  readonly kfuncs: readonly string[];
+  readonly kfuncs: readonly KfuncInspection[];
   /** Instructions that must not be reached, because what they are about doesn't exist in the kernel that the object is loaded for. */
   readonly poisoned: readonly { readonly insn: number; readonly message: string }[];
   /** Maps whose address it takes. */
@@ -61,6 +61,16 @@ export interface HelperInspection {
   readonly gpl_only: boolean;
 }
 
+export interface KfuncInspection {
+  readonly name: string;
+  /** Calls in the text of the program; 0 when it only asks whether the function exists. */
+  readonly calls: number;
+  /** True when it can be called here by an XDP program of this licence. */
+  readonly supported: boolean;
+  /** Declared `__weak`: the program runs without it, as long as it doesn't call it. */
+  readonly weak: boolean;
+}
+
 /** What the instructions of a program tell. `problem`: why it can't run. */
 export function inspectProgram(object: ObjectSpec, variables: VariableFinder, program: ProgramSpec, problem: Problem | undefined): ProgramInspection {
   const { name, section, type, frags, insns, references } = program;
@@ -85,7 +95,7 @@ export function inspectProgram(object: ObjectSpec, variables: VariableFinder, pr
     })),
     helpers: helpersOf(object, functions),
     kfunc_calls: functions.reduce((sum, { kfuncCalls, calls }) => sum + kfuncCalls + [...calls].filter((target) => !indexOf.has(target)).length, 0),
-    kfuncs: unique([...(program.kfuncs ?? []), ...(program.kfuncAddresses ?? [])].map((kfunc) => kfunc.name)),
+    kfuncs: kfuncsOf(object, program),
     poisoned: (program.poisons ?? []).map(({ insnIndex: insn, message }) => ({ insn, message })),
     maps: unique(references.map(({ map }) => map)),
     globals: unique(references.flatMap((reference) => variables.at(reference)?.name ?? [])),
@@ -151,6 +161,17 @@ function walkFunction({ insns, poisons = [] }: ProgramSpec, spec: FunctionSpec, 
     else if (row.operation === 'subprogram') calls.add(targetOf(insns, insn)!);
   }
   return { spec, instructions: end - spec.insnIndex, stackBytes: frameBytes(insns, spec.insnIndex, end), isaVersion, helpers, calls, kfuncCalls };
+}
+
+/** Kernel functions in the order in which they come up. */
+function kfuncsOf({ license }: ObjectSpec, { kfuncs = [], kfuncAddresses = [] }: ProgramSpec): KfuncInspection[] {
+  const names = unique([...kfuncs, ...kfuncAddresses].map(({ name }) => name));
+  return names.map((name) => ({
+    name,
+    calls: kfuncs.filter((call) => call.name === name).length,
+    supported: isGplCompatible(license) && findKfunc(name)?.support !== undefined,
+    weak: [...kfuncs, ...kfuncAddresses].every((reference) => reference.name !== name || reference.isWeak),
+  }));
 }
 
 /** Helpers of all functions, by id. */

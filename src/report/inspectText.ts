@@ -1,5 +1,5 @@
 import { formatProblem } from '../base/index.js';
-import type { FunctionInspection, ProgramInspection } from './inspectProgram.js';
+import type { FunctionInspection, KfuncInspection, ProgramInspection } from './inspectProgram.js';
 import type { GlobalInspection, InspectReport, MapInspection } from './inspectReport.js';
 import type { Heading } from './runText.js';
 import { counted, grouped, printable, textTable } from './textTable.js';
@@ -50,7 +50,7 @@ function programSection(program: ProgramInspection): string[] {
     ['instructions', `${grouped(instructions)}, -mcpu=v${isa}`],
     ['stack', `${counted(stack, 'byte')}${stack > MAX_STACK_BYTES ? `, but the kernel allows ${MAX_STACK_BYTES}` : ''}`],
     ['helpers', list(program.helpers.map(({ name: helper, calls, supported }) => `${helper}${calls > 1 ? ` (${grouped(calls)} calls)` : ''}${supported ? '' : ' (NOT SUPPORTED)'}`))],
-    ['kernel functions', program.kfuncs.length > 0 ? list(program.kfuncs) : program.kfunc_calls === 0 ? '' : counted(program.kfunc_calls, 'call')],
+    ['kernel functions', program.kfuncs.length > 0 ? list(program.kfuncs.map(kfuncText)) : program.kfunc_calls === 0 ? '' : counted(program.kfunc_calls, 'call')],
     ['must not reach', list(program.poisoned.map(({ insn, message }) => `insn ${insn} (${message})`))],
     ['maps', list(program.maps)],
     ['globals', list(program.globals)],
@@ -61,6 +61,11 @@ function programSection(program: ProgramInspection): string[] {
     ...textTable(facts.filter(([, text]) => text !== '')),
     ...(functions.length > 1 ? ['  functions', ...functionTable(functions)] : []),
   ];
+}
+
+function kfuncText({ name, calls, supported, weak }: KfuncInspection): string {
+  const notes = [calls > 1 ? `${grouped(calls)} calls` : '', weak ? 'weak' : ''].filter((note) => note !== '');
+  return `${name}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}${supported ? '' : ' (NOT SUPPORTED)'}`;
 }
 
 function functionTable(functions: readonly FunctionInspection[]): string[] {

@@ -94,7 +94,7 @@ export function readFault(
     name: faultName(code),
     program: program?.name ?? `program ${programId}`,
     insnIndex,
-    insn: known ? disassemble(insns, insnIndex, helperName === undefined ? {} : { helperName }) : 'no instruction',
+    insn: known ? disassemble(insns, insnIndex, { ...(helperName === undefined ? {} : { helperName }), kfuncName: kfuncNames(program) }) : 'no instruction',
     source: program === undefined ? undefined : sourceOf(program.lines, insnIndex),
     address,
     sizeBytes,
@@ -116,6 +116,11 @@ function poisonReason(program: FaultProgram | undefined, insnIndex: number): str
   if (poison !== undefined) return poison.message;
   const kfunc = program?.kfuncs?.find((candidate) => candidate.insnIndex === insnIndex);
   return kfunc && `kernel function ${kfunc.name} is not there: ask bpf_ksym_exists(${kfunc.name}) before the call`;
+}
+
+/** Names of the kernel functions that a program calls, by instruction. */
+function kfuncNames(program: FaultProgram | undefined): (insnIndex: number) => string | undefined {
+  return (insnIndex) => program?.kfuncs?.find((call) => call.insnIndex === insnIndex)?.name;
 }
 
 /** Last line that begins at or before the instruction. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
-import { inspectFile, inspectObject } from '../../src/report/index.js';
+import { disasmText, inspectFile, inspectObject, inspectText } from '../../src/report/index.js';
 import type { InspectReport } from '../../src/report/index.js';
 import { loadObjectFile } from '../../src/vm/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
@@ -54,6 +54,27 @@ describe('programs', () => {
     expect(isGpl).toBe(false);
     expect(program).toMatchObject({ runs: false, problem: { code: 'helper-gpl-only' } });
     expect(program.helpers.find(({ id }) => id === 6)?.supported).toBe(false);
+  });
+
+  it('kernel functions are counted, and it is told whether they run here', () => {
+    const [hints] = inspect('rx_hints').programs;
+    expect(hints).toMatchObject({ runs: true, kfunc_calls: 3 });
+    expect(hints.kfuncs).toContainEqual({ name: 'bpf_xdp_metadata_rx_hash', calls: 1, supported: true, weak: true });
+    const [iterators] = inspect('iter_num').programs;
+    expect(iterators.kfuncs.reduce((sum, { calls }) => sum + calls, 0)).toBe(iterators.kfunc_calls);
+    expect(iterators.kfuncs.every(({ supported, weak }) => supported && !weak)).toBe(true);
+    expect(inspectObject({ ...objectOf('iter_num'), license: 'MIT' }).programs[0]).toMatchObject({ runs: false, problem: { code: 'kfunc-gpl-only' }, kfuncs: expect.arrayContaining([expect.objectContaining({ supported: false })]) });
+    const renamed = objectOf('iter_num').programs.map((program) => ({ ...program, kfuncs: program.kfuncs!.map((kfunc) => ({ ...kfunc, name: 'bpf_key_put' })) }));
+    const report = inspectObject({ ...objectOf('iter_num'), programs: renamed });
+    expect(report.programs[0]).toMatchObject({ runs: false, problem: { code: 'unsupported-kfunc' } });
+    expect(inspectText(report, (text) => text)).toContain(`kernel functions  bpf_key_put (${iterators.kfunc_calls} calls) (NOT SUPPORTED)`);
+  });
+
+  it('kernel functions have their names in the disassembly', () => {
+    const text = unwrap(disasmText(objectOf('rx_hints'), undefined, (heading) => heading));
+    expect(text).toMatch(/\d+: call bpf_xdp_metadata_rx_hash\n/);
+    expect(text).toMatch(/\d+: r\d = kfunc\[name:bpf_xdp_metadata_rx_hash\]\n/);
+    expect(text).not.toMatch(/kfunc#/);
   });
 
   it('frags and attach types', () => {

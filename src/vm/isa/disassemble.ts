@@ -4,6 +4,8 @@ import { INSN_BYTES } from './opcodes.js';
 export interface DisassembleOptions {
   /** Name of a helper, for `call bpf_map_lookup_elem#1`. */
   readonly helperName?: (id: number) => string | undefined;
+  /** Name of the kernel function that the instruction at this index calls; the instruction itself has no number for it. */
+  readonly kfuncName?: (insnIndex: number) => string | undefined;
 }
 
 /**
@@ -13,6 +15,8 @@ export interface DisassembleOptions {
 export function disassemble(insns: Uint8Array, index: number, options: DisassembleOptions = {}): string {
   const row = rowAt(insns, index);
   if (row === undefined) return `unknown opcode 0x${opcodeAt(insns, index).toString(16).padStart(2, '0')}`;
+  const kfunc = row.operation === 'kfunc' ? options.kfuncName?.(index) : undefined;
+  if (kfunc !== undefined) return `call ${kfunc}`;
   return row.text.replace(/\{(\w+)\}/g, (_, name: string) => formatOperand(insns, index, name, options));
 }
 
