@@ -46,11 +46,14 @@ export function valueFieldsOf(spec: MapSpec, btf: Btf): readonly ValueField[] | 
   if (spec.valueTypeId === 0 || (spec.flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)) !== 0) return undefined;
   // A value that is nothing but a lock doesn't count: only members do.
   if (KINDS.has(btf.type(btf.resolve(spec.valueTypeId)).name)) return undefined;
-  const fields = new FieldFinder(btf).find(spec.valueTypeId);
+  const fields = new FieldFinder(btf).find(btf.resolve(spec.valueTypeId));
   return fields?.every(({ kind }) => KINDS.get(kind)!.types.includes(spec.type)) === true ? fields : undefined;
 }
 
-/** Looks into structs, arrays and data sections; not into unions. Types may be nested in a hostile way, so each is judged once. */
+/**
+ * Looks into structs, arrays and data sections; not into unions, and as in the kernel not behind typedefs and qualifiers. Types may be nested
+ * in a hostile way, so each is judged once.
+ */
 class FieldFinder {
   readonly #btf: Btf;
   readonly #holds = new Map<number, boolean>();
@@ -68,8 +71,8 @@ class FieldFinder {
   /** False when there is one that the kernel doesn't take. */
   #collect(typeId: number, offBytes: number): boolean {
     if (!this.#holdsFields(typeId)) return true;
-    const id = this.#btf.resolve(typeId);
-    const type = this.#btf.type(id);
+    const type = this.#btf.type(typeId);
+    if (type.kind === 'var') return this.#collect(type.typeId, offBytes);
     if (type.kind === 'array') return type.count === 1 && this.#collect(type.typeId, offBytes);
     if (type.kind === 'datasec') return type.variables.every((variable) => this.#collect(variable.typeId, offBytes + variable.offBytes));
     if (type.kind !== 'struct') return true;
@@ -81,15 +84,15 @@ class FieldFinder {
   }
 
   #holdsFields(typeId: number): boolean {
-    const id = this.#btf.resolve(typeId);
-    const known = this.#holds.get(id);
+    const known = this.#holds.get(typeId);
     if (known !== undefined) return known;
-    const type = this.#btf.type(id);
+    const type = this.#btf.type(typeId);
     let holds = false;
-    if (type.kind === 'array') holds = type.count > 0 && this.#holdsFields(type.typeId);
+    if (type.kind === 'var') holds = this.#holdsFields(type.typeId);
+    else if (type.kind === 'array') holds = type.count > 0 && this.#holdsFields(type.typeId);
     else if (type.kind === 'datasec') holds = type.variables.some((variable) => this.#holdsFields(variable.typeId));
     else if (type.kind === 'struct') holds = KINDS.has(type.name) || type.members.some((member) => this.#holdsFields(member.typeId));
-    this.#holds.set(id, holds);
+    this.#holds.set(typeId, holds);
     return holds;
   }
 }
