@@ -45,6 +45,8 @@ export interface InspectReport {
   readonly warnings: readonly Problem[];
 }
 
+export type InnerMapInspection = Pick<MapInspection, 'name' | 'type' | 'key_size' | 'value_size' | 'max_entries' | 'flags'>;
+
 export interface MapInspection {
   readonly name: string;
   readonly type: string;
@@ -63,6 +65,9 @@ export interface MapInspection {
   readonly used_by: readonly string[];
   /** Programs that a PROG_ARRAY holds from the start. */
   readonly programs: readonly { readonly index: number; readonly program: string }[];
+  /** Maps that a map of maps holds from the start, and what its inner maps are like; `null` when it is none, or nothing says so. */
+  readonly maps: readonly { readonly index: number; readonly map: string }[];
+  readonly inner_map: InnerMapInspection | null;
 }
 
 export interface GlobalInspection {
@@ -172,10 +177,16 @@ function inspectMap(map: MapSpec, btf: Btf | undefined, users: readonly string[]
     key_type: typeName(btf, map.keyTypeId),
     value_type: map.dataSection === undefined ? typeName(btf, map.valueTypeId) : '',
     data_section: map.dataSection ?? null,
-    supported: isMapTypeSupported(map.type),
+    supported: isMapTypeSupported(map.type) && isMapTypeSupported(map.innerMap?.type ?? map.type),
     used_by: users,
     programs: map.initialPrograms,
+    maps: map.initialMaps ?? [],
+    inner_map: map.innerMap === undefined ? null : inspectInnerMap(map.innerMap),
   };
+}
+
+function inspectInnerMap({ name, type, keySize, valueSize, maxEntries, flags }: MapSpec): InnerMapInspection {
+  return { name, type: mapTypeName(type), key_size: keySize, value_size: valueSize, max_entries: maxEntries, flags: flagNames(flags) };
 }
 
 function flagNames(flags: number): string[] {

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { runCapture, runText } from '../../src/report/index.js';
+import { unwrap } from '../../src/base/index.js';
+import { inspectFile, runCapture, runText } from '../../src/report/index.js';
 import { objectPath, reportOf, runOptions } from './support.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'xdp-sim-'));
@@ -29,6 +30,16 @@ describe('maps of maps', () => {
     expect(report.maps.counters_by_protocol!.entries).toHaveLength(5);
     expect(report.maps.tcp_counters!.entries).toMatchObject([{ key: 0 }]);
     expect(report.variables).toMatchObject({ missing: 0 });
+  });
+
+  it('are inspected with what is in them', () => {
+    const { maps } = unwrap(inspectFile(objectPath('map_in_map_hash')));
+    expect(maps.find(({ name }) => name === 'sources_by_protocol')).toMatchObject({
+      supported: true,
+      maps: [{ index: 6, map: 'tcp_sources' }, { index: 17, map: 'udp_sources' }],
+      inner_map: { name: 'sources_by_protocol.inner', type: 'HASH', key_size: 4, value_size: 8, max_entries: 1, flags: [] },
+    });
+    expect(maps.find(({ name }) => name === 'tcp_sources')).toMatchObject({ maps: [], inner_map: null });
   });
 
   it('take only maps of the object that fit', () => {
