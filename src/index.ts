@@ -9,7 +9,7 @@ export { decodeAyaLog } from './aya/index.js';
 export type { AyaLogRecord } from './aya/index.js';
 export { openCapture, openCaptureBytes } from './packet/index.js';
 export type { CaptureReader } from './packet/index.js';
-export { loadKernelConfig, loadKernelTypes, loadObjectBytes, loadObjectFile, parseKernelConfig, readKernelTypes, UserMap } from './vm/index.js';
+export { loadKernelConfig, loadKernelTypes, loadObjectBytes, loadObjectFile, parseKernelConfig, PerfEventArray, readKernelTypes, RingBuf, UserMap, UserRingBuf } from './vm/index.js';
 export type { BatchResult, BpfMap, CoreTarget, CountResult, KernelConfig, KeyResult, LoadedObject, LoadObjectOptions, MapEntry, ObjectSpec, ProgramSpec, ValueResult } from './vm/index.js';
 export { findProfile, PROFILES } from './nic/index.js';
 export type { NicProfile, NicSettings } from './nic/index.js';

@@ -20,7 +20,8 @@ const TWO_TO_32 = 2 ** 32;
  * kernel/trace/bpf_trace.c; 6.18): 0 or a negated errno. The event is `data` and behind it as many bytes from the start of the packet, its
  * fragments included, as the flags say.
  *
- * Events are there when somebody listens (`VmEnvironment.onEvent`); else all slots count as empty.
+ * Events are there when somebody listens (`VmEnvironment.onEvent`); else all slots count as empty. A listener loses nothing, so there is no
+ * -ENOSPC, and gets events of more than 64 KiB whole, where the kernel's u16 of the record's size says something wrong.
  */
 export const perfEventOutput: HelperSupport = {
   args: ['ptr_to_ctx', 'const_map_ptr', 'anything', 'ptr_to_mem', 'const_size_or_zero'],
