@@ -80,6 +80,8 @@ export const VM_BASE_DEPTH = 208;
 export const VM_IS_STOPPED = 212;
 /** u32: instructions that the engine has executed and not yet added to VM_EXECUTED, during a helper call. */
 export const VM_PENDING = 216;
+/** i64, translated programs: instructions left of the budget. */
+export const VM_FUEL = 224;
 export const VM_FRAMES = 256;
 export const VM_FRAME_BYTES = 64;
 /** Saved frame of a caller: r6..r9 (u64 each), then u32 index of the instruction to return to and u32 program block. */
@@ -133,7 +135,9 @@ export const PROG_INSN_COUNT = 4;
 export const PROG_INSNS = 8;
 /** Bytes of xdp_md that it may read: all in the program of a DEVMAP's entry, else all before egress_ifindex (xdp_is_valid_access). */
 export const PROG_CONTEXT_BYTES = 12;
-export const PROG_BLOCK_BYTES = 16;
+/** Place of the translated program in the table of tail calls, 0 before it is translated. */
+export const PROG_ENTRY = 16;
+export const PROG_BLOCK_BYTES = 24;
 
 // ── how a helper's result gets into r0; the loader writes it into the offset field of the call instruction ──
 /** The one helper that the engines carry out themselves. */

@@ -4,6 +4,7 @@ import type { HostMemory } from '../memory/index.js';
 import { AccessTable } from './accessTable.js';
 import type { ObjectMaps } from './checkProgram.js';
 import { Dynptrs } from './dynptrs.js';
+import type { Engine, EngineName } from './engine.js';
 import type { VmEnvironment } from './environment.js';
 import { readFault } from './fault.js';
 import type { Fault } from './fault.js';
@@ -12,12 +13,17 @@ import { HELPERS } from './helpers/helperTable.js';
 import type { HelperContext, HelperFunction } from './helpers/helper.js';
 import { KFUNCS, KFUNC_ID_BASE, calleeName } from './kfuncs/kfuncTable.js';
 import { Interpreter } from './interpreter/interpreter.js';
+import { Jit } from './jit/jit.js';
+import type { ProgramKnowledge } from './jit/knowledge.js';
+import { programKnowledge } from './jit/programKnowledge.js';
 import { VM_BUDGET, VM_REGS, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, XDP_BUFF_BYTES } from './layout.js';
 import { LoadedObject } from './loadedObject.js';
 import type { ProgramPlacer } from './loadedObject.js';
 import type { BpfMap, MapPlace } from './maps/map.js';
 import { fillMapsOfMaps } from './maps/fillMapsOfMaps.js';
 import { createMap } from './maps/mapTypes.js';
+import { Network } from './network/network.js';
+import { quietNetwork } from './network/scenario.js';
 import { placeProgram } from './program.js';
 import type { LoadedProgram } from './program.js';
 import { clearRedirect, createRedirectInfo } from './redirect.js';
@@ -25,19 +31,24 @@ import type { RedirectInfo } from './redirect.js';
 import { References } from './references.js';
 import { createRxHints } from './rxHints.js';
 import type { RxHints } from './rxHints.js';
-import type { MapSpec, ObjectSpec } from './spec.js';
+import type { MapSpec, ObjectSpec, ProgramSpec } from './spec.js';
 import { runTimer } from './timerCallback.js';
 import { Timers } from './timers.js';
 
 const BPF_FUNC_SPIN_UNLOCK = 94;
 
 const DEFAULT_INSTRUCTION_BUDGET = 10_000_000;
+const DEFAULT_ENGINE: EngineName = 'interpreter';
 
 export interface VmOptions {
   readonly memory: HostMemory;
   readonly environment: VmEnvironment;
   /** Instructions that one run may execute, 1 to 2^32 - 1. */
   readonly instructionBudget?: number;
+  /** What executes the programs; `jit` when left out. */
+  readonly engine?: EngineName;
+  /** The JIT checks every access, also those that it has proved to be fine. */
+  readonly checksEverything?: boolean;
 }
 
 export interface LoadOptions {
@@ -60,24 +71,28 @@ export class Vm {
   readonly contextAddress: number;
   /** What the last run's redirect helpers asked for. */
   readonly redirect: RedirectInfo = createRedirectInfo();
+  /** What programs are told of the network, and what they made of it. */
+  readonly network: Network;
+  /** What programs can learn about their packet from the driver, which fills it in before a run. */
+  readonly rxHints: RxHints = createRxHints();
   readonly #references = new References();
   readonly #dynptrs: Dynptrs;
   readonly #timers: Timers;
   /** What the last run left behind, see `fault`. */
   #leaked: string | undefined;
   readonly #accessTable: AccessTable;
+  /** What each program was made from, by its address. */
+  readonly #sources = new Map<number, [ProgramSpec, ReadonlyMap<string, BpfMap>]>();
+  readonly #engine: Engine;
+  /** Runs what is no whole program: the callbacks of timers. */
   readonly #interpreter: Interpreter;
-  /** What programs are told of the network, and what they made of it. */
-  readonly network: Network;
-  /** What programs can learn about their packet from the driver, which fills it in before a run. */
-  readonly rxHints: RxHints = createRxHints();
   /** By id; ids begin at 1. */
   readonly #maps: (BpfMap | undefined)[] = [undefined];
   readonly #programs: (LoadedProgram | undefined)[] = [undefined];
   readonly #r0: number;
 
   /** @throws ProblemError `host-memory-exhausted` */
-  constructor({ memory, environment, instructionBudget = DEFAULT_INSTRUCTION_BUDGET }: VmOptions) {
+  constructor({ memory, environment, instructionBudget = DEFAULT_INSTRUCTION_BUDGET, engine = DEFAULT_ENGINE, checksEverything = false }: VmOptions) {
     if (!Number.isInteger(instructionBudget) || instructionBudget < 1 || instructionBudget >= 2 ** 32) {
       throw new RangeError(`Vm: instruction budget ${instructionBudget} is not a whole number from 1 to 2^32 - 1`);
     }
@@ -90,9 +105,14 @@ export class Vm {
     memory.reserve('the gap above the stack', VM_STACK_FRAME_BYTES);
     this.contextAddress = memory.reserve('xdp_md', XDP_BUFF_BYTES);
     this.#accessTable = new AccessTable(memory, this.stateAddress);
+    this.network = new Network(memory, this.#accessTable, this.#references, environment.network ?? quietNetwork(), environment.tNs);
     this.#r0 = (this.stateAddress + VM_REGS) >>> 2;
     memory.u32[(this.stateAddress + VM_BUDGET) >>> 2] = instructionBudget;
-    this.#interpreter = new Interpreter(memory, this.stateAddress, this.#helperDispatcher());
+    const callHelper = this.#helperDispatcher();
+    const interpreter = new Interpreter(memory, this.stateAddress, callHelper);
+    this.#interpreter = interpreter;
+    const knowledgeOf = (programAddress: number): ProgramKnowledge => programKnowledge(...this.#sources.get(programAddress)!);
+    this.#engine = engine === 'jit' ? new Jit(memory, this.stateAddress, interpreter, callHelper, { knowledgeOf, checksEverything }) : interpreter;
   }
 
   /**
@@ -125,7 +145,7 @@ export class Vm {
    */
   run(programAddress: number): number {
     clearRedirect(this.redirect);
-    return this.#endRun(this.#interpreter.run(programAddress, this.contextAddress));
+    return this.#endRun(this.#engine.run(programAddress, this.contextAddress));
   }
 
   /** When the next timer of a program fires, ns of virtual time; Infinity when none is armed. */
@@ -196,7 +216,7 @@ export class Vm {
       accessTable: this.#accessTable, stateAddress: this.stateAddress, contextAddress: this.contextAddress,
       callback: (insnIndex) => {
         const { helperId } = args;
-        const code = this.#interpreter.callback(insnIndex);
+        const code = this.#engine.callback(insnIndex);
         args.helperId = helperId;
         return code === 0;
       },
@@ -250,6 +270,7 @@ export class Vm {
     const place: ProgramPlacer = (spec, maps) => {
       const program = placeProgram(this.memory, spec, this.#programs.length, maps);
       this.#programs.push(program);
+      this.#sources.set(program.address, [spec, maps]);
       return program;
     };
     const loaded = new LoadedObject(object, this.memory, this.#createMaps(object), place, (spec) => this.createMap(spec));

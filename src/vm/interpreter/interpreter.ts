@@ -1,5 +1,6 @@
 import { compileWasm } from '../../memory/index.js';
 import type { HostMemory } from '../../memory/index.js';
+import type { Engine } from '../engine.js';
 import { VM_BUDGET } from '../layout.js';
 import { interpreterWasm } from './interpreterWasm.generated.js';
 
@@ -27,7 +28,7 @@ let compiled: WebAssembly.Module | undefined;
  *
  * A program is a block (PROG_*) whose instructions passed `checkInstructions` and were linked: every lddw is plain (src 0).
  */
-export class Interpreter {
+export class Interpreter implements Engine {
   readonly #exports: InterpreterExports;
 
   /** @param stateAddress VM_STATE_BYTES, aligned to 8, zeroed or used before; sets VM_BUDGET when it is 0 */
@@ -52,6 +53,12 @@ export class Interpreter {
    */
   callback(insnIndex: number): number {
     return this.#exports.callback(insnIndex);
+  }
+
+  /** What translated programs import (interpreter.ts of assembly/): the checks and rules that both engines share. */
+  get support(): WebAssembly.ModuleImports {
+    const { access, mayGoto, tailCallTarget, refuseAt, stop } = this.#exports as unknown as Record<string, WebAssembly.ExportValue>;
+    return { access: access!, mayGoto: mayGoto!, tailCallTarget: tailCallTarget!, refuseAt: refuseAt!, stop: stop! };
   }
 
   /** Prepares a run that `step` carries out. */

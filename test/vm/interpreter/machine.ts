@@ -1,7 +1,9 @@
 import { unwrap } from '../../../src/base/index.js';
 import { HostMemory } from '../../../src/memory/index.js';
+import type { Engine, EngineName } from '../../../src/vm/engine.js';
 import { Interpreter } from '../../../src/vm/interpreter/interpreter.js';
 import type { HelperDispatcher } from '../../../src/vm/interpreter/interpreter.js';
+import { Jit } from '../../../src/vm/jit/jit.js';
 import { assemble } from '../../../src/vm/isa/assemble.js';
 import {
   ACCESS_END, ACCESS_FLAGS, ACCESS_MAX_ROWS, ACCESS_ROW_BYTES, ACCESS_START, ACCESS_STRIDE, ACCESS_VALUE_BYTES, ACCESS_WRITABLE,
@@ -12,6 +14,8 @@ import {
 } from '../../../src/vm/layout.js';
 
 export interface MachineOptions {
+  /** `interpreter` when left out. */
+  readonly engine?: EngineName;
   readonly packet?: Uint8Array;
   /** Bytes of metadata in front of the packet. */
   readonly metaBytes?: number;
@@ -32,6 +36,8 @@ export class Machine {
   /** Address of the plain region. */
   readonly mem: number;
   readonly interpreter: Interpreter;
+  /** Tests change instructions where they stand, so each run has a JIT of its own. */
+  readonly #newEngine: () => Engine;
   readonly #table: number;
   #programs = 0;
 
@@ -57,7 +63,9 @@ export class Machine {
     this.setU32(this.context + XDP_MD_RX_QUEUE_INDEX, 3);
     this.setU32(this.context + XDP_BUFF_HARD_START, this.frame);
     this.setU32(this.context + XDP_BUFF_FRAME_SZ, FRAME_BYTES);
-    this.interpreter = new Interpreter(memory, this.state, options.callHelper ?? (() => 0));
+    const callHelper = options.callHelper ?? (() => 0);
+    this.interpreter = new Interpreter(memory, this.state, callHelper);
+    this.#newEngine = () => (options.engine === 'jit' ? new Jit(memory, this.state, this.interpreter, callHelper) : this.interpreter);
   }
 
   get data(): number {
@@ -113,7 +121,7 @@ export class Machine {
 
   /** Fault code of a run. */
   run(program: string | Uint8Array | number): number {
-    return this.interpreter.run(typeof program === 'number' ? program : this.load(program), this.context);
+    return this.#newEngine().run(typeof program === 'number' ? program : this.load(program), this.context);
   }
 
   /** r0 of a run that must end well. */

@@ -104,6 +104,24 @@ export function callback(pc: u32): i32 {
   return FAULT_NONE;
 }
 
+// ── what translated programs ask this module for ──
+
+export { access } from './access';
+export { mayGoto, tailCallTarget } from './calls';
+
+/** Writes a fault that has no address into the record. */
+export function refuseAt(code: i32): void {
+  refuse(code, 0, 0, false);
+}
+
+/** Adds to the fault record where the machine stands, and keeps it from being written again. */
+export function stop(): void {
+  if (load<u32>(state, VM_IS_STOPPED) != 0) return;
+  store<u32>(state, 1, VM_IS_STOPPED);
+  store<i32>(state, load<i32>(state, VM_PC), VM_FAULT_PC);
+  store<u32>(state, load<u32>(load<u32>(state, VM_PROGRAM), PROG_ID), VM_FAULT_PROGRAM);
+}
+
 /** Writes back where the loop stands. */
 function halt(result: i32, pcBytes: u32, executed: u32): i32 {
   store<i32>(state, i32(pcBytes) >> 3, VM_PC);

@@ -1,0 +1,511 @@
+import { decode, immAt, rowAt } from '../isa/decode.js';
+import type { Instruction } from '../isa/decode.js';
+import type { InstructionRow } from '../isa/instructionTable.js';
+import { BPF_REG_FP } from '../isa/opcodes.js';
+import { VM_STACK_FRAME_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_INGRESS_IFINDEX } from '../layout.js';
+import type { ControlFlow } from './controlFlow.js';
+import { REGION_PACKET, REGION_STACK, REGION_TABLE } from './facts.js';
+import type { ArrayLookup, Facts } from './facts.js';
+import type { ProgramKnowledge } from './knowledge.js';
+import {
+  CONTEXT, MAP, MAP_VALUE, MAP_VALUE_OR_NULL, PACKET, PACKET_END, SCALAR, STACK, U32, U32_MAX, UNKNOWN, UNKNOWN_KIND, add, constant, isEqual,
+  join, negated, pointer, scalar,
+} from './values.js';
+import type { Value } from './values.js';
+
+const SLOT_BYTES = 8;
+const SLOTS = VM_STACK_FRAME_BYTES / SLOT_BYTES;
+const REGISTERS = 11;
+/** After so many joins a block's bounds go to the next threshold at once, and after so many more they are given up. */
+const EXACT_VISITS = 2;
+const MOST_VISITS = 24;
+
+const BPF_FUNC_MAP_LOOKUP_ELEM = 1;
+
+/** What is known at one place: registers, then slots of the stack frame, lowest first; and of the packet. */
+class State {
+  readonly values: Value[];
+  /** Bytes from `data` that are known to lie before `data_end`. */
+  packetBytes: number;
+
+  constructor(values: Value[], packetBytes: number) {
+    this.values = values;
+    this.packetBytes = packetBytes;
+  }
+
+  copy(): State {
+    return new State(this.values.slice(), this.packetBytes);
+  }
+}
+
+/** What the analysis needs to know besides the instructions. */
+export interface AnalysisSource {
+  readonly insns: Uint8Array;
+  readonly flow: ControlFlow;
+  readonly knowledge: ProgramKnowledge;
+  /** The function is the program's main one: r1 is the context. */
+  readonly isMain: boolean;
+  /** Bytes of the context that the program may read. */
+  readonly contextBytes: number;
+  /** No function of the program moves the packet. */
+  readonly areCallsQuiet: boolean;
+}
+
+/**
+ * Follows pointers and numbers through a function and tells which accesses can't leave what the program may touch, so that they need no
+ * check: the stack at a known offset, the context, the packet below what was compared with data_end, values of maps that aren't NULL.
+ *
+ * It is a forward analysis over intervals; bounds that a loop moves are widened to the constants that the function compares with. What it
+ * says holds for every run, whatever a program does: `checksEverything` compares with engines that don't believe it.
+ */
+export function analyse(source: AnalysisSource): Facts {
+  return new Analysis(source).run();
+}
+
+class Analysis {
+  readonly #source: AnalysisSource;
+  readonly #entries: (State | undefined)[];
+  readonly #visits: Int32Array;
+  readonly #thresholds: number[];
+  readonly #safe = new Set<number>();
+  readonly #regions = new Map<number, number>();
+  readonly #lookups = new Map<number, ArrayLookup>();
+  /** True in the last pass, when what is known is final. */
+  #records = false;
+
+  constructor(source: AnalysisSource) {
+    this.#source = source;
+    this.#entries = source.flow.blocks.map(() => undefined);
+    this.#visits = new Int32Array(source.flow.blocks.length);
+    this.#thresholds = thresholdsOf(source);
+  }
+
+  run(): Facts {
+    const { blocks } = this.#source.flow;
+    const values: Value[] = Array.from({ length: REGISTERS + SLOTS }, () => UNKNOWN);
+    values[BPF_REG_FP] = pointer(STACK);
+    if (this.#source.isMain) values[1] = pointer(CONTEXT);
+    this.#entries[0] = new State(values, 0);
+    const isWaiting = new Uint8Array(blocks.length);
+    isWaiting[0] = 1;
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (let block = 0; block < blocks.length; block++) {
+        if (isWaiting[block] === 0) continue;
+        isWaiting[block] = 0;
+        this.#walk(block, (to, state) => {
+          if (!this.#enter(block, to, state)) return;
+          isWaiting[to] = 1;
+          if (to <= block) changed = true;
+        });
+      }
+    }
+    this.#records = true;
+    for (let block = 0; block < blocks.length; block++) if (this.#entries[block] !== undefined) this.#walk(block, () => {});
+    const regions = [...this.#regions.values()];
+    return {
+      isSafe: (insnIndex) => this.#safe.has(insnIndex),
+      region: (insnIndex) => this.#regions.get(insnIndex) ?? REGION_PACKET,
+      comparesPacket: regions.includes(REGION_PACKET),
+      arrayLookup: (insnIndex) => this.#lookups.get(insnIndex),
+    };
+  }
+
+  /** Joins what holds on an edge with what is known of the block behind it; true when that has changed. */
+  #enter(from: number, to: number, state: State): boolean {
+    const old = this.#entries[to];
+    const sites = siteOf(this.#source.flow.blocks[to]!.start, 0);
+    // Addresses that this block has named mean those of its last round, which are gone.
+    for (let i = 0; i < state.values.length; i++) {
+      const value = state.values[i]!;
+      if (value.kind === PACKET && value.name >= sites && value.name < sites + SITES) state.values[i] = { ...value, name: 0, fromName: 0, nameBytes: 0 };
+    }
+    if (old === undefined) {
+      this.#entries[to] = state.copy();
+      return true;
+    }
+    const isBack = to <= from;
+    if (isBack) this.#visits[to]!++;
+    const visits = this.#visits[to]!;
+    const widen = isBack && visits > EXACT_VISITS ? this.#thresholds : undefined;
+    let changed = false;
+    for (let i = 0; i < old.values.length; i++) {
+      const before = old.values[i]!;
+      let joined = join(before, state.values[i]!, sites + 1 + i, widen);
+      if (visits > MOST_VISITS && !isEqual(joined, before)) joined = UNKNOWN;
+      if (isEqual(joined, before)) continue;
+      old.values[i] = joined;
+      changed = true;
+    }
+    if (state.packetBytes < old.packetBytes) {
+      old.packetBytes = state.packetBytes;
+      changed = true;
+    }
+    return changed;
+  }
+
+  /** Carries what is known through a block to the blocks behind it. */
+  #walk(block: number, leave: (to: number, state: State) => void): void {
+    const { insns, flow } = this.#source;
+    const { start, last, next, taken } = flow.blocks[block]!;
+    const state = this.#entries[block]!.copy();
+    for (let index = start; index <= last; ) {
+      const row = rowAt(insns, index);
+      if (row === undefined) return;
+      if (index === last && row.kind === 'branch' && row.operation !== 'may_goto') {
+        const insn = decode(insns, index);
+        if (taken >= 0) this.#branch(state, row, insn, true, taken, leave);
+        if (next >= 0) this.#branch(state, row, insn, false, next, leave);
+        return;
+      }
+      this.#step(state, index, row);
+      index += row.slots;
+    }
+    if (taken >= 0) leave(taken, state.copy());
+    if (next >= 0) leave(next, state.copy());
+  }
+
+  // ── branches ──
+
+  #branch(before: State, row: InstructionRow, insn: Instruction, isTaken: boolean, to: number, leave: (to: number, state: State) => void): void {
+    const state = before.copy();
+    const left = state.values[insn.dst]!;
+    const right = row.src === 'read' ? state.values[insn.src]! : constant(insn.imm);
+    const operation = isTaken ? row.operation : OPPOSITE[row.operation];
+    if (operation !== undefined) {
+      if (row.widthBits === 64 && left.kind === PACKET && right.kind === PACKET_END) learnPacket(state, left, operation);
+      else if (row.widthBits === 64 && left.kind === PACKET_END && right.kind === PACKET) learnPacket(state, right, MIRRORED[operation]!);
+      else if (left.kind === MAP_VALUE_OR_NULL && row.widthBits === 64 && isZero(right)) learnNull(state, left, operation);
+      else {
+        if (!refine(state, insn.dst, left, right, operation, row.widthBits)) return;
+        if (row.src === 'read' && !refine(state, insn.src, right, left, MIRRORED[operation]!, row.widthBits)) return;
+      }
+    }
+    leave(to, state);
+  }
+
+  // ── instructions ──
+
+  #step(state: State, index: number, row: InstructionRow): void {
+    const { values } = state;
+    const insn = decode(this.#source.insns, index);
+    switch (row.kind) {
+      case 'alu':
+        values[insn.dst] = this.#alu(state, index, row, insn);
+        return;
+      case 'endian':
+        values[insn.dst] = row.widthBits === 16 ? scalar(0, 0xffff) : row.widthBits === 32 ? U32 : UNKNOWN;
+        return;
+      case 'lddw':
+        values[insn.dst] = this.#address(index, insn);
+        return;
+      case 'load':
+        values[insn.dst] = this.#load(state, index, row, insn);
+        return;
+      case 'store':
+        this.#store(state, index, row, insn);
+        return;
+      case 'atomic':
+        this.#regions.set(index, REGION_TABLE);
+        if (row.operation !== 'load_acquire') forgetStack(state);
+        if (row.operation === 'load_acquire') values[insn.dst] = UNKNOWN;
+        if (row.operation === 'cmpxchg') values[0] = UNKNOWN;
+        if (row.src === 'modify') values[insn.src] = UNKNOWN;
+        return;
+      case 'call':
+        this.#call(state, index, row, insn);
+    }
+  }
+
+  #alu(state: State, index: number, row: InstructionRow, insn: Instruction): Value {
+    const before = state.values[insn.dst]!;
+    const operand = row.src === 'read' ? state.values[insn.src]! : constant(insn.imm);
+    const result = alu(row, insn, before, operand, row.src === 'read' ? siteOf(index, 0) : 0);
+    // The address gets the name of this instruction, and what had it from the last round is another one.
+    if (result.kind === PACKET && result.name === siteOf(index, 0)) forgetName(state, result.name);
+    if (row.widthBits === 64) return result;
+    return result.kind === SCALAR && result.lo >= 0 && result.hi <= U32_MAX ? result : U32;
+  }
+
+  #address(index: number, insn: Instruction): Value {
+    const known = this.#source.knowledge.addresses.get(index);
+    if (known === undefined) return immAt(this.#source.insns, index + 1) === insn.imm >> 31 ? constant(insn.imm) : UNKNOWN;
+    const { map, kind, offBytes } = known;
+    if (kind === 'map') return pointer(MAP, 0, { name: index });
+    return map.valueBytes === 0 ? UNKNOWN : pointer(MAP_VALUE, offBytes, { size: map.valueBytes, isWritable: map.isWritable });
+  }
+
+  #load(state: State, index: number, row: InstructionRow, insn: Instruction): Value {
+    const bytes = row.widthBits / 8;
+    const base = state.values[insn.src]!;
+    const isSafe = this.#access(state, index, base, insn.off, bytes, false, row.operation === 'ldsx');
+    if (row.operation === 'ldsx') return bytes === 4 ? scalar(-(2 ** 31), 2 ** 31 - 1) : scalar(-(2 ** (row.widthBits - 1)), 2 ** (row.widthBits - 1) - 1);
+    if (isSafe && base.kind === CONTEXT && base.lo === base.hi) {
+      if (base.lo + insn.off === XDP_MD_DATA) return pointer(PACKET);
+      if (base.lo + insn.off === XDP_MD_DATA_END) return pointer(PACKET_END);
+      return U32;
+    }
+    if (bytes === SLOT_BYTES && base.kind === STACK && base.lo === base.hi) {
+      const slot = slotAt(base.lo + insn.off);
+      return slot === undefined ? UNKNOWN : state.values[slot]!;
+    }
+    return bytes === 8 ? UNKNOWN : scalar(0, 2 ** row.widthBits - 1);
+  }
+
+  #store(state: State, index: number, row: InstructionRow, insn: Instruction): void {
+    const bytes = row.widthBits / 8;
+    const base = state.values[insn.dst]!;
+    const isSafe = this.#access(state, index, base, insn.off, bytes, true, false);
+    // An address that isn't proved may be one of the stack, whatever it was made from.
+    if (isSafe && (base.kind === PACKET || base.kind === MAP_VALUE)) return;
+    if (base.kind !== STACK || base.lo !== base.hi) {
+      forgetStack(state);
+      return;
+    }
+    const offset = base.lo + insn.off;
+    const slot = bytes === SLOT_BYTES ? slotAt(offset) : undefined;
+    if (slot !== undefined) {
+      state.values[slot] = row.operation === 'st' ? constant(insn.imm) : state.values[insn.src]!;
+      return;
+    }
+    for (const at of [offset, offset + bytes - 1]) {
+      const touched = REGISTERS + Math.floor((at + VM_STACK_FRAME_BYTES) / SLOT_BYTES);
+      if (touched >= REGISTERS && touched < REGISTERS + SLOTS) state.values[touched] = UNKNOWN;
+    }
+  }
+
+  #call(state: State, index: number, row: InstructionRow, insn: Instruction): void {
+    const { knowledge, areCallsQuiet } = this.#source;
+    const isHelper = row.operation === 'helper';
+    const isQuiet = isHelper && knowledge.quietHelpers.has(insn.imm);
+    let result: Value = UNKNOWN;
+    if (row.operation === 'helper' && insn.imm === BPF_FUNC_MAP_LOOKUP_ELEM && state.values[1]!.kind === MAP) {
+      const { map } = knowledge.addresses.get(state.values[1]!.name)!;
+      const key = state.values[2]!;
+      if (map.valueBytes > 0) result = pointer(MAP_VALUE_OR_NULL, 0, { name: index, size: map.valueBytes, isWritable: map.isWritable });
+      const isOnStack = key.kind === STACK && key.lo >= -VM_STACK_FRAME_BYTES && key.hi + 4 <= 0;
+      if (this.#records && map.array !== undefined && isOnStack) this.#lookups.set(index, map.array);
+    }
+    // A look-up makes a new value of this name: what had it before is another one.
+    for (let i = 0; i < state.values.length; i++) {
+      const value = state.values[i]!;
+      if (value.kind === MAP_VALUE_OR_NULL && value.name === index) state.values[i] = UNKNOWN;
+    }
+    // A function may have got an address in this frame.
+    if (!isQuiet) forgetStack(state);
+    if (!isQuiet && !(row.operation === 'subprogram' && areCallsQuiet)) forgetPacket(state);
+    state.values[0] = result;
+  }
+
+  /** Notes what is known of an access; true when it needs no check. */
+  #access(state: State, index: number, base: Value, off: number, bytes: number, isWrite: boolean, isSigned: boolean): boolean {
+    const isSafe = this.#isSafe(state, base, off, bytes, isWrite, isSigned);
+    if (!this.#records) return isSafe;
+    if (isSafe) this.#safe.add(index);
+    else this.#regions.set(index, base.kind === STACK ? REGION_STACK : base.kind === PACKET || base.kind === UNKNOWN_KIND || base.kind === SCALAR ? REGION_PACKET : REGION_TABLE);
+    return isSafe;
+  }
+
+  #isSafe(state: State, base: Value, off: number, bytes: number, isWrite: boolean, isSigned: boolean): boolean {
+    const [lo, hi] = [base.lo + off, base.hi + off + bytes];
+    switch (base.kind) {
+      case STACK:
+        return lo >= -VM_STACK_FRAME_BYTES && hi <= 0;
+      case PACKET:
+        if (lo < 0) return false;
+        return hi <= state.packetBytes || (base.name !== 0 && base.fromName + off + bytes <= base.nameBytes);
+      case MAP_VALUE:
+        return lo >= 0 && hi <= base.size && (base.isWritable || !isWrite);
+      case CONTEXT:
+        // As accessContext of the interpreter has it.
+        return !isWrite && bytes === 4 && lo === hi - bytes && lo >= 0 && lo % 4 === 0 && hi <= this.#source.contextBytes && !(isSigned && lo < XDP_MD_INGRESS_IFINDEX);
+      default:
+        return false;
+    }
+  }
+}
+
+/** Names of addresses: of each instruction, or of each register and slot at the start of a block. */
+const SITES = 128;
+
+function siteOf(insnIndex: number, what: number): number {
+  return (insnIndex + 1) * SITES + what;
+}
+
+/** The slot that an aligned access of 8 bytes at this offset from r10 covers. */
+function slotAt(offset: number): number | undefined {
+  return offset % SLOT_BYTES === 0 && offset >= -VM_STACK_FRAME_BYTES && offset < 0 ? REGISTERS + (offset + VM_STACK_FRAME_BYTES) / SLOT_BYTES : undefined;
+}
+
+function forgetStack(state: State): void {
+  state.values.fill(UNKNOWN, REGISTERS);
+}
+
+/** The packet may have moved. */
+function forgetPacket(state: State): void {
+  state.packetBytes = 0;
+  for (let i = 0; i < state.values.length; i++) {
+    const { kind } = state.values[i]!;
+    if (kind === PACKET || kind === PACKET_END) state.values[i] = UNKNOWN;
+  }
+}
+
+function forgetName(state: State, name: number): void {
+  for (let i = 0; i < state.values.length; i++) {
+    const value = state.values[i]!;
+    if (value.kind === PACKET && value.name === name) state.values[i] = { ...value, name: 0, fromName: 0, nameBytes: 0 };
+  }
+}
+
+/** The packet's address `value` compared with data_end: bytes before it, or with `jlt` one more, lie in the packet. */
+function learnPacket(state: State, value: Value, operation: string): void {
+  if (operation !== 'jle' && operation !== 'jlt' && operation !== 'jeq') return;
+  const more = operation === 'jlt' ? 1 : 0;
+  if (value.lo < 0) return;
+  state.packetBytes = Math.max(state.packetBytes, value.lo + more);
+  if (value.name === 0) return;
+  const known = value.fromName + more;
+  for (let i = 0; i < state.values.length; i++) {
+    const other = state.values[i]!;
+    if (other.kind === PACKET && other.name === value.name && other.nameBytes < known) state.values[i] = { ...other, nameBytes: known };
+  }
+}
+
+function learnNull(state: State, { name }: Value, operation: string): void {
+  if (operation !== 'jeq' && operation !== 'jne') return;
+  for (let i = 0; i < state.values.length; i++) {
+    const value = state.values[i]!;
+    if (value.kind !== MAP_VALUE_OR_NULL || value.name !== name) continue;
+    state.values[i] = operation === 'jeq' ? constant(0) : { ...value, kind: MAP_VALUE, name: 0 };
+  }
+}
+
+function isZero({ kind, lo, hi }: Value): boolean {
+  return kind === SCALAR && lo === 0 && hi === 0;
+}
+
+/** What holds when a branch is not taken. */
+const OPPOSITE: Readonly<Record<string, string>> = {
+  jeq: 'jne', jne: 'jeq', jgt: 'jle', jge: 'jlt', jlt: 'jge', jle: 'jgt', jsgt: 'jsle', jsge: 'jslt', jslt: 'jsge', jsle: 'jsgt',
+};
+/** The same comparison with its sides exchanged. */
+const MIRRORED: Readonly<Record<string, string>> = {
+  jeq: 'jeq', jne: 'jne', jgt: 'jlt', jge: 'jle', jlt: 'jgt', jle: 'jge', jsgt: 'jslt', jsge: 'jsle', jslt: 'jsgt', jsle: 'jsge', jset: 'jset',
+};
+
+/** Narrows a number by a comparison that holds; false when it can't hold. */
+function refine(state: State, register: number, value: Value, other: Value, operation: string, widthBits: number): boolean {
+  if (other.kind !== SCALAR || (value.kind !== SCALAR && value.kind !== UNKNOWN_KIND) || register === BPF_REG_FP) return true;
+  const isSigned = operation.startsWith('js') && operation !== 'jset';
+  let { lo, hi, stride } = value;
+  if (value.kind === UNKNOWN_KIND) {
+    // Of 64 unknown bits an unsigned bound says all, a comparison of the low half nothing.
+    if (widthBits !== 64 || isSigned || other.lo < 0 || (operation !== 'jlt' && operation !== 'jle' && operation !== 'jeq')) return true;
+    [lo, hi, stride] = [0, Number.MAX_SAFE_INTEGER, 1];
+  } else if (widthBits === 32) {
+    // Both have to be the same number in 32 bits, with the sign that the comparison sees.
+    const limit = isSigned ? 2 ** 31 - 1 : U32_MAX;
+    if (lo < 0 || hi > limit || other.lo < 0 || other.hi > limit) return true;
+  } else if (!isSigned && (lo < 0 || other.lo < 0)) {
+    return true;
+  }
+  switch (operation) {
+    case 'jeq':
+      [lo, hi] = [Math.max(lo, other.lo), Math.min(hi, other.hi)];
+      break;
+    case 'jne':
+      if (other.lo !== other.hi) return true;
+      if (lo === other.lo && lo === hi) return false;
+      if (hi === other.lo) hi -= Math.max(1, stride);
+      else if (lo === other.lo) lo += Math.max(1, stride);
+      break;
+    case 'jgt':
+    case 'jsgt':
+      lo = Math.max(lo, other.lo + 1);
+      break;
+    case 'jge':
+    case 'jsge':
+      lo = Math.max(lo, other.lo);
+      break;
+    case 'jlt':
+    case 'jslt':
+      hi = Math.min(hi, other.hi - 1);
+      break;
+    case 'jle':
+    case 'jsle':
+      hi = Math.min(hi, other.hi);
+      break;
+    default:
+      return true;
+  }
+  if (lo > hi) return false;
+  // A bound that was moved needn't be one of the possible numbers any more.
+  const kept = lo === value.lo ? stride : 1;
+  state.values[register] = scalar(lo, hi, lo === hi ? 0 : Math.max(1, kept));
+  return true;
+}
+
+/** The result of an arithmetic instruction, before a 32-bit one is cut. */
+function alu(row: InstructionRow, insn: Instruction, a: Value, b: Value, site: number): Value {
+  const is32 = row.widthBits === 32;
+  if (row.operation === 'mov') return is32 && !(b.kind === SCALAR && b.lo >= 0) ? U32 : b;
+  if (row.operation === 'movsx') return UNKNOWN;
+  if (is32 && (a.kind !== SCALAR || b.kind !== SCALAR || a.lo < 0 || b.lo < 0)) {
+    // The result is any 32-bit number, but an immediate still bounds some.
+    if (row.operation !== 'and' || row.src === 'read' || insn.imm < 0) return U32;
+    return scalar(0, insn.imm);
+  }
+  switch (row.operation) {
+    case 'add':
+      return add(a, b, site);
+    case 'sub':
+      return add(a, negated(b), site);
+    case 'and':
+      if (b.kind === SCALAR && b.lo === b.hi && b.lo >= 0) return scalar(0, a.kind === SCALAR && a.lo >= 0 ? Math.min(a.hi, b.lo) : b.lo);
+      if (a.kind === SCALAR && b.kind === SCALAR && a.lo >= 0 && b.lo >= 0) return scalar(0, Math.min(a.hi, b.hi));
+      return UNKNOWN;
+    case 'or':
+    case 'xor':
+      if (a.kind !== SCALAR || b.kind !== SCALAR || a.lo < 0 || b.lo < 0) return UNKNOWN;
+      return scalar(0, 2 ** Math.ceil(Math.log2(Math.max(a.hi, b.hi) + 1)) - 1);
+    case 'lsh':
+      if (a.kind !== SCALAR || b.kind !== SCALAR || b.lo !== b.hi || a.lo < 0 || b.lo < 0 || b.lo >= row.widthBits) return UNKNOWN;
+      return scalar(a.lo * 2 ** b.lo, a.hi * 2 ** b.lo, a.stride * 2 ** b.lo);
+    case 'rsh':
+      if (b.kind !== SCALAR || b.lo !== b.hi || b.lo < 0 || b.lo >= row.widthBits) return UNKNOWN;
+      if (a.kind === SCALAR && a.lo >= 0) return scalar(Math.floor(a.lo / 2 ** b.lo), Math.floor(a.hi / 2 ** b.lo));
+      return b.lo >= 24 && !is32 ? scalar(0, 2 ** (64 - b.lo) - 1) : UNKNOWN;
+    case 'mul':
+      if (a.kind !== SCALAR || b.kind !== SCALAR || a.lo < 0 || b.lo < 0) return UNKNOWN;
+      return scalar(a.lo * b.lo, a.hi * b.hi, b.lo === b.hi ? a.stride * b.lo : 1);
+    case 'div':
+      if (a.kind !== SCALAR || b.kind !== SCALAR || a.lo < 0 || b.lo < 0) return UNKNOWN;
+      return scalar(0, a.hi);
+    case 'mod':
+      if (b.kind !== SCALAR || b.lo !== b.hi || b.lo <= 0) return UNKNOWN;
+      return scalar(0, b.lo - 1);
+    default:
+      return UNKNOWN;
+  }
+}
+
+/** Numbers that the bounds of loops are compared with, and those one step before them; ascending. */
+function thresholdsOf({ insns, flow }: AnalysisSource): number[] {
+  const bounds = new Set<number>([0]);
+  const steps = new Set<number>([1]);
+  for (const { start, end } of flow.blocks) {
+    for (let index = start; index < end; ) {
+      const row = rowAt(insns, index);
+      const imm = immAt(insns, index);
+      if (row?.kind === 'branch' && row.src !== 'read') bounds.add(imm);
+      if (row?.operation === 'add' && row.src !== 'read') steps.add(imm);
+      index += row?.slots ?? 1;
+    }
+  }
+  if (bounds.size * steps.size > MOST_THRESHOLDS) return [...bounds].sort((a, b) => a - b);
+  const all = new Set(bounds);
+  for (const bound of bounds) for (const step of steps) all.add(bound - step);
+  return [...all].sort((a, b) => a - b);
+}
+
+const MOST_THRESHOLDS = 512;

@@ -1,0 +1,31 @@
+/** Where an access that can't be proved goes to, as far as that is known: what to compare its address with first. */
+export const REGION_PACKET = 0;
+export const REGION_STACK = 1;
+export const REGION_TABLE = 2;
+
+/** A look-up in an array whose key is known to lie on the stack. */
+export interface ArrayLookup {
+  readonly maxEntries: number;
+  readonly strideBytes: number;
+  readonly valuesAddress: number;
+}
+
+/** What is known about the accesses of one function. */
+export interface Facts {
+  /** The access at this instruction can't leave what the program may touch. */
+  isSafe(insnIndex: number): boolean;
+  /** REGION_*. */
+  region(insnIndex: number): number;
+  /** True when some access that isn't safe may be one of the packet. */
+  readonly comparesPacket: boolean;
+  /** What the call at this instruction looks up, if it can be done in place. */
+  arrayLookup(insnIndex: number): ArrayLookup | undefined;
+}
+
+/** Nothing is known: every access is checked. */
+export const NO_FACTS: Facts = {
+  isSafe: () => false,
+  region: () => REGION_PACKET,
+  comparesPacket: true,
+  arrayLookup: () => undefined,
+};

@@ -1,0 +1,96 @@
+import type { HostMemory } from '../../memory/index.js';
+import type { Engine } from '../engine.js';
+import type { HelperDispatcher, Interpreter } from '../interpreter/interpreter.js';
+import { INSN_BYTES } from '../isa/opcodes.js';
+import {
+  PROG_CONTEXT_BYTES, PROG_ENTRY, PROG_INSNS, PROG_INSN_COUNT, VM_FAULT_CODE, VM_IS_STOPPED, VM_PROGRAM,
+} from '../layout.js';
+import { NO_KNOWLEDGE } from './knowledge.js';
+import type { ProgramKnowledge } from './knowledge.js';
+import { callbackName, translateProgram } from './translateProgram.js';
+import type { TranslateOptions } from './translateProgram.js';
+
+export interface JitOptions {
+  /** Checks every access, also those that are proved to be fine: to compare with. */
+  readonly checksEverything?: boolean;
+  /** What is known about the program in a block; nothing when left out. */
+  readonly knowledgeOf?: (programAddress: number) => ProgramKnowledge;
+}
+
+interface CompiledProgram {
+  /** Runs the main function on a context. */
+  readonly run: (contextAddress: number) => void;
+  /** Run the function at an instruction on r1 to r5 of the state. */
+  readonly callbacks: ReadonlyMap<number, () => void>;
+}
+
+/**
+ * The fast engine: translates each program to a WebAssembly module when it first runs. Same state block, same helpers, same
+ * rules for accesses as the interpreter, whose exports do everything that isn't worth being fast.
+ *
+ * A fault ends in a trap, which unwinds whatever is active, callbacks and the helpers around them included; the fault record tells why.
+ * The budget is counted at the ends of loops and at calls, so a run may go on for a few instructions longer than in the interpreter.
+ */
+export class Jit implements Engine {
+  readonly #memory: HostMemory;
+  readonly #stateAddress: number;
+  readonly #options: JitOptions;
+  readonly #imports: WebAssembly.Imports;
+  readonly #table: WebAssembly.Table;
+  readonly #programs = new Map<number, CompiledProgram>();
+
+  /** @param interpreter over the same state block */
+  constructor(memory: HostMemory, stateAddress: number, interpreter: Interpreter, callHelper: HelperDispatcher, options: JitOptions = {}) {
+    this.#memory = memory;
+    this.#stateAddress = stateAddress;
+    this.#options = options;
+    // Slot 0 stays empty: a program's block with entry 0 isn't translated yet.
+    this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
+    const entryOf = (programAddress: number): number => {
+      this.#compiled(programAddress);
+      return memory.u32[(programAddress + PROG_ENTRY) >>> 2]!;
+    };
+    this.#imports = { env: { memory: memory.memory, table: this.#table, callHelper, entryOf, ...interpreter.support } };
+  }
+
+  run(programAddress: number, contextAddress: number): number {
+    const program = this.#programs.get(programAddress) ?? this.#compiled(programAddress);
+    try {
+      program.run(contextAddress);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError) || this.#memory.u32[(this.#stateAddress + VM_IS_STOPPED) >>> 2] === 0) throw error;
+      return this.#memory.u32[(this.#stateAddress + VM_FAULT_CODE) >>> 2]!;
+    }
+  }
+
+  /** Never gives a fault code: a fault doesn't come back. */
+  callback(insnIndex: number): number {
+    const program = this.#compiled(this.#memory.u32[(this.#stateAddress + VM_PROGRAM) >>> 2]!);
+    program.callbacks.get(insnIndex)!();
+    return 0;
+  }
+
+  #compiled(programAddress: number): CompiledProgram {
+    const known = this.#programs.get(programAddress);
+    if (known !== undefined) return known;
+    const { u8, u32 } = this.#memory;
+    const word = programAddress >>> 2;
+    const text = u32[word + (PROG_INSNS >> 2)]!;
+    const insns = u8.subarray(text, text + u32[word + (PROG_INSN_COUNT >> 2)]! * INSN_BYTES);
+    const options: TranslateOptions = {
+      stateAddress: this.#stateAddress,
+      programAddress,
+      knowledge: this.#options.knowledgeOf?.(programAddress) ?? NO_KNOWLEDGE,
+      contextBytes: u32[word + (PROG_CONTEXT_BYTES >> 2)]!,
+      checksEverything: this.#options.checksEverything ?? false,
+    };
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(translateProgram(insns, options)), this.#imports);
+    const exports = instance.exports as Record<string, () => void>;
+    u32[word + (PROG_ENTRY >> 2)] = this.#table.grow(1, exports.main);
+    const callbacks = new Map(options.knowledge.callbacks.map((insnIndex) => [insnIndex, exports[callbackName(insnIndex)]!]));
+    const program = { run: exports.run as CompiledProgram['run'], callbacks };
+    this.#programs.set(programAddress, program);
+    return program;
+  }
+}

@@ -1,0 +1,221 @@
+import { immAt, rowAt } from '../isa/decode.js';
+import { INSN_BYTES } from '../isa/opcodes.js';
+import {
+  BPF_FUNC_TAIL_CALL, FAULT_BUDGET, FAULT_CALL_DEPTH, MAY_GOTO_MAX, VM_BUDGET, VM_CONTEXT, VM_DEPTH, VM_EXECUTED, VM_FAULT_CODE, VM_FUEL, VM_IS_STOPPED, VM_MAY_GOTO, VM_PC,
+  VM_PROGRAM, VM_REGS, VM_STACK, VM_STACK_BOTTOM, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, VM_TAIL_CALLS,
+} from '../layout.js';
+import { analyse } from './analysis.js';
+import { basicBlocks, controlFlow, functionStarts } from './controlFlow.js';
+import { NO_FACTS } from './facts.js';
+import { FunctionTranslator, IMPORTED_FUNCTIONS, IMPORTS, TYPE_BPF_FUNCTION } from './functionTranslator.js';
+import type { ProgramKnowledge } from './knowledge.js';
+import * as op from './wasmOpcodes.js';
+import { I32, I64, VOID, WasmWriter, encodeModule } from './wasmWriter.js';
+import type { FunctionType, WasmFunction, WasmImport } from './wasmWriter.js';
+
+export interface TranslateOptions {
+  readonly stateAddress: number;
+  readonly programAddress: number;
+  readonly knowledge: ProgramKnowledge;
+  /** Bytes of the context that the program may read. */
+  readonly contextBytes: number;
+  readonly checksEverything: boolean;
+}
+
+/** Export that runs the function at an instruction for a helper. */
+export function callbackName(insnIndex: number): string {
+  return `callback${insnIndex}`;
+}
+
+const TYPES: readonly FunctionType[] = [
+  { params: [I64, I64, I64, I64, I64, I32], results: [I64] }, // TYPE_BPF_FUNCTION
+  { params: [I32, I32, I32, I32, I32, I32], results: [I32] }, // callHelper
+  { params: [I64, I32, I32], results: [I32] }, // access
+  { params: [], results: [I32] },
+  { params: [I32], results: [] },
+  { params: [], results: [] },
+  { params: [I32], results: [I32] },
+];
+const TYPE_CALL_HELPER = 1;
+const TYPE_ACCESS = 2;
+const TYPE_GIVES_I32 = 3;
+const TYPE_TAKES_I32 = 4;
+const TYPE_PLAIN = 5;
+const TYPE_I32_TO_I32 = 6;
+
+/** In the order of IMPORTS. */
+const IMPORT_LIST: readonly WasmImport[] = [
+  { module: 'env', name: 'callHelper', what: TYPE_CALL_HELPER },
+  { module: 'env', name: 'access', what: TYPE_ACCESS },
+  { module: 'env', name: 'tailCallTarget', what: TYPE_GIVES_I32 },
+  { module: 'env', name: 'mayGoto', what: TYPE_GIVES_I32 },
+  { module: 'env', name: 'refuseAt', what: TYPE_TAKES_I32 },
+  { module: 'env', name: 'stop', what: TYPE_PLAIN },
+  { module: 'env', name: 'entryOf', what: TYPE_I32_TO_I32 },
+  { module: 'env', name: 'memory', what: 'memory' },
+  { module: 'env', name: 'table', what: 'table' },
+];
+
+/**
+ * Translates a linked program (every lddw plain, the offset of each helper call says RETURN_*) to one WebAssembly module. It exports
+ * `run(context)`, `main` (the main function, for the table of tail calls) and `callbackName` of each callback.
+ */
+export function translateProgram(insns: Uint8Array, options: TranslateOptions): Uint8Array<ArrayBuffer> {
+  const starts = functionStarts(insns, options.knowledge.callbacks);
+  const blocks = basicBlocks(insns, starts);
+  const flows = new Map(starts.map((start) => [start, controlFlow(blocks, blocks.findIndex((block) => block.start === start))]));
+  const functionAt = (insnIndex: number): number | undefined => {
+    const place = starts.indexOf(insnIndex);
+    return place < 0 ? undefined : IMPORTED_FUNCTIONS + place;
+  };
+  const insnsOf = (insnIndex: number): number => flows.get(insnIndex)!.blocks.reduce((sum, { start, end }) => sum + end - start, 0);
+  const hasTailCalls = callsTail(insns);
+  const { knowledge, contextBytes } = options;
+  const areCallsQuiet = callsOnly(insns, knowledge.quietHelpers);
+  const functions: WasmFunction[] = [...flows].map(([start, flow]) => {
+    const facts = options.checksEverything ? NO_FACTS : analyse({ insns, flow, knowledge, contextBytes, isMain: start === 0, areCallsQuiet });
+    const body = new FunctionTranslator({
+      insns, flow, facts, functionAt, insnsOf, hasTailCalls,
+      stateAddress: options.stateAddress,
+      programAddress: options.programAddress,
+      hasCallbacks: options.knowledge.callbacks.length > 0,
+    }).translate();
+    return { typeIndex: TYPE_BPF_FUNCTION, body, ...(start === 0 ? { exportName: 'main' } : {}) };
+  });
+  functions.push({ typeIndex: TYPE_TAKES_I32, body: runBody(options), exportName: 'run' });
+  for (const start of options.knowledge.callbacks) {
+    const body = callbackBody(options, functionAt(start)!, insnsOf(start));
+    functions.push({ typeIndex: TYPE_PLAIN, body, exportName: callbackName(start) });
+  }
+  return encodeModule(TYPES, IMPORT_LIST, functions);
+}
+
+/** Every helper that the program calls is one of these. */
+function callsOnly(insns: Uint8Array, helpers: ReadonlySet<number>): boolean {
+  for (let index = 0; index < insns.length / INSN_BYTES; ) {
+    const row = rowAt(insns, index);
+    if (row?.operation === 'callx' || (row?.operation === 'helper' && !helpers.has(immAt(insns, index)))) return false;
+    index += row?.slots ?? 1;
+  }
+  return true;
+}
+
+function callsTail(insns: Uint8Array): boolean {
+  for (let index = 0; index < insns.length / INSN_BYTES; ) {
+    const row = rowAt(insns, index);
+    if (row?.operation === 'helper' && immAt(insns, index) === BPF_FUNC_TAIL_CALL) return true;
+    index += row?.slots ?? 1;
+  }
+  return false;
+}
+
+/** run(context): prepares the state as the interpreter does, runs the main function, leaves its result in r0. */
+function runBody({ stateAddress, programAddress }: TranslateOptions): Uint8Array {
+  const out = new WasmWriter(256);
+  out.byte(0); // no locals
+  const storeWord = (field: number, value: () => void): void => {
+    out.pair(op.I32_CONST, 0);
+    value();
+    memory(out, op.I32_STORE, stateAddress + field);
+  };
+  const number = (value: number) => (): void => {
+    out.byte(op.I32_CONST);
+    out.s32(value);
+  };
+  for (const field of [VM_FAULT_CODE, VM_IS_STOPPED, VM_PC, VM_DEPTH, VM_TAIL_CALLS, VM_EXECUTED]) storeWord(field, number(0));
+  storeWord(VM_PROGRAM, number(programAddress));
+  storeWord(VM_CONTEXT, () => out.pair(op.LOCAL_GET, 0));
+  storeWord(VM_STACK_BOTTOM, number(stateAddress + VM_STATE_BYTES - VM_STACK_FRAME_BYTES));
+  storeWord(VM_MAY_GOTO, number(MAY_GOTO_MAX));
+  out.pair(op.I32_CONST, 0);
+  out.pair(op.I32_CONST, 0);
+  memory(out, op.I64_LOAD32_U, stateAddress + VM_BUDGET);
+  memory(out, op.I64_STORE, stateAddress + VM_FUEL);
+  out.pair(op.I32_CONST, 0);
+  out.pair(op.LOCAL_GET, 0);
+  out.byte(op.I64_EXTEND_I32_U);
+  for (let argument = 2; argument <= 5; argument++) out.pair(op.I64_CONST, 0);
+  number(stateAddress + VM_STATE_BYTES)();
+  out.byte(op.CALL);
+  out.u32(IMPORTED_FUNCTIONS);
+  memory(out, op.I64_STORE, stateAddress + VM_REGS);
+  return out.bytes.slice();
+}
+
+/**
+ * For a helper that runs a function of the program: calls it in the frame below the current one on r1 to r5 of the state, and leaves its
+ * result in r0.
+ */
+function callbackBody({ stateAddress }: TranslateOptions, fn: number, insnCount: number): Uint8Array {
+  const out = new WasmWriter(256);
+  const [FP, CALL_PC, FUEL] = [0, 1, 2];
+  out.raw(Uint8Array.of(2, 2, I32, 1, I64));
+  const number = (value: number): void => {
+    out.byte(op.I32_CONST);
+    out.s32(value);
+  };
+  const loadWord = (field: number): void => {
+    out.pair(op.I32_CONST, 0);
+    memory(out, op.I32_LOAD, stateAddress + field);
+  };
+  const faultIf = (code: number): void => {
+    out.pair(op.IF, VOID);
+    number(code);
+    out.pair(op.CALL, IMPORTS.refuse);
+    out.pair(op.CALL, IMPORTS.stop);
+    out.byte(op.UNREACHABLE);
+    out.byte(op.END);
+  };
+  loadWord(VM_PC);
+  out.pair(op.LOCAL_SET, CALL_PC);
+  // The frame that is active ends at VM_STACK_BOTTOM, and there the new one begins.
+  loadWord(VM_STACK_BOTTOM);
+  out.pair(op.LOCAL_TEE, FP);
+  number(stateAddress + VM_STACK);
+  out.byte(op.I32_EQ);
+  faultIf(FAULT_CALL_DEPTH);
+  out.pair(op.I32_CONST, 0);
+  out.pair(op.I32_CONST, 0);
+  memory(out, op.I64_LOAD, stateAddress + VM_FUEL);
+  out.byte(op.I64_CONST);
+  out.s32(insnCount);
+  out.byte(op.I64_SUB);
+  out.pair(op.LOCAL_TEE, FUEL);
+  memory(out, op.I64_STORE, stateAddress + VM_FUEL);
+  out.pair(op.LOCAL_GET, FUEL);
+  out.pair(op.I64_CONST, 0);
+  out.byte(op.I64_LE_S);
+  faultIf(FAULT_BUDGET);
+  const moveFrame = (bottomBytes: number, depth: number): void => {
+    out.pair(op.I32_CONST, 0);
+    out.pair(op.LOCAL_GET, FP);
+    number(bottomBytes);
+    out.byte(op.I32_SUB);
+    memory(out, op.I32_STORE, stateAddress + VM_STACK_BOTTOM);
+    out.pair(op.I32_CONST, 0);
+    loadWord(VM_DEPTH);
+    number(depth);
+    out.byte(op.I32_ADD);
+    memory(out, op.I32_STORE, stateAddress + VM_DEPTH);
+  };
+  moveFrame(VM_STACK_FRAME_BYTES, 1);
+  out.pair(op.I32_CONST, 0);
+  for (let argument = 1; argument <= 5; argument++) {
+    out.pair(op.I32_CONST, 0);
+    memory(out, op.I64_LOAD, stateAddress + VM_REGS + argument * 8);
+  }
+  out.pair(op.LOCAL_GET, FP);
+  out.byte(op.CALL);
+  out.u32(fn);
+  memory(out, op.I64_STORE, stateAddress + VM_REGS);
+  moveFrame(0, -1);
+  out.pair(op.I32_CONST, 0);
+  out.pair(op.LOCAL_GET, CALL_PC);
+  memory(out, op.I32_STORE, stateAddress + VM_PC);
+  return out.bytes.slice();
+}
+
+function memory(out: WasmWriter, opcode: number, offset: number): void {
+  out.pair(opcode, 0);
+  out.u32(offset);
+}
