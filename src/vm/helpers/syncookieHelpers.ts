@@ -35,22 +35,23 @@ function flowOf({ u8 }: HostMemory, iph: number, th: number, isV4: boolean): Coo
   return { source: u8.slice(at, at + length), destination: u8.slice(at + length, at + 2 * length), sourcePort: u8.slice(th, th + 2), destinationPort: u8.slice(th + 2, th + 4) };
 }
 
-/** tcp_parse_mss_option: 0 when the header has none. The whole header is there. */
+/** tcp_parse_mss_option: the last of several, 0 when the header has none. The whole header is there. */
 function mssOption({ u8, view }: HostMemory, th: number): number {
   const end = th + (u8[th + TCP_DATA_OFFSET_OFF] >> 4) * 4;
+  let mss = 0;
   for (let at = th + TCP_MIN_HEADER_BYTES; at < end; ) {
     const kind = u8[at];
-    if (kind === TCPOPT_EOL) return 0;
+    if (kind === TCPOPT_EOL) return mss;
     if (kind === TCPOPT_NOP) {
       at++;
       continue;
     }
     const length = at + 1 < end ? u8[at + 1] : 0;
-    if (length < 2 || at + length > end) return 0;
-    if (kind === TCPOPT_MSS && length === TCPOLEN_MSS && view.getUint16(at + 2) !== 0) return view.getUint16(at + 2);
+    if (length < 2 || at + length > end) return mss;
+    if (kind === TCPOPT_MSS && length === TCPOLEN_MSS) mss = view.getUint16(at + 2) || mss;
     at += length;
   }
-  return 0;
+  return mss;
 }
 
 function makeCookie({ memory, network, environment }: HelperContext, iph: number, th: number, isV4: boolean): { readonly cookie: number; readonly mss: number } {

@@ -74,7 +74,10 @@ const OPENER = `
         if (state === 'time-wait') await new Promise((done) => { socket.once('close', done); socket.end(); socket.resume(); });
       }
     }
-    setTimeout(() => process.stdout.write('ready'), 100);
+    // Connections that are being closed, FIN_WAIT1 to CLOSING, have not come to rest yet.
+    const isClosing = () => /^ *\\d+: \\S+ \\S+ (04|05|08|09|0B) /m.test(require('node:fs').readFileSync('/proc/self/net/tcp', 'utf8'));
+    while (isClosing()) await new Promise((done) => setTimeout(done, 10));
+    process.stdout.write('ready');
     setInterval(() => {}, 1000);
   })();
 `;
