@@ -18,6 +18,12 @@ const HELPERS_BY_NATURE: readonly HelperByNature[] = [
   { name: 'bpf_ktime_get_coarse_ns', reason: 'each machine has its own clock' },
   { name: 'bpf_ktime_get_tai_ns', reason: 'each machine has its own clock' },
   { name: 'bpf_jiffies64', reason: 'each machine has its own clock' },
+  { name: 'bpf_get_current_pid_tgid', reason: 'each machine has its own tasks' },
+  { name: 'bpf_get_current_uid_gid', reason: 'each machine has its own tasks' },
+  { name: 'bpf_get_current_cgroup_id', reason: 'each machine has its own tasks' },
+  { name: 'bpf_get_current_ancestor_cgroup_id', reason: 'each machine has its own tasks' },
+  { name: 'bpf_get_cgroup_classid', reason: 'each machine has its own tasks' },
+  { name: 'bpf_timer_init', reason: 'it allocates, which a busy kernel may refuse (ENOMEM)' },
   { name: 'bpf_get_prandom_u32', reason: 'the kernel has no seed that could be set' },
 ];
 

@@ -51,7 +51,7 @@ export function bprintf(format: Uint8Array, args: BprintfArguments): { readonly 
 }
 
 /**
- * In one thing this is not what bstr_printf of 6.18 does: once its output is full it leaves out IP addresses and %pB but not their text
+ * In one thing this is not what bstr_printf of 6.18 does: once its output is full it leaves out IP addresses, %pB, %pks and %pus but not their text
  * among the values, takes that for the values behind them, and so counts wrong. Here everything is counted.
  *
  * @param format the format string without its NUL
