@@ -60,8 +60,9 @@ export const plainFormat: DescriptorFormat = {
     const { lenBytes, flags, rssHash, rssType, timestampNs, count } = batch;
     for (let i = 0; i < count; i++) {
       const word = wordOf(ring, first + i);
-      u32[word] = timestampNs[i] % 2 ** 32;
-      u32[word + 1] = timestampNs[i] / 2 ** 32;
+      const high = Math.floor(timestampNs[i] / 2 ** 32);
+      u32[word] = timestampNs[i] - high * 2 ** 32;
+      u32[word + 1] = high;
       u32[word + 3] = rssHash[i];
       u32[word + 2] = lenBytes[i] | ((flags[i] | DESC_DONE | (rssType[i] << RSS_TYPE_SHIFT)) << 16);
     }
