@@ -12,10 +12,10 @@ import { localIrqRestore, localIrqSave, preemptDisable, preemptEnable, rcuReadLo
 import type { KfuncSpec } from './kfunc.js';
 import { NOT_FOR_XDP } from './notForXdp.js';
 import { iterNumDestroy, iterNumNew, iterNumNext } from './numIterator.js';
+import { rxHash, rxTimestamp, rxVlanTag } from './rxHintKfuncs.js';
 import {
   strcasecmp, strchr, strchrnul, strcmp, strcspn, strlen, strnchr, strnlen, strnstr, strrchr, strspn, strstr,
 } from './stringKfuncs.js';
-import { rxHash, rxTimestamp, rxVlanTag } from './rxHintKfuncs.js';
 import { xdpPullData } from './xdpPullData.js';
 
 function row(name: string, support?: HelperSupport): KfuncSpec {
