@@ -5,7 +5,7 @@ import type { Fault, FaultProgram } from '../../src/vm/fault.js';
 import { assemble } from '../../src/vm/isa/assemble.js';
 import { ACCESS_WRITABLE, FAULT_HELPER_ARGUMENT, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_REG, VM_FAULT_SIZE } from '../../src/vm/layout.js';
 import type { LineSpec } from '../../src/vm/spec.js';
-import { Machine } from './interpreter/machine.js';
+import { Machine } from './engines/machine.js';
 
 const LINES: LineSpec[] = [
   { insnIndex: 0, file: 'prog.c', line: 40, column: 1, text: 'int main_program(struct xdp_md *ctx)' },

@@ -16,6 +16,8 @@ import {
 export interface MachineOptions {
   /** `interpreter` when left out. */
   readonly engine?: EngineName;
+  /** The JIT checks every access, also those that it has proved to be fine. */
+  readonly checksEverything?: boolean;
   readonly packet?: Uint8Array;
   /** Bytes of metadata in front of the packet. */
   readonly metaBytes?: number;
@@ -23,6 +25,13 @@ export interface MachineOptions {
   /** Bytes of memory that the program may read and write, at `mem`. */
   readonly mem?: Uint8Array;
 }
+
+/** What runs programs, as rows for `describe.each`; whatever a test does must be the same on all of them. */
+export const ENGINES: readonly (Pick<MachineOptions, 'engine' | 'checksEverything'> & { readonly name: string })[] = [
+  { name: 'interpreter', engine: 'interpreter' },
+  { name: 'jit', engine: 'jit' },
+  { name: 'jit that checks everything', engine: 'jit', checksEverything: true },
+];
 
 export const HEADROOM = 256;
 export const FRAME_BYTES = 4096;
@@ -65,7 +74,8 @@ export class Machine {
     this.setU32(this.context + XDP_BUFF_FRAME_SZ, FRAME_BYTES);
     const callHelper = options.callHelper ?? (() => 0);
     this.interpreter = new Interpreter(memory, this.state, callHelper);
-    this.#newEngine = () => (options.engine === 'jit' ? new Jit(memory, this.state, this.interpreter, callHelper) : this.interpreter);
+    const { engine, checksEverything = false } = options;
+    this.#newEngine = () => (engine === 'jit' ? new Jit(memory, this.state, this.interpreter, callHelper, { checksEverything }) : this.interpreter);
   }
 
   get data(): number {

@@ -5,7 +5,8 @@ import { disassemble } from '../../../src/vm/isa/disassemble.js';
 import { INSTRUCTIONS } from '../../../src/vm/isa/instructionTable.js';
 import type { InstructionRow } from '../../../src/vm/isa/instructionTable.js';
 import { PROG_INSNS } from '../../../src/vm/layout.js';
-import { Machine } from './machine.js';
+import { ENGINES, Machine } from './machine.js';
+import type { MachineOptions } from './machine.js';
 import { referenceAlu, referenceEndian, referenceJump } from './reference.js';
 
 const DST = 3;
@@ -19,9 +20,11 @@ const corner = fc.constantFrom(
 const word = fc.oneof(corner, fc.bigInt({ min: 0n, max: 0xffffffffffffffffn }));
 const immediate = fc.oneof(corner.map((value) => Number(BigInt.asIntN(32, value))), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }));
 
-/** r3 = a, r4 = b, the instruction under test, then r0 = r3, or where a jump goes. */
-const FRAME = `r3 = 0 ll
-r4 = 0 ll
+/** r3 = a and r4 = b, from memory so that no engine knows them; the instruction under test, then r0 = r3, or where a jump goes. */
+const FRAME = `r5 = 0
+r3 = *(u64 *)(r5 +0)
+r4 = *(u64 *)(r5 +8)
+r0 = 0
 r0 = 0
 r0 = r3
 exit
@@ -31,29 +34,35 @@ exit`;
 const TAKEN = 0x7a6b5c4dn;
 const UNDER_TEST = 4;
 
-const machine = new Machine();
-const block = machine.load(FRAME);
-const insns = machine.getU32(block + PROG_INSNS);
+/** Runs one instruction between loads of its operands and `exit`. */
+class Bench {
+  readonly #machine: Machine;
+  readonly #block: number;
+  readonly #insns: number;
 
-function setWide(slot: number, value: bigint): void {
-  machine.setU32(insns + slot * 8 + 4, Number(value & 0xffffffffn));
-  machine.setU32(insns + slot * 8 + 12, Number(value >> 32n));
-}
+  constructor(engine: MachineOptions) {
+    this.#machine = new Machine(engine);
+    this.#block = this.#machine.load(FRAME);
+    this.#insns = this.#machine.getU32(this.#block + PROG_INSNS);
+  }
 
-/** r0 after the instruction ran with a in r3 and b in r4; or TAKEN. */
-function execute(row: InstructionRow, a: bigint, b: bigint, imm: number, isSame: boolean): { result: bigint; text: string } {
-  setWide(0, a);
-  setWide(2, b);
-  const one = new Uint8Array(8);
-  encode(one, 0, {
-    opcode: row.opcode,
-    dst: DST,
-    src: row.src === 'read' ? (isSame ? DST : SRC) : 0,
-    off: row.off === 'jump' ? 2 : typeof row.off === 'number' ? row.off : 0,
-    imm: typeof row.imm === 'number' ? row.imm : row.imm === 'zero' ? 0 : imm,
-  });
-  machine.memory.u8.set(one, insns + UNDER_TEST * 8);
-  return { result: machine.result(block), text: disassemble(one, 0) };
+  /** r0 after the instruction ran with a in r3 and b in r4; or TAKEN. */
+  execute(row: InstructionRow, a: bigint, b: bigint, imm: number, isSame: boolean): { result: bigint; text: string } {
+    const { view, u8 } = this.#machine.memory;
+    view.setBigUint64(this.#machine.mem, a, true);
+    view.setBigUint64(this.#machine.mem + 8, b, true);
+    this.#machine.setU32(this.#insns + 4, this.#machine.mem);
+    const one = new Uint8Array(8);
+    encode(one, 0, {
+      opcode: row.opcode,
+      dst: DST,
+      src: row.src === 'read' ? (isSame ? DST : SRC) : 0,
+      off: row.off === 'jump' ? 2 : typeof row.off === 'number' ? row.off : 0,
+      imm: typeof row.imm === 'number' ? row.imm : row.imm === 'zero' ? 0 : imm,
+    });
+    u8.set(one, this.#insns + UNDER_TEST * 8);
+    return { result: this.#machine.result(this.#block), text: disassemble(one, 0) };
+  }
 }
 
 /** The second operand as the instruction sees it. */
@@ -66,10 +75,12 @@ function named(row: InstructionRow): [string, InstructionRow] {
   return [`${row.text} (${row.widthBits} bits)`, row];
 }
 
-describe('every arithmetic instruction gives what the reference gives', () => {
+describe.each(ENGINES)('every arithmetic instruction gives what the reference gives: $name', (engine) => {
+  const bench = new Bench(engine);
+
   for (const [name, row] of INSTRUCTIONS.filter(({ kind }) => kind === 'alu').map(named)) {
     test.prop([word, word, immediate, fc.boolean()])(name, (a, b, imm, isSame) => {
-      const { result, text } = execute(row, a, b, imm, isSame);
+      const { result, text } = bench.execute(row, a, b, imm, isSame);
       const expected = referenceAlu(row.operation, row.widthBits as 32 | 64, a, operandOf(row, a, b, imm, isSame), Number(row.off));
       expect(result, `${text} with r3 = ${a}, r4 = ${b}`).toBe(expected);
     });
@@ -77,18 +88,20 @@ describe('every arithmetic instruction gives what the reference gives', () => {
 
   for (const [name, row] of INSTRUCTIONS.filter(({ kind }) => kind === 'endian').map(named)) {
     test.prop([word])(name, (a) => {
-      const { result, text } = execute(row, a, 0n, 0, false);
+      const { result, text } = bench.execute(row, a, 0n, 0, false);
       expect(result, `${text} with r3 = ${a}`).toBe(referenceEndian(row.operation, row.widthBits as 16 | 32 | 64, a));
     });
   }
 });
 
-describe('every conditional jump goes where the reference goes', () => {
+describe.each(ENGINES)('every conditional jump goes where the reference goes: $name', (engine) => {
+  const bench = new Bench(engine);
+
   const rows = INSTRUCTIONS.filter(({ kind, operation }) => kind === 'branch' && operation !== 'may_goto');
   for (const [name, row] of rows.map(named)) {
     test.prop([word, word, immediate, fc.boolean(), fc.boolean()])(name, (a, b, imm, isSame, isEqual) => {
       const first = isEqual ? operandOf(row, a, b, imm, false) : a;
-      const { result, text } = execute(row, first, b, imm, isSame);
+      const { result, text } = bench.execute(row, first, b, imm, isSame);
       const isTaken = referenceJump(row.operation, row.widthBits as 32 | 64, first, operandOf(row, first, b, imm, isSame));
       expect(result, `${text} with r3 = ${first}, r4 = ${b}`).toBe(isTaken ? TAKEN : first);
     });

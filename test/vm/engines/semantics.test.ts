@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { Machine } from './machine.js';
+import { ENGINES, Machine } from './machine.js';
+import type { MachineOptions } from './machine.js';
 
 /** r0 of `source`; `{mem}` stands for the address of 64 writable bytes, `{map}` for an empty PROG_ARRAY. */
-function evaluate(source: string, mem?: number[]): bigint {
-  const machine = new Machine({ mem: Uint8Array.from({ length: 64 }, (_, i) => mem?.[i] ?? 0) });
+function evaluate(engine: MachineOptions, source: string, mem?: number[]): bigint {
+  const machine = new Machine({ ...engine, mem: Uint8Array.from({ length: 64 }, (_, i) => mem?.[i] ?? 0) });
   return machine.result(source.replaceAll('{mem}', String(machine.mem)).concat('\nexit'));
 }
 
@@ -15,9 +16,9 @@ interface Case {
 }
 
 function cases(title: string, table: readonly Case[]): void {
-  describe(title, () => {
+  describe.each(ENGINES)(`${title}: $name`, (engine) => {
     test.each(table)('$name', ({ program, mem, result }) => {
-      expect(evaluate(program.replaceAll(' / ', '\n'), mem)).toBe(result);
+      expect(evaluate(engine, program.replaceAll(' / ', '\n'), mem)).toBe(result);
     });
   });
 }
