@@ -3,8 +3,8 @@ import type { Result } from '../base/index.js';
 import { HostMemory, PAGE_BYTES, PageAllocator } from '../memory/index.js';
 import { checkSettings, createNic } from '../nic/index.js';
 import type { NicSettings } from '../nic/index.js';
-import { objectMemoryBytes, Vm, XDP_BUFF_HARD_START } from '../vm/index.js';
-import type { VmEnvironment } from '../vm/index.js';
+import { objectMemoryBytes, quietNetwork, Vm, withInterface, XDP_BUFF_HARD_START } from '../vm/index.js';
+import type { NetInterface, VmEnvironment } from '../vm/index.js';
 import type { XdpXmitDevice } from '../xdp/index.js';
 import type { XskApplication, XskKernel } from './applications/application.js';
 import { chooseProgram } from './chooseProgram.js';
@@ -43,6 +43,7 @@ function build(options: SimulationOptions): Result<Simulation> {
     tNs: BOOT_NS,
     cpu: 0,
     possibleCpus: options.cpus,
+    network: withInterface(options.network ?? quietNetwork([]), interfaceOf(settings)),
     rng: new Rng(options.seed),
     onPrintk(text) {
       state.logLineCount++;
@@ -120,6 +121,11 @@ function build(options: SimulationOptions): Result<Simulation> {
   if (options.xsk !== undefined) for (const socket of sockets) applications.push(options.xsk.application(socket, kernel, memory.u8));
   for (const application of applications) application.start();
   return ok(new Simulation({ memory, allocator, events, vm, loaded, program, nic, sockets, state }));
+}
+
+/** The NIC as the stack sees it, which forwards nothing and has no address. */
+function interfaceOf({ ifindex, mtu }: NicSettings): NetInterface {
+  return { ifindex, name: `if${ifindex}`, mac: new Uint8Array(6), mtu, up: true, forwarding: { ipv4: false, ipv6: false }, addresses: [], vrfTable: undefined };
 }
 
 /** Pages that rings, pools and packets on their way can hold at the same time. */

@@ -5,7 +5,7 @@ import { WireBatch } from '../nic/index.js';
 import type { Nic, NicSettings } from '../nic/index.js';
 import type { CaptureReader } from '../packet/index.js';
 import type { XskRingSizes, XskSocket } from '../umem/index.js';
-import type { Fault, LoadedObject, LoadedProgram, ObjectSpec, Vm } from '../vm/index.js';
+import type { Fault, LoadedObject, LoadedProgram, NetworkScenario, ObjectSpec, Vm } from '../vm/index.js';
 import type { Outcome } from '../xdp/index.js';
 import type { XskApplicationFactory } from './applications/application.js';
 import { audit, takeCensus } from './audit.js';
@@ -27,6 +27,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** CPUs of the host; queue q is served by CPU q modulo this. */
   readonly cpus: number;
+  /** The network around the host; the NIC is its interface with `nic.ifindex`, by the NIC's own settings when it lists none. Left out: nothing but the NIC. */
+  readonly network?: NetworkScenario | undefined;
   /** AF_XDP application on a socket of every queue, its sockets in every XSKMAP of the program; `undefined` for none. */
   readonly xsk?: { readonly application: XskApplicationFactory; readonly rings: XskRingSizes; readonly chunkCount: number } | undefined;
   /** Called with the loaded object and the sockets, which are in the XSKMAPs already, before the first packet: global variables, map contents. */

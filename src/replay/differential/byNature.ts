@@ -24,6 +24,9 @@ const HELPERS_BY_NATURE: readonly HelperByNature[] = [
   { name: 'bpf_get_current_ancestor_cgroup_id', reason: 'each machine has its own tasks' },
   { name: 'bpf_get_cgroup_classid', reason: 'each machine has its own tasks' },
   { name: 'bpf_timer_init', reason: 'it allocates, which a busy kernel may refuse (ENOMEM)' },
+  { name: 'bpf_tcp_gen_syncookie', reason: 'the kernel draws the secrets of its cookies at boot' },
+  { name: 'bpf_tcp_raw_gen_syncookie_ipv4', reason: 'the kernel draws the secrets of its cookies at boot' },
+  { name: 'bpf_tcp_raw_gen_syncookie_ipv6', reason: 'the kernel draws the secrets of its cookies at boot' },
   { name: 'bpf_get_prandom_u32', reason: 'the kernel has no seed that could be set' },
 ];
 

@@ -15,6 +15,12 @@ interface Note {
 const NOTES: readonly Note[] = [
   { helpers: [5, 118, 125, 160, 208], modes: ['native', 'generic'], text: 'the program reads a clock, and the two sides have different ones' },
   { helpers: [7], modes: ['native', 'generic'], text: 'the program draws random numbers, and the kernel draws others' },
+  { helpers: [110, 204, 205], modes: ['native', 'generic'], text: 'the program makes SYN cookies, and the kernel draws the secrets of its own at boot' },
+  {
+    helpers: [69, 84, 85, 99, 163],
+    modes: ['native', 'generic'],
+    text: 'the program asks about the network, and the two sides have different ones: a namespace with a veth, and a NIC alone',
+  },
   {
     helpers: [65],
     modes: ['native', 'generic'],
