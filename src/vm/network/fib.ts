@@ -50,13 +50,17 @@ export class Fib {
   lookupTable(table: number, flow: Flow): Route | undefined {
     const isV4 = flow.destination.length === IPV4_BYTES;
     const isMerged = isV4 && this.#isUnruled(isV4) && (table === RT_TABLE_LOCAL || table === RT_TABLE_MAIN);
-    const inTable = (route: Route): boolean => (isMerged ? route.table === RT_TABLE_LOCAL || route.table === RT_TABLE_MAIN : route.table === table);
-    const usable = this.#routesFor(isV4).filter((route) => inTable(route) && this.#matches(route, flow, isV4));
-    const best = usable[0];
-    if (best === undefined || isV4) return best;
-    // rt6_score_route: among equals one through the interface that was asked for; no reason to take a worse one.
-    const peers = usable.filter(({ prefixBits, metric }) => prefixBits === best.prefixBits && metric === best.metric);
-    return peers.find(({ oif }) => oif === (flow.oif === 0 ? flow.iif : flow.oif)) ?? best;
+    const asked = flow.oif === 0 ? flow.iif : flow.oif;
+    let best: Route | undefined;
+    for (const route of this.#routesFor(isV4)) {
+      // rt6_score_route: among equals one through the interface that was asked for; no reason to take a worse one.
+      if (best !== undefined && (route.prefixBits !== best.prefixBits || route.metric !== best.metric)) break;
+      const isInTable = isMerged ? route.table === RT_TABLE_LOCAL || route.table === RT_TABLE_MAIN : route.table === table;
+      if (!isInTable || !this.#matches(route, flow, isV4)) continue;
+      if (isV4 || route.oif === asked) return route;
+      best ??= route;
+    }
+    return best;
   }
 
   /** The route by the rules (fib_lookup, fib6_lookup). IPv6 has no words for a rule that refuses: no route. A `throw` route sends the look-up on to the next rule. */
@@ -70,11 +74,6 @@ export class Fib {
       if (route !== undefined && route.type !== 'throw') return route;
     }
     return undefined;
-  }
-
-  /** Whether the table has any route: one that never had isn't there at all. */
-  hasTable(table: number, isV4: boolean): boolean {
-    return table === RT_TABLE_MAIN || table === RT_TABLE_LOCAL || (isV4 && table === RT_TABLE_DEFAULT) || this.#routesFor(isV4).some((route) => route.table === table);
   }
 
   #firstOf(tables: readonly number[], flow: Flow): Route | undefined {
