@@ -60,6 +60,7 @@ function parseTuple({ u8, view }: HostMemory, at: number, size: number): Conntra
 /** The checks of look-up and allocation, which differ in what comes first: look-ups know their protocols, then namespaces. */
 function readQuestion(memory: HostMemory, network: Network, tupleAt: number, tupleSize: number, opts: number, optsSize: number, isLookup: boolean): Question | number {
   const { u8, view } = memory;
+  if (tupleAt === 0) return -EINVAL;
   const error = checkOptions(memory, opts, optsSize);
   if (error !== 0) return error;
   const protocol = u8[opts + L4PROTO];
@@ -77,15 +78,18 @@ function readQuestion(memory: HostMemory, network: Network, tupleAt: number, tup
   return { tuple, space: { protocol, zone: view.getUint16(opts + ZONE_ID, true), zoneDirections: u8[opts + ZONE_DIR], netns } };
 }
 
-/** bpf_xdp_ct_lookup and bpf_xdp_ct_alloc (ctx, tuple, tuple__sz, opts, opts__sz): a connection to give back, or NULL and why in opts->error. */
+/**
+ * bpf_xdp_ct_lookup and bpf_xdp_ct_alloc (ctx, tuple, tuple__sz, opts, opts__sz): a connection to give back, or NULL and why in opts->error.
+ * The verifier takes NULL for memory of 0 bytes.
+ */
 function asking(name: string, isLookup: boolean, answer: (context: HelperContext, question: Question, opts: number) => number): HelperSupport {
   return {
-    args: ['ptr_to_ctx', 'ptr_to_mem', 'const_size', 'ptr_to_mem', 'const_size'],
+    args: ['ptr_to_ctx', 'ptr_to_mem_or_null', 'const_size_or_zero', 'ptr_to_mem_or_null', 'const_size_or_zero'],
     returns: RETURN_U32,
     make: (context) => (_ctx, tuple, tupleSize, opts, optsSize) => {
       const { args, memory, network } = context;
-      if (!args.isContext(1) || !args.isSize(3, false) || !args.isMemory(2, tupleSize, false)) return 0;
-      if (!args.isSize(5, false) || !args.isMemory(4, optsSize, true)) return 0;
+      if (!args.isContext(1) || !args.isSize(3, true) || (tupleSize > 0 && !args.isMemory(2, tupleSize, false))) return 0;
+      if (!args.isSize(5, true) || (optsSize > 0 && !args.isMemory(4, optsSize, true))) return 0;
       network.asked.add(name);
       const at = opts >>> 0;
       const question = readQuestion(memory, network, tuple >>> 0, tupleSize, at, optsSize, isLookup);
