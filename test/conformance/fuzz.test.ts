@@ -1,0 +1,55 @@
+import { fc } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import { toHex } from '../../src/base/index.js';
+import { emitProgram } from '../support/fuzz/emitProgram.js';
+import { EngineSide, fuzzObject, kernelTrace } from '../support/fuzz/fuzzSides.js';
+import { fuzzPackets, fuzzProgram } from '../support/fuzz/statements.js';
+import { kernelOracle } from '../support/kernelOracle.js';
+
+// Generated programs, valid ones and spoilt ones, on every engine and in the running kernel. `npm run fuzz` runs more of them (docs/differential.md).
+
+const PROGRAMS = Number(process.env.FUZZ_PROGRAMS ?? 150);
+const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const TIMEOUT_MS = 24 * 3600 * 1000;
+if (kernelOracle === undefined) console.warn('SKIPPED, not compared with the kernel: fuzzed programs');
+
+const SIDES = {
+  interpreter: new EngineSide({ engine: 'interpreter' }),
+  jit: new EngineSide({ engine: 'jit' }),
+  'jit that checks everything': new EngineSide({ engine: 'jit', checksEverything: true }),
+};
+
+function describeCase(text: string, packets: readonly Uint8Array[]): string {
+  return `${text}\n// packets\n${packets.map((packet) => `// ${toHex(packet)}`).join('\n')}`;
+}
+
+describe(`fuzzed programs, seed ${SEED}`, () => {
+  it(`${PROGRAMS} valid ones do the same everywhere`, () => {
+    const counts = { programs: 0, accepted: 0, engineRuns: 0, kernelRuns: 0 };
+    const refusals = new Map<string, number>();
+    const property = fc.property(fuzzProgram, fuzzPackets, (program, packets) => {
+      const text = emitProgram(program);
+      const object = fuzzObject(text);
+      const shown = describeCase(text, packets);
+      const expected = SIDES.interpreter.trace(object, packets);
+      expect(expected, shown).toMatchObject({ ok: true });
+      for (const [name, side] of Object.entries(SIDES).slice(1)) expect(side.trace(object, packets), `${name}\n${shown}`).toEqual(expected);
+      counts.programs++;
+      counts.engineRuns += Object.keys(SIDES).length * packets.length;
+      if (kernelOracle === undefined) return;
+      const kernel = kernelTrace(kernelOracle, object, packets);
+      if (!kernel.ok) {
+        const reason = kernel.problem.message.slice(0, 160);
+        refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
+        return;
+      }
+      counts.accepted++;
+      counts.kernelRuns += packets.length;
+      expect(kernel, `kernel\n${shown}`).toEqual(expected);
+    });
+    fc.assert(property, { numRuns: PROGRAMS, seed: SEED });
+    console.log(`seed ${SEED}: ${counts.programs} programs, ${counts.accepted} taken by the kernel, ${counts.engineRuns} runs on engines, ${counts.kernelRuns} in the kernel`);
+    for (const [reason, count] of refusals) console.log(`${count} refused: ${reason}`);
+    if (kernelOracle !== undefined) expect(counts.accepted / counts.programs, 'most programs are taken').toBeGreaterThan(0.9);
+  }, TIMEOUT_MS);
+});
