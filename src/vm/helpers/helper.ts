@@ -2,13 +2,14 @@ import type { HostMemory } from '../../memory/index.js';
 import type { AccessTable } from '../accessTable.js';
 import type { Dynptrs } from '../dynptrs.js';
 import type { VmEnvironment } from '../environment.js';
+import type { Network } from '../network/network.js';
 import type { BpfMap } from '../maps/map.js';
 import type { RedirectInfo } from '../redirect.js';
 import type { References } from '../references.js';
+import type { RxHints } from '../rxHints.js';
 import type { Timers } from '../timers.js';
 import type { HelperArguments } from './helperArguments.js';
 
-import type { RxHints } from '../rxHints.js';
 /**
  * A helper at work. It gets the low halves of r1..r5; what it gives goes into r0 as its row in the helper table says. An argument
  * that the verifier would have refused is reported through `HelperArguments`, and then the result doesn't count.
@@ -23,16 +24,16 @@ export interface HelperContext {
   /** For memory that a program may touch for a while only. */
   readonly accessTable: AccessTable;
   readonly redirect: RedirectInfo;
+  /** What the driver knows about the packet. */
+  readonly rxHints: RxHints;
+  /** What the kernel around the machine knows of its network. */
+  readonly network: Network;
   /** What the run has acquired and not given back yet. */
   readonly references: References;
   readonly dynptrs: Dynptrs;
   readonly timers: Timers;
   /** All maps of the machine by id. */
   readonly maps: readonly (BpfMap | undefined)[];
-  /** What the driver knows about the packet. */
-  readonly rxHints: RxHints;
-  /** What the kernel around the machine knows of its network. */
-  readonly network: Network;
   /**
    * Runs a function of the program, as `HelperArguments.functionIndex` gave it, on what stands in r1 to r5 (all 64 bits of each, in VM_REGS).
    *
@@ -58,6 +59,8 @@ export type ArgClass =
   | 'ptr_to_const_str'
   | 'ptr_to_dynptr'
   | 'ptr_to_timer'
+  | 'ptr_to_sock'
+  | 'ptr_to_nf_conn'
   | 'ptr_to_func'
   | 'ptr_to_stack_or_null'
   | 'const_size'
