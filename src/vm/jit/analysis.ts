@@ -220,7 +220,7 @@ class Analysis {
   #alu(state: State, index: number, row: InstructionRow, insn: Instruction): Value {
     const before = state.values[insn.dst]!;
     const operand = row.src === 'read' ? state.values[insn.src]! : constant(insn.imm);
-    const result = alu(row, insn, before, operand, row.src === 'read' ? siteOf(index, 0) : 0);
+    const result = alu(row, before, operand, row.src === 'read' ? siteOf(index, 0) : 0);
     // The address gets the name of this instruction, and what had it from the last round is another one.
     if (result.kind === PACKET && result.name === siteOf(index, 0)) forgetName(state, result.name);
     if (row.widthBits === 64) return result;
@@ -439,22 +439,19 @@ function refine(state: State, register: number, value: Value, other: Value, oper
       return true;
   }
   if (lo > hi) return false;
-  // A bound that was moved needn't be one of the possible numbers any more.
-  const kept = lo === value.lo ? stride : 1;
-  state.values[register] = scalar(lo, hi, lo === hi ? 0 : Math.max(1, kept));
+  // Bounds are possible numbers: an upper one goes down to the next of them, a lower one that has moved makes every number possible.
+  const kept = lo === value.lo ? Math.max(1, stride) : 1;
+  const last = lo + Math.floor((hi - lo) / kept) * kept;
+  state.values[register] = scalar(lo, last, lo === last ? 0 : kept);
   return true;
 }
 
 /** The result of an arithmetic instruction, before a 32-bit one is cut. */
-function alu(row: InstructionRow, insn: Instruction, a: Value, b: Value, site: number): Value {
+function alu(row: InstructionRow, left: Value, right: Value, site: number): Value {
   const is32 = row.widthBits === 32;
-  if (row.operation === 'mov') return is32 && !(b.kind === SCALAR && b.lo >= 0) ? U32 : b;
+  const [a, b] = is32 ? [lowHalf(left), lowHalf(right)] : [left, right];
+  if (row.operation === 'mov') return b;
   if (row.operation === 'movsx') return UNKNOWN;
-  if (is32 && (a.kind !== SCALAR || b.kind !== SCALAR || a.lo < 0 || b.lo < 0)) {
-    // The result is any 32-bit number, but an immediate still bounds some.
-    if (row.operation !== 'and' || row.src === 'read' || insn.imm < 0) return U32;
-    return scalar(0, insn.imm);
-  }
   switch (row.operation) {
     case 'add':
       return add(a, b, site);
@@ -487,6 +484,11 @@ function alu(row: InstructionRow, insn: Instruction, a: Value, b: Value, site: n
     default:
       return UNKNOWN;
   }
+}
+
+/** What 32-bit arithmetic sees of a value. */
+function lowHalf(value: Value): Value {
+  return value.kind === SCALAR && value.lo >= 0 && value.hi <= U32_MAX ? value : U32;
 }
 
 /** Numbers that the bounds of loops are compared with, and those one step before them; ascending. */

@@ -1,10 +1,10 @@
 /** What is known about the 64 bits of a register or a stack slot. Values are never changed, only replaced. */
 export interface Value {
   readonly kind: number;
-  /** SCALAR: the number, signed. Pointers: the offset from what they point into. Both ends included. */
+  /** SCALAR: the number, signed. Pointers: the offset from what they point into. Both ends included; `hi` of a PACKET may be Infinity. */
   readonly lo: number;
   readonly hi: number;
-  /** All possible numbers are `lo` plus a multiple of this; 0 for a single number. */
+  /** All possible numbers are `lo` plus a multiple of this, `hi` is one of them; 0 for a single number. */
   readonly stride: number;
   /** PACKET: name of the computed address that this one differs from by `fromName`; 0 for none. MAP_VALUE_OR_NULL: the look-up. */
   readonly name: number;
@@ -66,13 +66,11 @@ export function add(a: Value, b: Value, site: number): Value {
   if (a.kind === SCALAR && b.kind !== SCALAR) return isPointer(b) ? add(b, a, site) : UNKNOWN;
   if (b.kind !== SCALAR || (a.kind !== SCALAR && !isPointer(a))) return UNKNOWN;
   const [lo, hi] = [a.lo + b.lo, a.hi + b.hi];
-  if (lo < -LIMIT || hi > LIMIT) {
-    // The offset in a packet may be anything upwards: what counts is what it is compared with.
-    if (a.kind !== PACKET || lo < -LIMIT || b.hi > 2 ** 31) return UNKNOWN;
-  }
+  // The offset in a packet may be anything upwards: what counts is what it is compared with.
+  if (Math.abs(lo) > LIMIT || (hi > LIMIT && (a.kind !== PACKET || b.hi > 2 ** 31))) return UNKNOWN;
   const stride = a.stride === 0 ? b.stride : b.stride === 0 ? a.stride : gcd(a.stride, b.stride);
   if (a.kind !== PACKET) return { ...a, lo, hi, stride };
-  const named = { lo, hi: Math.min(hi, LIMIT), stride };
+  const named = { lo, hi: hi > LIMIT ? Infinity : hi, stride };
   if (site !== 0) return { ...a, ...named, name: site, fromName: 0, nameBytes: 0 };
   return { ...a, ...named, fromName: a.name === 0 ? 0 : a.fromName + b.lo };
 }
@@ -112,11 +110,11 @@ export function join(a: Value, b: Value, site: number, widen: readonly number[] 
     if (hi > a.hi) hi = widenUp(hi, lo, stride, widen);
     if (lo < a.lo) lo = widenDown(lo, hi, stride, widen);
   }
-  if (lo < -LIMIT || (hi > LIMIT && a.kind !== PACKET)) return UNKNOWN;
+  if (Math.abs(lo) > LIMIT || (hi > LIMIT && a.kind !== PACKET)) return UNKNOWN;
   if (a.kind !== PACKET) return { ...a, lo, hi, stride };
   const isSameName = a.name === b.name && a.fromName === b.fromName && a.name !== 0;
   return {
-    ...a, lo, hi: Math.min(hi, LIMIT), stride,
+    ...a, lo, hi: hi > LIMIT ? Infinity : hi, stride,
     name: isSameName ? a.name : site, fromName: isSameName ? a.fromName : 0, nameBytes: isSameName ? Math.min(a.nameBytes, b.nameBytes) : 0,
   };
 }
@@ -127,7 +125,7 @@ function widenUp(hi: number, lo: number, stride: number, thresholds: readonly nu
     const aligned = stride === 0 ? threshold : threshold - ((((threshold - lo) % stride) + stride) % stride);
     if (aligned >= hi) return aligned;
   }
-  return 2 * LIMIT;
+  return Infinity;
 }
 
 function widenDown(lo: number, hi: number, stride: number, thresholds: readonly number[]): number {
@@ -136,5 +134,5 @@ function widenDown(lo: number, hi: number, stride: number, thresholds: readonly 
     const aligned = stride === 0 ? threshold : threshold + ((((hi - threshold) % stride) + stride) % stride);
     if (aligned <= lo) return aligned;
   }
-  return -2 * LIMIT;
+  return -Infinity;
 }
