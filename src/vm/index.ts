@@ -49,6 +49,8 @@ export { parseNetwork } from './network/parseNetwork.js';
 export * from './network/scenario.js';
 export type { LoadedProgram } from './program.js';
 export * from './redirect.js';
+export { runOnMemory } from './runOnMemory.js';
+export type { RunOnMemoryOptions } from './runOnMemory.js';
 export * from './rxHints.js';
 export * from './spec.js';
 export * from './task.js';
