@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { toHex } from '../../src/base/index.js';
 import { emitProgram } from '../support/fuzz/emitProgram.js';
 import { EngineSide, fuzzObject, kernelTrace } from '../support/fuzz/fuzzSides.js';
-import { fuzzPackets, fuzzProgram } from '../support/fuzz/statements.js';
+import { spoil } from '../support/fuzz/spoil.js';
+import { fuzzPackets, fuzzProgram, recklessProgram, spoiling } from '../support/fuzz/statements.js';
 import { kernelOracle } from '../support/kernelOracle.js';
 
 // Generated programs, valid ones and spoilt ones, on every engine and in the running kernel. `npm run fuzz` runs more of them (docs/differential.md).
@@ -51,5 +52,31 @@ describe(`fuzzed programs, seed ${SEED}`, () => {
     console.log(`seed ${SEED}: ${counts.programs} programs, ${counts.accepted} taken by the kernel, ${counts.engineRuns} runs on engines, ${counts.kernelRuns} in the kernel`);
     for (const [reason, count] of refusals) console.log(`${count} refused: ${reason}`);
     if (kernelOracle !== undefined) expect(counts.accepted / counts.programs, 'most programs are taken').toBeGreaterThan(0.9);
+  }, TIMEOUT_MS);
+
+  /** What programs do that no verifier would take must be the same on every engine: same verdict and bytes, or the same fault at the same place. */
+  function endsAlike(texts: fc.Arbitrary<string>, numRuns: number): void {
+    const counts = { programs: 0, faults: 0, runs: 0 };
+    const property = fc.property(texts, fuzzPackets, (text, packets) => {
+      const object = fuzzObject(text);
+      const expected = SIDES.interpreter.trace(object, packets);
+      for (const [name, side] of Object.entries(SIDES).slice(1)) expect(side.trace(object, packets), `${name}\n${describeCase(text, packets)}`).toEqual(expected);
+      counts.programs++;
+      if (!expected.ok) return;
+      counts.runs += Object.keys(SIDES).length * packets.length;
+      counts.faults += expected.value.some((line) => line.startsWith('fault')) ? 1 : 0;
+    });
+    fc.assert(property, { numRuns, seed: SEED });
+    console.log(`seed ${SEED}: ${counts.programs} invalid programs, ${counts.faults} with faults, ${counts.runs} runs on engines`);
+    expect(counts.faults / counts.programs, 'many go astray').toBeGreaterThan(0.05);
+  }
+
+  it(`${PROGRAMS} spoilt ones end alike on every engine`, () => {
+    const texts = fc.tuple(fuzzProgram, fc.array(spoiling, { minLength: 1, maxLength: 3 })).map(([program, spoilings]) => spoilings.reduce(spoil, emitProgram(program)));
+    endsAlike(texts, PROGRAMS);
+  }, TIMEOUT_MS);
+
+  it(`${PROGRAMS} reckless ones end alike on every engine`, () => {
+    endsAlike(recklessProgram.map(emitProgram), PROGRAMS);
   }, TIMEOUT_MS);
 });

@@ -135,6 +135,9 @@ class Emitter {
       case 'move':
         this.#put('r1 = r6', `r2 = ${statement.by}`, `call #${statement.end === 'head' ? HELPERS.adjustHead : HELPERS.adjustTail}`);
         this.#afterCall();
+        return;
+      case 'reach':
+        this.#reach(statement);
     }
   }
 
@@ -184,12 +187,12 @@ class Emitter {
 
   // ── control flow ──
 
-  #if({ comparison, then, otherwise }: Extract<Statement, { kind: 'if' }>): void {
-    const [other, end] = [this.#label(), this.#label()];
-    this.#put(this.#comparison(comparison, other));
-    this.#body(then);
-    this.#put(`goto ${end}`, `${other}:`);
+  #if({ comparison, taken, otherwise }: Extract<Statement, { kind: 'if' }>): void {
+    const [there, end] = [this.#label(), this.#label()];
+    this.#put(this.#comparison(comparison, there));
     this.#body(otherwise);
+    this.#put(`goto ${end}`, `${there}:`);
+    this.#body(taken);
     this.#put(`${end}:`);
   }
 
@@ -302,6 +305,37 @@ class Emitter {
     this.#put('r5 = 0', `${start}:`, 'r3 = r1', 'r3 += 8', `if r3 > r2 goto ${end}`);
     this.#access('r1', 0, 8, access.register === 5 ? { ...access, register: 4 } : access, false, false);
     this.#put(`r1 += ${step}`, 'r5 += 1', `if r5 < ${times + 1} goto ${start}`, `${end}:`);
+  }
+
+  /**
+   * Reads at an offset that nothing bounds but the steps themselves: one byte after the other, so that the first that lies outside shows any number that the
+   * offset can't be believed to be.
+   */
+  #reach({ base, register, maskBits, shift, numbers, steps, isUpwards }: Extract<Statement, { kind: 'reach' }>): void {
+    const end = this.#label();
+    if (base === 'packet') {
+      this.#bounds();
+      this.#check(0, VALUE_BYTES, end);
+    } else if (base === 'stack') {
+      this.#put('r1 = r10', `r1 += ${-VALUE_BYTES}`);
+    } else {
+      this.#key({ imm: 1 });
+      this.#put('r1 = map array', `call #${HELPERS.lookup}`);
+      this.#afterCall();
+      this.#put(`if r0 == 0 goto ${end}`, 'r1 = r0', 'r0 = r7');
+    }
+    this.#put(...(register === undefined ? ['r3 = 1'] : [`r3 = r${register}`, `r3 &= ${2 ** maskBits - 1}`]), `r3 <<= ${shift}`);
+    for (const { operation, isWide, number, isFlipped } of steps) {
+      const r = isWide ? 'r' : 'w';
+      const value = numbers[number]!;
+      if (operation.startsWith('if')) this.#put(`if ${r}3 ${operation.slice(3)} ${value} goto ${end}`);
+      else if (isFlipped) this.#put(`r2 = ${value}`, `${r}2 ${operation} ${r}3`, 'r3 = r2');
+      else this.#put(`${r}3 ${operation} ${/<<=|>>=/.test(operation) ? value % (isWide ? 64 : 32) : Math.max(1, value)}`);
+    }
+    if (!isUpwards) this.#put(`r1 += ${VALUE_BYTES - 1}`);
+    this.#put(isUpwards ? 'r1 += r3' : 'r1 -= r3');
+    for (let offset = 0; offset < VALUE_BYTES; offset++) this.#put(`r2 = *(u8 *)(r1 ${isUpwards ? '+' : '-'}${offset})`);
+    this.#put('r0 ^= r2', `${end}:`);
   }
 
   #key(key: Operand): void {

@@ -44,7 +44,7 @@ export type Statement =
   | Alu
   | { readonly kind: 'wide'; readonly dst: number; readonly value: bigint }
   | { readonly kind: 'stack'; readonly access: Access; readonly bound: Bound | undefined }
-  | { readonly kind: 'if'; readonly comparison: Comparison; readonly then: readonly Statement[]; readonly otherwise: readonly Statement[] }
+  | { readonly kind: 'if'; readonly comparison: Comparison; readonly taken: readonly Statement[]; readonly otherwise: readonly Statement[] }
   | { readonly kind: 'loop'; readonly times: number; readonly body: readonly Statement[] }
   | { readonly kind: 'packet'; readonly check: number; readonly bytes: number; readonly accesses: readonly Access[]; readonly bound: Bound | undefined; readonly step: number }
   | { readonly kind: 'spilled'; readonly check: number; readonly bytes: number; readonly between: readonly Statement[]; readonly access: Access }
@@ -53,7 +53,17 @@ export type Statement =
   | { readonly kind: 'change'; readonly how: 'update' | 'delete'; readonly map: 'array' | 'hash'; readonly key: Operand; readonly flags: number }
   | { readonly kind: 'call'; readonly target: number; readonly first: number; readonly second: number }
   | { readonly kind: 'lend'; readonly offset: number; readonly value: number }
-  | { readonly kind: 'move'; readonly end: 'head' | 'tail'; readonly by: number };
+  | { readonly kind: 'move'; readonly end: 'head' | 'tail'; readonly by: number }
+  | { readonly kind: 'reach'; readonly base: 'packet' | 'stack' | 'value'; readonly register: number | undefined; readonly maskBits: number; readonly shift: number; readonly numbers: readonly number[]; readonly steps: readonly Step[]; readonly isUpwards: boolean };
+
+/** `r3 OPERATION number`, or with the sides exchanged, or a comparison that may end the statement. */
+export interface Step {
+  readonly operation: string;
+  readonly isWide: boolean;
+  /** Which of the statement's numbers. */
+  readonly number: number;
+  readonly isFlipped: boolean;
+}
 
 export interface FuzzProgram {
   readonly main: readonly Statement[];
@@ -126,7 +136,7 @@ function statements(depth: number, maxLength: number): fc.Arbitrary<Statement[]>
   if (depth > 0) {
     const body = statements(depth - 1, 4);
     choices.push(
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant('if' as const), comparison, then: body, otherwise: body }) },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant('if' as const), comparison, taken: body, otherwise: body }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('loop' as const), times: fc.nat(4), body }) },
     );
   }
@@ -149,3 +159,51 @@ export const fuzzPackets: fc.Arbitrary<Uint8Array[]> = fc.array(
   ),
   { minLength: 4, maxLength: 8 },
 );
+
+const step: fc.Arbitrary<Step> = fc.record({
+  operation: fc.constantFrom('+=', '-=', '&=', '|=', '^=', '*=', '/=', '%=', '<<=', '>>=', 's>>=', 'if >', 'if >=', 'if <', 'if <=', 'if ==', 'if !=', 'if s>', 'if s<', 'if s>=', 'if s<=', 'if &'),
+  isWide: fc.boolean(),
+  number: fc.nat(2),
+  isFlipped: fc.boolean(),
+});
+
+/** Programs that do arithmetic on an offset and then trust it: no verifier would. */
+export const recklessProgram: fc.Arbitrary<FuzzProgram> = fc
+  .array(
+    fc.oneof(
+      { weight: 1, arbitrary: plain },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          kind: fc.constant('reach' as const),
+          base: fc.constantFrom('packet' as const, 'stack' as const, 'value' as const),
+          register: fc.option(register, { nil: undefined }),
+          maskBits: fc.integer({ min: 1, max: 8 }),
+          shift: fc.oneof(fc.nat(3), fc.nat(40)),
+          // Few of them, so that the same one comes back.
+          numbers: fc.tuple(fc.nat(47), fc.nat(15), fc.oneof(fc.nat(8), fc.constantFrom(31, 32, 40, 63, 255, 256, 4095, 0x7fffffff))),
+          steps: fc.array(step, { minLength: 1, maxLength: 6 }),
+          isUpwards: fc.boolean(),
+        }),
+      },
+    ),
+    { minLength: 1, maxLength: 6 },
+  )
+  .map((main) => ({ main, functions: [] }));
+
+/** A change to one line of a program, by which it may go anywhere. */
+export interface Spoiling {
+  readonly how: 'number' | 'dropBranch' | 'operator' | 'swapLines';
+  /** Which of the lines that it can be done to. */
+  readonly line: number;
+  readonly imm: number;
+  readonly operator: string;
+}
+
+/** Offsets and bounds that are wrong by little or by much. */
+export const spoiling: fc.Arbitrary<Spoiling> = fc.record({
+  how: fc.constantFrom('number', 'number', 'dropBranch', 'operator', 'swapLines'),
+  line: fc.nat(1023),
+  imm: fc.oneof(fc.integer({ min: -70, max: 70 }), imm),
+  operator: fc.constantFrom('==', '!=', '>', '>=', '<', '<=', 's>', 's>=', 's<', 's<='),
+});
