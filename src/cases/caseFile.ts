@@ -13,6 +13,8 @@ export interface CaseFile {
   readonly schema: 1;
   /** Path of the object, relative to the case file. */
   readonly object: string;
+  /** `max_entries` of maps, by name, for objects that leave it to user space. */
+  readonly map_sizes?: Readonly<Record<string, number>>;
   readonly cases: readonly TestCase[];
 }
 
@@ -114,10 +116,11 @@ export function parseCaseFile(text: string, where: string): Result<CaseFile> {
 type Fields = Record<string, unknown>;
 
 function checkFile(json: unknown, where: string): void {
-  const file = fieldsOf(json, where, ['$schema', 'schema', 'object', 'cases']);
+  const file = fieldsOf(json, where, ['$schema', 'schema', 'object', 'map_sizes', 'cases']);
   if (file.$schema !== undefined && typeof file.$schema !== 'string') throw shape(where, '$schema is no text', 'leave it out');
   if (file.schema !== 1) throw shape(where, `schema is ${JSON.stringify(file.schema)}, not 1`, 'write "schema": 1');
   if (typeof file.object !== 'string' || file.object === '') throw shape(where, 'object is no path', 'write "object": "prog.o"');
+  if (file.map_sizes !== undefined) checkMapSizes(file.map_sizes, `${where}, map_sizes`);
   if (!Array.isArray(file.cases)) throw shape(where, 'cases is no list', 'write "cases": [...]');
   const names = new Set<string>();
   file.cases.forEach((each, index) => {
@@ -125,6 +128,11 @@ function checkFile(json: unknown, where: string): void {
     if (names.has(name)) throw shape(`${where}, case ${index}`, `the name ${JSON.stringify(name)} occurs twice`, 'give each case a name of its own');
     names.add(name);
   });
+}
+
+/** Whether the object has such maps, and the kernel takes the sizes, shows when it is loaded. */
+function checkMapSizes(json: unknown, where: string): void {
+  for (const [name, size] of Object.entries(fieldsOf(json, where, undefined))) checkNumber(size, `${where}.${name}`, MAX_U32);
 }
 
 const CASE_FIELDS = ['name', 'program', 'data_in', 'data_size_out', 'ctx_in', 'repeat', 'maps', 'globals', 'network', 'expect', 'exclude'];

@@ -48,7 +48,7 @@ export function openCaseFiles(paths: readonly string[], kernel: TargetKernelFile
   for (const path of paths) {
     const file = readCaseFile(path);
     if (!file.ok) return file;
-    const object = loadObjectFile(objectPath(file.value, path), target.value);
+    const object = loadObjectFile(objectPath(file.value, path), { ...target.value, maxEntries: file.value.map_sizes ?? {} });
     if (!object.ok) return object;
     opened.push({ path, file: file.value, object: object.value });
   }

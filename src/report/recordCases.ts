@@ -15,6 +15,8 @@ export interface CaseSource {
   /** Paths of object and capture. */
   readonly objectPath: string;
   readonly capturePath: string;
+  /** Sizes that the object's maps got, by name. */
+  readonly mapSizes: Readonly<Record<string, number>>;
   readonly program: string;
   /** Maps, variables and the network before the first packet. */
   readonly state: Pick<TestCase, 'maps' | 'globals' | 'network'>;
@@ -32,7 +34,8 @@ export function recordCases(path: string, source: CaseSource): Result<number> {
   const packets = readPackets(source.capturePath);
   if (!packets.ok) return packets;
   const cases = packets.value.map((data, index) => ({ name: `packet ${index + 1}`, program: source.program, data_in: toHex(data), ...source.state }));
-  const file: CaseFile = { schema: 1, object: relative(dirname(resolve(path)), resolve(source.objectPath)), cases };
+  const sizes = Object.keys(source.mapSizes).length === 0 ? {} : { map_sizes: source.mapSizes };
+  const file: CaseFile = { schema: 1, object: relative(dirname(resolve(path)), resolve(source.objectPath)), ...sizes, cases };
   const results = runCases(file, source.object, new SimulatorBackend());
   if (!results.ok) return results;
   const problem = writeCaseFile(path, recordExpectations(file, results.value));

@@ -128,7 +128,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     }
     if (options.recordCases !== undefined) {
       const program = simulation.value.program.spec.name;
-      const recorded = recordCases(options.recordCases, { object: object.value, objectPath: options.object, capturePath: options.pcap, program, state });
+      const recorded = recordCases(options.recordCases, { object: object.value, objectPath: options.object, mapSizes: maxEntries.value, capturePath: options.pcap, program, state });
       if (!recorded.ok) return recorded;
     }
     const { seed, engine } = options;
@@ -217,8 +217,8 @@ function checkBool(loaded: LoadedObject, name: string, text: string): Problem | 
   return { code: 'value-wrong-shape', where: '--set', message: `variable ${name} is a bool and can't be ${JSON.stringify(text.slice(0, 60))}`, hint: `write --set ${name}=VALUE with true or false` };
 }
 
-/** What `--map-size` says, by map name. A case file can't say it, so the two don't go together. */
-function mapSizes({ mapSize = [], recordCases }: RunOptions): Result<Record<string, number>> {
+/** What `--map-size` says, by map name. */
+function mapSizes({ mapSize = [] }: RunOptions): Result<Record<string, number>> {
   const sizes: Record<string, number> = {};
   for (const text of mapSize) {
     const pair = splitPair('--map-size', text, 'NAME=N');
@@ -229,8 +229,7 @@ function mapSizes({ mapSize = [], recordCases }: RunOptions): Result<Record<stri
     }
     sizes[name] = Number(size);
   }
-  if (mapSize.length === 0 || recordCases === undefined) return ok(sizes);
-  return fail({ code: 'usage', where: '--map-size', message: 'a case file has no sizes of maps', hint: 'give max_entries in the source, or leave --record-cases out' });
+  return ok(sizes);
 }
 
 function splitPair(where: string, text: string, shape: string): Result<readonly [string, string]> {

@@ -18,6 +18,8 @@ describe('a case file', () => {
     ['no object', [], 'cases.json: it is no JSON object; write {...}'],
     ['another schema', { ...caseFile(), schema: 2 }, 'cases.json: schema is 2, not 1; write "schema": 1'],
     ['no path', { schema: 1, cases: [] }, 'cases.json: object is no path; write "object": "prog.o"'],
+    ['a size that is none', { ...caseFile(), map_sizes: { m: '64' } }, 'cases.json, map_sizes.m: "64" is out of range; use a whole number from 0 to 4294967295'],
+    ['sizes without names', { ...caseFile(), map_sizes: [64] }, 'cases.json, map_sizes: it is no JSON object; write {...}'],
     ['no cases', { schema: 1, object: 'prog.o' }, 'cases.json: cases is no list; write "cases": [...]'],
     ['a name twice', caseFile(CASE, CASE), 'cases.json, case 1: the name "a" occurs twice; give each case a name of its own'],
     ['a case without a name', caseFile({ ...CASE, name: '' }), 'cases.json, case 0: there is no name; write "name": "..."'],

@@ -75,7 +75,7 @@ withKernel('the differential run', (kernel) => {
 
   it('finds no difference in a program that does with each packet what the packet says', async () => {
     const report = unwrap(await runDifferential(optionsFor(kernel, { objects: 'test/replay/objects', cases: 6000 })));
-    expect(report.programs.map(({ program }) => program)).toEqual(['commands', 'commands_frags']);
+    expect(report.programs.map(({ program }) => program)).toEqual(['commands', 'commands_frags', 'user_sized']);
     expect(isEqual(report), reportText(report, 0)).toBe(true);
   });
 
@@ -136,11 +136,23 @@ withKernel('the differential run', (kernel) => {
     expect(testCase.maps).toBeUndefined();
   });
 
+  it('gives maps a size that the object leaves to its user space, and the case file the same', async () => {
+    breakHelper('bpf_redirect_map', () => () => 3);
+    copyFileSync('test/replay/objects/user_sized.o', join(directory, 'user_sized.o'));
+    const report = unwrap(await runDifferential(optionsFor(kernel, { objects: directory, cases: 100 })));
+    const [{ reproducer }] = report.programs[0].differences;
+    expect(reproducer.shows).toBe(true);
+    const files = unwrap(openCaseFiles([reproducer.path]));
+    expect(files[0].file.map_sizes).toEqual({ packets_by_queue: 16, cpus: 16 });
+    expect(unwrap(runCaseFiles(files, new KernelBackend(kernel)))).toMatchObject({ passed: 1, failed: 0 });
+    expect(reportText(report, 0)).toContain('user_sized.o cpus: max_entries: the object leaves it to its user space; both sides get 16');
+  });
+
   it('takes a folder of foreign objects as it is', async () => {
     const report = unwrap(await runDifferential(optionsFor(kernel, { objects: 'test/vm/loader/objects', cases: 2000 })));
     expect(isEqual(report), reportText(report, 0)).toBe(true);
     const statusOf = (program: string) => report.notCompared.find((each) => each.program === program);
-    expect(statusOf('kfunc')).toMatchObject({ status: 'unsupported by the simulator', reason: expect.stringContaining('bpf_xdp_metadata_rx_hash') });
+    expect(statusOf('kfunc')).toMatchObject({ status: 'refused by the kernel', reason: expect.stringContaining('bpf_xdp_metadata_rx_*') });
     expect(statusOf('recursive')).toMatchObject({ status: 'refused by the kernel', reason: expect.stringContaining('call stack') });
     expect(report.programs.length).toBeGreaterThan(10);
 

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { unwrap } from '../../src/base/index.js';
+import { openCaseFiles, runCaseFiles, SimulatorBackend } from '../../src/cases/index.js';
 import { runCapture } from '../../src/report/index.js';
+import { temporaryFolder } from '../support/temporaryFolder.js';
 import { objectPath, reportOf, runOptions } from './support.js';
+
+const folder = temporaryFolder();
 
 const refusal = (mapSize: string, more: object = {}): unknown => {
   const result = runCapture(runOptions(objectPath('count_hash'), 'fixtures/pcaps/dns.pcap', { mapSize: [mapSize], ...more }));
@@ -24,7 +29,12 @@ describe('--map-size', () => {
     expect(refusal(text)).toEqual(problem);
   });
 
-  it('does not go with --record-cases, as a case file has no sizes', () => {
-    expect(refusal('packets_by_source=1', { recordCases: 'cases.json' })).toMatchObject({ code: 'usage' });
+  it('goes into the case file of --record-cases, whose cases pass with it', () => {
+    const recordCases = folder.at('cases.json');
+    expect(refusal('packets_by_source=1', { recordCases })).toBeUndefined();
+    const files = unwrap(openCaseFiles([recordCases]));
+    expect(files[0].file.map_sizes).toEqual({ packets_by_source: 1 });
+    expect(files[0].object.maps.find(({ name }) => name === 'packets_by_source')).toMatchObject({ maxEntries: 1 });
+    expect(unwrap(runCaseFiles(files, new SimulatorBackend()))).toMatchObject({ failed: 0, skipped: 0 });
   });
 });

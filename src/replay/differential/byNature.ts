@@ -78,14 +78,18 @@ export function generalExclusions(): Exclusion[] {
   return NOT_COMPARED.map(({ part, reason }) => ({ object: '*', subject: '*', part, reason }));
 }
 
-/** What is not compared of this object's maps. */
-export function mapExclusions(object: string, { maps }: ObjectSpec): Exclusion[] {
-  return maps.flatMap((map) => {
+/** What is not compared of this object's maps, and what both sides get in the place of its user space. */
+export function mapExclusions(object: string, { maps }: ObjectSpec, mapSizes: Readonly<Record<string, number>>): Exclusion[] {
+  const sized = Object.entries(mapSizes).map(([subject, entries]) => ({
+    object, subject, part: 'max_entries', reason: `the object leaves it to its user space; both sides get ${entries}`,
+  }));
+  const compared = maps.flatMap((map) => {
     const rule = ruleFor(map);
     if (rule === undefined) return [];
     const part = `${rule.compared === 'keys' ? 'values' : 'contents'} of ${mapTypeName(map.type)}`;
     return [{ object, subject: map.name, part, reason: rule.reason }];
   });
+  return [...sized, ...compared];
 }
 
 /** Calls of helpers by nature in a program, as exclusions. */

@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import { fail, ok, systemReason } from '../../base/index.js';
 import type { Problem, Result } from '../../base/index.js';
 import { openCapture } from '../../packet/index.js';
-import { loadObjectFile } from '../../vm/index.js';
+import { loadObjectFile, mapTypeName } from '../../vm/index.js';
 import type { ObjectSpec } from '../../vm/index.js';
 
 /** An object file, or why it can't be read. */
@@ -12,6 +12,8 @@ export interface CorpusObject {
   readonly name: string;
   readonly path: string;
   readonly spec: Result<ObjectSpec>;
+  /** `max_entries` of the maps that the object leaves to its user space, by name: the spec has them. */
+  readonly mapSizes: Readonly<Record<string, number>>;
 }
 
 /** A packet of a capture. */
@@ -27,7 +29,18 @@ export interface CorpusPacket {
 export function readObjects(folder: string): Result<CorpusObject[]> {
   const files = filesBelow(folder, /\.o$/);
   if (!files.ok) return files;
-  return ok(files.value.map((path) => ({ name: relative(folder, path), path, spec: loadObjectFile(path) })));
+  return ok(files.value.map((path) => readObject(path, relative(folder, path))));
+}
+
+/** What is said in place of user space: few enough for a CPUMAP, whose entries are CPUs. */
+const LEFT_OPEN_ENTRIES = 16;
+
+function readObject(path: string, name: string): CorpusObject {
+  const asItIs = loadObjectFile(path);
+  if (!asItIs.ok) return { name, path, spec: asItIs, mapSizes: {} };
+  const unsized = asItIs.value.maps.filter(({ type, maxEntries }) => maxEntries === 0 && mapTypeName(type) !== 'PERF_EVENT_ARRAY');
+  const mapSizes = Object.fromEntries(unsized.map((map) => [map.name, LEFT_OPEN_ENTRIES]));
+  return { name, path, spec: unsized.length === 0 ? asItIs : loadObjectFile(path, { maxEntries: mapSizes }), mapSizes };
 }
 
 /** Every packet of every capture below a folder. Problems: `folder-unreadable`, `no-packets`, those of `openCapture` and of its reader. */

@@ -2,8 +2,11 @@ import { ok } from '../../base/index.js';
 import type { Result } from '../../base/index.js';
 import { CASE_CPU } from '../../cases/index.js';
 import type { Difference } from '../../cases/index.js';
+import { thisHost } from '../bpfSyscall.js';
 import { CpuBinding } from '../cpuBinding.js';
 import type { KernelBpf } from '../kernelBpf.js';
+import { NetNamespace } from '../net/netNamespace.js';
+import { NetSyscalls } from '../net/netSyscalls.js';
 import { generalExclusions, helperExclusions, mapExclusions } from './byNature.js';
 import type { Exclusion } from './byNature.js';
 import { describeCase, drawCases } from './cases.js';
@@ -94,7 +97,10 @@ export function isEqual(report: DifferentialReport): boolean {
  * Runs every program of a folder on every packet of another and on mutations of them, in the running kernel and in the simulator, and
  * compares everything that shows. Programs take turns, each time with other contents of maps and variables.
  *
- * Problems: those of `readObjects` and `readPackets`, `kernel-cpu-not-allowed`, `case-file-unwritable`.
+ * The kernel's side runs in a network namespace of its own, which has nothing but loopback: what programs ask of the network doesn't
+ * depend on the machine's.
+ *
+ * Problems: those of `readObjects` and `readPackets`, `net-no-namespace`, `kernel-cpu-not-allowed`, `case-file-unwritable`.
  */
 export async function runDifferential(options: DifferentialOptions): Promise<Result<DifferentialReport>> {
   const objects = readObjects(options.objects);
@@ -105,7 +111,9 @@ export async function runDifferential(options: DifferentialOptions): Promise<Res
   const noise = makeNoise(options.seed);
   const { subjects, notCompared } = findSubjects(objects.value, options.seed, noise);
   const runs = subjects.map((subject) => new ProgramRun(machines, subject, packets.value, noise, options));
-  const ended = await takeTurns(runs, options);
+  const namespace = NetNamespace.create(new NetSyscalls(await thisHost.importKoffi(), thisHost.arch));
+  if (!namespace.ok) return namespace;
+  const ended = await takeTurns(runs, namespace.value, options).finally(() => namespace.value.close());
   if (!ended.ok) return ended;
   const compared = runs.filter((run) => run.cases > 0);
   return ok({
@@ -122,15 +130,15 @@ export async function runDifferential(options: DifferentialOptions): Promise<Res
 
 function exclusionsOf(subjects: readonly Subject[]): Exclusion[] {
   const objects = new Set(subjects.map(({ object }) => object));
-  const byObject = [...objects].flatMap(({ name, spec, loaded }) => [
+  const byObject = [...objects].flatMap(({ name, spec, loaded, mapSizes }) => [
     ...spec.programs.filter((program) => loaded.includes(program.name)).flatMap((program) => helperExclusions(name, program)),
-    ...mapExclusions(name, spec),
+    ...mapExclusions(name, spec, mapSizes),
   ]);
   return [...generalExclusions(), ...byObject];
 }
 
 /** @returns the number of cases that ran */
-async function takeTurns(runs: readonly ProgramRun[], options: DifferentialOptions): Promise<Result<number>> {
+async function takeTurns(runs: readonly ProgramRun[], namespace: NetNamespace, options: DifferentialOptions): Promise<Result<number>> {
   const cpu = new CpuBinding(options.kernel.syscalls, CASE_CPU);
   const share = Math.ceil(options.cases / Math.max(1, runs.length));
   let cases = 0;
@@ -141,7 +149,7 @@ async function takeTurns(runs: readonly ProgramRun[], options: DifferentialOptio
       options.onProgress({ cases, programs: turn.length, differences: runs.reduce((total, each) => total + each.different, 0), subject: run.name });
       const before = run.cases;
       const count = Math.min(isHeavy(run.subject) ? MAX_HEAVY_VISIT_CASES : MAX_VISIT_CASES, share, options.cases - cases);
-      const visited = cpu.run(() => run.visit(count));
+      const visited = namespace.enter(() => cpu.run(() => run.visit(count)));
       if (!visited.ok) return visited;
       if (!visited.value.ok) return visited.value;
       cases += run.cases - before;

@@ -51,6 +51,7 @@ export function writeReproducer(
   const draft: CaseFile = {
     schema: 1,
     object: relative(resolve(directory), resolve(subject.object.path)),
+    ...(isEmpty(subject.object.mapSizes) ? {} : { map_sizes: subject.object.mapSizes }),
     cases: [testCaseOf(subject, small.state, small.input, `${describeCase(guilty)}; differs in ${signature}`)],
   };
   const file = withExpectation(draft, subject, machines.kernel.kernel);
@@ -93,6 +94,10 @@ function stateBefore(
   }
 }
 
+function isEmpty(object: object): boolean {
+  return Object.keys(object).length === 0;
+}
+
 function fileName({ object, program }: Subject, signature: string): string {
   const name = `${basename(object.name, '.o')}-${program}-${signature}`.replace(/[^A-Za-z0-9_.-]+/g, '_').slice(0, 120);
   return `${name}.json`;
@@ -108,7 +113,6 @@ function testCaseOf({ program }: Subject, state: StartState, input: TestRunInput
     ...(rxQueueIndex === 0 ? {} : { rx_queue_index: rxQueueIndex }),
     ...(egressIfindex === 0 ? {} : { egress_ifindex: egressIfindex }),
   };
-  const isEmpty = (object: object): boolean => Object.keys(object).length === 0;
   return {
     name,
     program,

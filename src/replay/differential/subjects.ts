@@ -13,10 +13,12 @@ export interface SubjectObject {
   /** Path below its folder. */
   readonly name: string;
   readonly path: string;
-  /** As the file has it. */
+  /** As the file has it, with the sizes that it leaves to user space. */
   readonly spec: ObjectSpec;
   /** As it runs here: helpers whose results differ by nature are constants. */
   readonly frozen: ObjectSpec;
+  /** `max_entries` of maps that the file leaves to user space. */
+  readonly mapSizes: Readonly<Record<string, number>>;
   /** Programs that both sides have loaded so far: they may stand in PROG_ARRAYs. */
   readonly loaded: string[];
 }
@@ -46,7 +48,7 @@ export type NotComparedStatus = 'unreadable' | 'no XDP program' | 'refused by th
 export function findSubjects(objects: readonly CorpusObject[], seed: number, noise: Uint8Array): { subjects: Subject[]; notCompared: NotCompared[] } {
   const subjects: Subject[] = [];
   const notCompared: NotCompared[] = [];
-  for (const { name, path, spec } of objects) {
+  for (const { name, path, spec, mapSizes } of objects) {
     const leaveOut = (status: NotComparedStatus, reason: string) => notCompared.push({ object: name, program: undefined, status, reason });
     if (!spec.ok) {
       leaveOut('unreadable', withoutPath(spec.problem));
@@ -55,7 +57,7 @@ export function findSubjects(objects: readonly CorpusObject[], seed: number, noi
     const programs = spec.value.programs.filter((program) => program.type === 'xdp');
     if (programs.length === 0) leaveOut('no XDP program', 'all its sections are of other types');
     const frozen = freezeHelpers(spec.value, new Draw(seedFor(seed, name), noise));
-    const object = { name, path, spec: spec.value, frozen, loaded: [] };
+    const object = { name, path, spec: spec.value, frozen, mapSizes, loaded: [] };
     subjects.push(...programs.map((program) => ({ object, program: program.name })));
   }
   return { subjects, notCompared };

@@ -1,6 +1,8 @@
 #!/bin/sh
-# Builds commands.o. Needs clang-19, llvm-19, libbpf-dev and linux-libc-dev; the committed object is Debian clang 19.1.7's.
+# Builds the objects. Needs clang-19, llvm-19, libbpf-dev and linux-libc-dev; the committed ones are Debian clang 19.1.7's.
 set -eu
 cd "$(dirname "$0")"
-clang-19 -O2 -g -Wall -Wextra -Werror -ffile-prefix-map="$PWD"=. -target bpf -mcpu=v4 -I"/usr/include/$(uname -m)-linux-gnu" -c commands.c -o commands.o
-llvm-strip-19 -g commands.o
+for name in commands user_sized; do
+	clang-19 -O2 -g -Wall -Wextra -Werror -ffile-prefix-map="$PWD"=. -target bpf -mcpu=v4 -I"/usr/include/$(uname -m)-linux-gnu" -c "$name.c" -o "$name.o"
+	llvm-strip-19 -g "$name.o"
+done
