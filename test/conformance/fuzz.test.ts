@@ -49,7 +49,7 @@ describe(`fuzzed programs, seed ${SEED}`, () => {
       expect(kernel, `kernel\n${shown}`).toEqual(expected);
     });
     fc.assert(property, { numRuns: PROGRAMS, seed: SEED });
-    console.log(`seed ${SEED}: ${counts.programs} programs, ${counts.accepted} taken by the kernel, ${counts.engineRuns} runs on engines, ${counts.kernelRuns} in the kernel`);
+    console.log(`seed ${SEED}: ${counts.programs} valid programs, ${counts.accepted} taken by the kernel, ${counts.engineRuns} runs on engines, ${counts.kernelRuns} in the kernel`);
     for (const [reason, count] of refusals) console.log(`${count} refused: ${reason}`);
     if (kernelOracle !== undefined) expect(counts.accepted / counts.programs, 'most programs are taken').toBeGreaterThan(0.9);
   }, TIMEOUT_MS);
