@@ -39,6 +39,10 @@ done
 bpf programs/subprogs/subprogs.c programs/subprogs_v1/subprogs_v1.o -mcpu=v1
 bpf programs/subprogs/subprogs.c programs/subprogs_v4/subprogs_v4.o -mcpu=v4
 
+for source in ../bench/*.c; do
+	bpf "$source" "${source%.c}.o" -mcpu=v3
+done
+
 for name in no_xdp unsupported_map unsupported_helper; do
 	bpf bad/$name.c bad/$name.o -mcpu=v3
 done

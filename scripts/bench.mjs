@@ -1,0 +1,138 @@
+// The programs of bench/ in the interpreter, in the JIT and in the running kernel: bench/README.md.
+//
+//   npm run build && npm run bench
+//   npm run bench -- --processes 5 --ms 30 --only f_siphash
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Rng, unwrap } from '../dist/base/index.js';
+import { HostMemory } from '../dist/memory/index.js';
+import { loadIntoKernel, probeKernel, testRun } from '../dist/replay/index.js';
+import { loadObjectFile, Vm } from '../dist/vm/index.js';
+import { TestRunner } from '../dist/xdp/index.js';
+
+/** Programs and the frames that they get, bytes. */
+const PROGRAMS = [['a_drop', 64], ['b_parse', 64], ['c_swap', 64], ['d_csum_inc', 64], ['e_csum_full', 1500], ['f_siphash', 256], ['g_jhash', 256]];
+const ENGINES = { jit: { engine: 'jit' }, checked: { engine: 'jit', checksEverything: true }, interpreter: { engine: 'interpreter' } };
+/** Time for V8 to compile what is hot; the kernel's compiler is done when a program is loaded. */
+const WARM_UP_MS = 250;
+const BATCHES = 5;
+
+const option = { type: 'string' };
+const { values } = parseArgs({ options: { processes: option, ms: option, only: option, child: { type: 'boolean' } } });
+const processes = Number(values.processes ?? 3);
+const batchMs = Number(values.ms ?? 20);
+const programs = PROGRAMS.filter(([name]) => values.only === undefined || name === values.only);
+if (!(processes >= 1) || !(batchMs > 0) || programs.length === 0) {
+  process.stderr.write('bench: usage: npm run bench -- [--processes N] [--ms N] [--only PROGRAM]\n');
+  process.exit(2);
+}
+if (values.child) process.stdout.write(JSON.stringify(await measure()));
+else report();
+
+/** An IPv4 UDP frame that no program of bench/ turns away at its first look. */
+function frame(sizeBytes) {
+  const bytes = Uint8Array.from({ length: sizeBytes }, (_, i) => (i * 37 + 11) & 255);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(12, 0x0800);
+  view.setUint8(14, 0x45);
+  view.setUint16(16, sizeBytes - 14);
+  view.setUint16(20, 0x4000);
+  view.setUint8(22, 64);
+  view.setUint8(23, 17);
+  view.setUint16(24, 0x1234);
+  view.setUint16(36, 9);
+  return bytes;
+}
+
+/** One side: runs the program `repeat` times over the same buffer, as BPF_PROG_TEST_RUN does, and tells the time of one run, ns. */
+function engineSide(object, options) {
+  const memory = new HostMemory(16);
+  const environment = { tNs: 0, cpu: 0, possibleCpus: 1, rng: new Rng(1), onPrintk: () => {} };
+  const vm = new Vm({ memory, environment, ...options });
+  const startMs = performance.now();
+  const program = unwrap(vm.load(object)).program('prog');
+  const runner = new TestRunner(memory, vm);
+  const run = (data, repeat) => {
+    const startNs = process.hrtime.bigint();
+    const { retval, dataOut, fault } = runner.run(program, { data, repeat });
+    if (fault !== undefined) throw new Error(fault.message);
+    return { ns: Number(process.hrtime.bigint() - startNs) / repeat, retval, dataOut };
+  };
+  return { run, loaded: (data) => (run(data, 1), performance.now() - startMs) };
+}
+
+function kernelSide(kernel, object) {
+  const program = unwrap(loadIntoKernel(kernel, object, 'prog'));
+  return {
+    run: (data, repeat) => {
+      const { retval, dataOut, durationNs, errno } = testRun(program, { data, repeat });
+      if (errno !== 0) throw new Error(`BPF_PROG_TEST_RUN: errno ${errno}`);
+      return { ns: durationNs, retval, dataOut };
+    },
+  };
+}
+
+/** Times of all programs on all sides, ns a run, and of loading and the first run, ms. */
+async function measure() {
+  const kernel = await probeKernel();
+  const result = {};
+  for (const [name, sizeBytes] of programs) {
+    const object = unwrap(loadObjectFile(`bench/${name}.o`));
+    const data = frame(sizeBytes);
+    const sides = Object.fromEntries(Object.entries(ENGINES).map(([engine, options]) => [engine, engineSide(object, options)]));
+    const firstRunMs = sides.jit.loaded(data);
+    if (kernel.ok) sides.kernel = kernelSide(kernel.value, object);
+    sameOutput(name, sides, data);
+    result[name] = { firstRunMs, ...Object.fromEntries(Object.entries(sides).map(([side, { run }]) => [side, fastest(run, data)])) };
+  }
+  return result;
+}
+
+/** What is compared does the same: three runs on one buffer. */
+function sameOutput(name, sides, data) {
+  const outputs = Object.values(sides).map(({ run }) => run(data, 3)).map(({ retval, dataOut }) => `${retval} ${Buffer.from(dataOut).toString('hex')}`);
+  if (new Set(outputs).size !== 1) throw new Error(`${name}: ${Object.keys(sides).join(', ')} gave ${outputs.join(' and ')}`);
+}
+
+/** Of some batches of about `batchMs`, after a warm-up. */
+function fastest(run, data) {
+  let repeat = 100;
+  const endMs = performance.now() + WARM_UP_MS;
+  let { ns } = run(data, repeat);
+  while (performance.now() < endMs) ({ ns } = run(data, repeat));
+  repeat = Math.max(100, Math.min(10_000_000, Math.round((batchMs * 1e6) / Math.max(ns, 1))));
+  return Math.min(...Array.from({ length: BATCHES }, () => run(data, repeat).ns));
+}
+
+function report() {
+  const runs = Array.from({ length: processes }, (_, index) => {
+    process.stderr.write(`process ${index + 1} of ${processes}\n`);
+    const child = spawnSync(process.execPath, [fileURLToPath(import.meta.url), '--child', ...process.argv.slice(2)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+    if (child.status !== 0) process.exit(1);
+    return JSON.parse(child.stdout);
+  });
+  const best = (name, side) => Math.min(...runs.map((run) => run[name][side] ?? Number.NaN));
+  const hasKernel = runs[0][programs[0][0]].kernel !== undefined;
+  if (!hasKernel) process.stderr.write('bench: no kernel that may be asked here, so there are no ratios to it\n');
+
+  const ratios = { 'jit : kernel': ['jit', 'kernel'], 'checked : kernel': ['checked', 'kernel'], 'checked : jit': ['checked', 'jit'], 'interpreter : jit': ['interpreter', 'jit'] };
+  const rows = programs.map(([name, sizeBytes]) => [
+    name, String(sizeBytes),
+    ...['kernel', 'jit', 'checked', 'interpreter'].map((side) => number(best(name, side), 1)),
+    ...Object.values(ratios).map(([a, b]) => number(best(name, a) / best(name, b), 2)),
+    number(best(name, 'firstRunMs'), 1),
+  ]);
+  const means = Object.values(ratios).map(([a, b]) => number(Math.exp(programs.reduce((sum, [name]) => sum + Math.log(best(name, a) / best(name, b)), 0) / programs.length), 2));
+  rows.push(['geometric mean', '', '', '', '', '', ...means, '']);
+  const heading = ['program', 'frame', 'kernel ns', 'jit ns', 'checked ns', 'interpreter ns', ...Object.keys(ratios), 'first run ms'];
+  const widths = heading.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)));
+  for (const row of [heading, ...rows]) {
+    process.stdout.write(`${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ').trimEnd()}\n`);
+  }
+}
+
+function number(value, digits) {
+  return Number.isNaN(value) ? '-' : value.toFixed(digits);
+}
