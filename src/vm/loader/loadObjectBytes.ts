@@ -20,6 +20,7 @@ import { readFunctionBody } from './functionBody.js';
 import type { CodeSection, DataSymbols, FunctionBody } from './functionBody.js';
 import { MAX_OBJECT_INSNS, readFunctions } from './functionTable.js';
 import type { FunctionTable, ObjectFunction } from './functionTable.js';
+import { withImpliedSizes } from './impliedSizes.js';
 import { setInnerMaps } from './innerMaps.js';
 import type { InnerMapChoice } from './innerMaps.js';
 import { isLegacyMapSection, readInnerMaps, readLegacyMaps, readTailPrograms } from './legacyMaps.js';
@@ -65,12 +66,13 @@ export function loadObjectBytes(bytes: Uint8Array, name: string, options: LoadOb
     const btf = kconfig === undefined ? described : described?.withDatasecs(new Map([[kconfig.datasecId, kconfig.datasec]]));
     const functions = readFunctions(elf);
     const mapSections = readMaps(elf, btf, functions, kconfig);
+    const maps = resizeMaps(withImpliedSizes(mapSections.maps), options.maxEntries ?? {}, name);
     const warnings = elf.sections.filter(isDataSection).flatMap((section) => pointerWarning(elf, section) ?? []);
     return {
       name,
       license: readLicense(elf),
       programs: linkPrograms(elf, functions, mapSections, codeInfo(elf, btf, options.targetBtf ?? BUILT_IN_KERNEL_TYPES), options.assumeXdp ?? false),
-      maps: withValueFields(setInnerMaps(resizeMaps(mapSections.maps, options.maxEntries ?? {}, name), mapSections.innerMaps, options.innerMaps ?? {}, name), btf),
+      maps: withValueFields(setInnerMaps(maps, mapSections.innerMaps, options.innerMaps ?? {}, name), btf),
       variables: [...elf.sections.filter(isDataSection).flatMap((section) => sectionVariables(elf, section, btf)), ...(kconfig?.variables ?? [])],
       btf,
       btfBytes: sectionNamed(elf, '.BTF')?.bytes,

@@ -6,7 +6,7 @@ import { EXIT, ElfBuilder, LDDW, SECOND_HALF } from '../elf/elfBuilder.js';
 import { loadFixture, loadOwn, programNamed } from './support.js';
 
 const R_64_64 = 1;
-const [HASH, PROG_ARRAY, PERF_EVENT_ARRAY] = [1, 3, 4];
+const [HASH, PROG_ARRAY, PERF_EVENT_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS] = [1, 3, 4, 12, 13];
 const OBJECT = { type: 1 };
 /** As compilers before LLVM 6 wrote data symbols: without type and size. */
 const UNTYPED = { type: 0 };
@@ -49,6 +49,17 @@ describe('definitions', () => {
     // What no symbol covers is padding.
     elf.symbol('alone', elf.section('maps/alone', u32s(HASH, 8, 8, 2, 0)), 0, 20, OBJECT);
     expect(load(elf).maps.map(numbersOf)).toEqual([['short', HASH, 4, 8, 1, 0], ['long', 2, 4, 4, 3, 1], ['alone', HASH, 8, 8, 2, 0]]);
+  });
+
+  test('sizes that are always the same may be left out, as with cilium/ebpf', () => {
+    const elf = new ElfBuilder();
+    const section = elf.section('maps', u32s(PERF_EVENT_ARRAY, 0, 0, 8, 0, ARRAY_OF_MAPS, 4, 0, 2, 0, HASH_OF_MAPS, 8, 0, 2, 0, HASH, 4, 0, 2, 0));
+    ['events', 'outer', 'outer_hash', 'hash'].forEach((name, index) => elf.symbol(name, section, index * 20, 20, OBJECT));
+    expect(load(elf).maps.map(numbersOf)).toEqual([
+      ['events', PERF_EVENT_ARRAY, 4, 4, 8, 0], ['outer', ARRAY_OF_MAPS, 4, 4, 2, 0], ['outer_hash', HASH_OF_MAPS, 8, 4, 2, 0],
+      // What a HASH holds is for nobody to guess.
+      ['hash', HASH, 4, 0, 2, 0],
+    ]);
   });
 
   test('max_entries 0 stays for whoever loads the object', () => {
