@@ -12,6 +12,8 @@ import type { Facts } from './facts.js';
 import { jumpTarget } from './controlFlow.js';
 import type { ControlFlow } from './controlFlow.js';
 import { emitAlu, emitCondition, emitEndian } from './arithmetic.js';
+import { ROTATION_TEMPS } from './rotations.js';
+import type { Rotations } from './rotations.js';
 import * as op from './wasmOpcodes.js';
 import { I32, I64, VOID, WasmWriter } from './wasmWriter.js';
 
@@ -42,14 +44,17 @@ const HELPER = 19;
 const TEMP32 = 20;
 /** Which block comes next, in functions whose loops have several entries. */
 const NEXT_BLOCK = 21;
-/** Declared behind the parameters: 10 times i64, then 6 times i32. */
-const LOCALS = [2, 10, I64, 6, I32];
+/** Numbers that are rotated later (rotations.ts). */
+const ROTATED = 22;
+/** Declared behind the parameters: 10 times i64, 6 times i32, and the numbers for rotations. */
+const LOCALS = [3, 10, I64, 6, I32, ROTATION_TEMPS, I64];
 
 /** What one function is translated from. */
 export interface FunctionSource {
   readonly insns: Uint8Array;
   readonly flow: ControlFlow;
   readonly facts: Facts;
+  readonly rotations: Rotations;
   /** Address of the machine's state. */
   readonly stateAddress: number;
   /** Address of the program's block. */
@@ -315,6 +320,7 @@ export class FunctionTranslator {
     const insn = decode(insns, index);
     switch (row.kind) {
       case 'alu':
+        if (this.#rotated(index, insn)) break;
         emitAlu(this.#out, row, insn, this.getRegister, this.setRegister);
         break;
       case 'endian':
@@ -341,6 +347,24 @@ export class FunctionTranslator {
         throw new Error(`FunctionTranslator: ${row.operation} in the middle of a block`);
     }
     return row.slots;
+  }
+
+  /** True when the instruction ends a rotation, which then takes its place. Keeps the number that one begins with. */
+  #rotated(index: number, insn: Instruction): boolean {
+    const out = this.#out;
+    const { keep, rotate } = this.#source.rotations;
+    const temp = keep.get(index);
+    if (temp !== undefined) {
+      this.getRegister(insn.dst);
+      out.pair(op.LOCAL_SET, ROTATED + temp);
+    }
+    const rotation = rotate.get(index);
+    if (rotation === undefined) return false;
+    out.pair(op.LOCAL_GET, ROTATED + rotation.temp);
+    this.#i64(rotation.bits);
+    out.byte(op.I64_ROTL);
+    this.setRegister(insn.dst);
+    return true;
   }
 
   readonly getRegister = (register: number): void => {

@@ -38,6 +38,9 @@ export class Jit implements Engine {
   readonly #imports: WebAssembly.Imports;
   readonly #table: WebAssembly.Table;
   readonly #programs = new Map<number, CompiledProgram>();
+  /** The program of the last run: most often that of the next one too. */
+  #last: CompiledProgram | undefined;
+  #lastAddress = 0;
 
   /** @param interpreter over the same state block */
   constructor(memory: HostMemory, stateAddress: number, interpreter: Interpreter, callHelper: HelperDispatcher, options: JitOptions = {}) {
@@ -54,9 +57,12 @@ export class Jit implements Engine {
   }
 
   run(programAddress: number, contextAddress: number): number {
-    const program = this.#programs.get(programAddress) ?? this.#compiled(programAddress);
+    if (programAddress !== this.#lastAddress) {
+      this.#last = this.#compiled(programAddress);
+      this.#lastAddress = programAddress;
+    }
     try {
-      program.run(contextAddress);
+      this.#last!.run(contextAddress);
       return 0;
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError) || this.#memory.u32[(this.#stateAddress + VM_IS_STOPPED) >>> 2] === 0) throw error;

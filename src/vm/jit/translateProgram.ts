@@ -1,14 +1,14 @@
 import { immAt, rowAt } from '../isa/decode.js';
 import { INSN_BYTES } from '../isa/opcodes.js';
 import {
-  BPF_FUNC_TAIL_CALL, FAULT_BUDGET, FAULT_CALL_DEPTH, MAY_GOTO_MAX, VM_BUDGET, VM_CONTEXT, VM_DEPTH, VM_EXECUTED, VM_FAULT_CODE, VM_FUEL, VM_IS_STOPPED, VM_MAY_GOTO, VM_PC,
-  VM_PROGRAM, VM_REGS, VM_STACK, VM_STACK_BOTTOM, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, VM_TAIL_CALLS,
+  BPF_FUNC_TAIL_CALL, FAULT_BUDGET, FAULT_CALL_DEPTH, MAY_GOTO_MAX, VM_BUDGET, VM_CONTEXT, VM_DEPTH, VM_FAULT_CODE, VM_FUEL, VM_IS_STOPPED, VM_MAY_GOTO, VM_PC, VM_PROGRAM, VM_REGS, VM_STACK, VM_STACK_BOTTOM, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, VM_TAIL_CALLS,
 } from '../layout.js';
 import { analyse } from './analysis.js';
 import { basicBlocks, controlFlow, functionStarts } from './controlFlow.js';
 import { NO_FACTS } from './facts.js';
 import { FunctionTranslator, IMPORTED_FUNCTIONS, IMPORTS, TYPE_BPF_FUNCTION } from './functionTranslator.js';
 import type { ProgramKnowledge } from './knowledge.js';
+import { findRotations } from './rotations.js';
 import * as op from './wasmOpcodes.js';
 import { I32, I64, VOID, WasmWriter, encodeModule } from './wasmWriter.js';
 import type { FunctionType, WasmFunction, WasmImport } from './wasmWriter.js';
@@ -69,20 +69,21 @@ export function translateProgram(insns: Uint8Array, options: TranslateOptions): 
     return place < 0 ? undefined : IMPORTED_FUNCTIONS + place;
   };
   const insnsOf = (insnIndex: number): number => flows.get(insnIndex)!.blocks.reduce((sum, { start, end }) => sum + end - start, 0);
-  const hasTailCalls = callsTail(insns);
+  const uses = programUses(insns);
+  const hasTailCalls = uses.tailCalls;
   const { knowledge, contextBytes } = options;
   const areCallsQuiet = callsOnly(insns, knowledge.quietHelpers);
   const functions: WasmFunction[] = [...flows].map(([start, flow]) => {
     const facts = options.checksEverything ? NO_FACTS : analyse({ insns, flow, knowledge, contextBytes, isMain: start === 0, areCallsQuiet });
     const body = new FunctionTranslator({
-      insns, flow, facts, functionAt, insnsOf, hasTailCalls,
+      insns, flow, facts, rotations: findRotations(insns, flow.blocks), functionAt, insnsOf, hasTailCalls,
       stateAddress: options.stateAddress,
       programAddress: options.programAddress,
       hasCallbacks: options.knowledge.callbacks.length > 0,
     }).translate();
     return { typeIndex: TYPE_BPF_FUNCTION, body, ...(start === 0 ? { exportName: 'main' } : {}) };
   });
-  functions.push({ typeIndex: TYPE_TAKES_I32, body: runBody(options), exportName: 'run' });
+  functions.push({ typeIndex: TYPE_TAKES_I32, body: runBody(options, uses), exportName: 'run' });
   for (const start of options.knowledge.callbacks) {
     const body = callbackBody(options, functionAt(start)!, insnsOf(start));
     functions.push({ typeIndex: TYPE_PLAIN, body, exportName: callbackName(start) });
@@ -100,17 +101,25 @@ function callsOnly(insns: Uint8Array, helpers: ReadonlySet<number>): boolean {
   return true;
 }
 
-function callsTail(insns: Uint8Array): boolean {
+interface ProgramUses {
+  readonly tailCalls: boolean;
+  /** A program that it tail-calls may have it too. */
+  readonly mayGoto: boolean;
+}
+
+function programUses(insns: Uint8Array): ProgramUses {
+  let [tailCalls, mayGoto] = [false, false];
   for (let index = 0; index < insns.length / INSN_BYTES; ) {
     const row = rowAt(insns, index);
-    if (row?.operation === 'helper' && immAt(insns, index) === BPF_FUNC_TAIL_CALL) return true;
+    if (row?.operation === 'helper' && immAt(insns, index) === BPF_FUNC_TAIL_CALL) tailCalls = true;
+    if (row?.operation === 'may_goto') mayGoto = true;
     index += row?.slots ?? 1;
   }
-  return false;
+  return { tailCalls, mayGoto: mayGoto || tailCalls };
 }
 
 /** run(context): prepares the state as the interpreter does, runs the main function, leaves its result in r0. */
-function runBody({ stateAddress, programAddress }: TranslateOptions): Uint8Array {
+function runBody({ stateAddress, programAddress }: TranslateOptions, uses: ProgramUses): Uint8Array {
   const out = new WasmWriter(256);
   out.byte(0); // no locals
   const storeWord = (field: number, value: () => void): void => {
@@ -122,11 +131,12 @@ function runBody({ stateAddress, programAddress }: TranslateOptions): Uint8Array
     out.byte(op.I32_CONST);
     out.s32(value);
   };
-  for (const field of [VM_FAULT_CODE, VM_IS_STOPPED, VM_PC, VM_DEPTH, VM_TAIL_CALLS, VM_EXECUTED]) storeWord(field, number(0));
+  for (const field of [VM_FAULT_CODE, VM_IS_STOPPED, VM_DEPTH]) storeWord(field, number(0));
+  if (uses.tailCalls) storeWord(VM_TAIL_CALLS, number(0));
+  if (uses.mayGoto) storeWord(VM_MAY_GOTO, number(MAY_GOTO_MAX));
   storeWord(VM_PROGRAM, number(programAddress));
   storeWord(VM_CONTEXT, () => out.pair(op.LOCAL_GET, 0));
   storeWord(VM_STACK_BOTTOM, number(stateAddress + VM_STATE_BYTES - VM_STACK_FRAME_BYTES));
-  storeWord(VM_MAY_GOTO, number(MAY_GOTO_MAX));
   out.pair(op.I32_CONST, 0);
   out.pair(op.I32_CONST, 0);
   memory(out, op.I64_LOAD32_U, stateAddress + VM_BUDGET);
