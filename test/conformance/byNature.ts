@@ -60,14 +60,14 @@ export const MAP_TYPES_BY_NATURE: readonly MapTypeByNature[] = [
     reason: 'ids of maps are numbers of one boot; the inner maps themselves are compared',
   },
   {
-    types: [BPF_MAP_TYPE_QUEUE, BPF_MAP_TYPE_STACK, BPF_MAP_TYPE_BLOOM_FILTER],
-    compared: 'not at all',
-    reason: 'user space can read it only by taking values out, or not at all; what programs get from it is compared',
-  },
-  {
     types: [BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH, BPF_MAP_TYPE_CPUMAP],
     compared: 'without ids of programs',
     reason: 'an id is a number of one boot; whether there is a program is compared',
+  },
+  {
+    types: [BPF_MAP_TYPE_QUEUE, BPF_MAP_TYPE_STACK, BPF_MAP_TYPE_BLOOM_FILTER],
+    compared: 'not at all',
+    reason: 'user space can read it only by taking values out, or not at all; what programs get from it is compared',
   },
   {
     types: [BPF_MAP_TYPE_RINGBUF, BPF_MAP_TYPE_USER_RINGBUF, BPF_MAP_TYPE_PERF_EVENT_ARRAY],
