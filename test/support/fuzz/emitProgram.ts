@@ -1,5 +1,5 @@
 import { FUNCTIONS } from './statements.js';
-import type { Access, Alu, Bound, Comparison, FuzzProgram, Operand, Statement } from './statements.js';
+import type { Access, Alu, Bound, Comparison, FuzzProgram, Operand, Rotation, Statement } from './statements.js';
 
 // Registers: r6 the context; r0, r4, r5, r7, r8, r9 numbers; r1, r2, r3 belong to one statement.
 //
@@ -101,6 +101,9 @@ class Emitter {
       case 'wide':
         this.#put(`r${statement.dst} = ${statement.value} ll`);
         return;
+      case 'rotation':
+        this.#rotation(statement);
+        return;
       case 'stack':
         this.#stack(statement.access, statement.bound);
         return;
@@ -149,6 +152,18 @@ class Emitter {
     else if (/^s\d+$/.test(operation)) this.#put(`${operation === 's32' ? 'r' : r}${dst} = (${operation})${operation === 's32' ? 'r' : r}${registerOf(operand)}`);
     else if (/^[a-z]{2,}\d+$/.test(operation)) this.#put(`r${dst} = ${operation} r${dst}`);
     else this.#put(`${r}${dst} ${operation === '=' ? '=' : `${operation}=`} ${'register' in operand ? `${r}${operand.register}` : fitImm(operation, isWide, operand.imm)}`);
+  }
+
+  #rotation({ isWide, source, dst, bits, error, isLeftFirst, isInPlace, operation, between }: Rotation): void {
+    const [r, width] = isWide ? ['r', 64] : ['w', 32];
+    const left = bits % width;
+    const right = (2 * width - left + error) % width;
+    const [first, second] = isLeftFirst ? [`<<= ${left}`, `>>= ${right}`] : [`>>= ${right}`, `<<= ${left}`];
+    this.#put(`${r}1 = ${r}${source}`, `${r}1 ${first}`);
+    if (between !== undefined) this.#alu(between);
+    if (isInPlace) this.#put(`${r}${source} ${second}`, `${r}1 ${operation}= ${r}${source}`);
+    else this.#put(`${r}2 = ${r}${source}`, `${r}2 ${second}`, `${r}1 ${operation}= ${r}2`);
+    this.#put(`${r}${dst} = ${r}1`);
   }
 
   #comparison({ operator, isWide, left, right }: Comparison, target: string): string {

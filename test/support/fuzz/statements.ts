@@ -40,9 +40,27 @@ export interface Bound {
   readonly register: number;
 }
 
+/** `x << k | x >> width - k` as compilers write it, or nearly so. */
+export interface Rotation {
+  readonly kind: 'rotation';
+  readonly isWide: boolean;
+  readonly source: number;
+  readonly dst: number;
+  readonly bits: number;
+  /** Added to the second shift: 0 for a true rotation. */
+  readonly error: number;
+  readonly isLeftFirst: boolean;
+  /** The second shift is one of the source itself. */
+  readonly isInPlace: boolean;
+  readonly operation: '|' | '^' | '+';
+  /** Between the shifts. */
+  readonly between: Alu | undefined;
+}
+
 export type Statement =
   | Alu
   | { readonly kind: 'wide'; readonly dst: number; readonly value: bigint }
+  | Rotation
   | { readonly kind: 'stack'; readonly access: Access; readonly bound: Bound | undefined }
   | { readonly kind: 'if'; readonly comparison: Comparison; readonly taken: readonly Statement[]; readonly otherwise: readonly Statement[] }
   | { readonly kind: 'loop'; readonly times: number; readonly body: readonly Statement[] }
@@ -109,8 +127,20 @@ const comparison: fc.Arbitrary<Comparison> = fc.record({
 });
 
 const wide = fc.record({ kind: fc.constant('wide' as const), dst: register, value: fc.bigInt({ min: 0n, max: 0xffffffffffffffffn }) });
+const rotation: fc.Arbitrary<Statement> = fc.record({
+  kind: fc.constant('rotation' as const),
+  isWide: fc.boolean(),
+  source: register,
+  dst: register,
+  bits: fc.nat(63),
+  error: fc.constantFrom(0, 0, 0, 1, 32),
+  isLeftFirst: fc.boolean(),
+  isInPlace: fc.boolean(),
+  operation: fc.constantFrom('|', '|', '|', '^', '+'),
+  between: fc.option(alu, { nil: undefined }),
+});
 const stack = fc.record({ kind: fc.constant('stack' as const), access, bound: maybeBound });
-const plain: fc.Arbitrary<Statement> = fc.oneof({ weight: 6, arbitrary: alu }, { weight: 1, arbitrary: wide }, { weight: 3, arbitrary: stack });
+const plain: fc.Arbitrary<Statement> = fc.oneof({ weight: 6, arbitrary: alu }, { weight: 1, arbitrary: wide }, { weight: 1, arbitrary: rotation }, { weight: 3, arbitrary: stack });
 const map = fc.constantFrom('array' as const, 'hash' as const);
 const key = fc.oneof(fc.nat(5).map((number) => ({ imm: number })), register.map((number) => ({ register: number })));
 
