@@ -3,7 +3,7 @@ import type { HostMemory } from '../../src/memory/index.js';
 import { KernelObject, testRun } from '../../src/replay/index.js';
 import type { KernelBpf } from '../../src/replay/index.js';
 import { ArrayMap, BPF_MAP_TYPE_XSKMAP, isProgramEntryMap, ProgArray, Vm, XskMap } from '../../src/vm/index.js';
-import type { LoadedObject } from '../../src/vm/index.js';
+import type { LoadedObject, VmOptions } from '../../src/vm/index.js';
 import { TestRunner } from '../../src/xdp/index.js';
 import type { TestRunInput } from '../../src/xdp/index.js';
 import type { Observed, ReadableMap } from './compare.js';
@@ -46,10 +46,11 @@ export function openKernelSide(kernel: KernelBpf, { object, program: name, varia
  * The program in the simulator. It takes its room from `memory` and gives it back on `close`, so that one memory does for many.
  *
  * @param possibleCpus as on the side that it is compared with
+ * @param engine what runs it
  */
-export function openSimulatorSide(memory: HostMemory, { object, program: name, variant }: Subject, possibleCpus: number): Side {
+export function openSimulatorSide(memory: HostMemory, { object, program: name, variant }: Subject, possibleCpus: number, engine: Pick<VmOptions, 'engine' | 'checksEverything'> = {}): Side {
   const mark = memory.mark();
-  const vm = new Vm({ memory, environment: { tNs: 0, cpu: 0, possibleCpus, rng: new Rng(1), onPrintk: () => {} } });
+  const vm = new Vm({ memory, environment: { tNs: 0, cpu: 0, possibleCpus, rng: new Rng(1), onPrintk: () => {} }, ...engine });
   const loaded = unwrap(vm.load(object.spec));
   prepareLoaded(loaded, variant, possibleCpus);
   if (variant.sockets === true) {
