@@ -3,7 +3,7 @@ import type { Result } from '../../../src/base/index.js';
 import { HostMemory } from '../../../src/memory/index.js';
 import { KernelObject, testRun } from '../../../src/replay/index.js';
 import type { KernelBpf } from '../../../src/replay/index.js';
-import { Vm } from '../../../src/vm/index.js';
+import { FAULT_BUDGET, Vm } from '../../../src/vm/index.js';
 import type { MapSpec, ObjectSpec, VmOptions } from '../../../src/vm/index.js';
 import { TestRunner } from '../../../src/xdp/index.js';
 import { quietEnvironment, xdpProgram } from '../xdpProgram.js';
@@ -12,8 +12,8 @@ import { RESULT_BYTES, VALUE_BYTES } from './emitProgram.js';
 const BPF_MAP_TYPE_HASH = 1;
 const BPF_MAP_TYPE_ARRAY = 2;
 const MEMORY_MIB = 4;
-/** More than the verifier would walk. */
-const BUDGET = 4_000_000;
+/** What the verifier would walk at most. */
+const BUDGET = 1_000_000;
 
 /** What one program did to some packets, one after the other: a line for each, and one for the maps that it leaves. */
 export type Trace = readonly string[];
@@ -46,7 +46,10 @@ export class EngineSide {
     this.#options = options;
   }
 
-  /** A fault ends the run of a packet and is part of the trace. Problem: the program can't be loaded. */
+  /**
+   * A fault ends the run of a packet and is part of the trace. One by the budget ends the trace: engines count differently, so each stops somewhere else.
+   * Problem: the program can't be loaded.
+   */
   trace(object: ObjectSpec, packets: readonly Uint8Array[]): Result<Trace> {
     const memory = this.#memory;
     try {
@@ -55,10 +58,12 @@ export class EngineSide {
       if (!loaded.ok) return loaded;
       const runner = new TestRunner(memory, vm);
       const program = loaded.value.program('main')!;
-      const lines = packets.map((data) => {
+      const lines: string[] = [];
+      for (const data of packets) {
         const { retval, dataOut, fault } = runner.run(program, { data });
-        return fault === undefined ? `${retval} ${toHex(dataOut)}` : `fault ${fault.message}`;
-      });
+        if (fault?.code === FAULT_BUDGET) return { ok: true, value: [...lines, `fault ${fault.name}`] };
+        lines.push(fault === undefined ? `${retval} ${toHex(dataOut)}` : `fault ${fault.message}`);
+      }
       return { ok: true, value: [...lines, mapsLine(loaded.value.maps.values())] };
     } finally {
       memory.release(this.#mark);
