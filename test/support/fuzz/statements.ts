@@ -191,7 +191,10 @@ export const fuzzPackets: fc.Arbitrary<Uint8Array[]> = fc.array(
 );
 
 const step: fc.Arbitrary<Step> = fc.record({
-  operation: fc.constantFrom('+=', '-=', '&=', '|=', '^=', '*=', '/=', '%=', '<<=', '>>=', 's>>=', 'if >', 'if >=', 'if <', 'if <=', 'if ==', 'if !=', 'if s>', 'if s<', 'if s>=', 'if s<=', 'if &'),
+  operation: fc.oneof(
+    fc.constantFrom('+=', '-=', '-=', '&=', '|=', '^=', '*=', '/=', '%=', '<<=', '>>=', 's>>='),
+    fc.constantFrom('if >', 'if >=', 'if <', 'if <=', 'if ==', 'if ==', 'if !=', 'if s>', 'if s<', 'if s>=', 'if s<=', 'if &'),
+  ),
   isWide: fc.boolean(),
   number: fc.nat(2),
   isFlipped: fc.boolean(),
@@ -207,7 +210,7 @@ export const recklessProgram: fc.Arbitrary<FuzzProgram> = fc
         arbitrary: fc.record({
           kind: fc.constant('reach' as const),
           base: fc.constantFrom('packet' as const, 'stack' as const, 'value' as const),
-          register: fc.option(register, { nil: undefined }),
+          register: fc.option(register, { nil: undefined, freq: 2 }),
           maskBits: fc.integer({ min: 1, max: 8 }),
           shift: fc.oneof(fc.nat(3), fc.nat(40)),
           // Few of them, so that the same one comes back.
