@@ -1,5 +1,5 @@
 import { FUNCTIONS } from './statements.js';
-import type { Access, Alu, Bound, Comparison, FuzzProgram, Operand, Rotation, Statement } from './statements.js';
+import type { Access, Alu, Bound, Comparison, FuzzProgram, Loop, Operand, Rotation, Statement } from './statements.js';
 
 // Registers: r6 the context; r0, r4, r5, r7, r8, r9 numbers; r1, r2, r3 belong to one statement.
 //
@@ -111,7 +111,7 @@ class Emitter {
         this.#if(statement);
         return;
       case 'loop':
-        this.#loop(statement.times, statement.body);
+        this.#loop(statement);
         return;
       case 'packet':
         this.#packet(statement);
@@ -211,12 +211,17 @@ class Emitter {
     this.#put(`${end}:`);
   }
 
-  #loop(times: number, body: readonly Statement[]): void {
-    const start = this.#label();
+  #loop({ times, first, second, enters, leaves }: Loop): void {
+    const [start, middle, end] = [this.#label(), this.#label(), this.#label()];
     const counter = -72 - 8 * this.#loops++;
-    this.#put(`*(u64 *)(r10 ${counter}) = ${times + 1}`, `${start}:`);
-    this.#body(body);
-    this.#put(`r1 = *(u64 *)(r10 ${counter})`, 'r1 += -1', `*(u64 *)(r10 ${counter}) = r1`, `if r1 != 0 goto ${start}`);
+    this.#put(`*(u64 *)(r10 ${counter}) = ${times + 1}`);
+    if (enters !== undefined) this.#put(this.#comparison(enters, middle));
+    this.#put(`${start}:`);
+    this.#body(first);
+    this.#put(`${middle}:`);
+    if (leaves !== undefined) this.#put(this.#comparison(leaves, end));
+    this.#body(second);
+    this.#put(`r1 = *(u64 *)(r10 ${counter})`, 'r1 += -1', `*(u64 *)(r10 ${counter}) = r1`, `if r1 != 0 goto ${start}`, `${end}:`);
     this.#loops--;
   }
 

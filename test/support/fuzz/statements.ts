@@ -57,13 +57,24 @@ export interface Rotation {
   readonly between: Alu | undefined;
 }
 
+export interface Loop {
+  readonly kind: 'loop';
+  readonly times: number;
+  readonly first: readonly Statement[];
+  readonly second: readonly Statement[];
+  /** Goes into the loop between its halves, which makes it one with two entries. */
+  readonly enters: Comparison | undefined;
+  /** Leaves it there. */
+  readonly leaves: Comparison | undefined;
+}
+
 export type Statement =
   | Alu
   | { readonly kind: 'wide'; readonly dst: number; readonly value: bigint }
   | Rotation
   | { readonly kind: 'stack'; readonly access: Access; readonly bound: Bound | undefined }
   | { readonly kind: 'if'; readonly comparison: Comparison; readonly taken: readonly Statement[]; readonly otherwise: readonly Statement[] }
-  | { readonly kind: 'loop'; readonly times: number; readonly body: readonly Statement[] }
+  | Loop
   | { readonly kind: 'packet'; readonly check: number; readonly bytes: number; readonly accesses: readonly Access[]; readonly bound: Bound | undefined; readonly step: number }
   | { readonly kind: 'spilled'; readonly check: number; readonly bytes: number; readonly between: readonly Statement[]; readonly access: Access }
   | { readonly kind: 'walk'; readonly times: number; readonly step: number; readonly access: Access }
@@ -126,6 +137,8 @@ const comparison: fc.Arbitrary<Comparison> = fc.record({
   right: operand,
 });
 
+const maybeComparison = fc.option(comparison, { nil: undefined, freq: 2 });
+
 const wide = fc.record({ kind: fc.constant('wide' as const), dst: register, value: fc.bigInt({ min: 0n, max: 0xffffffffffffffffn }) });
 const rotation: fc.Arbitrary<Statement> = fc.record({
   kind: fc.constant('rotation' as const),
@@ -147,7 +160,7 @@ const key = fc.oneof(fc.nat(5).map((number) => ({ imm: number })), register.map(
 const reaching: fc.Arbitrary<Statement> = fc.oneof(
   fc.record({ kind: fc.constant('packet' as const), check: fc.nat(7), bytes: small, accesses: fc.array(access, { minLength: 1, maxLength: 3 }), bound: maybeBound, step: fc.nat(8) }),
   fc.record({ kind: fc.constant('spilled' as const), check: fc.nat(7), bytes: small, between: fc.array(plain, { maxLength: 3 }), access }),
-  fc.record({ kind: fc.constant('walk' as const), times: fc.nat(12), step: fc.nat(8), access }),
+  fc.record({ kind: fc.constant('walk' as const), times: fc.nat(6), step: fc.nat(8), access }),
   fc.record({ kind: fc.constant('lookup' as const), map, key, isCopyChecked: fc.boolean(), bound: maybeBound, accesses: fc.array(access, { minLength: 1, maxLength: 3 }) }),
   fc.record({ kind: fc.constant('change' as const), how: fc.constantFrom('update' as const, 'delete' as const), map, key, flags: fc.nat(2) }),
   fc.record({ kind: fc.constant('lend' as const), offset: small, value: register }),
@@ -167,7 +180,7 @@ function statements(depth: number, maxLength: number): fc.Arbitrary<Statement[]>
     const body = statements(depth - 1, 4);
     choices.push(
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('if' as const), comparison, taken: body, otherwise: body }) },
-      { weight: 1, arbitrary: fc.record({ kind: fc.constant('loop' as const), times: fc.nat(4), body }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('loop' as const), times: fc.nat(2), first: body, second: body, enters: maybeComparison, leaves: maybeComparison }) },
     );
   }
   return fc.array(fc.oneof(...choices), { maxLength });
