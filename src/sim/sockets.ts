@@ -35,6 +35,7 @@ export function openSockets(
 export function fillXskMaps(loaded: LoadedObject, sockets: readonly XskSocket[]): void {
   for (const map of loaded.maps.values()) {
     if (!(map instanceof XskMap)) continue;
+    map.setQueues((id) => sockets[id]?.queueId ?? 0);
     const bytes = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
     for (const socket of sockets.slice(0, map.spec.maxEntries)) map.updateBytes(bytes(socket.queueId), bytes(socket.id + 1), 0);
   }

@@ -8,12 +8,21 @@ import type { MapEntry, MapPlace, RedirectMap } from './map.js';
 import { checkCommon, checkIndexKey, keyIndex, refuseMap, writeMapBlock } from './mapSupport.js';
 import { SlotTable } from './slotTable.js';
 
+/** queue_id of a socket before bind(2). */
+const UNBOUND_QUEUE = 0;
 /** Checks of xsk_map_alloc (net/xdp/xskmap.c, 6.18). */
 const XSKMAP_FLAGS = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY;
 
+// A slot, 8 bytes:
+//
+//     0 1 + the socket's number, 0 when it is empty   4 struct bpf_xdp_sock (uapi/linux/bpf.h): queue_id
+const SLOT_BYTES = 8;
+const SOCK_OFF = 4;
+const SOCK_BYTES = 4;
+
 /**
  * BPF_MAP_TYPE_XSKMAP: slots for AF_XDP sockets. A slot holds 1 + the socket's number, or 0 when it is empty; which socket
- * has which number is known to whoever owns the sockets.
+ * has which number, and which queue, is known to whoever owns the sockets.
  *
  * User space passes a file descriptor to the kernel; here it passes the number in the slot (u32, little endian).
  */
@@ -26,6 +35,7 @@ export class XskMap implements RedirectMap {
   readonly redirectFlagMask: number = 0;
   readonly #memory: HostMemory;
   readonly #slots: SlotTable;
+  #queueOf: (socket: number) => number = () => UNBOUND_QUEUE;
 
   constructor(spec: MapSpec, place: MapPlace) {
     checkCommon(spec, EINVAL, XSKMAP_FLAGS);
@@ -34,17 +44,25 @@ export class XskMap implements RedirectMap {
     this.spec = spec;
     this.id = place.id;
     this.#memory = place.memory;
-    this.#slots = new SlotTable(place.memory, spec.name, spec.maxEntries, 4);
+    this.#slots = new SlotTable(place.memory, spec.name, spec.maxEntries, SLOT_BYTES);
+    const { address, count } = this.#slots;
+    place.accessTable.add({ start: address + SOCK_OFF, end: address + count * SLOT_BYTES, strideBytes: SLOT_BYTES, valueBytes: SOCK_BYTES, writable: false });
     this.blockAddress = writeMapBlock(spec, place, this.#slots.address);
+  }
+
+  /** Says which queue a socket, by its number, is bound to. Until then no socket is bound. Counts for what is put in later. */
+  setQueues(queueOf: (socket: number) => number): void {
+    this.#queueOf = queueOf;
   }
 
   redirectTarget(key: number): number {
     return this.#slots.get(key);
   }
 
-  /** A program may ask whether there is a socket; what it gets is not a value that it could read. */
+  /** A program gets the socket's struct bpf_xdp_sock, which it may read (bpf_xdp_sock_is_valid_access, net/core/filter.c, 6.18). */
   lookup(keyAddress: number): number {
-    return this.#slots.find(this.#memory.view.getUint32(keyAddress, true));
+    const slot = this.#slots.find(this.#memory.view.getUint32(keyAddress, true));
+    return slot === 0 ? 0 : slot + SOCK_OFF;
   }
 
   /** Programs can't put sockets into a map. */
@@ -72,7 +90,7 @@ export class XskMap implements RedirectMap {
     if (old === target) return 0;
     if (old !== 0 && flags === BPF_NOEXIST) return -EEXIST;
     if (old === 0 && flags === BPF_EXIST) return -ENOENT;
-    this.#slots.set(index, target);
+    this.#slots.set(index, target, this.#queueOf(target - 1));
     return 0;
   }
 

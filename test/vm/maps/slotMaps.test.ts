@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { E2BIG, EBADF, EEXIST, EINVAL, ENOENT, unwrap } from '../../../src/base/index.js';
 import { HostMemory } from '../../../src/memory/index.js';
+import { KernelObject, testRun } from '../../../src/replay/index.js';
 import { AccessTable } from '../../../src/vm/accessTable.js';
 import { VM_STATE_BYTES } from '../../../src/vm/layout.js';
 import { BPF_EXIST, BPF_NOEXIST } from '../../../src/vm/maps/map.js';
@@ -9,8 +10,10 @@ import { ProgArray } from '../../../src/vm/maps/progArray.js';
 import { XskMap } from '../../../src/vm/maps/xskMap.js';
 import type { LoadedProgram } from '../../../src/vm/program.js';
 import { placeProgram } from '../../../src/vm/program.js';
-import type { ProgramSpec } from '../../../src/vm/spec.js';
+import type { ObjectSpec, ProgramSpec } from '../../../src/vm/spec.js';
 import { exit, map, movImm, program } from '../../replay/support/kernelPrograms.js';
+import { withKernel } from '../../support/kernelOracle.js';
+import { TestMachine, textObject } from '../support/differential.js';
 
 const memory = new HostMemory(4);
 const accessTable = new AccessTable(memory, memory.reserve('state', VM_STATE_BYTES));
@@ -53,6 +56,50 @@ describe('XSKMAP, as bpf(2) treats it', () => {
     expect([...live.entries()]).toEqual([{ key: u32(2), value: u32(9) }]);
     live.deleteBytes(u32(2));
     expect([...live.entries()]).toEqual([]);
+  });
+});
+
+/** Looks slot 0 up and returns a u32 of what it gets, 77 when the slot is empty. */
+const readSocket = (offBytes: number): ObjectSpec => textObject(`
+  *(u32 *)(r10 - 4) = 0
+  r1 = map socks
+  r2 = r10
+  r2 += -4
+  call 1
+  if r0 == 0 goto none
+  r0 = *(u32 *)(r0 + ${offBytes})
+  exit
+  none: r0 = 77
+  exit`, [map('socks', 17, 4, 4, 4)]);
+
+describe('what a program reads of an AF_XDP socket', () => {
+  it('is its queue_id, and nothing else', () => {
+    for (const [offBytes, isRead] of [[0, true], [4, false], [2, false]] as const) {
+      const machine = new TestMachine(readSocket(offBytes));
+      const live = machine.loaded.maps.get('socks') as XskMap;
+      expect(machine.run({ data: new Uint8Array(64) }).retval).toBe(77);
+      live.setQueues((socket) => 10 + socket);
+      expect(live.updateBytes(u32(0), u32(3), 0)).toBe(0);
+      const { retval, fault } = machine.run({ data: new Uint8Array(64) });
+      if (isRead) expect([retval, fault]).toEqual([12, undefined]);
+      else expect(fault).toBeDefined();
+    }
+  });
+});
+
+withKernel('what a program reads of an AF_XDP socket', (kernel) => {
+  it('that is not bound', () => {
+    const machine = new TestMachine(readSocket(0));
+    (machine.loaded.maps.get('socks') as XskMap).updateBytes(u32(0), u32(1), 0);
+    using theirs = new KernelObject(kernel, readSocket(0));
+    const main = unwrap(theirs.loadProgram('main'));
+    unwrap(theirs.putXskSocket('socks', 0));
+    expect(machine.run({ data: new Uint8Array(64) }).retval).toBe(testRun(main, { data: new Uint8Array(64) }).retval);
+  });
+
+  it('ends behind queue_id', () => {
+    using theirs = new KernelObject(kernel, readSocket(4));
+    expect(theirs.loadProgram('main').ok).toBe(false);
   });
 });
 
