@@ -126,6 +126,8 @@ export interface FaultReport {
   /** Address in hexadecimal and where it lies, in words; both empty for faults that concern no address. */
   readonly address: string;
   readonly region: string;
+  /** r0 to r10 before the instruction, hexadecimal. */
+  readonly registers: readonly string[];
   /** Everything in one line. */
   readonly message: string;
 }
@@ -279,7 +281,7 @@ function xskReport(socket: XskSocket, application: string): XskReport {
 }
 
 function faultReport({ packetId, fault }: FaultRecord): FaultReport {
-  const { name, program, insnIndex, insn, source, region, address, message } = fault;
+  const { name, program, insnIndex, insn, source, region, address, registers, message } = fault;
   return {
     packet: packetId,
     name,
@@ -289,6 +291,7 @@ function faultReport({ packetId, fault }: FaultRecord): FaultReport {
     source: source === undefined ? '' : `${source.file}:${source.line}`,
     address: region === '' ? '' : `0x${address.toString(16)}`,
     region,
+    registers: registers.map((value) => `0x${value.toString(16)}`),
     message,
   };
 }

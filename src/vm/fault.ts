@@ -7,7 +7,7 @@ import { INSN_BYTES } from './isa/opcodes.js';
 import {
   FAULT_ACCESS, FAULT_ATOMIC, FAULT_BUDGET, FAULT_CALL_DEPTH, FAULT_CALL_UNDER_LOCK, FAULT_CONTEXT, FAULT_HELPER_ARGUMENT, FAULT_INSTRUCTION, FAULT_PC,
   FAULT_READ_ONLY, FAULT_REFERENCE_LEAK, VM_BUDGET, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_PC,
-  VM_FAULT_PROGRAM, VM_FAULT_REG, VM_FAULT_SIZE, VM_MAX_FRAMES,
+  VM_FAULT_PROGRAM, VM_FAULT_REG, VM_FAULT_SIZE, VM_MAX_FRAMES, VM_REGS,
 } from './layout.js';
 import type { KfuncReference, LineSpec, PoisonedInstruction } from './spec.js';
 
@@ -19,6 +19,8 @@ export interface FaultProgram {
   readonly poisons?: readonly PoisonedInstruction[];
   readonly kfuncs?: readonly KfuncReference[];
 }
+
+const REGISTERS = 11;
 
 /** Why a program was stopped. */
 export interface Fault {
@@ -41,6 +43,8 @@ export interface Fault {
   readonly region: string;
   /** Helper that refused its argument, 0 for none. */
   readonly helperId: number;
+  /** r0 to r10 before the instruction, 64 bits each. */
+  readonly registers: readonly bigint[];
   /** Everything in one line. */
   readonly message: string;
 }
@@ -102,6 +106,7 @@ export function readFault(
     register: field(VM_FAULT_REG),
     region: hasAddress ? describePlace(memory, stateAddress, address, sizeBytes) : '',
     helperId: field(VM_FAULT_HELPER),
+    registers: Array.from({ length: REGISTERS }, (_, register) => view.getBigUint64(stateAddress + VM_REGS + register * 8, true)),
   };
   const inProgram = program === undefined ? fault.program : `program ${program.name}`;
   const place = fault.source === undefined ? inProgram : `${fault.source.file}:${fault.source.line}`;
