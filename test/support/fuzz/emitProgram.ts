@@ -331,7 +331,7 @@ class Emitter {
    * Reads at an offset that nothing bounds but the steps themselves: one byte after the other, so that the first that lies outside shows any number that the
    * offset can't be believed to be.
    */
-  #reach({ base, register, maskBits, shift, numbers, steps, isUpwards }: Extract<Statement, { kind: 'reach' }>): void {
+  #reach({ base, register, maskBits, shift, numbers, rounds, pointerStep, steps, isUpwards }: Extract<Statement, { kind: 'reach' }>): void {
     const end = this.#label();
     if (base === 'packet') {
       this.#bounds();
@@ -345,13 +345,18 @@ class Emitter {
       this.#put(`if r0 == 0 goto ${end}`, 'r1 = r0', 'r0 = r7');
     }
     this.#put(...(register === undefined ? ['r3 = 1'] : [`r3 = r${register}`, `r3 &= ${2 ** maskBits - 1}`]), `r3 <<= ${shift}`);
-    for (const { operation, isWide, number, isFlipped } of steps) {
+    const [start, reads] = [this.#label(), this.#label()];
+    if (rounds > 0) this.#put(`*(u64 *)(r10 -72) = ${rounds}`, `${start}:`);
+    for (const { operation, isWide, number, isFlipped, isEarly } of steps) {
       const r = isWide ? 'r' : 'w';
       const value = numbers[number]!;
-      if (operation.startsWith('if')) this.#put(`if ${r}3 ${operation.slice(3)} ${value} goto ${end}`);
+      if (operation.startsWith('if')) this.#put(`if ${r}3 ${operation.slice(3)} ${value} goto ${isEarly ? reads : end}`);
       else if (isFlipped) this.#put(`r2 = ${value}`, `${r}2 ${operation} ${r}3`, 'r3 = r2');
       else this.#put(`${r}3 ${operation} ${/<<=|>>=/.test(operation) ? value % (isWide ? 64 : 32) : Math.max(1, value)}`);
     }
+    if (pointerStep !== 0) this.#put(`r1 += ${pointerStep}`);
+    if (rounds > 0) this.#put('r2 = *(u64 *)(r10 -72)', 'r2 += -1', '*(u64 *)(r10 -72) = r2', `if r2 != 0 goto ${start}`);
+    this.#put(`${reads}:`);
     if (!isUpwards) this.#put(`r1 += ${VALUE_BYTES - 1}`);
     this.#put(isUpwards ? 'r1 += r3' : 'r1 -= r3');
     for (let offset = 0; offset < VALUE_BYTES; offset++) this.#put(`r2 = *(u8 *)(r1 ${isUpwards ? '+' : '-'}${offset})`);

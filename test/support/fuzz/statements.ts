@@ -83,7 +83,7 @@ export type Statement =
   | { readonly kind: 'call'; readonly target: number; readonly first: number; readonly second: number }
   | { readonly kind: 'lend'; readonly offset: number; readonly value: number }
   | { readonly kind: 'move'; readonly end: 'head' | 'tail'; readonly by: number }
-  | { readonly kind: 'reach'; readonly base: 'packet' | 'stack' | 'value'; readonly register: number | undefined; readonly maskBits: number; readonly shift: number; readonly numbers: readonly number[]; readonly steps: readonly Step[]; readonly isUpwards: boolean };
+  | { readonly kind: 'reach'; readonly base: 'packet' | 'stack' | 'value'; readonly register: number | undefined; readonly maskBits: number; readonly shift: number; readonly numbers: readonly number[]; readonly rounds: number; readonly pointerStep: number; readonly steps: readonly Step[]; readonly isUpwards: boolean };
 
 /** `r3 OPERATION number`, or with the sides exchanged, or a comparison that may end the statement. */
 export interface Step {
@@ -92,6 +92,8 @@ export interface Step {
   /** Which of the statement's numbers. */
   readonly number: number;
   readonly isFlipped: boolean;
+  /** A comparison that holds leads to the reads, not past them. */
+  readonly isEarly: boolean;
 }
 
 export interface FuzzProgram {
@@ -211,6 +213,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   isWide: fc.boolean(),
   number: fc.nat(2),
   isFlipped: fc.boolean(),
+  isEarly: fc.boolean(),
 });
 
 /** Programs that do arithmetic on an offset and then trust it: no verifier would. */
@@ -228,6 +231,8 @@ export const recklessProgram: fc.Arbitrary<FuzzProgram> = fc
           shift: fc.oneof(fc.nat(3), fc.nat(40)),
           // Few of them, so that the same one comes back.
           numbers: fc.tuple(fc.nat(47), fc.nat(15), fc.oneof(fc.nat(8), fc.constantFrom(31, 32, 40, 63, 255, 256, 4095, 0x7fffffff))),
+          rounds: fc.oneof(fc.constant(0), fc.nat(6)),
+          pointerStep: fc.oneof(fc.constant(0), fc.integer({ min: -4, max: 8 })),
           steps: fc.array(step, { minLength: 1, maxLength: 6 }),
           isUpwards: fc.boolean(),
         }),
