@@ -8,7 +8,7 @@ import { openCapture } from '../packet/index.js';
 import { checkNesting, createSimulation, fillMapFromFile, readNetworkFile, XSK_APPLICATIONS } from '../sim/index.js';
 import { loadObjectFile, loadTargetKernel, mapTypeName } from '../vm/index.js';
 import type { XskSocket } from '../umem/index.js';
-import type { LoadedObject, ObjectSpec } from '../vm/index.js';
+import type { EngineName, LoadedObject, ObjectSpec } from '../vm/index.js';
 import { CaptureOutput } from './captureOutput.js';
 import { eventTypes } from './eventReport.js';
 import { parseInnerMaps } from './innerMapOption.js';
@@ -57,13 +57,13 @@ export interface RunOptions {
   readonly recordCases?: string | undefined;
 }
 
-export const RUN_DEFAULTS = { nic: 'plain', mode: 'auto', engine: 'interpreter', queues: 4, mtu: 1500, rxUsecs: 0, seed: 1, xsk: 'auto' } as const;
+export const RUN_DEFAULTS = { nic: 'plain', mode: 'auto', engine: 'jit', queues: 4, mtu: 1500, rxUsecs: 0, seed: 1, xsk: 'auto' } as const;
 
 /** Values of `--xsk`: `auto` is `rxdrop` when the object has an XSKMAP, else `none`. */
 export const XSK_MODES: readonly string[] = ['auto', 'none', ...Object.keys(XSK_APPLICATIONS)];
 
 const MODES = ['auto', 'native'];
-const ENGINES = ['interpreter'];
+const ENGINES: readonly EngineName[] = ['jit', 'interpreter'];
 
 const XSK_RINGS = { rx: 1024, tx: 1024, fill: 1024, completion: 1024 };
 const XSK_CHUNKS = 1024;
@@ -112,6 +112,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       xsk,
       prepare: (loaded, sockets) => prepareObject(options, loaded, cpus, sockets),
       instructionBudget: options.instructionBudget,
+      engine: options.engine as EngineName,
     });
     if (!simulation.ok) return fail({ hint: REBUILD_HINT, ...simulation.problem });
     const around = network.value === undefined ? {} : { network: network.value.json };
@@ -147,11 +148,8 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
   if (options.mode === 'generic' || options.mode === 'offload') {
     return fail({ code: 'unsupported-mode', where: '--mode', message: `${options.mode} XDP is not modelled yet`, hint: 'use auto or native' });
   }
-  if (options.engine === 'jit') {
-    return fail({ code: 'unsupported-engine', where: '--engine', message: 'the JIT does not exist yet', hint: 'use interpreter' });
-  }
   if (!MODES.includes(options.mode)) return choice('unknown-mode', '--mode', options.mode, MODES);
-  if (!ENGINES.includes(options.engine)) return choice('unknown-engine', '--engine', options.engine, ENGINES);
+  if (!(ENGINES as readonly string[]).includes(options.engine)) return choice('unknown-engine', '--engine', options.engine, ENGINES);
   if (!XSK_MODES.includes(options.xsk)) return choice('unknown-xsk-mode', '--xsk', options.xsk, XSK_MODES);
   for (const [name, value, low, high] of [
     ['--seed', options.seed, 0, 2 ** 32 - 1],

@@ -59,7 +59,7 @@ function build(options: SimulationOptions): Result<Simulation> {
       state.watcher.onEvent?.(event);
     };
   }
-  const vm = new Vm({ memory, environment, ...(options.instructionBudget === undefined ? {} : { instructionBudget: options.instructionBudget }) });
+  const vm = new Vm({ memory, environment, engine: options.engine ?? 'jit', ...(options.instructionBudget === undefined ? {} : { instructionBudget: options.instructionBudget }) });
   // All programs are loaded, as tail calls may go to any of them; but only for the attached one a failure counts.
   const loading = vm.load(options.object);
   if (!loading.ok) return loading;

@@ -5,7 +5,7 @@ import { WireBatch } from '../nic/index.js';
 import type { Nic, NicSettings } from '../nic/index.js';
 import type { CaptureReader } from '../packet/index.js';
 import type { XskRingSizes, XskSocket } from '../umem/index.js';
-import type { Fault, LoadedObject, LoadedProgram, NetworkScenario, ObjectSpec, Vm } from '../vm/index.js';
+import type { EngineName, Fault, LoadedObject, LoadedProgram, NetworkScenario, ObjectSpec, Vm } from '../vm/index.js';
 import type { Outcome } from '../xdp/index.js';
 import type { XskApplicationFactory } from './applications/application.js';
 import { audit, takeCensus } from './audit.js';
@@ -37,6 +37,8 @@ export interface SimulationOptions {
   readonly readsEvents?: boolean | undefined;
   /** Instructions that one packet may cost. */
   readonly instructionBudget?: number | undefined;
+  /** What executes the program; `jit` when left out. */
+  readonly engine?: EngineName | undefined;
 }
 
 /** Sees packets leave: writes captures, collects results. Bytes must be read during the call. */

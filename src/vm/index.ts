@@ -8,6 +8,7 @@ export * from './btf/byteOrder.js';
 export { KernelTypes } from './btf/coreTarget.js';
 export type { CoreTarget } from './btf/coreTarget.js';
 export * from './btf/kernelTypesFile.js';
+export * from './engine.js';
 export * from './environment.js';
 export * from './fault.js';
 export * from './helpers/helper.js';

@@ -96,9 +96,8 @@ const CAPTURES: readonly BadInput[] = [
 const NIC: readonly BadInput[] = [
   { name: 'an unknown NIC', args: reflector('--nic', 'e1000'), says: ["--nic: there is no 'e1000'", 'plain'] },
   { name: 'an unknown mode', args: reflector('--mode', 'skb'), says: ["--mode: there is no 'skb'", 'use one of: auto, native'] },
-  { name: 'an engine that is not there', args: reflector('--engine', 'jit'), says: ['--engine: the JIT does not exist yet', 'use interpreter'] },
   { name: 'a mode that is not modelled', args: reflector('--mode', 'offload'), says: ['--mode: offload XDP is not modelled', 'auto or native'] },
-  { name: 'an unknown engine', args: reflector('--engine', 'magic'), says: ["--engine: there is no 'magic'", 'interpreter'] },
+  { name: 'an unknown engine', args: reflector('--engine', 'magic'), says: ["--engine: there is no 'magic'", 'jit, interpreter'] },
   { name: 'an unknown AF_XDP application', args: reflector('--xsk', 'pktgen'), says: ["--xsk: there is no 'pktgen'", 'rxdrop, l2fwd'] },
   ...['0', '65', '1.5', '-1', '1e9'].map((queues) => ({ name: `${queues} queues`, args: reflector('--queues', queues), says: ['queues are out of range', 'use 1 to 64'] })),
   { name: 'queues that are no number', args: reflector('--queues', 'all'), says: ["--queues: 'all' is no number", 'write a number'] },

@@ -49,9 +49,11 @@ function goThrough(bytes: Uint8Array): 'refused' | 'loaded' | 'ran' {
 }
 
 function timed(bytes: Uint8Array): { readonly outcome: 'refused' | 'loaded' | 'ran'; readonly tookMs: number } {
-  const startMs = performance.now();
+  // Time of the CPU: what a busy machine does meanwhile doesn't count.
+  const before = process.cpuUsage();
   const outcome = goThrough(bytes);
-  return { outcome, tookMs: performance.now() - startMs };
+  const { user, system } = process.cpuUsage(before);
+  return { outcome, tookMs: (user + system) / 1000 };
 }
 
 test(`${CASES} damaged objects`, () => {

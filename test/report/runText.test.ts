@@ -16,7 +16,7 @@ describe('the whole report', () => {
       "
       fixtures/programs/reflector/reflector.o: reflector over mixed.pcap
         280 packets, 138,078 bytes, 7.622 s of virtual time
-        NIC plain, native mode, MTU 1500, 4 queues, 4 CPUs, interpreter, seed 1
+        NIC plain, native mode, MTU 1500, 4 queues, 4 CPUs, jit, seed 1
 
       Verdicts
         XDP_PASS   47   16.8 %
@@ -60,7 +60,7 @@ describe('the whole report', () => {
       "
       fixtures/programs/xsk_redirect/xsk_redirect.o: xsk_redirect over mixed.pcap
         280 packets, 138,078 bytes, 7.622 s of virtual time
-        NIC plain, native mode, MTU 1000, 2 queues, 2 CPUs, interpreter, seed 1
+        NIC plain, native mode, MTU 1000, 2 queues, 2 CPUs, jit, seed 1
 
       Verdicts (the program ran on 200 of 280 packets)
         XDP_PASS      159   79.5 %
@@ -172,10 +172,10 @@ describe('sections', () => {
   });
 
   it('a program that runs for too long is not blamed for an access; --budget is named', () => {
-    const lines = section(reportOf('reflector', 'dns.pcap', { instructionBudget: 5 }), 'FAULTS');
+    const lines = section(reportOf('reflector', 'dns.pcap', { engine: 'interpreter', instructionBudget: 5 }), 'FAULTS');
     expect(lines.at(-1)).toMatch(/^ {2}note: --budget /);
     expect(lines.join('\n')).not.toContain('The kernel would refuse');
-    expect(section(reportOf('reflector', 'dns.pcap', { instructionBudget: 5 }), 'Where')[1]).toContain('or ran out of its instruction budget');
+    expect(section(reportOf('reflector', 'dns.pcap', { engine: 'interpreter', instructionBudget: 5 }), 'Where')[1]).toContain('or ran out of its instruction budget');
   });
 
   it('an XSKMAP that has too few slots for the sockets is told', () => {
