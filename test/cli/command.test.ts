@@ -34,7 +34,7 @@ describe('help', () => {
     const words = stdout.replace(/\s+/g, ' ');
     for (const text of [
       'plain a power of two from 64 to 8192 (512)', '(10,000,000)', 'queues, 1 to 64', '1 to 256 (one a queue)', '68 to 9000; above 3498', 'SEC("xdp.frags")',
-      'docs/report.md', 'l2fwd sends back', 'replaces stack, tx, xsk, xsk-tx and dropped.pcapng', 'a JIT is not there yet', 'generic and offload are not there yet',
+      'docs/report.md', 'l2fwd sends back', 'replaces stack, tx, xsk, xsk-tx and dropped.pcapng', 'jit, or interpreter, the reference', 'generic and offload are not there yet',
     ]) {
       expect(words).toContain(text);
     }
@@ -97,12 +97,13 @@ describe('exit status', () => {
       source: './null_value.c:18',
       address: '0x0',
       region: 'NULL: a pointer that can be NULL was not tested, or a number was used as one',
+      registers: expect.objectContaining({ 0: '0x0', length: 11 }),
       message: './null_value.c:18: load of 8 bytes at r0 = 0x0: NULL: a pointer that can be NULL was not tested, or a number was used as one [insn 7: r1 = *(u64 *)(r0 +0)]',
     });
   });
 
   it('1: a program that runs for too long', async () => {
-    const { exitCode, stdout, stderr } = await sim('run', REFLECTOR, '--pcap', MIXED, '--budget', '5');
+    const { exitCode, stdout, stderr } = await sim('run', REFLECTOR, '--pcap', MIXED, '--budget', '5', '--engine', 'interpreter');
     expect(exitCode).toBe(1);
     expect(stderr.match(/used up its instruction budget at 16 packets/g)).toHaveLength(1);
     expect(stdout).toContain('still running after 5 instructions');
