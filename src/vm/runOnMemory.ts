@@ -75,7 +75,9 @@ export function runOnMemory(program: Uint8Array, bytes: Uint8Array, { engine = '
     return 0;
   };
   const interpreter = new Interpreter(memory, stateAddress, callHelper);
-  const runner = engine === 'jit' ? new Jit(memory, stateAddress, interpreter, callHelper) : interpreter;
+  const jit = engine === 'jit' ? new Jit(memory, stateAddress, interpreter, callHelper) : undefined;
+  jit?.add(programAddress);
+  const runner = jit ?? interpreter;
   if (runner.run(programAddress, contextAddress) === 0) return ok(view.getBigUint64(stateAddress + VM_REGS, true));
   // Instructions are counted without the prologue.
   view.setInt32(stateAddress + VM_FAULT_PC, view.getInt32(stateAddress + VM_FAULT_PC, true) - PROLOGUE_INSNS, true);

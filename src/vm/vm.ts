@@ -45,7 +45,7 @@ export interface VmOptions {
   readonly environment: VmEnvironment;
   /** Instructions that one run may execute, 1 to 2^32 - 1. */
   readonly instructionBudget?: number;
-  /** What executes the programs; `jit` when left out. */
+  /** What executes the programs; `interpreter` when left out: it needs no time to translate them. */
   readonly engine?: EngineName;
   /** The JIT checks every access, also those that it has proved to be fine. */
   readonly checksEverything?: boolean;
@@ -84,6 +84,9 @@ export class Vm {
   /** What each program was made from, by its address. */
   readonly #sources = new Map<number, [ProgramSpec, ReadonlyMap<string, BpfMap>]>();
   readonly #engine: Engine;
+  readonly #jit: Jit | undefined;
+  /** What executes the run that is on. */
+  #active: Engine;
   /** Runs what is no whole program: the callbacks of timers. */
   readonly #interpreter: Interpreter;
   /** By id; ids begin at 1. */
@@ -112,7 +115,9 @@ export class Vm {
     const interpreter = new Interpreter(memory, this.stateAddress, callHelper);
     this.#interpreter = interpreter;
     const knowledgeOf = (programAddress: number): ProgramKnowledge => programKnowledge(...this.#sources.get(programAddress)!);
-    this.#engine = engine === 'jit' ? new Jit(memory, this.stateAddress, interpreter, callHelper, { knowledgeOf, checksEverything }) : interpreter;
+    this.#jit = engine === 'jit' ? new Jit(memory, this.stateAddress, interpreter, callHelper, { knowledgeOf, checksEverything }) : undefined;
+    this.#engine = this.#jit ?? interpreter;
+    this.#active = this.#engine;
   }
 
   /**
@@ -145,6 +150,7 @@ export class Vm {
    */
   run(programAddress: number): number {
     clearRedirect(this.redirect);
+    this.#active = this.#engine;
     return this.#endRun(this.#engine.run(programAddress, this.contextAddress));
   }
 
@@ -167,6 +173,7 @@ export class Vm {
     this.memory.u8.fill(0, this.contextAddress, this.contextAddress + XDP_BUFF_BYTES);
     const parts = { memory: this.memory, accessTable: this.#accessTable, timers: this.#timers, stateAddress: this.stateAddress };
     return this.#endRun(runTimer(timer, parts, (programId, insnIndex, prepare) => {
+      this.#active = this.#interpreter;
       this.#interpreter.start(this.#programs[programId]!.address, this.contextAddress);
       prepare();
       return this.#interpreter.callback(insnIndex);
@@ -216,7 +223,7 @@ export class Vm {
       accessTable: this.#accessTable, stateAddress: this.stateAddress, contextAddress: this.contextAddress,
       callback: (insnIndex) => {
         const { helperId } = args;
-        const code = this.#engine.callback(insnIndex);
+        const code = this.#active.callback(insnIndex);
         args.helperId = helperId;
         return code === 0;
       },
@@ -271,6 +278,7 @@ export class Vm {
       const program = placeProgram(this.memory, spec, this.#programs.length, maps);
       this.#programs.push(program);
       this.#sources.set(program.address, [spec, maps]);
+      this.#jit?.add(program.address);
       return program;
     };
     const loaded = new LoadedObject(object, this.memory, this.#createMaps(object), place, (spec) => this.createMap(spec));

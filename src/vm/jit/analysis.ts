@@ -3,6 +3,7 @@ import type { Instruction } from '../isa/decode.js';
 import type { InstructionRow } from '../isa/instructionTable.js';
 import { BPF_REG_FP } from '../isa/opcodes.js';
 import { VM_STACK_FRAME_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_INGRESS_IFINDEX } from '../layout.js';
+import { dominates } from './controlFlow.js';
 import type { ControlFlow } from './controlFlow.js';
 import { REGION_PACKET, REGION_STACK, REGION_TABLE } from './facts.js';
 import type { ArrayLookup, Facts } from './facts.js';
@@ -49,6 +50,8 @@ export interface AnalysisSource {
   readonly contextBytes: number;
   /** No function of the program moves the packet. */
   readonly areCallsQuiet: boolean;
+  /** The program takes locks: then every call has to be seen by the helpers, which refuse it under a lock. */
+  readonly locks: boolean;
 }
 
 /**
@@ -103,12 +106,54 @@ class Analysis {
     this.#records = true;
     for (let block = 0; block < blocks.length; block++) if (this.#entries[block] !== undefined) this.#walk(block, () => {});
     const regions = [...this.#regions.values()];
+    const rounds = new Map<number, number>();
+    for (const header of this.#source.flow.loops.keys()) {
+      const most = this.#loopRounds(header);
+      if (most !== undefined) rounds.set(blocks[header]!.start, most);
+    }
     return {
       isSafe: (insnIndex) => this.#safe.has(insnIndex),
       region: (insnIndex) => this.#regions.get(insnIndex) ?? REGION_PACKET,
       comparesPacket: regions.includes(REGION_PACKET),
+      loopRounds: (insnIndex) => rounds.get(insnIndex),
       arrayLookup: (insnIndex) => this.#lookups.get(insnIndex),
     };
+  }
+
+  /**
+   * A loop without loops in it that adds a constant to a register once a round, and nothing else to it: as the register's bounds hold at the head of
+   * every round, there are no more rounds than numbers between them.
+   */
+  #loopRounds(header: number): number | undefined {
+    const { insns, flow } = this.#source;
+    const entry = this.#entries[header];
+    const body = flow.loops.get(header)!;
+    if (entry === undefined || !flow.isReducible || body.some((block) => block !== header && flow.isLoopHeader[block] === 1)) return undefined;
+    const latches = body.filter((block) => flow.blocks[block]!.next === header || flow.blocks[block]!.taken === header);
+    const writes = Array.from({ length: REGISTERS }, () => 0);
+    const steps: (number | undefined)[] = [];
+    for (const block of body) {
+      const { start, end } = flow.blocks[block]!;
+      for (let index = start; index < end; ) {
+        const row = rowAt(insns, index);
+        if (row === undefined || row.operation === 'may_goto') return undefined;
+        const insn = decode(insns, index);
+        for (const register of written(row, insn)) writes[register]!++;
+        const isStep = row.operation === 'add' && row.src !== 'read' && insn.imm !== 0 && latches.every((latch) => dominates(flow.dominators, block, latch));
+        if (isStep && (row.widthBits === 64 || insn.imm > 0)) steps[insn.dst] = insn.imm;
+        index += row.slots;
+      }
+    }
+    let most: number | undefined;
+    for (let register = 0; register < REGISTERS; register++) {
+      const { kind, lo, hi } = entry.values[register]!;
+      const step = steps[register];
+      // What was added in 32 bits has not wrapped while the bounds hold.
+      if (writes[register] !== 1 || step === undefined || kind !== SCALAR || lo < 0 || hi > 2 ** 31) continue;
+      const rounds = Math.floor((hi - lo) / Math.abs(step)) + 1;
+      most = Math.min(most ?? rounds, rounds);
+    }
+    return most;
   }
 
   /** Joins what holds on an edge with what is known of the block behind it; true when that has changed. */
@@ -284,7 +329,7 @@ class Analysis {
       const key = state.values[2]!;
       if (map.valueBytes > 0) result = pointer(MAP_VALUE_OR_NULL, 0, { name: index, size: map.valueBytes, isWritable: map.isWritable });
       const isOnStack = key.kind === STACK && key.lo >= -VM_STACK_FRAME_BYTES && key.hi + 4 <= 0;
-      if (this.#records && map.array !== undefined && isOnStack) this.#lookups.set(index, map.array);
+      if (this.#records && map.array !== undefined && isOnStack && !this.#source.locks) this.#lookups.set(index, map.array);
     }
     // A look-up makes a new value of this name: what had it before is another one.
     for (let i = 0; i < state.values.length; i++) {
@@ -323,6 +368,15 @@ class Analysis {
         return false;
     }
   }
+}
+
+/** Registers that an instruction changes. */
+function written(row: InstructionRow, insn: Instruction): number[] {
+  if (row.kind === 'call') return [0, 1, 2, 3, 4, 5];
+  const registers = row.dst === 'write' || row.dst === 'modify' ? [insn.dst] : [];
+  if (row.src === 'modify') registers.push(insn.src);
+  if (row.operation === 'cmpxchg') registers.push(0);
+  return registers;
 }
 
 /** Names of addresses: of each instruction, or of each register and slot at the start of a block. */

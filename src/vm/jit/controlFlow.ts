@@ -28,6 +28,8 @@ export interface ControlFlow {
   readonly isLoopHeader: Uint8Array;
   /** Instructions of the loop that each header heads; 0 for other blocks. */
   readonly loopInsns: Int32Array;
+  /** Blocks of the loop that each header heads, itself included. */
+  readonly loops: ReadonlyMap<number, readonly number[]>;
   /** False when some loop can be entered elsewhere than at its header. */
   readonly isReducible: boolean;
 }
@@ -62,7 +64,10 @@ export function controlFlow(all: readonly BasicBlock[], entry: number): ControlF
   });
   const children = blocks.map((): number[] => []);
   for (let block = 1; block < blocks.length; block++) children[dominators[block]!]!.push(block);
-  return { blocks, dominators, children, forwardEdges, isLoopHeader, loopInsns: loopSizes(blocks, predecessors, isLoopHeader), isReducible };
+  const loops = naturalLoops(predecessors, isLoopHeader);
+  const loopInsns = new Int32Array(blocks.length);
+  for (const [header, body] of loops) loopInsns[header] = body.reduce((sum, block) => sum + blocks[block]!.end - blocks[block]!.start, 0);
+  return { blocks, dominators, children, forwardEdges, isLoopHeader, loops, loopInsns, isReducible };
 }
 
 /** Block `a` is on every way to block `b`. */
@@ -174,23 +179,24 @@ function common(dominators: Int32Array, first: number, second: number): number {
   return a;
 }
 
-/** Instructions in each natural loop: those of the blocks from which its header is reached again. */
-function loopSizes(blocks: readonly BasicBlock[], predecessors: readonly (readonly number[])[], isLoopHeader: Uint8Array): Int32Array {
-  const sizes = new Int32Array(blocks.length);
-  const seen = new Int32Array(blocks.length).fill(NOWHERE);
-  for (let header = 0; header < blocks.length; header++) {
+/** The blocks of each loop: those from which its header is reached again. */
+function naturalLoops(predecessors: readonly (readonly number[])[], isLoopHeader: Uint8Array): Map<number, number[]> {
+  const loops = new Map<number, number[]>();
+  const seen = new Int32Array(predecessors.length).fill(NOWHERE);
+  for (let header = 0; header < predecessors.length; header++) {
     if (isLoopHeader[header] === 0) continue;
+    const body = [header];
     const stack = predecessors[header]!.filter((from) => from >= header);
     seen[header] = header;
-    sizes[header] = blocks[header]!.end - blocks[header]!.start;
     for (let block = stack.pop(); block !== undefined; block = stack.pop()) {
       if (seen[block] === header || block < header) continue;
       seen[block] = header;
-      sizes[header]! += blocks[block]!.end - blocks[block]!.start;
-      stack.push(...predecessors[block]!);
+      body.push(block);
+      for (const from of predecessors[block]!) stack.push(from);
     }
+    loops.set(header, body);
   }
-  return sizes;
+  return loops;
 }
 
 /** First instructions of all functions of a program: the main one, and whatever is called or has its address taken. */

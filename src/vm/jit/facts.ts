@@ -18,6 +18,8 @@ export interface Facts {
   region(insnIndex: number): number;
   /** True when some access that isn't safe may be one of the packet. */
   readonly comparesPacket: boolean;
+  /** How often the loop whose head begins at this instruction comes back to it at most; `undefined` when that isn't known. */
+  loopRounds(insnIndex: number): number | undefined;
   /** What the call at this instruction looks up, if it can be done in place. */
   arrayLookup(insnIndex: number): ArrayLookup | undefined;
 }
@@ -27,5 +29,6 @@ export const NO_FACTS: Facts = {
   isSafe: () => false,
   region: () => REGION_PACKET,
   comparesPacket: true,
+  loopRounds: () => undefined,
   arrayLookup: () => undefined,
 };

@@ -70,11 +70,15 @@ export interface FunctionSource {
 
 type Label = { readonly kind: 'loop' | 'after'; readonly block: number } | { readonly kind: 'other' };
 
+/** A function whose blocks lie too deep in each other for structured control flow. */
+export class NestedTooDeepError extends Error {}
+
 /** Translates one BPF function to the body of one WebAssembly function of type (r1..r5: i64, fp: i32) -> i64. */
 export class FunctionTranslator {
   readonly #source: FunctionSource;
   readonly #out = new WasmWriter(4096);
   readonly #labels: Label[] = [];
+  #nesting = 0;
   /** The function has a loop, so it counts its instructions down in a local. */
   readonly #counts: boolean;
   /** Some access is compared with the packet's bounds. */
@@ -105,6 +109,12 @@ export class FunctionTranslator {
 
   /** A block and all that it dominates. Where it ends, nothing falls through. */
   #tree(root: number): void {
+    if (++this.#nesting > MOST_NESTING) throw new NestedTooDeepError();
+    this.#treeInside(root);
+    this.#nesting--;
+  }
+
+  #treeInside(root: number): void {
     const { flow } = this.#source;
     const out = this.#out;
     // Blocks are opened for what is reached in several ways, the last of it outermost, and closed where it stands.
@@ -113,6 +123,8 @@ export class FunctionTranslator {
     for (;;) {
       const isLoop = flow.isLoopHeader[block] === 1;
       if (isLoop) {
+        const cost = this.#boundedCost(block);
+        if (cost !== undefined) this.#charge(cost, flow.blocks[block]!.start);
         out.pair(op.LOOP, VOID);
         this.#labels.push({ kind: 'loop', block });
         opened.push(NO_MERGE);
@@ -211,6 +223,10 @@ export class FunctionTranslator {
       this.#br(op.BR_IF, 'after', to);
       return;
     }
+    if (to >= 0 && this.#boundedCost(to) !== undefined) {
+      this.#br(op.BR_IF, 'loop', to);
+      return;
+    }
     out.pair(op.IF, VOID);
     this.#labels.push({ kind: 'other' });
     if (to < 0) this.#fault(FAULT_PC, this.#targetOf(at, isTaken));
@@ -228,6 +244,10 @@ export class FunctionTranslator {
   /** Back to the head of a loop while the budget lasts: counting down and going back are one branch. */
   #back(header: number, at: number): void {
     const out = this.#out;
+    if (this.#boundedCost(header) !== undefined) {
+      this.#br(op.BR, 'loop', header);
+      return;
+    }
     out.pair(op.LOCAL_GET, FUEL);
     this.#i64(this.#source.flow.loopInsns[header]!);
     out.byte(op.I64_SUB);
@@ -236,6 +256,14 @@ export class FunctionTranslator {
     out.byte(op.I64_GT_S);
     this.#br(op.BR_IF, 'loop', header);
     this.#fault(FAULT_BUDGET, at);
+  }
+
+  /** What all rounds of a loop cost together when that is known and little: then it is paid for before the first one. */
+  #boundedCost(header: number): number | undefined {
+    const { flow, facts } = this.#source;
+    const rounds = flow.isReducible ? facts.loopRounds(flow.blocks[header]!.start) : undefined;
+    const cost = (rounds ?? Infinity) * flow.loopInsns[header]!;
+    return cost <= MOST_PREPAID_INSNS ? cost : undefined;
   }
 
   #br(opcode: number, kind: 'loop' | 'after', block: number): void {
@@ -870,6 +898,12 @@ export class FunctionTranslator {
     out.byte(op.UNREACHABLE);
   }
 }
+
+/** Blocks in each other: more could be more than the stack of JavaScript has room for. */
+const MOST_NESTING = 500;
+
+/** Instructions of a loop that are charged before it is known how many of them run. */
+const MOST_PREPAID_INSNS = 16384;
 
 const NO_MERGE = -1;
 const KEEP = -1;

@@ -17,6 +17,9 @@ export interface JitOptions {
   readonly knowledgeOf?: (programAddress: number) => ProgramKnowledge;
 }
 
+/** V8 takes functions of up to 7,654,321 bytes, and an instruction becomes up to about 100. */
+const MOST_INSNS = 65536;
+
 interface CompiledProgram {
   /** Runs the main function on a context. */
   readonly run: (contextAddress: number) => void;
@@ -29,7 +32,10 @@ interface CompiledProgram {
  * rules for accesses as the interpreter, whose exports do everything that isn't worth being fast.
  *
  * A fault ends in a trap, which unwinds whatever is active, callbacks and the helpers around them included; the fault record tells why.
- * The budget is counted at the ends of loops and at calls, so a run may go on for a few instructions longer than in the interpreter.
+ * The budget is counted at the ends of loops and at calls, and of loops whose rounds are known before the first one, so a run may end a few instructions earlier or
+ * later than in the interpreter.
+ *
+ * Programs too large for one WebAssembly function run in the interpreter, and with the first of them all that may tail-call it.
  */
 export class Jit implements Engine {
   readonly #memory: HostMemory;
@@ -37,6 +43,8 @@ export class Jit implements Engine {
   readonly #options: JitOptions;
   readonly #imports: WebAssembly.Imports;
   readonly #table: WebAssembly.Table;
+  readonly #interpreter: Interpreter;
+  #usesInterpreter = false;
   readonly #programs = new Map<number, CompiledProgram>();
   /** The program of the last run: most often that of the next one too. */
   #last: CompiledProgram | undefined;
@@ -47,6 +55,7 @@ export class Jit implements Engine {
     this.#memory = memory;
     this.#stateAddress = stateAddress;
     this.#options = options;
+    this.#interpreter = interpreter;
     // Slot 0 stays empty: a program's block with entry 0 isn't translated yet.
     this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
     const entryOf = (programAddress: number): number => {
@@ -56,7 +65,13 @@ export class Jit implements Engine {
     this.#imports = { env: { memory: memory.memory, table: this.#table, callHelper, entryOf, ...interpreter.support } };
   }
 
+  /** Tells of a program before it, or one that tail-calls it, runs for the first time. */
+  add(programAddress: number): void {
+    if (this.#memory.u32[(programAddress + PROG_INSN_COUNT) >>> 2]! > MOST_INSNS) this.#usesInterpreter = true;
+  }
+
   run(programAddress: number, contextAddress: number): number {
+    if (this.#usesInterpreter) return this.#interpreter.run(programAddress, contextAddress);
     if (programAddress !== this.#lastAddress) {
       this.#last = this.#compiled(programAddress);
       this.#lastAddress = programAddress;
@@ -72,6 +87,7 @@ export class Jit implements Engine {
 
   /** Never gives a fault code: a fault doesn't come back. */
   callback(insnIndex: number): number {
+    if (this.#usesInterpreter) return this.#interpreter.callback(insnIndex);
     const program = this.#compiled(this.#memory.u32[(this.#stateAddress + VM_PROGRAM) >>> 2]!);
     program.callbacks.get(insnIndex)!();
     return 0;

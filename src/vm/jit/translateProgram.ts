@@ -6,7 +6,8 @@ import {
 import { analyse } from './analysis.js';
 import { basicBlocks, controlFlow, functionStarts } from './controlFlow.js';
 import { NO_FACTS } from './facts.js';
-import { FunctionTranslator, IMPORTED_FUNCTIONS, IMPORTS, TYPE_BPF_FUNCTION } from './functionTranslator.js';
+import { FunctionTranslator, IMPORTED_FUNCTIONS, IMPORTS, NestedTooDeepError, TYPE_BPF_FUNCTION } from './functionTranslator.js';
+import type { FunctionSource } from './functionTranslator.js';
 import type { ProgramKnowledge } from './knowledge.js';
 import { findRotations } from './rotations.js';
 import * as op from './wasmOpcodes.js';
@@ -69,18 +70,19 @@ export function translateProgram(insns: Uint8Array, options: TranslateOptions): 
     return place < 0 ? undefined : IMPORTED_FUNCTIONS + place;
   };
   const insnsOf = (insnIndex: number): number => flows.get(insnIndex)!.blocks.reduce((sum, { start, end }) => sum + end - start, 0);
-  const uses = programUses(insns);
+  const uses = programUses(insns, options.knowledge.callbacks);
   const hasTailCalls = uses.tailCalls;
   const { knowledge, contextBytes } = options;
-  const areCallsQuiet = callsOnly(insns, knowledge.quietHelpers);
+  // What a tail call of a function leads to is another program.
+  const areCallsQuiet = !hasTailCalls && callsOnly(insns, knowledge.quietHelpers);
   const functions: WasmFunction[] = [...flows].map(([start, flow]) => {
-    const facts = options.checksEverything ? NO_FACTS : analyse({ insns, flow, knowledge, contextBytes, isMain: start === 0, areCallsQuiet });
-    const body = new FunctionTranslator({
+    const facts = options.checksEverything ? NO_FACTS : analyse({ insns, flow, knowledge, contextBytes, isMain: start === 0 && !uses.callsMain, areCallsQuiet, locks: uses.locks });
+    const body = translateFunction({
       insns, flow, facts, rotations: findRotations(insns, flow.blocks), functionAt, insnsOf, hasTailCalls,
       stateAddress: options.stateAddress,
       programAddress: options.programAddress,
       hasCallbacks: options.knowledge.callbacks.length > 0,
-    }).translate();
+    });
     return { typeIndex: TYPE_BPF_FUNCTION, body, ...(start === 0 ? { exportName: 'main' } : {}) };
   });
   functions.push({ typeIndex: TYPE_TAKES_I32, body: runBody(options, uses), exportName: 'run' });
@@ -89,6 +91,16 @@ export function translateProgram(insns: Uint8Array, options: TranslateOptions): 
     functions.push({ typeIndex: TYPE_PLAIN, body, exportName: callbackName(start) });
   }
   return encodeModule(TYPES, IMPORT_LIST, functions);
+}
+
+/** With structured control flow where that isn't too deep. */
+function translateFunction(source: FunctionSource): Uint8Array {
+  try {
+    return new FunctionTranslator(source).translate();
+  } catch (error) {
+    if (!(error instanceof NestedTooDeepError)) throw error;
+    return new FunctionTranslator({ ...source, flow: { ...source.flow, isReducible: false } }).translate();
+  }
 }
 
 /** Every helper that the program calls is one of these. */
@@ -105,17 +117,25 @@ interface ProgramUses {
   readonly tailCalls: boolean;
   /** A program that it tail-calls may have it too. */
   readonly mayGoto: boolean;
+  /** bpf_spin_lock. */
+  readonly locks: boolean;
+  /** The main function is called as a subprogram too. */
+  readonly callsMain: boolean;
 }
 
-function programUses(insns: Uint8Array): ProgramUses {
-  let [tailCalls, mayGoto] = [false, false];
+const BPF_FUNC_SPIN_LOCK = 93;
+
+function programUses(insns: Uint8Array, callbacks: readonly number[]): ProgramUses {
+  let [tailCalls, mayGoto, locks, callsMain] = [false, false, false, callbacks.includes(0)];
   for (let index = 0; index < insns.length / INSN_BYTES; ) {
     const row = rowAt(insns, index);
     if (row?.operation === 'helper' && immAt(insns, index) === BPF_FUNC_TAIL_CALL) tailCalls = true;
     if (row?.operation === 'may_goto') mayGoto = true;
+    if (row?.operation === 'helper' && immAt(insns, index) === BPF_FUNC_SPIN_LOCK) locks = true;
+    if (row?.operation === 'subprogram' && index + 1 + immAt(insns, index) === 0) callsMain = true;
     index += row?.slots ?? 1;
   }
-  return { tailCalls, mayGoto: mayGoto || tailCalls };
+  return { tailCalls, mayGoto: mayGoto || tailCalls, locks, callsMain };
 }
 
 /** run(context): prepares the state as the interpreter does, runs the main function, leaves its result in r0. */

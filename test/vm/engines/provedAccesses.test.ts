@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { unwrap } from '../../../src/base/index.js';
+import { HostMemory } from '../../../src/memory/index.js';
+import { Vm } from '../../../src/vm/index.js';
+import type { MapSpec } from '../../../src/vm/index.js';
 import { FAULT_ACCESS, VM_FAULT_PC } from '../../../src/vm/layout.js';
+import { TestRunner } from '../../../src/xdp/index.js';
+import { quietEnvironment, xdpProgram } from '../../support/xdpProgram.js';
 import { ENGINES, Machine } from './machine.js';
 
 interface Escape {
@@ -56,12 +62,51 @@ r0 = *(u8 *)(r4 +0)
 exit`,
     pc: 8,
   },
+  {
+    name: 'a main function that is called again has what its caller leaves in r1',
+    program: `again: r2 = *(u32 *)(r1 +16)
+r1 = 65536
+call again
+exit`,
+    pc: 0,
+  },
 ];
 
 describe.each(ENGINES)('no engine takes for proved what is not: $name', (engine) => {
   test.each(ESCAPES)('$name', ({ program, pc }) => {
     const machine = new Machine(engine);
-    expect(machine.run(`r0 = 0\n${program}`)).toBe(FAULT_ACCESS);
-    expect(machine.getU32(machine.state + VM_FAULT_PC)).toBe(pc + 1);
+    expect(machine.run(program)).toBe(FAULT_ACCESS);
+    expect(machine.getU32(machine.state + VM_FAULT_PC)).toBe(pc);
+  });
+
+  test('a function that calls another program by a tail call may have moved the packet', () => {
+    const jumps: MapSpec = {
+      name: 'jumps', type: 3, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0, keyTypeId: 0, valueTypeId: 0, dataSection: undefined, initialValue: undefined,
+      initialPrograms: [{ index: 0, program: 'mover' }],
+    };
+    const main = xdpProgram(
+      `r6 = *(u32 *)(r1 +0)
+r7 = *(u32 *)(r1 +4)
+r2 = r6
+r2 += 40
+if r2 > r7 goto out
+call jump
+r0 = *(u8 *)(r6 +0)
+out: r0 = 2
+exit
+jump: r2 = map jumps
+r3 = 0
+call #12
+r0 = 0
+exit`,
+      { maps: [jumps] },
+    );
+    const mover = xdpProgram('r2 = 20\ncall #44\nexit');
+    const object = { ...main, programs: [...main.programs, { ...mover.programs[0]!, name: 'mover' }] };
+    const memory = new HostMemory(4);
+    const vm = new Vm({ memory, environment: quietEnvironment(), ...engine });
+    const program = unwrap(vm.load(object)).program('main')!;
+    const { fault } = new TestRunner(memory, vm).run(program, { data: new Uint8Array(60) });
+    expect(fault).toMatchObject({ name: 'bad-access', insnIndex: 6 });
   });
 });
