@@ -38,7 +38,7 @@ export function dataSectionMap(section: ElfSection, btf: Btf | undefined): MapSp
     maxEntries: 1,
     flags: BPF_F_MMAPABLE | (section.name.startsWith('.rodata') ? BPF_F_RDONLY_PROG : 0),
     keyTypeId: 0,
-    valueTypeId: btf?.find('datasec', section.name) ?? 0,
+    valueTypeId: datasecOf(section, btf),
     dataSection: section.name,
     initialValue,
     initialPrograms: [],
@@ -57,6 +57,12 @@ export function pointerWarning(elf: ElfFile, section: ElfSection): Problem | und
     where: `${elf.name}, section ${section.name}, byte ${first!.offBytes}`,
     hint: 'keep an array and an index instead of a pointer',
   };
+}
+
+/** The type of a section in BTF; 0 when it has none, or one of another size, as when a damaged object names two sections alike. */
+function datasecOf(section: ElfSection, btf: Btf | undefined): number {
+  const typeId = btf?.find('datasec', section.name) ?? 0;
+  return typeId !== 0 && btf?.sizeOf(typeId) === section.sizeBytes ? typeId : 0;
 }
 
 /** Throws when the sections of an object add up to more memory than any program needs. */
