@@ -91,7 +91,7 @@ export class AccessTable {
 
   /** The run is over: takes away what was lent. */
   endLoans(): void {
-    for (let start = this.#lent.pop(); start !== undefined; start = this.#lent.pop()) this.remove(start);
+    while (this.#lent.length > 0) this.remove(this.#lent.pop()!);
   }
 
   /** Forgets all rows but the `count` lowest: undoes a load that failed, as memory is handed out upwards. */

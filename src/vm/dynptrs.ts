@@ -42,6 +42,8 @@ export const NULL_DYNPTR: Dynptr = { type: DYNPTR_INVALID, dataAddress: 0, sizeB
 export class Dynptrs {
   readonly #u32: Uint32Array;
   readonly #live = new Map<number, Dynptr>();
+  /** Asked after every run, and a flag is faster to read than the size of a Map. */
+  #isUsed = false;
 
   constructor(memory: HostMemory) {
     this.#u32 = memory.u32;
@@ -49,6 +51,7 @@ export class Dynptrs {
 
   /** Makes (or replaces) a dynptr at this address, a multiple of 8. */
   set(address: number, dynptr: Dynptr): void {
+    this.#isUsed = true;
     this.#live.set(address, dynptr);
     const at = address >>> 2;
     this.#u32[at] = dynptr.dataAddress;
@@ -80,7 +83,9 @@ export class Dynptrs {
 
   /** Forgets all: the run is over. */
   clear(): void {
-    if (this.#live.size > 0) this.#live.clear();
+    if (!this.#isUsed) return;
+    this.#live.clear();
+    this.#isUsed = false;
   }
 }
 

@@ -75,7 +75,7 @@ export function runOnMemory(program: Uint8Array, bytes: Uint8Array, { engine = '
     return 0;
   };
   const interpreter = new Interpreter(memory, stateAddress, callHelper);
-  const jit = engine === 'jit' ? new Jit(memory, stateAddress, interpreter, callHelper) : undefined;
+  const jit = engine === 'jit' ? new Jit(memory, stateAddress, interpreter, callHelper, { interpretedRuns: 0 }) : undefined;
   jit?.add(programAddress);
   const runner = jit ?? interpreter;
   if (runner.run(programAddress, contextAddress) === 0) return ok(view.getBigUint64(stateAddress + VM_REGS, true));

@@ -26,7 +26,7 @@ import { Network } from './network/network.js';
 import { quietNetwork } from './network/scenario.js';
 import { placeProgram } from './program.js';
 import type { LoadedProgram } from './program.js';
-import { clearRedirect, createRedirectInfo } from './redirect.js';
+import { REDIRECT_NONE, clearRedirect, createRedirectInfo } from './redirect.js';
 import type { RedirectInfo } from './redirect.js';
 import { References } from './references.js';
 import { createRxHints } from './rxHints.js';
@@ -49,6 +49,8 @@ export interface VmOptions {
   readonly engine?: EngineName;
   /** The JIT checks every access, also those that it has proved to be fine. */
   readonly checksEverything?: boolean;
+  /** Runs of a program in the interpreter before the JIT translates it. */
+  readonly interpretedRuns?: number;
 }
 
 export interface LoadOptions {
@@ -95,7 +97,7 @@ export class Vm {
   readonly #r0: number;
 
   /** @throws ProblemError `host-memory-exhausted` */
-  constructor({ memory, environment, instructionBudget = DEFAULT_INSTRUCTION_BUDGET, engine = DEFAULT_ENGINE, checksEverything = false }: VmOptions) {
+  constructor({ memory, environment, instructionBudget = DEFAULT_INSTRUCTION_BUDGET, engine = DEFAULT_ENGINE, checksEverything = false, interpretedRuns }: VmOptions) {
     if (!Number.isInteger(instructionBudget) || instructionBudget < 1 || instructionBudget >= 2 ** 32) {
       throw new RangeError(`Vm: instruction budget ${instructionBudget} is not a whole number from 1 to 2^32 - 1`);
     }
@@ -115,7 +117,7 @@ export class Vm {
     const interpreter = new Interpreter(memory, this.stateAddress, callHelper);
     this.#interpreter = interpreter;
     const knowledgeOf = (programAddress: number): ProgramKnowledge => programKnowledge(...this.#sources.get(programAddress)!);
-    this.#jit = engine === 'jit' ? new Jit(memory, this.stateAddress, interpreter, callHelper, { knowledgeOf, checksEverything }) : undefined;
+    this.#jit = engine === 'jit' ? new Jit(memory, this.stateAddress, interpreter, callHelper, { knowledgeOf, checksEverything, ...(interpretedRuns === undefined ? {} : { interpretedRuns }) }) : undefined;
     this.#engine = this.#jit ?? interpreter;
     this.#active = this.#engine;
   }
@@ -149,8 +151,7 @@ export class Vm {
    * @returns 0 when it came to its end (see `retval`), else a fault code (see `fault`)
    */
   run(programAddress: number): number {
-    clearRedirect(this.redirect);
-    this.#active = this.#engine;
+    if (this.redirect.kind !== REDIRECT_NONE) clearRedirect(this.redirect);
     return this.#endRun(this.#engine.run(programAddress, this.contextAddress));
   }
 
@@ -173,10 +174,12 @@ export class Vm {
     this.memory.u8.fill(0, this.contextAddress, this.contextAddress + XDP_BUFF_BYTES);
     const parts = { memory: this.memory, accessTable: this.#accessTable, timers: this.#timers, stateAddress: this.stateAddress };
     return this.#endRun(runTimer(timer, parts, (programId, insnIndex, prepare) => {
-      this.#active = this.#interpreter;
       this.#interpreter.start(this.#programs[programId]!.address, this.contextAddress);
       prepare();
-      return this.#interpreter.callback(insnIndex);
+      this.#active = this.#interpreter;
+      const code = this.#interpreter.callback(insnIndex);
+      this.#active = this.#engine;
+      return code;
     }));
   }
 

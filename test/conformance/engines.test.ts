@@ -21,8 +21,8 @@ const rows = subjectsOf(fixtureObjects()).map((subject, index) => ({ name: subje
 const [left, right] = [new HostMemory(64), new HostMemory(64)];
 
 describe.each([
-  { engine: 'jit', options: { engine: 'jit' } },
-  { engine: 'jit that checks everything', options: { engine: 'jit', checksEverything: true } },
+  { engine: 'jit', options: { engine: 'jit', interpretedRuns: 0 } },
+  { engine: 'jit that checks everything', options: { engine: 'jit', checksEverything: true, interpretedRuns: 0 } },
 ] as const)('$engine as the interpreter', ({ engine, options }) => {
   it.each(rows)('$name', { timeout: TIMEOUT_MS }, ({ subject, index }) => {
     const interpreter = openSimulatorSide(left, subject, CPUS, { engine: 'interpreter' });

@@ -48,7 +48,7 @@ export function openKernelSide(kernel: KernelBpf, { object, program: name, varia
  * @param possibleCpus as on the side that it is compared with
  * @param engine what runs it
  */
-export function openSimulatorSide(memory: HostMemory, { object, program: name, variant }: Subject, possibleCpus: number, engine: Pick<VmOptions, 'engine' | 'checksEverything'> = {}): Side {
+export function openSimulatorSide(memory: HostMemory, { object, program: name, variant }: Subject, possibleCpus: number, engine: Pick<VmOptions, 'engine' | 'checksEverything' | 'interpretedRuns'> = {}): Side {
   const mark = memory.mark();
   const vm = new Vm({ memory, environment: { tNs: 0, cpu: 0, possibleCpus, rng: new Rng(1), onPrintk: () => {} }, ...engine });
   const loaded = unwrap(vm.load(object.spec));

@@ -13,9 +13,14 @@ import type { TranslateOptions } from './translateProgram.js';
 export interface JitOptions {
   /** Checks every access, also those that are proved to be fine: to compare with. */
   readonly checksEverything?: boolean;
+  /** Runs of a program in the interpreter before it is translated; 32 when left out. */
+  readonly interpretedRuns?: number;
   /** What is known about the program in a block; nothing when left out. */
   readonly knowledgeOf?: (programAddress: number) => ProgramKnowledge;
 }
+
+/** A translation costs as much as some dozens of runs in the interpreter. */
+const INTERPRETED_RUNS = 32;
 
 /** V8 takes functions of up to 7,654,321 bytes, and an instruction becomes up to about 100. */
 const MOST_INSNS = 65536;
@@ -28,8 +33,8 @@ interface CompiledProgram {
 }
 
 /**
- * The fast engine: translates each program to a WebAssembly module when it first runs. Same state block, same helpers, same
- * rules for accesses as the interpreter, whose exports do everything that isn't worth being fast.
+ * The fast engine: translates each program to a WebAssembly module when it has run a few times; a few packets are through the interpreter sooner. Same state block, same
+ * helpers, same rules for accesses as the interpreter, whose exports do everything that isn't worth being fast.
  *
  * A fault ends in a trap, which unwinds whatever is active, callbacks and the helpers around them included; the fault record tells why.
  * The budget is counted at the ends of loops and at calls, and of loops whose rounds are known before the first one, so a run may end a few instructions earlier or
@@ -45,8 +50,12 @@ export class Jit implements Engine {
   readonly #table: WebAssembly.Table;
   readonly #interpreter: Interpreter;
   #usesInterpreter = false;
+  /** A run in the interpreter is on. */
+  #isInterpreting = false;
+  /** Runs in the interpreter, by program. */
+  readonly #runs = new Map<number, number>();
   readonly #programs = new Map<number, CompiledProgram>();
-  /** The program of the last run: most often that of the next one too. */
+  /** The translated program of the last run: most often that of the next one too. */
   #last: CompiledProgram | undefined;
   #lastAddress = 0;
 
@@ -71,11 +80,7 @@ export class Jit implements Engine {
   }
 
   run(programAddress: number, contextAddress: number): number {
-    if (this.#usesInterpreter) return this.#interpreter.run(programAddress, contextAddress);
-    if (programAddress !== this.#lastAddress) {
-      this.#last = this.#compiled(programAddress);
-      this.#lastAddress = programAddress;
-    }
+    if (programAddress !== this.#lastAddress && this.#isStillInterpreted(programAddress)) return this.#interpret(programAddress, contextAddress);
     try {
       this.#last!.run(contextAddress);
       return 0;
@@ -87,10 +92,30 @@ export class Jit implements Engine {
 
   /** Never gives a fault code: a fault doesn't come back. */
   callback(insnIndex: number): number {
-    if (this.#usesInterpreter) return this.#interpreter.callback(insnIndex);
+    if (this.#isInterpreting) return this.#interpreter.callback(insnIndex);
     const program = this.#compiled(this.#memory.u32[(this.#stateAddress + VM_PROGRAM) >>> 2]!);
     program.callbacks.get(insnIndex)!();
     return 0;
+  }
+
+  /** Counts a run of a program; false when it is to run translated, and then it is the one to run next. */
+  #isStillInterpreted(programAddress: number): boolean {
+    if (this.#usesInterpreter) return true;
+    if (!this.#programs.has(programAddress)) {
+      const runs = this.#runs.get(programAddress) ?? 0;
+      this.#runs.set(programAddress, runs + 1);
+      if (runs < (this.#options.interpretedRuns ?? INTERPRETED_RUNS)) return true;
+    }
+    this.#last = this.#compiled(programAddress);
+    this.#lastAddress = programAddress;
+    return false;
+  }
+
+  #interpret(programAddress: number, contextAddress: number): number {
+    this.#isInterpreting = true;
+    const code = this.#interpreter.run(programAddress, contextAddress);
+    this.#isInterpreting = false;
+    return code;
   }
 
   #compiled(programAddress: number): CompiledProgram {

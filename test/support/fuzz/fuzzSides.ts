@@ -53,7 +53,7 @@ export class EngineSide {
   trace(object: ObjectSpec, packets: readonly Uint8Array[]): Result<Trace> {
     const memory = this.#memory;
     try {
-      const vm = new Vm({ memory, environment: quietEnvironment(), instructionBudget: BUDGET, ...this.#options });
+      const vm = new Vm({ memory, environment: quietEnvironment(), instructionBudget: BUDGET, interpretedRuns: 0, ...this.#options });
       const loaded = vm.load(object);
       if (!loaded.ok) return loaded;
       const runner = new TestRunner(memory, vm);

@@ -75,7 +75,7 @@ export class Machine {
     const callHelper = options.callHelper ?? (() => 0);
     this.interpreter = new Interpreter(memory, this.state, callHelper);
     const { engine, checksEverything = false } = options;
-    this.#newEngine = () => (engine === 'jit' ? new Jit(memory, this.state, this.interpreter, callHelper, { checksEverything }) : this.interpreter);
+    this.#newEngine = () => (engine === 'jit' ? new Jit(memory, this.state, this.interpreter, callHelper, { checksEverything, interpretedRuns: 0 }) : this.interpreter);
   }
 
   get data(): number {

@@ -104,7 +104,7 @@ exit`,
     const mover = xdpProgram('r2 = 20\ncall #44\nexit');
     const object = { ...main, programs: [...main.programs, { ...mover.programs[0]!, name: 'mover' }] };
     const memory = new HostMemory(4);
-    const vm = new Vm({ memory, environment: quietEnvironment(), ...engine });
+    const vm = new Vm({ memory, environment: quietEnvironment(), interpretedRuns: 0, ...engine });
     const program = unwrap(vm.load(object)).program('main')!;
     const { fault } = new TestRunner(memory, vm).run(program, { data: new Uint8Array(60) });
     expect(fault).toMatchObject({ name: 'bad-access', insnIndex: 6 });
