@@ -86,6 +86,44 @@ describe('sk_lookup', () => {
   });
 });
 
+describe('sockets', () => {
+  const counters = (machine: TestMachine, map: string): bigint[] => {
+    const cells = machine.loaded.maps.get(map)!;
+    return Array.from({ length: cells.spec.maxEntries }, (_, index) => Buffer.from(cells.lookupBytes(new Uint8Array(Uint32Array.of(index).buffer))!).readBigInt64LE());
+  };
+  const KINDS = ['full', 'any', 'tcp', 'tcp6', 'time-wait', 'request', 'udp6', 'unix', 'mptcp'];
+  const kinds = (machine: TestMachine): string[] => KINDS.filter((_, index) => counters(machine, 'found')[index] === 1n);
+
+  it.each([
+    ['nothing', [], []],
+    ['a connection', [{ protocol: 'tcp', local: dst, remote: src }], ['full', 'any', 'tcp']],
+    ['an IPv6 listener for both', [{ protocol: 'tcp', local: `[::]:${port}` }], ['full', 'any', 'tcp', 'tcp6']],
+    ['a connection that has ended', [{ protocol: 'tcp', local: dst, remote: src, state: 'time-wait' }], ['any', 'time-wait']],
+    ['a UDP socket', [{ protocol: 'udp', local: `0.0.0.0:${port}` }], []],
+  ])('%s', (_what, sockets, found) => {
+    const machine = machineFor('sockets', { sockets });
+    expect(machine.run({ data: SYN! }, 'sockets')).toMatchObject({ fault: undefined, retval: XDP_PASS });
+    expect(kinds(machine)).toEqual(found);
+  });
+
+  it('an embryonic connection is none yet, and leads to its listener', () => {
+    const sockets = [{ protocol: 'tcp', local: `0.0.0.0:${port}` }, { protocol: 'tcp', local: dst, remote: src, state: 'new-syn-recv' }];
+    const machine = machineFor('sockets', { sockets });
+    expect(machine.run({ data: SYN! }, 'sockets').retval).toBe(XDP_PASS);
+    expect(kinds(machine)).toEqual(['full', 'any', 'request']);
+  });
+
+  it('a listener makes cookies, and refuses an acknowledgement of none', () => {
+    const machine = machineFor('sockets', { sockets: [{ protocol: 'tcp', local: `0.0.0.0:${port}` }], syncookies: { mode: 2 } });
+    expect(machine.run({ data: SYN! }, 'sockets').retval).toBe(XDP_PASS);
+    const ack = SYN!.slice();
+    ack[47] = 0x10;
+    expect(machine.run({ data: ack }, 'sockets').retval).toBe(XDP_DROP);
+    // The MSS of the SYN is 1460.
+    expect(counters(machine, 'results')).toEqual([1460n, -2n, -22n, -22n]);
+  });
+});
+
 describe('syncookie', () => {
   it('makes a cookie that comes back good, by the secrets of the scenario', () => {
     const run = (syncookies: object): string => {
@@ -124,6 +162,31 @@ describe('conntrack', () => {
   it('knows it by its reply', () => {
     const machine = machineFor('conntrack', { conntrack: [{ protocol: 'tcp', original: { src: dst, dst: src } }] });
     expect([run(machine), mark(machine)]).toEqual([XDP_PASS, '1 1']);
+  });
+
+  it('takes a connection for a long one when its reply comes, under the address that it got', () => {
+    const machine = machineFor('conntrack', {});
+    unwrap(machine.loaded.setVariable('learn', 'true'));
+    unwrap(machine.loaded.setVariable('nat_address', '203.0.113.9'));
+    expect(run(machine)).toBe(XDP_PASS);
+    const reply = SYN!.slice();
+    reply.set([...SYN!.subarray(30, 34), 203, 0, 113, 9], 26);
+    reply.set([...SYN!.subarray(36, 38), ...SYN!.subarray(34, 36)], 34);
+    const found = (): string => {
+      const hit = machine.vm.network.conntrack.find(
+        { source: endOf(src), destination: endOf(dst) },
+        { protocol: 6, zone: 0, zoneDirections: 3, netns: undefined }, machine.environment.tNs,
+      );
+      return hit === undefined ? 'none' : `${hit.connection.reply.destination.address.join('.')} 0x${hit.connection.status.toString(16)}`;
+    };
+    // Of enum ip_conntrack_status: SEEN_REPLY 2, ASSURED 4, CONFIRMED 8, SRC_NAT 16, SRC_NAT_DONE 128.
+    expect(found()).toBe('203.0.113.9 0x9a');
+    expect(machine.run({ data: reply }, 'conntrack').retval).toBe(XDP_PASS);
+    expect(found()).toBe('203.0.113.9 0x9e');
+    machine.environment.tNs += 119e9;
+    expect(found()).toBe('203.0.113.9 0x9e');
+    machine.environment.tNs += 2e9;
+    expect(found()).toBe('none');
   });
 
   it('drops packets of none, or makes one that ends after its 30 seconds', () => {
