@@ -76,7 +76,10 @@ export const dynptrClone: HelperSupport = {
   },
 };
 
-/** bpf_dynptr_copy(dst, dst_off, src, src_off, size) (kernel/bpf/helpers.c, 6.18): 0 or a negated errno. */
+/**
+ * bpf_dynptr_copy(dst, dst_off, src, src_off, size) (kernel/bpf/helpers.c, 6.18): 0 or a negated errno. Overlapping ranges are moved. The
+ * kernel does so in one piece of memory; across buffers of a packet it calls memcpy, whose order is that of the CPU.
+ */
 export const dynptrCopy: HelperSupport = {
   args: ['ptr_to_dynptr', 'anything', 'ptr_to_dynptr', 'anything', 'anything'],
   returns: RETURN_INT,
