@@ -15,12 +15,13 @@ import { TestRunner } from '../dist/xdp/index.js';
 /** Programs and the frames that they get, bytes. */
 const PROGRAMS = [['a_drop', 64], ['b_parse', 64], ['c_swap', 64], ['d_csum_inc', 64], ['e_csum_full', 1500], ['f_siphash', 256], ['g_jhash', 256]];
 const ENGINES = { jit: { engine: 'jit' }, checked: { engine: 'jit', checksEverything: true }, interpreter: { engine: 'interpreter' } };
+const SIDES = ['kernel', ...Object.keys(ENGINES)];
 /** Time for V8 to compile what is hot; the kernel's compiler is done when a program is loaded. */
 const WARM_UP_MS = 250;
 const BATCHES = 5;
 
 const option = { type: 'string' };
-const { values } = parseArgs({ options: { processes: option, ms: option, only: option, child: { type: 'boolean' } } });
+const { values } = parseArgs({ options: { processes: option, ms: option, only: option, child: option } });
 const processes = Number(values.processes ?? 3);
 const batchMs = Number(values.ms ?? 20);
 const programs = PROGRAMS.filter(([name]) => values.only === undefined || name === values.only);
@@ -28,7 +29,7 @@ if (!(processes >= 1) || !(batchMs > 0) || programs.length === 0) {
   process.stderr.write('bench: usage: npm run bench -- [--processes N] [--ms N] [--only PROGRAM]\n');
   process.exit(2);
 }
-if (values.child) process.stdout.write(JSON.stringify(await measure()));
+if (values.child !== undefined) process.stdout.write(JSON.stringify(await measure(...values.child.split(' '))));
 else report();
 
 /** An IPv4 UDP frame that no program of bench/ turns away at its first look. */
@@ -74,26 +75,23 @@ function kernelSide(kernel, object) {
   };
 }
 
-/** Times of all programs on all sides, ns a run, and of loading and the first run, ms. */
-async function measure() {
-  const kernel = await probeKernel();
-  const result = {};
-  for (const [name, sizeBytes] of programs) {
-    const object = unwrap(loadObjectFile(`bench/${name}.o`));
-    const data = frame(sizeBytes);
-    const sides = Object.fromEntries(Object.entries(ENGINES).map(([engine, options]) => [engine, engineSide(object, options)]));
-    const firstRunMs = sides.jit.loaded(data);
-    if (kernel.ok) sides.kernel = kernelSide(kernel.value, object);
-    sameOutput(name, sides, data);
-    result[name] = { firstRunMs, ...Object.fromEntries(Object.entries(sides).map(([side, { run }]) => [side, fastest(run, data)])) };
+/** One program on one side: time of a run, ns, of loading and the first run, ms, and what three runs on one buffer give. */
+async function measure(name, side) {
+  const sizeBytes = PROGRAMS.find(([program]) => program === name)[1];
+  const object = unwrap(loadObjectFile(`bench/${name}.o`));
+  const data = frame(sizeBytes);
+  if (side === 'kernel') {
+    const kernel = await probeKernel();
+    return kernel.ok ? timesOf(kernelSide(kernel.value, object), data) : {};
   }
-  return result;
+  const engine = engineSide(object, ENGINES[side]);
+  const firstRunMs = engine.loaded(data);
+  return { firstRunMs, ...timesOf(engine, data) };
 }
 
-/** What is compared does the same: three runs on one buffer. */
-function sameOutput(name, sides, data) {
-  const outputs = Object.values(sides).map(({ run }) => run(data, 3)).map(({ retval, dataOut }) => `${retval} ${Buffer.from(dataOut).toString('hex')}`);
-  if (new Set(outputs).size !== 1) throw new Error(`${name}: ${Object.keys(sides).join(', ')} gave ${outputs.join(' and ')}`);
+function timesOf({ run }, data) {
+  const { retval, dataOut } = run(data, 3);
+  return { output: `${retval} ${Buffer.from(dataOut).toString('hex')}`, ns: fastest(run, data) };
 }
 
 /** Of some batches of about `batchMs`, after a warm-up. */
@@ -107,30 +105,43 @@ function fastest(run, data) {
 }
 
 function report() {
-  const runs = Array.from({ length: processes }, (_, index) => {
-    process.stderr.write(`process ${index + 1} of ${processes}\n`);
-    const child = spawnSync(process.execPath, [fileURLToPath(import.meta.url), '--child', ...process.argv.slice(2)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-    if (child.status !== 0) process.exit(1);
-    return JSON.parse(child.stdout);
-  });
-  const best = (name, side) => Math.min(...runs.map((run) => run[name][side] ?? Number.NaN));
-  const hasKernel = runs[0][programs[0][0]].kernel !== undefined;
-  if (!hasKernel) process.stderr.write('bench: no kernel that may be asked here, so there are no ratios to it\n');
+  const best = {};
+  for (const [name] of programs) {
+    process.stderr.write(`${name}\n`);
+    best[name] = {};
+    for (const side of SIDES) {
+      const runs = Array.from({ length: processes }, () => runChild(name, side));
+      best[name][side] = Math.min(...runs.map(({ ns }) => ns ?? Number.NaN));
+      if (side === 'jit') best[name].firstRunMs = Math.min(...runs.map(({ firstRunMs }) => firstRunMs));
+      best[name][`${side} output`] = runs[0].output;
+    }
+    const outputs = SIDES.map((side) => best[name][`${side} output`]).filter((output) => output !== undefined);
+    if (new Set(outputs).size !== 1) throw new Error(`${name}: the sides gave ${outputs.join(' and ')}`);
+  }
+  if (Number.isNaN(best[programs[0][0]].kernel)) process.stderr.write('bench: no kernel that may be asked here, so there are no ratios to it\n');
 
   const ratios = { 'jit : kernel': ['jit', 'kernel'], 'checked : kernel': ['checked', 'kernel'], 'checked : jit': ['checked', 'jit'], 'interpreter : jit': ['interpreter', 'jit'] };
   const rows = programs.map(([name, sizeBytes]) => [
     name, String(sizeBytes),
-    ...['kernel', 'jit', 'checked', 'interpreter'].map((side) => number(best(name, side), 1)),
-    ...Object.values(ratios).map(([a, b]) => number(best(name, a) / best(name, b), 2)),
-    number(best(name, 'firstRunMs'), 1),
+    ...['kernel', 'jit', 'checked', 'interpreter'].map((side) => number(best[name][side], 1)),
+    ...Object.values(ratios).map(([a, b]) => number(best[name][a] / best[name][b], 2)),
+    number(best[name].firstRunMs, 1),
   ]);
-  const means = Object.values(ratios).map(([a, b]) => number(Math.exp(programs.reduce((sum, [name]) => sum + Math.log(best(name, a) / best(name, b)), 0) / programs.length), 2));
+  const means = Object.values(ratios).map(([a, b]) => number(Math.exp(programs.reduce((sum, [name]) => sum + Math.log(best[name][a] / best[name][b]), 0) / programs.length), 2));
   rows.push(['geometric mean', '', '', '', '', '', ...means, '']);
   const heading = ['program', 'frame', 'kernel ns', 'jit ns', 'checked ns', 'interpreter ns', ...Object.keys(ratios), 'first run ms'];
   const widths = heading.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)));
   for (const row of [heading, ...rows]) {
     process.stdout.write(`${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ').trimEnd()}\n`);
   }
+}
+
+/** Each side of a program has a process for itself, as it would where it is used: what one engine does to V8's guesses must not slow another. */
+function runChild(name, side) {
+  const args = [fileURLToPath(import.meta.url), '--child', `${name} ${side}`, ...process.argv.slice(2)];
+  const child = spawnSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  if (child.status !== 0) process.exit(1);
+  return JSON.parse(child.stdout);
 }
 
 function number(value, digits) {

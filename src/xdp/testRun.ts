@@ -93,9 +93,10 @@ export class TestRunner {
     if (errno !== 0) return refused(errno);
     this.#prepare(input);
     const vm = this.#vm;
+    const { address } = program;
     let retval = 0;
     for (let left = Math.max(1, input.repeat ?? 1); left > 0; left--) {
-      if (vm.run(program.address) !== 0) return { ...refused(0), fault: vm.fault() };
+      if (vm.run(address) !== 0) return { ...refused(0), fault: vm.fault() };
       retval = vm.retval;
     }
     const output = this.#output();

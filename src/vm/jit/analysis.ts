@@ -105,7 +105,7 @@ class Analysis {
     }
     this.#records = true;
     for (let block = 0; block < blocks.length; block++) if (this.#entries[block] !== undefined) this.#walk(block, () => {});
-    const regions = [...this.#regions.values()];
+    const comparesPacket = [...this.#regions].some(([index, region]) => region === REGION_PACKET && !this.#safe.has(index));
     const rounds = new Map<number, number>();
     for (const header of this.#source.flow.loops.keys()) {
       const most = this.#loopRounds(header);
@@ -114,7 +114,7 @@ class Analysis {
     return {
       isSafe: (insnIndex) => this.#safe.has(insnIndex),
       region: (insnIndex) => this.#regions.get(insnIndex) ?? REGION_PACKET,
-      comparesPacket: regions.includes(REGION_PACKET),
+      comparesPacket,
       loopRounds: (insnIndex) => rounds.get(insnIndex),
       arrayLookup: (insnIndex) => this.#lookups.get(insnIndex),
     };
@@ -347,7 +347,7 @@ class Analysis {
     const isSafe = this.#isSafe(state, base, off, bytes, isWrite, isSigned);
     if (!this.#records) return isSafe;
     if (isSafe) this.#safe.add(index);
-    else this.#regions.set(index, base.kind === STACK ? REGION_STACK : base.kind === PACKET || base.kind === UNKNOWN_KIND || base.kind === SCALAR ? REGION_PACKET : REGION_TABLE);
+    this.#regions.set(index, base.kind === STACK ? REGION_STACK : base.kind === PACKET || base.kind === UNKNOWN_KIND || base.kind === SCALAR ? REGION_PACKET : REGION_TABLE);
     return isSafe;
   }
 

@@ -5,7 +5,7 @@ import { BPF_REG_FP } from '../isa/opcodes.js';
 import {
   BPF_FUNC_TAIL_CALL, FAULT_BUDGET, FAULT_CALL_DEPTH, FAULT_INSTRUCTION, FAULT_PC, PROG_ENTRY, RETURN_INT, RETURN_U32, RETURN_U64,
   VM_CONTEXT, VM_DEPTH, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_REG, VM_FUEL, VM_PC, VM_PROGRAM, VM_REGS, VM_STACK, VM_STACK_BOTTOM,
-  VM_STACK_FRAME_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META,
+  VM_STACK_FRAME_BYTES, VM_STATE_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META,
 } from '../layout.js';
 import { REGION_STACK, REGION_TABLE } from './facts.js';
 import type { Facts } from './facts.js';
@@ -28,8 +28,9 @@ export const IMPORTS = { callHelper: 0, access: 1, tailCallTarget: 2, mayGoto: 3
 export const IMPORTED_FUNCTIONS = 7;
 export const TYPE_BPF_FUNCTION = 0;
 
-// Locals. Parameters come first: r1 to r5 (i64), and the address above the function's stack frame, which is r10 (i32).
-const FP = 5;
+// Locals. Parameters come first: the address above the function's stack frame, which is r10 (i32), and r1 to r5 (i64). The entry of a program has
+// one parameter, the context, in the place of the first, and makes the others itself.
+const FP = 0;
 const R0 = 6;
 const R6 = 7;
 const ADDRESS64 = 11;
@@ -48,6 +49,8 @@ const NEXT_BLOCK = 21;
 const ROTATED = 22;
 /** Declared behind the parameters: 10 times i64, 6 times i32, and the numbers for rotations. */
 const LOCALS = [3, 10, I64, 6, I32, ROTATION_TEMPS, I64];
+/** The same for the entry, which has r1 to r5 among them. */
+const ENTRY_LOCALS = [3, 15, I64, 6, I32, ROTATION_TEMPS, I64];
 
 /** What one function is translated from. */
 export interface FunctionSource {
@@ -66,6 +69,10 @@ export interface FunctionSource {
   /** True when a helper may run a function of the program: then the budget has to be in memory while a helper runs. */
   readonly hasCallbacks: boolean;
   readonly hasTailCalls: boolean;
+  /** The budget is so large that short loops needn't be counted. */
+  readonly isBudgetLarge: boolean;
+  /** Makes it the program's entry, of type (context: i32): what it does first, with the context in its parameter. It leaves its result in the state. */
+  readonly prologue: Uint8Array | undefined;
 }
 
 type Label = { readonly kind: 'loop' | 'after'; readonly block: number } | { readonly kind: 'other' };
@@ -73,36 +80,62 @@ type Label = { readonly kind: 'loop' | 'after'; readonly block: number } | { rea
 /** A function whose blocks lie too deep in each other for structured control flow. */
 export class NestedTooDeepError extends Error {}
 
-/** Translates one BPF function to the body of one WebAssembly function of type (r1..r5: i64, fp: i32) -> i64. */
+/** Translates one BPF function to the body of one WebAssembly function of type (fp: i32, r1..r5: i64) -> i64. */
 export class FunctionTranslator {
   readonly #source: FunctionSource;
   readonly #out = new WasmWriter(4096);
   readonly #labels: Label[] = [];
   #nesting = 0;
-  /** The function has a loop, so it counts its instructions down in a local. */
-  readonly #counts: boolean;
+  #hasFaults = false;
+  #hasCalls = false;
+  /** Some loop of the function is counted, so the budget is in a local. */
+  readonly #usesFuel: boolean;
   /** Some access is compared with the packet's bounds. */
   readonly #comparesPacket: boolean;
 
   constructor(source: FunctionSource) {
     this.#source = source;
-    this.#counts = source.flow.isLoopHeader.includes(1);
+    this.#usesFuel = [...source.flow.loops.keys()].some((header) => !this.#isFree(header)) || !source.flow.isReducible;
     this.#comparesPacket = source.facts.comparesPacket;
   }
 
   translate(): Uint8Array {
     const out = this.#out;
-    out.raw(Uint8Array.from(LOCALS));
-    if (this.#counts) this.#loadFuel();
-    if (this.#comparesPacket) this.#loadPacketBounds();
     out.pair(op.BLOCK, VOID);
     this.#labels.push({ kind: 'other' });
     if (this.#source.flow.isReducible) this.#tree(0);
     else this.#dispatchLoop();
     this.#labels.pop();
     out.byte(op.END);
-    this.#faultExit();
+    if (this.#hasFaults) this.#faultExit();
+    else out.byte(op.UNREACHABLE);
+    const body = out.bytes.slice();
+    out.clear();
+    this.#start();
+    out.raw(body);
     return out.bytes.slice();
+  }
+
+  /** Locals, and what has to be in them and in the machine's state; written last, when it is known what the rest needs. */
+  #start(): void {
+    const out = this.#out;
+    const { prologue } = this.#source;
+    out.raw(Uint8Array.from(prologue === undefined ? LOCALS : ENTRY_LOCALS));
+    if (prologue !== undefined) {
+      if (this.#needsState) out.raw(prologue);
+      out.pair(op.LOCAL_GET, FP);
+      out.byte(op.I64_EXTEND_I32_U);
+      this.setRegister(1);
+      this.#i32(this.#source.stateAddress + VM_STATE_BYTES);
+      out.pair(op.LOCAL_SET, FP);
+    }
+    if (this.#usesFuel) this.#loadFuel();
+    if (this.#comparesPacket) this.#loadPacketBounds();
+  }
+
+  /** Helpers, functions and faults look at the state; a program that has none of them leaves it alone. */
+  get #needsState(): boolean {
+    return this.#hasFaults || this.#hasCalls || this.#usesFuel || this.#comparesPacket;
   }
 
   // ── structured control flow: Ramsey, "Beyond Relooper" (ICFP 2022) ──
@@ -124,7 +157,7 @@ export class FunctionTranslator {
       const isLoop = flow.isLoopHeader[block] === 1;
       if (isLoop) {
         const cost = this.#boundedCost(block);
-        if (cost !== undefined) this.#charge(cost, flow.blocks[block]!.start);
+        if (cost !== undefined && !this.#isFree(block)) this.#charge(cost, flow.blocks[block]!.start);
         out.pair(op.LOOP, VOID);
         this.#labels.push({ kind: 'loop', block });
         opened.push(NO_MERGE);
@@ -264,6 +297,13 @@ export class FunctionTranslator {
     const rounds = flow.isReducible ? facts.loopRounds(flow.blocks[header]!.start) : undefined;
     const cost = (rounds ?? Infinity) * flow.loopInsns[header]!;
     return cost <= MOST_PREPAID_INSNS ? cost : undefined;
+  }
+
+  /** A loop that is known to be short, runs once at most, and costs next to nothing of the budget. */
+  #isFree(header: number): boolean {
+    const { flow, prologue, isBudgetLarge } = this.#source;
+    const isInLoop = [...flow.loops].some(([outer, body]) => outer !== header && body.includes(header));
+    return prologue !== undefined && isBudgetLarge && !isInLoop && this.#boundedCost(header) !== undefined;
   }
 
   #br(opcode: number, kind: 'loop' | 'after', block: number): void {
@@ -420,6 +460,7 @@ export class FunctionTranslator {
 
   #condition(index: number, row: InstructionRow): void {
     if (row.operation === 'may_goto') {
+      this.#hasCalls = true;
       this.#out.pair(op.CALL, IMPORTS.mayGoto);
       this.#out.byte(op.I32_EQZ);
     } else {
@@ -581,6 +622,7 @@ export class FunctionTranslator {
   // ── calls ──
 
   #call(index: number, row: InstructionRow, insn: Instruction): void {
+    this.#hasCalls = true;
     if (row.operation === 'subprogram') this.#callFunction(index, index + 1 + insn.imm);
     else if (row.operation === 'callx') this.#callHelper(index, undefined, insn.dst, RETURN_U64);
     else if (row.operation !== 'helper') this.#fault(FAULT_INSTRUCTION, index);
@@ -618,7 +660,7 @@ export class FunctionTranslator {
     const { stateAddress, hasCallbacks } = this.#source;
     this.#saveArguments(5);
     this.#storeState(VM_PC, index);
-    if (hasCallbacks && this.#counts) this.#storeFuel();
+    if (hasCallbacks && this.#usesFuel) this.#storeFuel();
     const pushId = (): void => {
       if (id !== undefined) {
         this.#i32(id);
@@ -650,7 +692,7 @@ export class FunctionTranslator {
     this.#faultRecorded(index, KEEP, KEEP);
     this.#labels.pop();
     out.byte(op.END);
-    if (hasCallbacks && this.#counts) this.#loadFuel();
+    if (hasCallbacks && this.#usesFuel) this.#loadFuel();
     if (this.#comparesPacket) this.#loadPacketBounds();
   }
 
@@ -671,19 +713,19 @@ export class FunctionTranslator {
     this.#fault(FAULT_CALL_DEPTH, index);
     this.#labels.pop();
     out.byte(op.END);
-    if (this.#counts) this.#storeFuel();
+    if (this.#usesFuel) this.#storeFuel();
     this.#chargeMemory(insnsOf(target), index);
     this.#moveStackBottom(-1);
-    for (let argument = 1; argument <= 5; argument++) this.getRegister(argument);
     out.pair(op.LOCAL_GET, FP);
     this.#i32(VM_STACK_FRAME_BYTES);
     out.byte(op.I32_SUB);
+    for (let argument = 1; argument <= 5; argument++) this.getRegister(argument);
     out.byte(op.CALL);
     out.u32(fn);
     this.setRegister(0);
     this.#moveStackBottom(1);
     if (hasTailCalls) this.#storeState(VM_PROGRAM, programAddress);
-    if (this.#counts) this.#loadFuel();
+    if (this.#usesFuel) this.#loadFuel();
     if (this.#comparesPacket) this.#loadPacketBounds();
   }
 
@@ -713,12 +755,12 @@ export class FunctionTranslator {
     out.pair(op.LOCAL_TEE, TEMP32);
     out.pair(op.IF, VOID);
     this.#labels.push({ kind: 'other' });
-    if (this.#counts) this.#storeFuel();
+    if (this.#usesFuel) this.#storeFuel();
     this.#i32(0);
     out.pair(op.LOCAL_GET, TEMP32);
     this.#memory(op.I32_STORE, stateAddress + VM_PROGRAM);
-    for (let argument = 1; argument <= 5; argument++) this.getRegister(argument);
     out.pair(op.LOCAL_GET, FP);
+    for (let argument = 1; argument <= 5; argument++) this.getRegister(argument);
     // A program that hasn't run yet has to be translated first.
     out.pair(op.LOCAL_GET, TEMP32);
     this.#memory(op.I32_LOAD, PROG_ENTRY);
@@ -754,8 +796,14 @@ export class FunctionTranslator {
   }
 
   #exit(): void {
-    if (this.#counts) this.#storeFuel();
-    this.getRegister(0);
+    if (this.#usesFuel) this.#storeFuel();
+    if (this.#source.prologue === undefined) {
+      this.getRegister(0);
+    } else {
+      this.#i32(0);
+      this.getRegister(0);
+      this.#memory(op.I64_STORE, this.#source.stateAddress + VM_REGS);
+    }
     this.#out.byte(op.RETURN);
   }
 
@@ -862,6 +910,7 @@ export class FunctionTranslator {
   /** The reason stands in the fault record: adds the place, and leaves. KEEP leaves what a helper has recorded. */
   #faultRecorded(at: number, register: number, helper: number): void {
     const out = this.#out;
+    this.#hasFaults = true;
     this.#i32(at);
     out.pair(op.LOCAL_SET, PC);
     if (register !== KEEP) {
@@ -916,5 +965,5 @@ const ATOMIC_OPERATIONS: Readonly<Record<string, number>> = { add: op.I64_ADD, o
 /** The local of r0 to r9. */
 function localOf(register: number): number {
   if (register === 0) return R0;
-  return register <= 5 ? register - 1 : R6 + register - 6;
+  return register <= 5 ? register : R6 + register - 6;
 }

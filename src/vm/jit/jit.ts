@@ -3,7 +3,7 @@ import type { Engine } from '../engine.js';
 import type { HelperDispatcher, Interpreter } from '../interpreter/interpreter.js';
 import { INSN_BYTES } from '../isa/opcodes.js';
 import {
-  PROG_CONTEXT_BYTES, PROG_ENTRY, PROG_INSNS, PROG_INSN_COUNT, VM_FAULT_CODE, VM_IS_STOPPED, VM_PROGRAM,
+  PROG_CONTEXT_BYTES, PROG_ENTRY, PROG_INSNS, PROG_INSN_COUNT, VM_BUDGET, VM_FAULT_CODE, VM_IS_STOPPED, VM_PROGRAM,
 } from '../layout.js';
 import { NO_KNOWLEDGE } from './knowledge.js';
 import type { ProgramKnowledge } from './knowledge.js';
@@ -28,6 +28,8 @@ const MOST_INSNS = 65536;
 interface CompiledProgram {
   /** Runs the main function on a context. */
   readonly run: (contextAddress: number) => void;
+  /** The main function, for the table of tail calls. */
+  readonly main: (() => void) | undefined;
   /** Run the function at an instruction on r1 to r5 of the state. */
   readonly callbacks: ReadonlyMap<number, () => void>;
 }
@@ -68,8 +70,9 @@ export class Jit implements Engine {
     // Slot 0 stays empty: a program's block with entry 0 isn't translated yet.
     this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
     const entryOf = (programAddress: number): number => {
-      this.#compiled(programAddress);
-      return memory.u32[(programAddress + PROG_ENTRY) >>> 2]!;
+      const entry = this.#table.grow(1, this.#translate(programAddress, true).main!);
+      memory.u32[(programAddress + PROG_ENTRY) >>> 2] = entry;
+      return entry;
     };
     this.#imports = { env: { memory: memory.memory, table: this.#table, callHelper, entryOf, ...interpreter.support } };
   }
@@ -119,8 +122,15 @@ export class Jit implements Engine {
   }
 
   #compiled(programAddress: number): CompiledProgram {
-    const known = this.#programs.get(programAddress);
-    if (known !== undefined) return known;
+    let program = this.#programs.get(programAddress);
+    if (program === undefined) {
+      program = this.#translate(programAddress, false);
+      this.#programs.set(programAddress, program);
+    }
+    return program;
+  }
+
+  #translate(programAddress: number, isTailCallTarget: boolean): CompiledProgram {
     const { u8, u32 } = this.#memory;
     const word = programAddress >>> 2;
     const text = u32[word + (PROG_INSNS >> 2)]!;
@@ -131,13 +141,15 @@ export class Jit implements Engine {
       knowledge: this.#options.knowledgeOf?.(programAddress) ?? NO_KNOWLEDGE,
       contextBytes: u32[word + (PROG_CONTEXT_BYTES >> 2)]!,
       checksEverything: this.#options.checksEverything ?? false,
+      instructionBudget: u32[(this.#stateAddress + VM_BUDGET) >>> 2]!,
+      isTailCallTarget,
     };
     const instance = new WebAssembly.Instance(new WebAssembly.Module(translateProgram(insns, options)), this.#imports);
     const exports = instance.exports as Record<string, () => void>;
-    u32[word + (PROG_ENTRY >> 2)] = this.#table.grow(1, exports.main);
-    const callbacks = new Map(options.knowledge.callbacks.map((insnIndex) => [insnIndex, exports[callbackName(insnIndex)]!]));
-    const program = { run: exports.run as CompiledProgram['run'], callbacks };
-    this.#programs.set(programAddress, program);
-    return program;
+    return {
+      run: exports.run as CompiledProgram['run'],
+      main: exports.main,
+      callbacks: new Map(options.knowledge.callbacks.map((insnIndex) => [insnIndex, exports[callbackName(insnIndex)]!])),
+    };
   }
 }

@@ -5,7 +5,7 @@ import {
 } from '../layout.js';
 import { analyse } from './analysis.js';
 import { basicBlocks, controlFlow, functionStarts } from './controlFlow.js';
-import { NO_FACTS } from './facts.js';
+import { checkingFacts } from './facts.js';
 import { FunctionTranslator, IMPORTED_FUNCTIONS, IMPORTS, NestedTooDeepError, TYPE_BPF_FUNCTION } from './functionTranslator.js';
 import type { FunctionSource } from './functionTranslator.js';
 import type { ProgramKnowledge } from './knowledge.js';
@@ -21,6 +21,10 @@ export interface TranslateOptions {
   /** Bytes of the context that the program may read. */
   readonly contextBytes: number;
   readonly checksEverything: boolean;
+  /** Instructions that a run may execute. */
+  readonly instructionBudget: number;
+  /** Other programs tail-call it: `main` is exported too, as `run` can't be called so. */
+  readonly isTailCallTarget: boolean;
 }
 
 /** Export that runs the function at an instruction for a helper. */
@@ -28,8 +32,11 @@ export function callbackName(insnIndex: number): string {
   return `callback${insnIndex}`;
 }
 
+/** A budget next to which a few short loops are nothing, instructions. */
+const LARGE_BUDGET = 1_000_000;
+
 const TYPES: readonly FunctionType[] = [
-  { params: [I64, I64, I64, I64, I64, I32], results: [I64] }, // TYPE_BPF_FUNCTION
+  { params: [I32, I64, I64, I64, I64, I64], results: [I64] }, // TYPE_BPF_FUNCTION
   { params: [I32, I32, I32, I32, I32, I32], results: [I32] }, // callHelper
   { params: [I64, I32, I32], results: [I32] }, // access
   { params: [], results: [I32] },
@@ -59,7 +66,8 @@ const IMPORT_LIST: readonly WasmImport[] = [
 
 /**
  * Translates a linked program (every lddw plain, the offset of each helper call says RETURN_*) to one WebAssembly module. It exports
- * `run(context)`, `main` (the main function, for the table of tail calls) and `callbackName` of each callback.
+ * `run(context)`, `callbackName` of each callback and, for the table of tail calls, the main function as `main`. Where nothing calls the main function it is part of
+ * `run`, which saves a call, and there is no `main`.
  */
 export function translateProgram(insns: Uint8Array, options: TranslateOptions): Uint8Array<ArrayBuffer> {
   const starts = functionStarts(insns, options.knowledge.callbacks);
@@ -72,20 +80,26 @@ export function translateProgram(insns: Uint8Array, options: TranslateOptions): 
   const insnsOf = (insnIndex: number): number => flows.get(insnIndex)!.blocks.reduce((sum, { start, end }) => sum + end - start, 0);
   const uses = programUses(insns, options.knowledge.callbacks);
   const hasTailCalls = uses.tailCalls;
+  const isMainCalled = options.isTailCallTarget || hasTailCalls || uses.callsMain;
   const { knowledge, contextBytes } = options;
   // What a tail call of a function leads to is another program.
   const areCallsQuiet = !hasTailCalls && callsOnly(insns, knowledge.quietHelpers);
   const functions: WasmFunction[] = [...flows].map(([start, flow]) => {
-    const facts = options.checksEverything ? NO_FACTS : analyse({ insns, flow, knowledge, contextBytes, isMain: start === 0 && !uses.callsMain, areCallsQuiet, locks: uses.locks });
+    const known = analyse({ insns, flow, knowledge, contextBytes, isMain: start === 0 && !uses.callsMain, areCallsQuiet, locks: uses.locks });
+    const facts = options.checksEverything ? checkingFacts(known) : known;
+    const isEntry = start === 0 && !isMainCalled;
     const body = translateFunction({
       insns, flow, facts, rotations: findRotations(insns, flow.blocks), functionAt, insnsOf, hasTailCalls,
       stateAddress: options.stateAddress,
       programAddress: options.programAddress,
       hasCallbacks: options.knowledge.callbacks.length > 0,
+      isBudgetLarge: options.instructionBudget >= LARGE_BUDGET,
+      prologue: isEntry ? prologue(options, uses) : undefined,
     });
+    if (isEntry) return { typeIndex: TYPE_TAKES_I32, body, exportName: 'run' };
     return { typeIndex: TYPE_BPF_FUNCTION, body, ...(start === 0 ? { exportName: 'main' } : {}) };
   });
-  functions.push({ typeIndex: TYPE_TAKES_I32, body: runBody(options, uses), exportName: 'run' });
+  if (isMainCalled) functions.push({ typeIndex: TYPE_TAKES_I32, body: runBody(options, uses), exportName: 'run' });
   for (const start of options.knowledge.callbacks) {
     const body = callbackBody(options, functionAt(start)!, insnsOf(start));
     functions.push({ typeIndex: TYPE_PLAIN, body, exportName: callbackName(start) });
@@ -138,10 +152,9 @@ function programUses(insns: Uint8Array, callbacks: readonly number[]): ProgramUs
   return { tailCalls, mayGoto: mayGoto || tailCalls, locks, callsMain };
 }
 
-/** run(context): prepares the state as the interpreter does, runs the main function, leaves its result in r0. */
-function runBody({ stateAddress, programAddress }: TranslateOptions, uses: ProgramUses): Uint8Array {
+/** Prepares the state as the interpreter does; the context is in local 0. */
+function prologue({ stateAddress, programAddress }: TranslateOptions, uses: ProgramUses): Uint8Array {
   const out = new WasmWriter(256);
-  out.byte(0); // no locals
   const storeWord = (field: number, value: () => void): void => {
     out.pair(op.I32_CONST, 0);
     value();
@@ -161,14 +174,23 @@ function runBody({ stateAddress, programAddress }: TranslateOptions, uses: Progr
   out.pair(op.I32_CONST, 0);
   memory(out, op.I64_LOAD32_U, stateAddress + VM_BUDGET);
   memory(out, op.I64_STORE, stateAddress + VM_FUEL);
+  return out.bytes.slice();
+}
+
+/** run(context) of a program whose main function is called by others too: prepares the state, calls it, leaves its result in r0. */
+function runBody(options: TranslateOptions, uses: ProgramUses): Uint8Array {
+  const out = new WasmWriter(256);
+  out.byte(0); // no locals
+  out.raw(prologue(options, uses));
   out.pair(op.I32_CONST, 0);
+  out.byte(op.I32_CONST);
+  out.s32(options.stateAddress + VM_STATE_BYTES);
   out.pair(op.LOCAL_GET, 0);
   out.byte(op.I64_EXTEND_I32_U);
   for (let argument = 2; argument <= 5; argument++) out.pair(op.I64_CONST, 0);
-  number(stateAddress + VM_STATE_BYTES)();
   out.byte(op.CALL);
   out.u32(IMPORTED_FUNCTIONS);
-  memory(out, op.I64_STORE, stateAddress + VM_REGS);
+  memory(out, op.I64_STORE, options.stateAddress + VM_REGS);
   return out.bytes.slice();
 }
 
@@ -230,11 +252,11 @@ function callbackBody({ stateAddress }: TranslateOptions, fn: number, insnCount:
   };
   moveFrame(VM_STACK_FRAME_BYTES, 1);
   out.pair(op.I32_CONST, 0);
+  out.pair(op.LOCAL_GET, FP);
   for (let argument = 1; argument <= 5; argument++) {
     out.pair(op.I32_CONST, 0);
     memory(out, op.I64_LOAD, stateAddress + VM_REGS + argument * 8);
   }
-  out.pair(op.LOCAL_GET, FP);
   out.byte(op.CALL);
   out.u32(fn);
   memory(out, op.I64_STORE, stateAddress + VM_REGS);

@@ -18,6 +18,11 @@ export class WasmWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Begins again. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   byte(value: number): void {
     if (this.#length === this.#bytes.length) this.#grow(1);
     this.#bytes[this.#length++] = value;
