@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { toHex, unwrap } from '../../../src/base/index.js';
 import { parseIpAddress } from '../../../src/packet/index.js';
+import { KernelObject, testRun } from '../../../src/replay/index.js';
 import { parseNetwork } from '../../../src/vm/index.js';
 import type { Endpoint } from '../../../src/vm/index.js';
 import { readPackets } from '../../support/fixtures.js';
+import { withKernel } from '../../support/kernelOracle.js';
 import { fixture } from '../../support/simulate.js';
 import { quietEnvironment } from '../../support/xdpProgram.js';
 import { TestMachine } from '../support/differential.js';
+import { namespaceTwin } from './namespaceTwin.js';
 
 // The fixture programs that ask the network, each with a scenario.
 
@@ -29,6 +32,14 @@ const tuple = (packet: Uint8Array): { src: string; dst: string } => {
 const endOf = (text: string): Endpoint => ({ address: parseIpAddress(text.split(':')[0]!)!, port: Number(text.split(':')[1]) });
 const { src, dst } = tuple(SYN!);
 const port = dst.split(':')[1]!;
+
+/** What the receiver of the SYN sends back, to an address that the sender has got. */
+function replyTo(address: string): Uint8Array {
+  const reply = SYN!.slice();
+  reply.set([...SYN!.subarray(30, 34), ...parseIpAddress(address)!], 26);
+  reply.set([...SYN!.subarray(36, 38), ...SYN!.subarray(34, 36)], 34);
+  return reply;
+}
 
 describe('fib_forward', () => {
   const interfaces = [
@@ -169,9 +180,6 @@ describe('conntrack', () => {
     unwrap(machine.loaded.setVariable('learn', 'true'));
     unwrap(machine.loaded.setVariable('nat_address', '203.0.113.9'));
     expect(run(machine)).toBe(XDP_PASS);
-    const reply = SYN!.slice();
-    reply.set([...SYN!.subarray(30, 34), 203, 0, 113, 9], 26);
-    reply.set([...SYN!.subarray(36, 38), ...SYN!.subarray(34, 36)], 34);
     const found = (): string => {
       const hit = machine.vm.network.conntrack.find(
         { source: endOf(src), destination: endOf(dst) },
@@ -181,7 +189,7 @@ describe('conntrack', () => {
     };
     // Of enum ip_conntrack_status: SEEN_REPLY 2, ASSURED 4, CONFIRMED 8, SRC_NAT 16, SRC_NAT_DONE 128.
     expect(found()).toBe('203.0.113.9 0x9a');
-    expect(machine.run({ data: reply }, 'conntrack').retval).toBe(XDP_PASS);
+    expect(machine.run({ data: replyTo('203.0.113.9') }, 'conntrack').retval).toBe(XDP_PASS);
     expect(found()).toBe('203.0.113.9 0x9e');
     machine.environment.tNs += 119e9;
     expect(found()).toBe('203.0.113.9 0x9e');
@@ -198,5 +206,37 @@ describe('conntrack', () => {
     expect([run(machine), mark(machine)]).toEqual([XDP_PASS, '0 2']);
     machine.environment.tNs += 2e9;
     expect([run(machine), mark(machine)]).toEqual([XDP_PASS, '0 0']);
+  });
+});
+
+withKernel('conntrack, as the running kernel does it', (kernel) => {
+  // Connections are made, so in a network namespace of its own.
+  it('learns, replaces the source and takes the reply', { timeout: 30_000 }, async () => {
+    const address = '203.0.113.9';
+    const machine = machineFor('conntrack', {});
+    unwrap(machine.loaded.setVariable('learn', 'true'));
+    unwrap(machine.loaded.setVariable('nat_address', address));
+    const object = new KernelObject(kernel, fixture('conntrack'), { variables: { learn: Uint8Array.of(1), nat_address: parseIpAddress(address)! } });
+    const namespace = await namespaceTwin({ interfaces: [] });
+    const seen: string[] = [];
+    try {
+      const program = unwrap(object.loadProgram('conntrack'));
+      const zero = new Uint8Array(4);
+      namespace.enter(() => {
+        for (const data of [SYN!, SYN!, replyTo('192.0.2.1'), replyTo(address), SYN!]) {
+          const [theirs, ours] = [testRun(program, { data }).retval, machine.run({ data }, 'conntrack').retval];
+          const [theirBss, ourBss] = [unwrap(object.map('.bss')), machine.loaded.maps.get('.bss')!].map((map) => toHex(map.lookupBytes(zero)!));
+          expect([ours, ourBss]).toEqual([theirs, theirBss]);
+          seen.push(`${theirs} ${theirBss}`);
+        }
+      });
+    } finally {
+      namespace.close();
+      object.close();
+    }
+    // The last 8 bytes are `status` before the packet: only the last one comes to a connection that is assured.
+    expect(seen.map((line) => parseInt(line.slice(-16, -14), 16))).toEqual([0, 0x9a, 0x9a, 0x9a, 0x9e]);
+    // The third, to the sender's old address, belongs to no connection and begins one.
+    expect(seen.map((line) => Number(line[0]))).toEqual([XDP_PASS, XDP_PASS, XDP_PASS, XDP_PASS, XDP_PASS]);
   });
 });
