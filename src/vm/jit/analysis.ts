@@ -5,7 +5,7 @@ import { BPF_REG_FP } from '../isa/opcodes.js';
 import { VM_STACK_FRAME_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_INGRESS_IFINDEX } from '../layout.js';
 import { dominates } from './controlFlow.js';
 import type { ControlFlow } from './controlFlow.js';
-import { REGION_PACKET, REGION_STACK, REGION_TABLE } from './facts.js';
+import { REGION_CONTEXT, REGION_PACKET, REGION_STACK, REGION_TABLE } from './facts.js';
 import type { ArrayLookup, Facts } from './facts.js';
 import type { ProgramKnowledge } from './knowledge.js';
 import {
@@ -347,7 +347,7 @@ class Analysis {
     const isSafe = this.#isSafe(state, base, off, bytes, isWrite, isSigned);
     if (!this.#records) return isSafe;
     if (isSafe) this.#safe.add(index);
-    this.#regions.set(index, base.kind === STACK ? REGION_STACK : base.kind === PACKET || base.kind === UNKNOWN_KIND || base.kind === SCALAR ? REGION_PACKET : REGION_TABLE);
+    this.#regions.set(index, regionOf(base, isSafe));
     return isSafe;
   }
 
@@ -368,6 +368,13 @@ class Analysis {
         return false;
     }
   }
+}
+
+/** What the address of an access is compared with first, when it is. */
+function regionOf({ kind }: Value, isSafe: boolean): number {
+  if (kind === STACK) return REGION_STACK;
+  if (kind === CONTEXT) return isSafe ? REGION_CONTEXT : REGION_TABLE;
+  return kind === PACKET || kind === UNKNOWN_KIND || kind === SCALAR ? REGION_PACKET : REGION_TABLE;
 }
 
 /** Registers that an instruction changes. */

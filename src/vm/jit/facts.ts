@@ -2,6 +2,8 @@
 export const REGION_PACKET = 0;
 export const REGION_STACK = 1;
 export const REGION_TABLE = 2;
+/** A load of 4 bytes that the context allows wherever it hits a field. */
+export const REGION_CONTEXT = 3;
 
 /** A look-up in an array whose key is known to lie on the stack. */
 export interface ArrayLookup {

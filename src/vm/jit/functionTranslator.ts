@@ -7,7 +7,7 @@ import {
   VM_CONTEXT, VM_DEPTH, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_REG, VM_FUEL, VM_PC, VM_PROGRAM, VM_REGS, VM_STACK, VM_STACK_BOTTOM,
   VM_STACK_FRAME_BYTES, VM_STATE_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META,
 } from '../layout.js';
-import { REGION_STACK, REGION_TABLE } from './facts.js';
+import { REGION_CONTEXT, REGION_STACK, REGION_TABLE } from './facts.js';
 import type { Facts } from './facts.js';
 import { jumpTarget } from './controlFlow.js';
 import type { ControlFlow } from './controlFlow.js';
@@ -69,6 +69,8 @@ export interface FunctionSource {
   /** True when a helper may run a function of the program: then the budget has to be in memory while a helper runs. */
   readonly hasCallbacks: boolean;
   readonly hasTailCalls: boolean;
+  /** Bytes of the context that the program may read. */
+  readonly contextBytes: number;
   /** The budget is so large that short loops needn't be counted. */
   readonly isBudgetLarge: boolean;
   /** Makes it the program's entry, of type (context: i32): what it does first, with the context in its parameter. It leaves its result in the state. */
@@ -508,6 +510,14 @@ export class FunctionTranslator {
       out.byte(op.I64_SUB);
       out.byte(op.I64_CONST);
       out.s32(VM_STACK_FRAME_BYTES - sizeBytes);
+    } else if (region === REGION_CONTEXT) {
+      this.#i32(0);
+      this.#memory(op.I64_LOAD32_U, this.#source.stateAddress + VM_CONTEXT);
+      out.byte(op.I64_SUB);
+      // To the right by 2 bits, which come in at the top: only multiples of 4 stay small.
+      this.#i64(62);
+      out.byte(op.I64_ROTL);
+      this.#i64(this.#source.contextBytes / 4 - 1);
     } else {
       out.pair(op.LOCAL_GET, PACKET);
       out.byte(op.I64_SUB);

@@ -89,7 +89,7 @@ export function translateProgram(insns: Uint8Array, options: TranslateOptions): 
     const facts = options.checksEverything ? checkingFacts(known) : known;
     const isEntry = start === 0 && !isMainCalled;
     const body = translateFunction({
-      insns, flow, facts, rotations: findRotations(insns, flow.blocks), functionAt, insnsOf, hasTailCalls,
+      insns, flow, facts, rotations: findRotations(insns, flow.blocks), functionAt, insnsOf, hasTailCalls, contextBytes,
       stateAddress: options.stateAddress,
       programAddress: options.programAddress,
       hasCallbacks: options.knowledge.callbacks.length > 0,
