@@ -26,7 +26,7 @@ import { Network } from './network/network.js';
 import { quietNetwork } from './network/scenario.js';
 import { placeProgram } from './program.js';
 import type { LoadedProgram } from './program.js';
-import { REDIRECT_NONE, clearRedirect, createRedirectInfo } from './redirect.js';
+import { clearRedirect, createRedirectInfo } from './redirect.js';
 import type { RedirectInfo } from './redirect.js';
 import { References } from './references.js';
 import { createRxHints } from './rxHints.js';
@@ -87,6 +87,8 @@ export class Vm {
   readonly #sources = new Map<number, [ProgramSpec, ReadonlyMap<string, BpfMap>]>();
   readonly #engine: Engine;
   readonly #jit: Jit | undefined;
+  /** The last run called a helper: without one it leaves nothing behind. */
+  #helpersCalled = false;
   /** What executes the run that is on. */
   #active: Engine;
   /** Runs what is no whole program: the callbacks of timers. */
@@ -151,8 +153,9 @@ export class Vm {
    * @returns 0 when it came to its end (see `retval`), else a fault code (see `fault`)
    */
   run(programAddress: number): number {
-    if (this.redirect.kind !== REDIRECT_NONE) clearRedirect(this.redirect);
-    return this.#endRun(this.#engine.run(programAddress, this.contextAddress));
+    if (this.#helpersCalled) this.#forgetLastRun();
+    const code = this.#engine.run(programAddress, this.contextAddress);
+    return this.#helpersCalled ? this.#endRun(code) : code;
   }
 
   /** When the next timer of a program fires, ns of virtual time; Infinity when none is armed. */
@@ -181,6 +184,11 @@ export class Vm {
       this.#active = this.#engine;
       return code;
     }));
+  }
+
+  #forgetLastRun(): void {
+    clearRedirect(this.redirect);
+    this.#helpersCalled = false;
   }
 
   #endRun(code: number): number {
@@ -238,6 +246,7 @@ export class Vm {
       const call = functions[id];
       if (call === undefined) throw new RangeError(`Vm: ${calleeName(id)} is not supported, but the loader let it pass`);
       args.helperId = id;
+      this.#helpersCalled = true;
       // "function calls are not allowed while holding a lock" (do_check, kernel/bpf/verifier.c).
       if (references.count !== 0 && id !== BPF_FUNC_SPIN_UNLOCK && id < KFUNC_ID_BASE && references.spinLock !== undefined) {
         args.refuseUnderLock(references.spinLock.address);

@@ -495,13 +495,28 @@ export class FunctionTranslator {
       out.s32(off);
       out.byte(op.I64_ADD);
     }
-    out.pair(op.LOCAL_TEE, ADDRESS64);
+    out.pair(op.LOCAL_SET, ADDRESS64);
     const region = facts.region(index);
-    if ((kind & ATOMIC) !== 0 || region === REGION_TABLE) {
-      this.#slowAddress(index, register, sizeBytes, kind);
-      return 0;
+    if ((kind & ATOMIC) === 0 && region !== REGION_TABLE) {
+      this.#isOutside(region, sizeBytes);
+      out.pair(op.IF, VOID);
+      this.#labels.push({ kind: 'other' });
+      this.#slowCheck(index, register, sizeBytes, kind);
+      this.#labels.pop();
+      out.byte(op.END);
+    } else {
+      this.#slowCheck(index, register, sizeBytes, kind);
     }
+    out.pair(op.LOCAL_GET, ADDRESS64);
+    out.byte(op.I32_WRAP_I64);
+    return 0;
+  }
+
+  /** Leaves 1 on the stack when an access at ADDRESS64 isn't in a region. */
+  #isOutside(region: number, sizeBytes: number): void {
+    const out = this.#out;
     // The access lies in the region when what is left of it at the address has room, in one unsigned comparison.
+    out.pair(op.LOCAL_GET, ADDRESS64);
     if (region === REGION_STACK) {
       out.pair(op.LOCAL_GET, FP);
       this.#i32(VM_STACK_FRAME_BYTES);
@@ -526,33 +541,22 @@ export class FunctionTranslator {
       out.s32(sizeBytes);
       out.byte(op.I64_SUB);
     }
-    out.byte(op.I64_LE_U);
-    out.pair(op.IF, I32);
-    this.#labels.push({ kind: 'other' });
-    out.pair(op.LOCAL_GET, ADDRESS64);
-    out.byte(op.I32_WRAP_I64);
-    out.byte(op.ELSE);
-    out.pair(op.LOCAL_GET, ADDRESS64);
-    this.#slowAddress(index, register, sizeBytes, kind);
-    this.#labels.pop();
-    out.byte(op.END);
-    return 0;
+    out.byte(op.I64_GT_U);
   }
 
-  /** The interpreter's own check of the address on the stack. */
-  #slowAddress(index: number, register: number, sizeBytes: number, kind: number): void {
+  /** The interpreter's own check of ADDRESS64, which is the host's address too when it passes. */
+  #slowCheck(index: number, register: number, sizeBytes: number, kind: number): void {
     const out = this.#out;
+    out.pair(op.LOCAL_GET, ADDRESS64);
     this.#i32(sizeBytes);
     this.#i32(kind);
     out.pair(op.CALL, IMPORTS.access);
-    out.pair(op.LOCAL_TEE, ADDRESS);
     out.byte(op.I32_EQZ);
     out.pair(op.IF, VOID);
     this.#labels.push({ kind: 'other' });
     this.#faultRecorded(index, register, 0);
     this.#labels.pop();
     out.byte(op.END);
-    out.pair(op.LOCAL_GET, ADDRESS);
   }
 
   #memory(opcode: number, offset: number): void {
