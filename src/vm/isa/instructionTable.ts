@@ -220,6 +220,12 @@ const BY_OPCODE: readonly (readonly InstructionRow[])[] = Array.from({ length: 2
   INSTRUCTIONS.filter((candidate) => candidate.opcode === opcode),
 );
 
+/** The row of each opcode that has one variant only, which no field selects: most of them. */
+const ONLY_ROW: readonly (InstructionRow | undefined)[] = BY_OPCODE.map(([first, ...others]) => {
+  const isSelected = first === undefined || [first.src, first.off, first.imm].some((field) => typeof field === 'number');
+  return others.length > 0 || isSelected ? undefined : first;
+});
+
 /** Every variant of an opcode; empty when we don't know it. */
 export function rowsOfOpcode(opcode: number): readonly InstructionRow[] {
   return BY_OPCODE[opcode & 0xff]!;
@@ -227,10 +233,14 @@ export function rowsOfOpcode(opcode: number): readonly InstructionRow[] {
 
 /** The row that an instruction belongs to. Fields that must be zero aren't looked at; those that select a variant are. */
 export function findRow(opcode: number, src: number, off: number, imm: number): InstructionRow | undefined {
-  return rowsOfOpcode(opcode).find(
-    (candidate) =>
+  const only = ONLY_ROW[opcode & 0xff];
+  if (only !== undefined) return only;
+  for (const candidate of rowsOfOpcode(opcode)) {
+    const isMatch =
       (typeof candidate.src !== 'number' || candidate.src === src) &&
       (typeof candidate.off !== 'number' || candidate.off === off) &&
-      (typeof candidate.imm !== 'number' || candidate.imm === imm),
-  );
+      (typeof candidate.imm !== 'number' || candidate.imm === imm);
+    if (isMatch) return candidate;
+  }
+  return undefined;
 }
