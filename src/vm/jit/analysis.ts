@@ -5,39 +5,23 @@ import { BPF_REG_FP } from '../isa/opcodes.js';
 import { VM_STACK_FRAME_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_INGRESS_IFINDEX } from '../layout.js';
 import { dominates } from './controlFlow.js';
 import type { ControlFlow } from './controlFlow.js';
+import { MIRRORED, OPPOSITE, isZero, learnNull, learnPacket, refine } from './branches.js';
 import { REGION_CONTEXT, REGION_PACKET, REGION_STACK, REGION_TABLE } from './facts.js';
 import type { ArrayLookup, Facts } from './facts.js';
 import type { ProgramKnowledge } from './knowledge.js';
+import { REGISTERS, SLOTS, SLOT_BYTES, State, forgetName, forgetPacket, forgetStack, slotAt } from './state.js';
+import { alu } from './valueArithmetic.js';
 import {
-  CONTEXT, MAP, MAP_VALUE, MAP_VALUE_OR_NULL, PACKET, PACKET_END, SCALAR, STACK, U32, U32_MAX, UNKNOWN, UNKNOWN_KIND, add, constant, isEqual,
-  join, negated, pointer, scalar,
+  CONTEXT, MAP, MAP_VALUE, MAP_VALUE_OR_NULL, PACKET, PACKET_END, SCALAR, STACK, U32, U32_MAX, UNKNOWN, UNKNOWN_KIND, constant, isEqual, join,
+  pointer, scalar,
 } from './values.js';
 import type { Value } from './values.js';
 
-const SLOT_BYTES = 8;
-const SLOTS = VM_STACK_FRAME_BYTES / SLOT_BYTES;
-const REGISTERS = 11;
 /** After so many joins a block's bounds go to the next threshold at once, and after so many more they are given up. */
 const EXACT_VISITS = 2;
 const MOST_VISITS = 24;
 
 const BPF_FUNC_MAP_LOOKUP_ELEM = 1;
-
-/** What is known at one place: registers, then slots of the stack frame, lowest first; and of the packet. */
-class State {
-  readonly values: Value[];
-  /** Bytes from `data` that are known to lie before `data_end`. */
-  packetBytes: number;
-
-  constructor(values: Value[], packetBytes: number) {
-    this.values = values;
-    this.packetBytes = packetBytes;
-  }
-
-  copy(): State {
-    return new State(this.values.slice(), this.packetBytes);
-  }
-}
 
 /** What the analysis needs to know besides the instructions. */
 export interface AnalysisSource {
@@ -391,165 +375,6 @@ const SITES = 128;
 
 function siteOf(insnIndex: number, what: number): number {
   return (insnIndex + 1) * SITES + what;
-}
-
-/** The slot that an aligned access of 8 bytes at this offset from r10 covers. */
-function slotAt(offset: number): number | undefined {
-  return offset % SLOT_BYTES === 0 && offset >= -VM_STACK_FRAME_BYTES && offset < 0 ? REGISTERS + (offset + VM_STACK_FRAME_BYTES) / SLOT_BYTES : undefined;
-}
-
-function forgetStack(state: State): void {
-  state.values.fill(UNKNOWN, REGISTERS);
-}
-
-/** The packet may have moved. */
-function forgetPacket(state: State): void {
-  state.packetBytes = 0;
-  for (let i = 0; i < state.values.length; i++) {
-    const { kind } = state.values[i]!;
-    if (kind === PACKET || kind === PACKET_END) state.values[i] = UNKNOWN;
-  }
-}
-
-function forgetName(state: State, name: number): void {
-  for (let i = 0; i < state.values.length; i++) {
-    const value = state.values[i]!;
-    if (value.kind === PACKET && value.name === name) state.values[i] = { ...value, name: 0, fromName: 0, nameBytes: 0 };
-  }
-}
-
-/** The packet's address `value` compared with data_end: bytes before it, or with `jlt` one more, lie in the packet. */
-function learnPacket(state: State, value: Value, operation: string): void {
-  if (operation !== 'jle' && operation !== 'jlt' && operation !== 'jeq') return;
-  const more = operation === 'jlt' ? 1 : 0;
-  if (value.lo < 0) return;
-  state.packetBytes = Math.max(state.packetBytes, value.lo + more);
-  if (value.name === 0) return;
-  const known = value.fromName + more;
-  for (let i = 0; i < state.values.length; i++) {
-    const other = state.values[i]!;
-    if (other.kind === PACKET && other.name === value.name && other.nameBytes < known) state.values[i] = { ...other, nameBytes: known };
-  }
-}
-
-function learnNull(state: State, { name }: Value, operation: string): void {
-  if (operation !== 'jeq' && operation !== 'jne') return;
-  for (let i = 0; i < state.values.length; i++) {
-    const value = state.values[i]!;
-    if (value.kind !== MAP_VALUE_OR_NULL || value.name !== name) continue;
-    state.values[i] = operation === 'jeq' ? constant(0) : { ...value, kind: MAP_VALUE, name: 0 };
-  }
-}
-
-function isZero({ kind, lo, hi }: Value): boolean {
-  return kind === SCALAR && lo === 0 && hi === 0;
-}
-
-/** What holds when a branch is not taken. */
-const OPPOSITE: Readonly<Record<string, string>> = {
-  jeq: 'jne', jne: 'jeq', jgt: 'jle', jge: 'jlt', jlt: 'jge', jle: 'jgt', jsgt: 'jsle', jsge: 'jslt', jslt: 'jsge', jsle: 'jsgt',
-};
-/** The same comparison with its sides exchanged. */
-const MIRRORED: Readonly<Record<string, string>> = {
-  jeq: 'jeq', jne: 'jne', jgt: 'jlt', jge: 'jle', jlt: 'jgt', jle: 'jge', jsgt: 'jslt', jsge: 'jsle', jslt: 'jsgt', jsle: 'jsge', jset: 'jset',
-};
-
-/** Narrows a number by a comparison that holds; false when it can't hold. */
-function refine(state: State, register: number, value: Value, other: Value, operation: string, widthBits: number): boolean {
-  if (other.kind !== SCALAR || (value.kind !== SCALAR && value.kind !== UNKNOWN_KIND) || register === BPF_REG_FP) return true;
-  const isSigned = operation.startsWith('js') && operation !== 'jset';
-  let { lo, hi, stride } = value;
-  if (value.kind === UNKNOWN_KIND) {
-    // Of 64 unknown bits an unsigned bound says all, a comparison of the low half nothing.
-    if (widthBits !== 64 || isSigned || other.lo < 0 || (operation !== 'jlt' && operation !== 'jle' && operation !== 'jeq')) return true;
-    [lo, hi, stride] = [0, Number.MAX_SAFE_INTEGER, 1];
-  } else if (widthBits === 32) {
-    // Both have to be the same number in 32 bits, with the sign that the comparison sees.
-    const limit = isSigned ? 2 ** 31 - 1 : U32_MAX;
-    if (lo < 0 || hi > limit || other.lo < 0 || other.hi > limit) return true;
-  } else if (!isSigned && (lo < 0 || other.lo < 0)) {
-    return true;
-  }
-  switch (operation) {
-    case 'jeq':
-      [lo, hi] = [Math.max(lo, other.lo), Math.min(hi, other.hi)];
-      break;
-    case 'jne':
-      if (other.lo !== other.hi) return true;
-      if (lo === other.lo && lo === hi) return false;
-      if (hi === other.lo) hi -= Math.max(1, stride);
-      else if (lo === other.lo) lo += Math.max(1, stride);
-      break;
-    case 'jgt':
-    case 'jsgt':
-      lo = Math.max(lo, other.lo + 1);
-      break;
-    case 'jge':
-    case 'jsge':
-      lo = Math.max(lo, other.lo);
-      break;
-    case 'jlt':
-    case 'jslt':
-      hi = Math.min(hi, other.hi - 1);
-      break;
-    case 'jle':
-    case 'jsle':
-      hi = Math.min(hi, other.hi);
-      break;
-    default:
-      return true;
-  }
-  if (lo > hi) return false;
-  // Bounds are possible numbers: an upper one goes down to the next of them, a lower one that has moved makes every number possible.
-  const kept = lo === value.lo ? Math.max(1, stride) : 1;
-  const last = lo + Math.floor((hi - lo) / kept) * kept;
-  state.values[register] = scalar(lo, last, lo === last ? 0 : kept);
-  return true;
-}
-
-/** The result of an arithmetic instruction, before a 32-bit one is cut. */
-function alu(row: InstructionRow, left: Value, right: Value, site: number): Value {
-  const is32 = row.widthBits === 32;
-  const [a, b] = is32 ? [lowHalf(left), lowHalf(right)] : [left, right];
-  if (row.operation === 'mov') return b;
-  if (row.operation === 'movsx') return UNKNOWN;
-  switch (row.operation) {
-    case 'add':
-      return add(a, b, site);
-    case 'sub':
-      return add(a, negated(b), site);
-    case 'and':
-      if (b.kind === SCALAR && b.lo === b.hi && b.lo >= 0) return scalar(0, a.kind === SCALAR && a.lo >= 0 ? Math.min(a.hi, b.lo) : b.lo);
-      if (a.kind === SCALAR && b.kind === SCALAR && a.lo >= 0 && b.lo >= 0) return scalar(0, Math.min(a.hi, b.hi));
-      return UNKNOWN;
-    case 'or':
-    case 'xor':
-      if (a.kind !== SCALAR || b.kind !== SCALAR || a.lo < 0 || b.lo < 0) return UNKNOWN;
-      return scalar(0, 2 ** Math.ceil(Math.log2(Math.max(a.hi, b.hi) + 1)) - 1);
-    case 'lsh':
-      if (a.kind !== SCALAR || b.kind !== SCALAR || b.lo !== b.hi || a.lo < 0 || b.lo < 0 || b.lo >= row.widthBits) return UNKNOWN;
-      return scalar(a.lo * 2 ** b.lo, a.hi * 2 ** b.lo, a.stride * 2 ** b.lo);
-    case 'rsh':
-      if (b.kind !== SCALAR || b.lo !== b.hi || b.lo < 0 || b.lo >= row.widthBits) return UNKNOWN;
-      if (a.kind === SCALAR && a.lo >= 0) return scalar(Math.floor(a.lo / 2 ** b.lo), Math.floor(a.hi / 2 ** b.lo));
-      return b.lo >= 24 && !is32 ? scalar(0, 2 ** (64 - b.lo) - 1) : UNKNOWN;
-    case 'mul':
-      if (a.kind !== SCALAR || b.kind !== SCALAR || a.lo < 0 || b.lo < 0) return UNKNOWN;
-      return scalar(a.lo * b.lo, a.hi * b.hi, b.lo === b.hi ? a.stride * b.lo : 1);
-    case 'div':
-      if (a.kind !== SCALAR || b.kind !== SCALAR || a.lo < 0 || b.lo < 0) return UNKNOWN;
-      return scalar(0, a.hi);
-    case 'mod':
-      if (b.kind !== SCALAR || b.lo !== b.hi || b.lo <= 0) return UNKNOWN;
-      return scalar(0, b.lo - 1);
-    default:
-      return UNKNOWN;
-  }
-}
-
-/** What 32-bit arithmetic sees of a value. */
-function lowHalf(value: Value): Value {
-  return value.kind === SCALAR && value.lo >= 0 && value.hi <= U32_MAX ? value : U32;
 }
 
 /** Numbers that the bounds of loops are compared with, and those one step before them; ascending. */

@@ -6,8 +6,9 @@ import {
 import { analyse } from './analysis.js';
 import { basicBlocks, controlFlow, functionStarts } from './controlFlow.js';
 import { checkingFacts } from './facts.js';
-import { FunctionTranslator, IMPORTED_FUNCTIONS, IMPORTS, NestedTooDeepError, TYPE_BPF_FUNCTION } from './functionTranslator.js';
-import type { FunctionSource } from './functionTranslator.js';
+import { IMPORTED_FUNCTIONS, IMPORTS, TYPE_BPF_FUNCTION } from './functionBody.js';
+import type { FunctionSource } from './functionBody.js';
+import { FunctionTranslator, NestedTooDeepError } from './functionTranslator.js';
 import type { ProgramKnowledge } from './knowledge.js';
 import { findRotations } from './rotations.js';
 import * as op from './wasmOpcodes.js';
