@@ -1,8 +1,8 @@
 import type { Problem } from '../base/index.js';
-import { immAt } from './isa/decode.js';
+import { immAt, rowAt } from './isa/decode.js';
 import { MAX_CALL_FRAMES, frameBytes, stackPaths } from './isa/stackDepth.js';
 import type { StackPath } from './isa/stackDepth.js';
-import { insnsBetween, slotCount, targetOf } from './isa/walkInsns.js';
+import { slotCount } from './isa/walkInsns.js';
 import { BPF_FUNC_TAIL_CALL } from './layout.js';
 import type { ProgramSpec } from './spec.js';
 
@@ -56,20 +56,30 @@ function functionUses(program: ProgramSpec): FunctionUse[] {
   const { insns, functions } = program;
   const placeOf = new Map(functions.map(({ insnIndex }, place) => [insnIndex, place]));
   const addressAt = new Map((program.functionReferences ?? []).map(({ insnIndex, targetInsnIndex }) => [insnIndex, targetInsnIndex]));
-  const bounds = functions.map(({ insnIndex }, place) => [insnIndex, functions[place + 1]?.insnIndex ?? slotCount(insns)] as const);
-  // What a timer calls has a stack of its own. Which helper an address is for the instructions don't say, so here no address counts.
-  const hasTimer = bounds.some(([start, end]) => helperCalls(insns, start, end).includes(BPF_FUNC_TIMER_SET_CALLBACK));
-  return bounds.map(([start, end]) => {
-    const callees = new Set<number>();
-    for (const insn of insnsBetween(insns, start, end)) {
-      const target = insn.row?.operation === 'subprogram' ? targetOf(insns, insn) : hasTimer ? undefined : addressAt.get(insn.index);
-      const place = target === undefined ? undefined : placeOf.get(target);
-      if (place !== undefined) callees.add(place);
+  let hasTimer = false;
+  const walked = functions.map(({ insnIndex: start }, place) => {
+    const end = functions[place + 1]?.insnIndex ?? slotCount(insns);
+    const called = new Set<number>();
+    const taken = new Set<number>();
+    let hasTailCall = false;
+    for (let index = start; index < end; ) {
+      const row = rowAt(insns, index);
+      if (row?.operation === 'helper') {
+        const id = immAt(insns, index);
+        hasTailCall ||= id === BPF_FUNC_TAIL_CALL;
+        hasTimer ||= id === BPF_FUNC_TIMER_SET_CALLBACK;
+      } else if (row?.operation === 'subprogram') {
+        called.add(index + 1 + immAt(insns, index));
+      } else if (row?.kind === 'lddw' && addressAt.has(index)) {
+        taken.add(addressAt.get(index)!);
+      }
+      index += row?.slots ?? 1;
     }
-    return { frameBytes: frameBytes(insns, start, end), callees: [...callees], hasTailCall: helperCalls(insns, start, end).includes(BPF_FUNC_TAIL_CALL) };
+    return { frameBytes: frameBytes(insns, start, end), called, taken, hasTailCall };
   });
-}
-
-function helperCalls(insns: Uint8Array, start: number, end: number): number[] {
-  return [...insnsBetween(insns, start, end)].filter(({ row }) => row?.operation === 'helper').map(({ index }) => immAt(insns, index));
+  // What a timer calls has a stack of its own. Which helper an address is for the instructions don't say, so with a timer no address counts.
+  return walked.map(({ called, taken, ...use }) => {
+    const targets = hasTimer ? called : new Set([...called, ...taken]);
+    return { ...use, callees: [...targets].flatMap((target) => placeOf.get(target) ?? []) };
+  });
 }
