@@ -17,6 +17,9 @@ import { fillXskMaps, openSockets } from './sockets.js';
 /** Kept log lines; more are only counted. */
 const KEPT_LOG_LINES = 1000;
 
+/** Below this many instructions a budget is counted one by one, in the interpreter, so that it is the same for every packet. */
+const EXACT_BUDGET = 1_000_000;
+
 /** Builds a simulation. Problems come from the object, the program, the NIC's settings and the memory that all of it needs. */
 export function createSimulation(options: SimulationOptions): Result<Simulation> {
   try {
@@ -59,7 +62,12 @@ function build(options: SimulationOptions): Result<Simulation> {
       state.watcher.onEvent?.(event);
     };
   }
-  const vm = new Vm({ memory, environment, engine: options.engine ?? 'jit', ...(options.instructionBudget === undefined ? {} : { instructionBudget: options.instructionBudget }) });
+  const { instructionBudget } = options;
+  const vm = new Vm({
+    memory, environment, engine: options.engine ?? 'jit',
+    ...(instructionBudget === undefined ? {} : { instructionBudget }),
+    ...(instructionBudget !== undefined && instructionBudget < EXACT_BUDGET ? { interpretedRuns: Infinity } : {}),
+  });
   // All programs are loaded, as tail calls may go to any of them; but only for the attached one a failure counts.
   const loading = vm.load(options.object);
   if (!loading.ok) return loading;

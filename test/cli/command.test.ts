@@ -103,7 +103,7 @@ describe('exit status', () => {
   });
 
   it('1: a program that runs for too long', async () => {
-    const { exitCode, stdout, stderr } = await sim('run', REFLECTOR, '--pcap', MIXED, '--budget', '5', '--engine', 'interpreter');
+    const { exitCode, stdout, stderr } = await sim('run', REFLECTOR, '--pcap', MIXED, '--budget', '5');
     expect(exitCode).toBe(1);
     expect(stderr.match(/used up its instruction budget at 16 packets/g)).toHaveLength(1);
     expect(stdout).toContain('still running after 5 instructions');

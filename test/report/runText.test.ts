@@ -172,10 +172,10 @@ describe('sections', () => {
   });
 
   it('a program that runs for too long is not blamed for an access; --budget is named', () => {
-    const lines = section(reportOf('reflector', 'dns.pcap', { engine: 'interpreter', instructionBudget: 5 }), 'FAULTS');
+    const lines = section(reportOf('reflector', 'dns.pcap', { instructionBudget: 5 }), 'FAULTS');
     expect(lines.at(-1)).toMatch(/^ {2}note: --budget /);
     expect(lines.join('\n')).not.toContain('The kernel would refuse');
-    expect(section(reportOf('reflector', 'dns.pcap', { engine: 'interpreter', instructionBudget: 5 }), 'Where')[1]).toContain('or ran out of its instruction budget');
+    expect(section(reportOf('reflector', 'dns.pcap', { instructionBudget: 5 }), 'Where')[1]).toContain('or ran out of its instruction budget');
   });
 
   it('an XSKMAP that has too few slots for the sockets is told', () => {

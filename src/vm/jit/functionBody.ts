@@ -9,7 +9,7 @@ import type { Rotations } from './rotations.js';
 import * as op from './wasmOpcodes.js';
 import { I32, I64, VOID, WasmWriter } from './wasmWriter.js';
 
-/** Numbers of the imported functions, and of the types, in every module (program.ts of this folder). */
+/** Numbers of the imported functions, and of the types, in every module (translateProgram.ts). */
 export const IMPORTS = { callHelper: 0, access: 1, tailCallTarget: 2, mayGoto: 3, refuse: 4, stop: 5, entryOf: 6 } as const;
 export const IMPORTED_FUNCTIONS = 7;
 export const TYPE_BPF_FUNCTION = 0;
