@@ -67,7 +67,9 @@ export function bprintfBytes(format: Uint8Array, args: BprintfArguments, roomByt
     const body = render(piece, format, args, room, roomBytes);
     if (body === undefined) return { returned: -ENOSPC, text: Buffer.alloc(0) };
     const padding = Math.max(0, (isPadded(piece.kind) ? (piece.width ?? 0) : 0) - body.length);
-    const spaces = Buffer.alloc(Math.min(padding, roomBytes), ' ');
+    // Zeros that are missing in a number lie behind the end of the room.
+    const isZeroPadded = 'duxXp'.includes(piece.kind) && piece.flags.includes('0') && !piece.flags.includes('-') && body.length >= roomBytes;
+    const spaces = Buffer.alloc(isZeroPadded ? 0 : Math.min(padding, roomBytes), ' ');
     output.push(...(piece.flags.includes('-') ? [body, spaces] : [spaces, body]));
     returned += padding + body.length;
   }
