@@ -1,27 +1,147 @@
 import type { RxHints } from '../../vm/index.js';
 import type { DescriptorBatch } from '../device/batch.js';
 import type { DescriptorFormat } from '../device/formats/descriptorFormat.js';
+import type { Statistic } from './statistics.js';
+
+/** A range of a setting, and what the driver says to what lies outside. */
+export interface Limit {
+  readonly min: number;
+  readonly max: number;
+  readonly default: number;
+  /** Values must be a multiple of it; 1 when left out. */
+  readonly multipleOf?: number;
+  /** Values must be a power of two. */
+  readonly isPowerOfTwo?: boolean;
+  /** errno (positive) of a refused value, and why the limit is there, as the end of "256 at most, as …". */
+  readonly errno: number;
+  readonly reason: string;
+}
+
+/** Bits of netdev-genl's xdp-features (include/uapi/linux/netdev.h). */
+export const NETDEV_XDP_ACT_BASIC = 1;
+export const NETDEV_XDP_ACT_REDIRECT = 2;
+export const NETDEV_XDP_ACT_NDO_XMIT = 4;
+export const NETDEV_XDP_ACT_XSK_ZEROCOPY = 8;
+export const NETDEV_XDP_ACT_HW_OFFLOAD = 16;
+export const NETDEV_XDP_ACT_RX_SG = 32;
+export const NETDEV_XDP_ACT_NDO_XMIT_SG = 64;
+
+/** What a driver offers to XDP. */
+export interface XdpSupport {
+  /** NETDEV_XDP_ACT_* bits; without BASIC the driver has no native XDP. */
+  readonly features: number;
+  /** Kernel that brought native XDP; `undefined`: never. */
+  readonly since: string | undefined;
+  /** Largest MTU at which a program without multi-buffer support can be attached, and the errno (positive) beyond it. */
+  readonly mtuMaxLinear: number;
+  readonly mtuErrno: number;
+  readonly mtuReason: string;
+  /** False: ctx->data_meta is invalid (data + 1), bpf_xdp_adjust_meta gives -ENOTSUPP. */
+  readonly hasMetadata: boolean;
+  /** Channels that attaching takes away or needs besides the RX queues, in words; empty for none. */
+  readonly queueRule: string;
+}
+
+/** Where receive buffers come from. */
+export type BufferModel =
+  /** A page_pool, a page a buffer. */
+  | 'page_pool'
+  /** A page_pool, pages split into fragments. */
+  | 'page_pool_frag'
+  /** Half pages that the driver flips and counts by itself (igb, ixgbe, i40e, ice). */
+  | 'split_page';
+
+/** Behaviour of one driver that others don't share; each is a switch that the driver model reads. */
+export interface Quirks {
+  /** octeontx2: XDP_ABORTED, unknown verdicts, failed XDP_TX and failed redirects go on to the stack. */
+  readonly failedVerdictsPass?: boolean;
+  /** nfp (NFD3): XDP_REDIRECT is an invalid action. */
+  readonly redirectIsInvalid?: boolean;
+  /** ena: an XDP_TX that found the ring full is counted as sent. */
+  readonly countsFailedTxAsSent?: boolean;
+  /** r8169: frames shorter than 60 bytes get no checksum from the hardware; the driver computes it. */
+  readonly noChecksumBelow60?: boolean;
+}
+
+/** Receive-side scaling of a device. */
+export interface RssSupport {
+  /** Entries of the indirection table. */
+  readonly indirectionSize: number;
+  readonly keyBytes: number;
+  /** How the driver fills the table: entry j is j % queues, or j * queues / size. */
+  readonly spread: 'interleaved' | 'blocks';
+  /** Ports of UDP are hashed without being asked (ethtool -N rx-flow-hash udp4 sdfn). */
+  readonly hashesUdpPorts: boolean;
+  /** Flow steering rules (ethtool -N flow-type …) that fit; 0 for none. */
+  readonly flowRules: number;
+}
+
+/** What the hardware does besides moving bytes; what is false is never asked of it. */
+export interface OffloadSupport {
+  readonly rxChecksum: boolean;
+  readonly txChecksum: boolean;
+  readonly rxVlanStrip: boolean;
+  readonly txVlanInsert: boolean;
+  /** Every received frame gets a hardware time stamp. */
+  readonly rxTimestamp: boolean;
+  /** RX frames may take several buffers. */
+  readonly rxScatter: boolean;
+  readonly tso: boolean;
+  readonly lro: boolean;
+}
+
+/** Interrupt moderation as the driver sets it up. */
+export interface ModerationSupport {
+  readonly rxUsecs: number;
+  readonly rxFrames: number;
+  readonly txUsecs: number;
+  readonly txFrames: number;
+  /** How the hardware or driver adapts it: `none`; `itr` is the three classes of igb and igc; `dim` is net_dim. */
+  readonly adaptive: 'none' | 'itr' | 'dim';
+}
 
 /** What a NIC and its driver can do: plain data, one file a NIC. */
 export interface NicProfile {
+  /** Name on the command line. */
   readonly name: string;
   /** One sentence for `--help`. */
   readonly description: string;
+  /** `ethtool -i`: driver and bus. */
+  readonly driver: string;
+  readonly bus: string;
+  /** Chips that the profile stands for. */
+  readonly chips: string;
+  readonly linkMbps: number;
   readonly format: DescriptorFormat;
-  readonly queuesMax: number;
-  /** Entries of an RX or TX ring: powers of two. */
-  readonly ringMin: number;
-  readonly ringMax: number;
-  readonly ringDefault: number;
-  readonly mtuMin: number;
-  readonly mtuMax: number;
-  /** Bytes before the packet, and size of the buffer with headroom and tailroom. */
-  readonly headroomBytes: number;
+  /** What the descriptors of the model stand for when `format` isn't the hardware's own; empty when it is. */
+  readonly formatNote: string;
+  /** Receive and transmit queue pairs (`ethtool -L`). */
+  readonly queues: Limit;
+  /** Descriptors (`ethtool -G`). */
+  readonly rxRing: Limit;
+  readonly txRing: Limit;
+  readonly mtu: Limit;
+  /** Bytes before the packet. */
+  readonly headroom: Limit;
+  /** Size of a buffer with headroom and tailroom (xdp->frame_sz): 2048 or 4096. */
   readonly frameSizeBytes: number;
-  /** True when packets of several buffers reach `xdp.frags` programs. */
-  readonly hasMultiBuffer: boolean;
-  /** Pages in a page_pool's ring. */
+  /** Bytes of packet that the device may write into one buffer; left out: what headroom and skb_shared_info leave. */
+  readonly bufferBytes?: number;
+  readonly bufferModel: BufferModel;
+  /** Pages in a page_pool's ring (`pool_size`). */
   readonly poolRingSize: number;
+  /** Buffers that must be missing on the RX ring before the driver refills it; 1 for at once. */
+  readonly refillThreshold: number;
+  readonly xdp: XdpSupport;
+  /** `undefined`: one queue, no hash. */
+  readonly rss: RssSupport | undefined;
+  readonly offloads: OffloadSupport;
+  readonly moderation: ModerationSupport;
+  readonly quirks: Quirks;
+  /** Quirks and other things to know that the model does not reproduce or the reader should be told, a sentence each. */
+  readonly notes: readonly string[];
   /** What its driver tells programs about packets: fills in `hints` for the frame at `address` whose first descriptor is `index` of the batch. */
   readonly readRxHints: (hints: RxHints, batch: DescriptorBatch, index: number, u8: Uint8Array, address: number) => void;
+  /** `ethtool -S`, in the driver's order and under its names. */
+  readonly statistics: readonly Statistic[];
 }
