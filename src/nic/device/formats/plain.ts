@@ -170,11 +170,13 @@ export const plainFormat: DescriptorFormat = {
     const { u32 } = memory;
     const base = (ring.address >>> 2) + 2;
     let slot = first % ring.size;
-    let count = 0;
-    while (count < limit && ((u32[base + slot * WORDS] >>> 16) & DESC_DONE) !== 0) {
-      count++;
+    let whole = 0;
+    for (let count = 1; count <= limit; count++) {
+      const bits = u32[base + slot * WORDS] >>> 16;
+      if ((bits & DESC_DONE) === 0) break;
+      if ((bits & DESC_EOP) !== 0) whole = count;
       if (++slot === ring.size) slot = 0;
     }
-    return count;
+    return whole;
   },
 };
