@@ -1,18 +1,23 @@
-import { fail, ok } from '../base/index.js';
+import { errnoName, fail, ok } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
+import { PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { LoadedProgram, Vm } from '../vm/index.js';
-import { Outcome, xdpFrameData } from '../xdp/index.js';
+import { Outcome } from '../xdp/index.js';
 import type { RedirectTargets } from '../xdp/index.js';
+import { BufferTags, TX_NONE, TX_XDP_TX, TX_XSK_SKB } from './bufferTags.js';
+import { LOSS_ADDRESS, LOSS_DMA, LOSS_LINK, LOSS_MISSED, LOSS_OVER_LENGTH, LOSS_RUNT, LOSS_STEERED } from './device/deviceConfig.js';
+import type { DeviceLoss } from './device/deviceConfig.js';
 import { Iommu } from './device/iommu.js';
-import { maxFrameBytes } from './device/mac.js';
-import { LOSS_ADDRESS, LOSS_DMA, LOSS_MISSED, LOSS_OVER_LENGTH, LOSS_RUNT, NicDevice } from './device/nicDevice.js';
-import type { DeviceLoss } from './device/nicDevice.js';
-import { Rss, RSS_KEY_MICROSOFT } from './device/rss.js';
-import { NicDriver, rxBufferBytes } from './driver/driver.js';
-import { TX_XDP_TX, TX_XSK_SKB } from './driver/txQueue.js';
-import type { NicProfile } from './profiles/profile.js';
+import { NicDevice } from './device/nicDevice.js';
+import { defaultRssKey, Rss } from './device/rss.js';
+import { NicDriver } from './driver/driver.js';
+import type { DriverConfig } from './driver/driverState.js';
+import type { NetDriver } from './driver/netDriver.js';
+import { checkLimit } from './profiles/checkLimits.js';
+import { NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_RX_SG } from './profiles/profile.js';
+import type { NicProfile, RssSupport } from './profiles/profile.js';
 import type { Scheduler } from './scheduler.js';
 
 /** How a NIC is set up; what is left out is the profile's default. */
@@ -22,6 +27,8 @@ export interface NicSettings {
   readonly rxRingSize: number;
   readonly txRingSize: number;
   readonly mtu: number;
+  /** Bytes before the packet; left out: the profile's. */
+  readonly headroomBytes?: number | undefined;
   /** Time from the first received frame to its interrupt (ethtool -C rx-usecs), ns. */
   readonly interruptDelayNs: number;
   readonly ifindex: number;
@@ -46,7 +53,8 @@ export interface NicObserver {
 export interface Nic {
   readonly settings: NicSettings;
   readonly device: NicDevice;
-  readonly driver: NicDriver;
+  readonly driver: NetDriver;
+  readonly tags: BufferTags;
   readonly iommu: Iommu;
 }
 
@@ -56,34 +64,33 @@ const OUTCOME_OF_LOSS: Record<DeviceLoss, Outcome> = {
   [LOSS_ADDRESS]: Outcome.macAddress,
   [LOSS_MISSED]: Outcome.rxMissed,
   [LOSS_DMA]: Outcome.dmaError,
+  [LOSS_STEERED]: Outcome.rxSteered,
+  [LOSS_LINK]: Outcome.rxLinkDown,
 };
+
+/** Without RSS there is one queue, whatever the hash. */
+const NO_RSS: RssSupport = { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: true, flowRules: 0 };
 
 /** Locally administered address of the model NIC. */
 const MAC_ADDRESS = Uint8Array.from([0x02, 0, 0, 0, 0, 0x01]);
 
-/** Checks settings against the limits of the profile. */
+/** Headroom with these settings, bytes. */
+export function headroomOf({ profile, headroomBytes }: NicSettings): number {
+  return headroomBytes ?? profile.headroom.default;
+}
+
+/** Checks settings against the limits of the profile: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-headroom`, `nic-coalesce`. */
 export function checkSettings(settings: NicSettings): Problem | undefined {
   const { profile, queues, rxRingSize, txRingSize, mtu, interruptDelayNs } = settings;
-  const where = `NIC ${profile.name}`;
-  if (!Number.isInteger(queues) || queues < 1 || queues > profile.queuesMax) {
-    return { code: 'nic-queues', where, message: `${queues} queues are out of range (EINVAL)`, hint: `use 1 to ${profile.queuesMax}` };
-  }
-  for (const [name, size] of [['RX', rxRingSize], ['TX', txRingSize]] as const) {
-    const isPowerOfTwo = Number.isInteger(size) && size > 0 && (size & (size - 1)) === 0;
-    if (!isPowerOfTwo || size < profile.ringMin || size > profile.ringMax) {
-      return {
-        code: 'nic-ring-size',
-        where,
-        message: `a ${name} ring of ${size} descriptors is out of range (EINVAL)`,
-        hint: `use a power of two from ${profile.ringMin} to ${profile.ringMax}`,
-      };
-    }
-  }
-  if (!Number.isInteger(mtu) || mtu < profile.mtuMin || mtu > profile.mtuMax) {
-    return { code: 'nic-mtu', where, message: `MTU ${mtu} is out of range (EINVAL)`, hint: `use ${profile.mtuMin} to ${profile.mtuMax}` };
-  }
+  const problem =
+    checkLimit(profile.queues, queues, 'nic-queues', 'queues', profile.name) ??
+    checkLimit(profile.rxRing, rxRingSize, 'nic-ring-size', 'RX descriptors', profile.name) ??
+    checkLimit(profile.txRing, txRingSize, 'nic-ring-size', 'TX descriptors', profile.name) ??
+    checkLimit(profile.mtu, mtu, 'nic-mtu', 'MTU', profile.name) ??
+    checkLimit(profile.headroom, headroomOf(settings), 'nic-headroom', 'headroom', profile.name);
+  if (problem !== undefined) return problem;
   if (!Number.isFinite(interruptDelayNs) || interruptDelayNs < 0) {
-    return { code: 'nic-coalesce', where, message: `an interrupt delay of ${interruptDelayNs} ns is out of range (EINVAL)`, hint: 'use 0 or more' };
+    return { code: 'nic-coalesce', where: `NIC ${profile.name}`, message: `an interrupt delay of ${interruptDelayNs} ns is out of range (EINVAL)`, hint: 'use 0 or more' };
   }
   return undefined;
 }
@@ -91,23 +98,32 @@ export function checkSettings(settings: NicSettings): Problem | undefined {
 /** Whether the driver lets this program be attached natively with these settings (dev_xdp_attach, net/core/dev.c, 6.18, and the driver). */
 export function checkAttach(settings: NicSettings, program: LoadedProgram): Problem | undefined {
   const { profile, mtu } = settings;
-  const { attachType, section, name } = program.spec;
+  const { attachType, section, name, frags } = program.spec;
+  const where = `program ${name} on NIC ${profile.name}`;
   if (attachType !== 'xdp') {
     return {
       code: 'attach-type',
-      where: `program ${name} on NIC ${profile.name}`,
+      where,
       message: `a program in section ${section} belongs into an entry of a ${attachType.toUpperCase()}, not on a device (EINVAL)`,
       hint: 'attach one in SEC("xdp")',
     };
   }
-  const linearBytes = rxBufferBytes(profile);
-  if (maxFrameBytes(mtu) <= linearBytes || (program.spec.frags && profile.hasMultiBuffer)) return undefined;
-  const mtuMax = linearBytes - (maxFrameBytes(mtu) - mtu);
+  const { xdp } = profile;
+  if ((xdp.features & NETDEV_XDP_ACT_BASIC) === 0) {
+    return {
+      code: 'attach-no-native',
+      where,
+      message: `the driver ${profile.driver} has no native XDP (EOPNOTSUPP)`,
+      hint: 'choose a NIC whose driver has it, see: sim nic list',
+    };
+  }
+  if (mtu <= xdp.mtuMaxLinear || (frags && (xdp.features & NETDEV_XDP_ACT_RX_SG) !== 0)) return undefined;
+  const mend = (xdp.features & NETDEV_XDP_ACT_RX_SG) === 0 ? '' : ', or put the program into SEC("xdp.frags")';
   return {
     code: 'attach-mtu',
-    where: `program ${program.spec.name} on NIC ${profile.name}`,
-    message: `MTU ${mtu} is too large for a program without multi-buffer support (ERANGE): one buffer takes ${linearBytes} bytes`,
-    hint: `use --mtu ${mtuMax} or less, or put the program into SEC("xdp.frags")`,
+    where,
+    message: `MTU ${mtu} is too large (${errnoName(xdp.mtuErrno)}): the driver takes at most ${xdp.mtuMaxLinear} with a program without multi-buffer support, as ${xdp.mtuReason}`,
+    hint: `use --mtu ${xdp.mtuMaxLinear} or less${mend}`,
   };
 }
 
@@ -120,68 +136,58 @@ export interface NicParts {
   readonly program: LoadedProgram | undefined;
   readonly targets: RedirectTargets;
   readonly observer: NicObserver;
+  /** Makes the driver; left out: the one of the model, which fits every profile. */
+  readonly createDriver?: ((config: DriverConfig) => NetDriver) | undefined;
 }
 
-/** Builds a NIC and opens it. Problems: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-coalesce`, `attach-type`, `attach-mtu`. */
+/** Builds a NIC and opens it. Problems: those of `checkSettings`, `attach-type`, `attach-no-native`, `attach-mtu`. */
 export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
   const problem = checkSettings(settings) ?? (parts.program === undefined ? undefined : checkAttach(settings, parts.program));
   if (problem !== undefined) return fail(problem);
-  const { profile, queues, mtu, ifindex } = settings;
-  const { memory, allocator, scheduler, observer } = parts;
-  const iommu = new Iommu(allocator.ledger.count + settings.txRingSize * queues * 2 + 4096);
-  const driver = new NicDriver({
-    memory,
-    allocator,
-    iommu,
-    scheduler,
-    profile,
-    queues,
-    rxRingSize: settings.rxRingSize,
-    txRingSize: settings.txRingSize,
-    ifindex,
-    mtu,
-    vm: parts.vm,
-    program: parts.program,
-    targets: parts.targets,
-    observer,
+  const { profile, queues, mtu, ifindex, rxRingSize, txRingSize } = settings;
+  const { memory, allocator, scheduler, observer, vm, program, targets } = parts;
+  const iommu = new Iommu(allocator.ledger.count + ringPages(settings) + txRingSize * queues * 2 + 4096);
+  const tags = new BufferTags(allocator.ledger);
+  const makeDriver = parts.createDriver ?? ((config: DriverConfig) => new NicDriver(config));
+  const driver = makeDriver({
+    memory, allocator, tags, iommu, scheduler, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program, targets, observer,
   });
+  const rss = profile.rss ?? NO_RSS;
   const device = new NicDevice(
     {
       memory,
       pages: allocator.ledger,
+      tags,
       iommu,
       scheduler,
       format: profile.format,
       mac: { address: MAC_ADDRESS, promiscuous: true, mtu },
-      rss: new Rss(RSS_KEY_MICROSOFT, queues),
+      rss: new Rss(defaultRssKey(rss.keyBytes), queues, rss),
+      offloads: profile.offloads,
       queues,
       interruptDelayNs: settings.interruptDelayNs,
       observer: {
         onLost(packetId, reason, address, lenBytes, queue) {
           observer.onPacketEnd(packetId, OUTCOME_OF_LOSS[reason], -1, queue, address, lenBytes, 0);
         },
-        onTransmit(queue, descriptorIndex, address, lenBytes, packetId) {
-          const tx = driver.txQueue(queue);
-          const slot = descriptorIndex & (tx.ring.size - 1);
-          if (tx.kind[slot] === TX_XSK_SKB) observer.onApplicationFrame(packetId, queue, address, lenBytes);
-          else {
-            const outcome = tx.kind[slot] === TX_XDP_TX ? Outcome.tx : Outcome.redirect;
-            observer.onPacketEnd(packetId, outcome, tx.retval[slot], queue, address, lenBytes, 0);
-          }
-        },
-        onTransmitLost(queue, descriptorIndex) {
-          const tx = driver.txQueue(queue);
-          const slot = descriptorIndex & (tx.ring.size - 1);
-          if (tx.kind[slot] === TX_XSK_SKB) return;
-          const page = tx.page[slot];
-          const packetId = allocator.ledger.packetId[allocator.ledger.indexOf(page)];
-          const { address, lenBytes } = xdpFrameData(memory.u32, page);
-          observer.onPacketEnd(packetId, Outcome.txDmaError, tx.retval[slot], queue, address, lenBytes, 0);
+        onTransmit(queue, buffer, address, lenBytes) {
+          const index = allocator.ledger.indexOf(buffer);
+          const packetId = allocator.ledger.packetId[index];
+          const kind = tags.kind[index];
+          tags.kind[index] = TX_NONE;
+          if (kind === TX_XSK_SKB) observer.onApplicationFrame(packetId, queue, address, lenBytes);
+          else observer.onPacketEnd(packetId, kind === TX_XDP_TX ? Outcome.tx : Outcome.redirect, tags.retval[index], queue, address, lenBytes, 0);
         },
       },
     },
     (queue) => driver.onInterrupt(queue),
   );
   driver.open(device);
-  return ok({ settings, device, driver, iommu });
+  return ok({ settings, device, driver, tags, iommu });
+}
+
+/** I/O pages that the rings of a NIC take. */
+export function ringPages({ profile, queues, rxRingSize, txRingSize }: NicSettings): number {
+  const { format } = profile;
+  return queues * (Math.ceil(format.rxRingBytes(rxRingSize) / PAGE_BYTES) + Math.ceil(format.txRingBytes(txRingSize) / PAGE_BYTES));
 }

@@ -26,13 +26,16 @@ export interface RunOptions {
   readonly nic: string;
   readonly mode: string;
   readonly engine: string;
-  readonly queues: number;
+  /** Default: 4, or as many as the NIC has. */
+  readonly queues?: number | undefined;
   /** Default: one for each queue. */
   readonly cpus?: number | undefined;
   /** Default: the profile's. */
   readonly rxRing?: number | undefined;
   readonly txRing?: number | undefined;
   readonly mtu: number;
+  /** Bytes before the packet. Default: the profile's. */
+  readonly headroom?: number | undefined;
   readonly rxUsecs: number;
   readonly seed: number;
   /** `VAR=VALUE` and `NAME=FILE`. */
@@ -163,10 +166,11 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
   }
   const settings = {
     profile,
-    queues: options.queues,
-    rxRingSize: options.rxRing ?? profile.ringDefault,
-    txRingSize: options.txRing ?? profile.ringDefault,
+    queues: options.queues ?? Math.min(RUN_DEFAULTS.queues, profile.queues.max),
+    rxRingSize: options.rxRing ?? profile.rxRing.default,
+    txRingSize: options.txRing ?? profile.txRing.default,
     mtu: options.mtu,
+    headroomBytes: options.headroom,
     interruptDelayNs: options.rxUsecs * 1000,
     ifindex: 1,
   };

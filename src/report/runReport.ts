@@ -255,12 +255,11 @@ function ethtoolCounters(nic: Nic): Record<string, number> {
 }
 
 function ringReport(nic: Nic, queue: number): RingReport {
-  const rx = nic.driver.rxQueue(queue);
-  const tx = nic.driver.txQueue(queue);
+  const use = nic.driver.ringUse(queue);
   return {
     queue,
-    rx: { size: rx.ring.size, alloc_failed: rx.allocFailed },
-    tx: { size: tx.ring.size, sent: tx.nextToClean >>> 0, full: tx.fullCount },
+    rx: { size: use.rxSize, alloc_failed: use.rxAllocFailed },
+    tx: { size: use.txSize, sent: use.txFrames, full: use.txFull },
     interrupts: nic.device.interrupt(queue).raisedCount,
     polls: nic.driver.counters(queue).polls,
   };
@@ -302,10 +301,10 @@ function poolReport(nic: Nic): PoolReport {
     total[name] = (total[name] ?? 0) + count;
   };
   for (const queue of queuesOf(nic)) {
-    const pool = nic.driver.pool(queue);
-    for (const [name, count] of Object.entries(pool.stats)) add(name, count);
-    add('hold', pool.holdCount);
-    add('release', pool.releaseCount);
+    const { stats, holdCount, releaseCount } = nic.driver.bufferUse(queue);
+    for (const [name, count] of Object.entries(stats)) add(name, count);
+    add('hold', holdCount);
+    add('release', releaseCount);
   }
   return total as unknown as PoolReport;
 }

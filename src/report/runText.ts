@@ -1,4 +1,4 @@
-import { findProfile, maxFrameBytes, rxBufferBytes } from '../nic/index.js';
+import { findProfile, maxFrameBytes } from '../nic/index.js';
 import { Outcome, OUTCOMES } from '../xdp/index.js';
 import { ETH_HLEN } from '../vm/index.js';
 import { eventSections } from './eventText.js';
@@ -112,19 +112,18 @@ function overLengthNotes({ nic, packets, frags }: RunReport): string[] {
   const longest = packets.longest_over_length;
   const profile = findProfile(nic.profile);
   if (profile === undefined) throw new Error(`runText: no NIC profile ${nic.profile}`);
-  const allowance = maxFrameBytes(0);
   const found = `  note: the MTU is ${nic.mtu}, and the longest frame had ${grouped(longest)} bytes`;
-  if (longest > maxFrameBytes(profile.mtuMax)) {
+  if (longest > maxFrameBytes(profile.mtu.max)) {
     return [
-      `${found}, more than any MTU of this NIC allows (at most ${profile.mtuMax}):`,
+      `${found}, more than any MTU of this NIC allows (at most ${profile.mtu.max}):`,
       '    offloads merged frames before they were captured; capture again after',
       '    ethtool -K IF tso off gso off gro off, at both ends',
     ];
   }
-  const mtuMaxOneBuffer = rxBufferBytes(profile) - allowance;
-  const needsFrags = longest > rxBufferBytes(profile) && !frags;
+  const mtuMaxOneBuffer = profile.xdp.mtuMaxLinear;
+  const needsFrags = longest > maxFrameBytes(mtuMaxOneBuffer) && !frags;
   // The MTU that a person would set leaves VLAN tags out, as long as there is room for them.
-  const mtu = Math.min(longest - ETH_HLEN, frags || needsFrags ? profile.mtuMax : mtuMaxOneBuffer);
+  const mtu = Math.min(longest - ETH_HLEN, frags || needsFrags ? profile.mtu.max : mtuMaxOneBuffer);
   return [`${found}; --mtu ${mtu} lets it in${needsFrags ? `, but above ${mtuMaxOneBuffer} the program must be in SEC("xdp.frags")` : ''}`];
 }
 

@@ -1,5 +1,6 @@
 import type { PageAllocator } from '../memory/index.js';
 import type { OwnerLedger } from '../memory/index.js';
+import { ringPages } from '../nic/index.js';
 import type { Nic } from '../nic/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { PacketTally } from './packetTally.js';
@@ -37,11 +38,10 @@ export function takeCensus(nic: Nic, allocator: PageAllocator): PageCensus {
   let idle = 0;
   let posted = 0;
   for (let queue = 0; queue < nic.settings.queues; queue++) {
-    const pool = nic.driver.pool(queue);
-    const rx = nic.driver.rxQueue(queue);
-    inflight += pool.inflight;
-    idle += pool.idle;
-    posted += (rx.nextToUse - rx.nextToClean) | 0;
+    const buffers = nic.driver.bufferUse(queue);
+    inflight += buffers.inflight;
+    idle += buffers.idle;
+    posted += nic.driver.ringUse(queue).rxPosted;
   }
   const { free: _free, ...owners } = allocator.ledger.census();
   return { owners, inflight, idle, posted };
@@ -84,11 +84,8 @@ export function audit(
   const leaked = allocator.usedCount;
   check('pages after shutdown', leaked === 0, leaked === 0 ? 'all given back' : `${leaked} leaked: ${describeCensus(allocator.ledger)}`);
 
-  let ringPages = 0;
-  const { rxRingSize, txRingSize, queues, profile } = nic.settings;
-  for (const size of [rxRingSize, txRingSize]) ringPages += queues * Math.ceil((size * profile.format.descriptorBytes) / 4096);
   const { mappedCount, faultCount, faults } = nic.iommu;
-  const mapped = mappedCount - ringPages;
+  const mapped = mappedCount - ringPages(nic.settings);
   check(
     'DMA mappings',
     mapped === 0 && faultCount === 0,

@@ -1,7 +1,7 @@
 import { fail, ok, ProblemError, Rng } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { HostMemory, PAGE_BYTES, PageAllocator } from '../memory/index.js';
-import { checkSettings, createNic } from '../nic/index.js';
+import { checkSettings, createNic, ringPages } from '../nic/index.js';
 import type { NicSettings } from '../nic/index.js';
 import { objectMemoryBytes, quietNetwork, Vm, withInterface, XDP_BUFF_HARD_START } from '../vm/index.js';
 import type { NetInterface, VmEnvironment } from '../vm/index.js';
@@ -146,8 +146,7 @@ const FIXED_BYTES = 4 << 20;
 
 /** Upper bound of what the simulation puts into host memory, bytes. */
 function memoryNeed({ object, cpus, nic, xsk }: SimulationOptions, pageCount: number): number {
-  const descriptors = nic.queues * ((nic.rxRingSize + nic.txRingSize) * nic.profile.format.descriptorBytes + 2 * PAGE_BYTES);
   const ringEntries = xsk === undefined ? 0 : Object.values(xsk.rings).reduce((sum, size) => sum + size, 0);
   const sockets = xsk === undefined ? 0 : nic.queues * (xsk.chunkCount * PAGE_BYTES + ringEntries * 16 + 8 * PAGE_BYTES);
-  return FIXED_BYTES + objectMemoryBytes(object, cpus) + pageCount * PAGE_BYTES + descriptors + sockets;
+  return FIXED_BYTES + objectMemoryBytes(object, cpus) + (pageCount + ringPages(nic)) * PAGE_BYTES + sockets;
 }

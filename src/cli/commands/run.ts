@@ -7,11 +7,6 @@ import { headingStyle, reportProblem, tell } from '../output.js';
 import type { Terminal } from '../output.js';
 import { TARGET_KERNEL_OPTIONS } from '../targetKernelOptions.js';
 
-/** Ring sizes of every profile, for the help; the numbers come from the profiles themselves. */
-const RING_SIZES = PROFILES.map(({ name, ringMin, ringMax, ringDefault }) =>
-  ringMin === ringMax ? `${name} ${ringMin}` : `${name} a power of two from ${ringMin} to ${ringMax} (${ringDefault})`,
-).join(', ');
-
 const OPTIONS = {
   pcap: { type: 'string', demandOption: true, describe: 'capture to play, pcap or pcapng', group: 'Program:' },
   prog: { type: 'string', describe: 'program to attach, when the object has several', group: 'Program:' },
@@ -26,11 +21,12 @@ const OPTIONS = {
   seed: { type: 'number', default: RUN_DEFAULTS.seed as number, describe: 'seed of all randomness', group: 'Program:' },
   nic: { type: 'string', default: RUN_DEFAULTS.nic as string, describe: `NIC profile: ${PROFILES.map(({ name }) => name).join(', ')}`, group: 'NIC:' },
   mode: { type: 'string', default: RUN_DEFAULTS.mode as string, describe: 'auto (is native) or native; generic and offload are not there yet', group: 'NIC:' },
-  queues: { type: 'number', default: RUN_DEFAULTS.queues as number, describe: 'receive and transmit queues, 1 to 64', group: 'NIC:' },
+  queues: { type: 'number', describe: 'receive and transmit queues (4, or as many as the NIC has)', group: 'NIC:' },
   cpus: { type: 'number', describe: 'CPUs that per-CPU maps have values for, 1 to 256 (one a queue)', group: 'NIC:' },
-  'rx-ring': { type: 'number', describe: `RX descriptors of a queue: ${RING_SIZES}`, group: 'NIC:' },
-  'tx-ring': { type: 'number', describe: `TX descriptors of a queue: ${RING_SIZES}`, group: 'NIC:' },
-  mtu: { type: 'number', default: RUN_DEFAULTS.mtu as number, describe: 'MTU of the NIC, 68 to 9000; above 3498 the program must be in SEC("xdp.frags")', group: 'NIC:' },
+  'rx-ring': { type: 'number', describe: "RX descriptors of a queue (the NIC's default; its limits: sim nic show NAME)", group: 'NIC:' },
+  'tx-ring': { type: 'number', describe: 'TX descriptors of a queue', group: 'NIC:' },
+  mtu: { type: 'number', default: RUN_DEFAULTS.mtu as number, describe: 'MTU of the NIC; above what one buffer takes (plain: 3498) the program must be in SEC("xdp.frags")', group: 'NIC:' },
+  headroom: { type: 'number', describe: "bytes before the packet, where the driver lets them be set (the NIC's default)", group: 'NIC:' },
   'rx-usecs': { type: 'number', default: RUN_DEFAULTS.rxUsecs as number, describe: 'interrupt moderation, microseconds', group: 'NIC:' },
   xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_MODES.join(', ')}. rxdrop receives and drops, l2fwd sends back with MAC addresses swapped, auto is rxdrop when there is an XSKMAP, else none`, group: 'NIC:' },
   event: { type: 'string', array: true, nargs: 1, describe: 'MAP="struct NAME": decode what goes through a RINGBUF or PERF_EVENT_ARRAY by a type of the object', group: 'Report:' },

@@ -5,12 +5,13 @@ import type { TxQueue } from './txQueue.js';
 
 /** Everything that belongs to one queue pair and its NAPI instance. */
 export interface QueuePair {
+  readonly queue: number;
   readonly rx: RxQueue;
   readonly tx: TxQueue;
   readonly rxq: XdpRxqInfo;
   readonly counters: DriverCounters;
-  /** Pages of packets that were passed up during the present poll; the stack is done with them at its end. */
-  readonly stackPages: Uint32Array;
+  /** Buffers of packets that were passed up during the present poll; the stack is done with them at its end. */
+  readonly stackBuffers: Uint32Array;
   stackCount: number;
   /** Socket whose packet found no room on the TX ring (-EAGAIN): its application wants to try again when there is some. */
   waitingSocket: XskSocket | undefined;
@@ -20,13 +21,26 @@ export interface QueuePair {
 export interface DriverCounters {
   rxPackets: number;
   rxBytes: number;
+  /** Frames that the driver dropped, as the device had marked them as damaged or could not write them. */
   rxErrors: number;
+  /** Frames that the driver dropped, as their length makes no sense or they took more buffers than it can handle. */
+  rxLengthErrors: number;
+  /** Frames whose checksum the hardware found right, and wrong. */
+  rxCsumGood: number;
+  rxCsumErrors: number;
+  /** Buffers that could not be allocated. */
+  rxAllocFailed: number;
   xdpDrop: number;
   xdpPass: number;
   xdpTx: number;
   xdpTxErrors: number;
+  /** XDP_TX that found the ring full, which is counted in `xdpTxErrors` too. */
+  xdpTxFull: number;
   xdpRedirect: number;
   xdpRedirectErrors: number;
+  /** XDP_ABORTED, numbers that are no verdict, and both together with programs that were stopped. */
+  xdpAborted: number;
+  xdpInvalid: number;
   xdpExceptions: number;
   txPackets: number;
   txBytes: number;
@@ -37,7 +51,8 @@ export interface DriverCounters {
 
 export function newCounters(): DriverCounters {
   return {
-    rxPackets: 0, rxBytes: 0, rxErrors: 0, xdpDrop: 0, xdpPass: 0, xdpTx: 0, xdpTxErrors: 0, xdpRedirect: 0, xdpRedirectErrors: 0,
-    xdpExceptions: 0, txPackets: 0, txBytes: 0, txXdpXmit: 0, txXdpXmitErrors: 0, polls: 0,
+    rxPackets: 0, rxBytes: 0, rxErrors: 0, rxLengthErrors: 0, rxCsumGood: 0, rxCsumErrors: 0, rxAllocFailed: 0, xdpDrop: 0, xdpPass: 0, xdpTx: 0,
+    xdpTxErrors: 0, xdpTxFull: 0, xdpRedirect: 0, xdpRedirectErrors: 0, xdpAborted: 0, xdpInvalid: 0, xdpExceptions: 0, txPackets: 0, txBytes: 0,
+    txXdpXmit: 0, txXdpXmitErrors: 0, polls: 0,
   };
 }

@@ -5,7 +5,8 @@ import type { DescriptorFormat, RingMemory } from '../device/formats/descriptorF
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { Iommu } from '../device/iommu.js';
 import { allocCoherentRing } from './coherentRing.js';
-import type { PagePool } from './pagePool.js';
+import type { RxBuffers } from './rxBuffers.js';
+import type { RxLayout } from './rxLayout.js';
 
 /** What a receive ring is made of. */
 export interface RxQueueParts {
@@ -13,92 +14,119 @@ export interface RxQueueParts {
   readonly pages: OwnerLedger;
   readonly iommu: Iommu;
   readonly format: DescriptorFormat;
-  readonly pool: PagePool;
+  readonly buffers: RxBuffers;
   readonly queue: number;
-  /** Descriptors. */
+  /** Slots. */
   readonly size: number;
-  /** Where the device's bytes begin in a page, and how many it may write. */
-  readonly headroomBytes: number;
-  readonly bufferBytes: number;
+  readonly layout: RxLayout;
+  /** Buffers that must be missing before the ring is refilled. */
+  readonly refillThreshold: number;
 }
 
-/** The driver's side of one receive ring: which page lies in each slot, and refilling. */
+/** The driver's side of one receive ring: which buffer lies in each slot, and refilling. */
 export class RxQueue {
   readonly ring: RingMemory;
-  readonly ringIovaLow: number;
-  readonly pool: PagePool;
-  /** Page in each slot. */
-  readonly page: Uint32Array;
+  readonly buffers: RxBuffers;
+  /** Buffer in each slot. */
+  readonly buffer: Uint32Array;
   /** Finished descriptors of the present poll. */
   readonly batch = new DescriptorBatch(BATCH_FRAMES);
+  /** Slots, counted since the ring was made. */
   nextToUse = 0;
   nextToClean = 0;
-  /** Refills that found no page. */
+  /** Refills that found no buffer. */
   allocFailed = 0;
+  /** Fewest buffers that the device ever had after a poll. */
+  lowWater = Infinity;
   readonly #memory: HostMemory;
   readonly #format: DescriptorFormat;
   readonly #pages: OwnerLedger;
-  readonly #headroomBytes: number;
-  readonly #bufferBytes: number;
+  readonly #layout: RxLayout;
+  readonly #refillThreshold: number;
 
-  constructor({ memory, pages, iommu, format, pool, queue, size, headroomBytes, bufferBytes }: RxQueueParts) {
+  constructor({ memory, pages, iommu, format, buffers, queue, size, layout, refillThreshold }: RxQueueParts) {
     this.#memory = memory;
     this.#format = format;
     this.#pages = pages;
-    this.#headroomBytes = headroomBytes;
-    this.#bufferBytes = bufferBytes;
-    this.pool = pool;
-    const { ring, iovaLow } = allocCoherentRing(memory, iommu, `RX ring ${queue}`, size, format.descriptorBytes);
-    this.ring = ring;
-    this.ringIovaLow = iovaLow;
-    this.page = new Uint32Array(size);
+    this.#layout = layout;
+    this.#refillThreshold = refillThreshold;
+    this.buffers = buffers;
+    this.ring = allocCoherentRing(memory, iommu, `RX ring ${queue}`, size, format.rxRingBytes(size));
+    format.rxInit(memory, this.ring);
+    this.buffer = new Uint32Array(size);
   }
 
-  /** Descriptors without a buffer; one always stays empty. */
+  /** Buffers that the device has. */
+  get posted(): number {
+    return this.nextToUse - this.nextToClean;
+  }
+
+  /** Slots without a buffer, not counting those that always stay empty. */
   get unused(): number {
-    return this.ring.size - 1 - ((this.nextToUse - this.nextToClean) | 0);
+    return this.ring.size - this.#format.spareSlots - this.posted;
   }
 
-  /** Gives pages to the device until the ring is full or the pool is empty; returns the new tail for the doorbell. */
+  /** Gives buffers to the device until the ring is full or there are none; returns what to write to the doorbell. */
   refill(): number {
-    const { batch, pool, page } = this;
-    const mask = this.ring.size - 1;
-    for (let left = this.unused; left > 0; ) {
+    const { posted } = this;
+    if (posted < this.lowWater) this.lowWater = posted;
+    const { unused } = this;
+    if (unused >= this.#refillThreshold || posted === 0) this.#post(unused);
+    return this.#format.rxPublish(this.#memory, this.ring, this.nextToUse);
+  }
+
+  #post(unused: number): void {
+    const { batch, buffers, buffer } = this;
+    const { deviceOffBytes, deviceBytes } = this.#layout;
+    const { size } = this.ring;
+    for (let left = unused; left > 0; ) {
       const limit = left < BATCH_FRAMES ? left : BATCH_FRAMES;
+      let slot = this.nextToUse % size;
       let count = 0;
       for (; count < limit; count++) {
-        const fresh = pool.alloc();
+        const fresh = buffers.alloc();
         if (fresh === 0) {
           this.allocFailed++;
           break;
         }
         this.#pages.move(fresh, Owner.pool, Owner.device);
-        page[(this.nextToUse + count) & mask] = fresh;
-        batch.iovaLow[count] = pool.iovaLow(fresh) + this.#headroomBytes;
+        buffer[slot] = fresh;
+        if (++slot === size) slot = 0;
+        batch.iovaLow[count] = buffers.iovaLow(fresh) + deviceOffBytes;
         batch.iovaHigh[count] = IOVA_HIGH;
-        batch.lenBytes[count] = this.#bufferBytes;
+        batch.lenBytes[count] = deviceBytes;
         batch.flags[count] = 0;
       }
       batch.count = count;
       this.#format.rxPost(this.#memory, this.ring, this.nextToUse, batch);
-      this.nextToUse = (this.nextToUse + count) | 0;
+      this.nextToUse += count;
       left -= count;
       if (count < limit) break;
     }
-    return this.nextToUse;
   }
 
   /** Reads up to `limit` finished descriptors into `batch`; gives their number. */
   poll(limit: number): number {
-    const posted = (this.nextToUse - this.nextToClean) | 0;
-    return this.#format.rxPoll(this.#memory, this.ring, this.nextToClean, limit < posted ? limit : posted, this.batch);
+    const { posted } = this;
+    const most = limit < posted ? limit : posted;
+    if (this.#format.rxPrefixBytes > 0) this.#locatePrefixes(most);
+    return this.#format.rxPoll(this.#memory, this.ring, this.nextToClean, most, this.batch);
   }
 
-  /** Takes all pages back from the device when the ring is shut down. */
+  #locatePrefixes(count: number): void {
+    const { address } = this.batch;
+    const { size } = this.ring;
+    let slot = this.nextToClean % size;
+    for (let i = 0; i < count; i++) {
+      address[i] = this.buffer[slot] + this.#layout.deviceOffBytes;
+      if (++slot === size) slot = 0;
+    }
+  }
+
+  /** Takes all buffers back from the device when the ring is shut down. */
   drain(): void {
-    const mask = this.ring.size - 1;
-    for (; this.nextToClean !== this.nextToUse; this.nextToClean = (this.nextToClean + 1) | 0) {
-      this.pool.releaseAtShutdown(this.page[this.nextToClean & mask], Owner.device);
+    for (; this.nextToClean < this.nextToUse; this.nextToClean++) {
+      this.buffers.releaseAtShutdown(this.buffer[this.nextToClean % this.ring.size], Owner.device);
     }
   }
 }

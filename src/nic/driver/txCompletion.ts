@@ -1,50 +1,65 @@
 import { Owner } from '../../memory/index.js';
-import type { XskSocket } from '../../umem/index.js';
+import { Outcome, xdpFrameData } from '../../xdp/index.js';
+import { TX_NONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.js';
+import type { DriverState } from './driverState.js';
 import type { QueuePair } from './queuePair.js';
-import { TX_NONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } from './txQueue.js';
-import type { TransmitParts } from './xdpTransmit.js';
 
 /**
- * Gives back what the device has sent, each buffer by the path that its kind needs: pages of the queue's own pool directly into its
+ * Gives back what the device has sent, each buffer by the path that its kind needs: those of the queue's own pool directly into its
  * cache, as this is their own NAPI context (xdp_return_frame_rx_napi; for redirected ones page_pool_napi_local finds out the same, 6.18);
  * pages of socket packets to the page allocator, with an entry on the COMPLETION ring.
  *
- * @param sockets by id
- * @param onCompleted called for each packet of a socket
- * @returns descriptors that are free again
+ * @returns slots that are free again
  */
-export function cleanTx(
-  { allocator, iommu }: TransmitParts,
-  { tx, rx, counters }: QueuePair,
-  sockets: readonly XskSocket[],
-  onCompleted: (socket: XskSocket) => void,
-): number {
-  const mask = tx.ring.size - 1;
-  const completed = tx.completed();
-  for (let left = completed; left > 0; left--) {
-    const slot = tx.nextToClean & mask;
-    const page = tx.page[slot];
-    const ownMapping = tx.unmapIovaLow[slot];
+export function cleanTx(state: DriverState, pair: QueuePair): number {
+  const { allocator, iommu, targets } = state.config;
+  const { tx, rx, counters } = pair;
+  const slots = tx.completed();
+  const end = tx.nextToClean + slots;
+  while (tx.nextToClean < end) {
+    const record = tx.cleanRecord & tx.recordMask;
+    const buffer = tx.buffer[record];
+    const ownMapping = tx.unmapIovaLow[record];
     if (ownMapping !== 0) iommu.unmapPage(ownMapping);
-    switch (tx.kind[slot]) {
+    reportIfLost(state, pair, buffer);
+    switch (tx.kind[record]) {
       case TX_XDP_TX:
       case TX_XDP_XMIT:
-        rx.pool.recycleDirect(page, Owner.txRing);
+        rx.buffers.recycleDirect(buffer, Owner.txRing);
         break;
       case TX_XSK_SKB: {
-        allocator.free(page, Owner.txRing);
-        const socket = sockets[tx.socketId[slot]];
-        socket.complete(tx.completionOffBytes[slot]);
-        onCompleted(socket);
+        allocator.free(buffer, Owner.txRing);
+        const socket = targets.sockets[tx.socketId[record]];
+        socket.complete(tx.completionOffBytes[record]);
+        state.readySockets.add(socket);
         break;
       }
       default:
-        throw new Error(`cleanTx: TX slot ${slot} completed, but holds nothing`);
+        throw new Error(`cleanTx: TX record ${record} completed, but holds nothing`);
     }
-    if (tx.isLast[slot] === 1) counters.txPackets++;
-    counters.txBytes += tx.lenBytes[slot];
-    tx.kind[slot] = TX_NONE;
-    tx.nextToClean = (tx.nextToClean + 1) | 0;
+    if (tx.frameSlots[record] > 0) {
+      counters.txPackets++;
+      tx.frames++;
+    }
+    counters.txBytes += tx.lenBytes[record];
+    tx.release(record);
   }
-  return completed;
+  if (slots > 0 && pair.waitingSocket !== undefined) {
+    state.readySockets.add(pair.waitingSocket);
+    pair.waitingSocket = undefined;
+  }
+  return slots;
+}
+
+/** A frame that comes back without having been on the wire was lost in the device. */
+function reportIfLost({ config }: DriverState, { queue }: QueuePair, buffer: number): void {
+  const { allocator, tags, memory, observer } = config;
+  const { ledger } = allocator;
+  const index = ledger.indexOf(buffer);
+  const kind = tags.kind[index];
+  if (kind === TX_NONE) return;
+  tags.kind[index] = TX_NONE;
+  if (kind === TX_XSK_SKB) return;
+  const { address, lenBytes } = xdpFrameData(memory.u32, buffer);
+  observer.onPacketEnd(ledger.packetId[index], Outcome.txDmaError, tags.retval[index], queue, address, lenBytes, 0);
 }

@@ -1,88 +1,133 @@
 import type { HostMemory } from '../../memory/index.js';
 import { MAX_SKB_FRAGS } from '../../vm/index.js';
-import { BATCH_FRAMES, DESC_EOP, DescriptorBatch } from '../device/batch.js';
+import { BATCH_FRAMES, DESC_EOP, DescriptorBatch, MAX_SEGMENTS } from '../device/batch.js';
 import type { DescriptorFormat, RingMemory } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { Iommu } from '../device/iommu.js';
+import { TX_NONE } from '../bufferTags.js';
 import { allocCoherentRing } from './coherentRing.js';
 
-/** What a TX ring entry holds, which decides how its buffer goes back. */
-export const TX_NONE = 0;
-/** Page of our own pool, sent by XDP_TX. */
-export const TX_XDP_TX = 1;
-/** Page of our own pool, sent by ndo_xdp_xmit; mapped for this transmission only, as the driver can't know where a frame comes from. */
-export const TX_XDP_XMIT = 2;
-/** Page with a copy of an AF_XDP socket's packet (the skb of copy mode). */
-export const TX_XSK_SKB = 3;
+/** A frame's buffers may share a slot (mlx5 puts up to four into one). */
+const BUFFERS_PER_SLOT_MAX = 4;
 
-/** The driver's side of one transmit ring: what lies in each slot, until the device is done with it. */
+/** What a frame asks the hardware to do on its way out; all 0 for nothing. Named as in DescriptorBatch. */
+export interface TxOffload {
+  flags: number;
+  packetType: number;
+  l3Start: number;
+  csumStart: number;
+  csumOffset: number;
+  vlanTci: number;
+}
+
+/** No offload. */
+export const NO_OFFLOAD: Readonly<TxOffload> = { flags: 0, packetType: 0, l3Start: 0, csumStart: 0, csumOffset: 0, vlanTci: 0 };
+
+/**
+ * The driver's side of one transmit ring: which buffers are on their way, in order, until the device is done with them.
+ *
+ * A buffer's record is not a slot of the ring: some formats put descriptors without a buffer before a frame, others several buffers into
+ * one. So records are a ring of their own, and the last record of a frame knows how many slots the frame took.
+ */
 export class TxQueue {
   readonly ring: RingMemory;
-  readonly ringIovaLow: number;
   readonly kind: Uint8Array;
-  readonly page: Uint32Array;
+  readonly buffer: Uint32Array;
   /** Low word of a mapping to undo at completion, 0 for none. */
   readonly unmapIovaLow: Int32Array;
   /** TX_XSK_SKB: socket and UMEM offset to complete. */
   readonly socketId: Int32Array;
   readonly completionOffBytes: Uint32Array;
-  /** Program's return value, for the record of the packet's end. */
-  readonly retval: Uint32Array;
   readonly lenBytes: Int32Array;
-  /** 1 for the last buffer of a frame. */
-  readonly isLast: Uint8Array;
+  /** Slots of the frame that ends with this record, 0 in its other records. */
+  readonly frameSlots: Int32Array;
+  readonly recordMask: number;
   /** Mappings of the frame that is being queued, one for each buffer. */
   readonly mappings = new Int32Array(MAX_SKB_FRAGS + 1);
+  /** Records, counted since the ring was made. */
+  nextRecord = 0;
+  cleanRecord = 0;
+  /** Slots, counted since the ring was made. */
   nextToUse = 0;
   nextToClean = 0;
-  /** Frames that found no free slot. */
+  /** Frames that were sent, frames that found no free slot, most slots that were ever in use. */
+  frames = 0;
   fullCount = 0;
+  highWater = 0;
   readonly #memory: HostMemory;
   readonly #format: DescriptorFormat;
-  readonly #pending = new DescriptorBatch(BATCH_FRAMES);
-  /** Index of the first descriptor that isn't written yet, and of the first that the doorbell hasn't told the device. */
+  readonly #pending = new DescriptorBatch(BATCH_FRAMES + MAX_SEGMENTS);
+  /** Slot of the first frame that isn't written yet, and of the first that the doorbell hasn't told the device. */
   #pendingFirst = 0;
   #flushed = 0;
+  #frameBuffers = 0;
+  #frameFlags = 0;
 
   constructor(memory: HostMemory, iommu: Iommu, format: DescriptorFormat, queue: number, size: number) {
     this.#memory = memory;
     this.#format = format;
-    const { ring, iovaLow } = allocCoherentRing(memory, iommu, `TX ring ${queue}`, size, format.descriptorBytes);
-    this.ring = ring;
-    this.ringIovaLow = iovaLow;
-    this.kind = new Uint8Array(size);
-    this.page = new Uint32Array(size);
-    this.unmapIovaLow = new Int32Array(size);
-    this.socketId = new Int32Array(size);
-    this.completionOffBytes = new Uint32Array(size);
-    this.retval = new Uint32Array(size);
-    this.lenBytes = new Int32Array(size);
-    this.isLast = new Uint8Array(size);
+    this.ring = allocCoherentRing(memory, iommu, `TX ring ${queue}`, size, format.txRingBytes(size));
+    format.txInit(memory, this.ring);
+    const records = 2 ** Math.ceil(Math.log2(size * BUFFERS_PER_SLOT_MAX));
+    this.recordMask = records - 1;
+    this.kind = new Uint8Array(records);
+    this.buffer = new Uint32Array(records);
+    this.unmapIovaLow = new Int32Array(records);
+    this.socketId = new Int32Array(records);
+    this.completionOffBytes = new Uint32Array(records);
+    this.lenBytes = new Int32Array(records);
+    this.frameSlots = new Int32Array(records);
   }
 
-  /** Slots that can be used; one always stays empty. */
+  /** Slots that can be used. */
   get free(): number {
-    return this.ring.size - 1 - ((this.nextToUse - this.nextToClean) | 0);
+    return this.ring.size - this.#format.spareSlots - (this.nextToUse - this.nextToClean);
+  }
+
+  /** True when a frame of so many buffers finds room. */
+  hasRoom(buffers: number, offloadFlags = 0): boolean {
+    return this.#format.txSlots(buffers, offloadFlags) <= this.free;
   }
 
   /**
-   * Queues one buffer; the caller has made sure that there is room. Nothing reaches the ring before `flush`.
+   * Queues one buffer; the caller has made sure that there is room for its frame. Nothing reaches the ring before `flush`.
    *
-   * @returns the slot, for the caller to note what it holds
+   * @param offload of the frame; counts with its first buffer
+   * @returns the record, for the caller to note what it holds
    */
-  push(iovaLow: number, lenBytes: number, isLast: boolean): number {
+  push(iovaLow: number, lenBytes: number, isLast: boolean, offload: Readonly<TxOffload> = NO_OFFLOAD): number {
     const pending = this.#pending;
-    if (pending.count === BATCH_FRAMES) this.#post();
+    const isFirst = this.#frameBuffers === 0;
+    if (isFirst && pending.count >= BATCH_FRAMES) this.#post();
     const at = pending.count++;
     pending.iovaLow[at] = iovaLow;
     pending.iovaHigh[at] = IOVA_HIGH;
     pending.lenBytes[at] = lenBytes;
     pending.flags[at] = isLast ? DESC_EOP : 0;
-    const slot = this.nextToUse & (this.ring.size - 1);
-    this.lenBytes[slot] = lenBytes;
-    this.isLast[slot] = isLast ? 1 : 0;
-    this.nextToUse = (this.nextToUse + 1) | 0;
-    return slot;
+    if (isFirst) {
+      pending.flags[at] |= offload.flags;
+      this.#frameFlags = offload.flags;
+      if (offload.flags !== 0) {
+        pending.packetType[at] = offload.packetType;
+        pending.l3Start[at] = offload.l3Start;
+        pending.csumStart[at] = offload.csumStart;
+        pending.csumOffset[at] = offload.csumOffset;
+        pending.vlanTci[at] = offload.vlanTci;
+      }
+    }
+    this.#frameBuffers++;
+    const record = this.nextRecord++ & this.recordMask;
+    this.lenBytes[record] = lenBytes;
+    this.frameSlots[record] = 0;
+    if (isLast) {
+      const slots = this.#format.txSlots(this.#frameBuffers, this.#frameFlags);
+      this.frameSlots[record] = slots;
+      this.nextToUse += slots;
+      this.#frameBuffers = 0;
+      const used = this.nextToUse - this.nextToClean;
+      if (used > this.highWater) this.highWater = used;
+    }
+    return record;
   }
 
   /** Writes the queued descriptors; true when there were any since the last flush, so that the doorbell must ring. */
@@ -93,17 +138,29 @@ export class TxQueue {
     return isNew;
   }
 
+  /** What to write to the doorbell register after a flush. */
+  publish(): number {
+    return this.#format.txPublish(this.#memory, this.ring, this.#flushed);
+  }
+
   #post(): void {
     const pending = this.#pending;
     if (pending.count === 0) return;
     this.#format.txPost(this.#memory, this.ring, this.#pendingFirst, pending);
-    this.#pendingFirst = (this.#pendingFirst + pending.count) | 0;
+    this.#pendingFirst = this.nextToUse;
     pending.count = 0;
   }
 
-  /** How many slots from `nextToClean` on the device is done with. */
+  /** How many slots from `nextToClean` on the device is done with: whole frames. */
   completed(): number {
-    const queued = (this.#flushed - this.nextToClean) | 0;
+    const queued = this.#flushed - this.nextToClean;
     return queued === 0 ? 0 : this.#format.txPoll(this.#memory, this.ring, this.nextToClean, queued);
+  }
+
+  /** Forgets a record whose buffer went back. */
+  release(record: number): void {
+    this.kind[record] = TX_NONE;
+    this.cleanRecord++;
+    this.nextToClean += this.frameSlots[record];
   }
 }

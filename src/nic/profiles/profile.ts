@@ -125,8 +125,10 @@ export interface NicProfile {
   readonly headroom: Limit;
   /** Size of a buffer with headroom and tailroom (xdp->frame_sz): 2048 or 4096. */
   readonly frameSizeBytes: number;
-  /** Bytes of packet that the device may write into one buffer; left out: what headroom and skb_shared_info leave. */
+  /** Bytes that the device may write into one buffer; left out, and at most: what headroom and skb_shared_info leave. */
   readonly bufferBytes?: number;
+  /** True when what the device writes before the packet (`format.rxPrefixBytes`) lies within the headroom (virtio). */
+  readonly prefixInHeadroom?: boolean;
   readonly bufferModel: BufferModel;
   /** Pages in a page_pool's ring (`pool_size`). */
   readonly poolRingSize: number;

@@ -1,0 +1,232 @@
+import { FrameCopier, Owner } from '../../memory/index.js';
+import { XDP_RSS_TYPE_NONE } from '../../vm/index.js';
+import { BATCH_FRAMES, DESC_EOP, DESC_FIRST, DESC_L3_BAD, DESC_L4_BAD, DESC_RSS, DESC_TIMESTAMP, DESC_VLAN, DescriptorBatch, MAX_SEGMENTS, PACKET_BROADCAST, PACKET_MULTICAST } from './batch.js';
+import type { WireBatch } from './batch.js';
+import { LOSS_DMA, LOSS_MISSED } from './deviceConfig.js';
+import type { DeviceCounters, DeviceLoss, NicDeviceConfig } from './deviceConfig.js';
+import type { RingMemory } from './formats/descriptorFormat.js';
+import type { InterruptLine } from './interrupt.js';
+import { DMA_WRITE } from './iommu.js';
+import { filterFrame, MAC_ACCEPT, MAC_OVER_LENGTH, MAC_RUNT } from './mac.js';
+import { ParsedFrame, parseFrame } from './parseFrame.js';
+import { rxChecksumFlags } from './rxChecksum.js';
+import { NO_VLAN_TAG, strippableTci, VLAN_TAG_BYTES, VLAN_TAG_OFFSET } from './vlan.js';
+
+/** Row of the copy list: { u32 destination, u32 source, u32 bytes }. */
+const COPY_ROW_WORDS = 3;
+
+/** Registers of one receive queue. */
+interface RxRegisters {
+  ring: RingMemory;
+  /** Slots that the device has used since the ring was made. */
+  head: number;
+  doorbell: number;
+  bufferBytes: number;
+}
+
+/** The receiving half of a device: MAC filter, offloads, queue choice, DMA, write-back. */
+export class RxEngine {
+  readonly #config: NicDeviceConfig;
+  readonly #counters: DeviceCounters;
+  readonly #irq: readonly InterruptLine[];
+  readonly #queues: RxRegisters[];
+  readonly #batch = new DescriptorBatch(BATCH_FRAMES * MAX_SEGMENTS);
+  readonly #frame = new ParsedFrame();
+  readonly #copier: FrameCopier;
+  readonly #copyList: number;
+
+  constructor(config: NicDeviceConfig, counters: DeviceCounters, irq: readonly InterruptLine[], noRing: RingMemory) {
+    this.#config = config;
+    this.#counters = counters;
+    this.#irq = irq;
+    this.#queues = Array.from({ length: config.queues }, () => ({ ring: noRing, head: 0, doorbell: 0, bufferBytes: 1 }));
+    this.#copier = new FrameCopier(config.memory);
+    this.#copyList = config.memory.reserve('DMA copy list', BATCH_FRAMES * (MAX_SEGMENTS + 1) * COPY_ROW_WORDS * 4);
+  }
+
+  configure(queue: number, ring: RingMemory, bufferBytes: number): void {
+    this.#queues[queue] = { ring, head: 0, doorbell: 0, bufferBytes };
+  }
+
+  doorbell(queue: number, value: number): void {
+    this.#queues[queue].doorbell = value;
+  }
+
+  /** Frames arrive from the wire. */
+  receive(wire: WireBatch): void {
+    this.#classify(wire);
+    for (let queue = 0; queue < this.#queues.length; queue++) this.#receiveOnQueue(queue, wire);
+  }
+
+  /** MAC filter, then what the device finds out about each frame: hash, type, queue, checksums, VLAN tag. */
+  #classify(wire: WireBatch): void {
+    const { mac, rss, memory, offloads } = this.#config;
+    const counters = this.#counters;
+    const frame = this.#frame;
+    const { u8 } = memory;
+    const { address, lenBytes, rssHash, rssType, queue, flags, packetType, vlanTci, count } = wire;
+    for (let i = 0; i < count; i++) {
+      const reason = filterFrame(mac, u8, address[i], lenBytes[i]);
+      if (reason !== MAC_ACCEPT) {
+        this.#lose(wire, i, reason as DeviceLoss);
+        continue;
+      }
+      parseFrame(u8, address[i], lenBytes[i], frame);
+      const hash = rss.hashParsed(u8, address[i], frame);
+      rssHash[i] = hash;
+      rssType[i] = rss.hashType;
+      queue[i] = rss.queueFor(hash);
+      packetType[i] = frame.packetType;
+      let found = rss.hashType !== XDP_RSS_TYPE_NONE ? DESC_RSS : 0;
+      if (offloads.rxChecksum) found |= rxChecksumFlags(memory, address[i], lenBytes[i], frame);
+      if (offloads.rxVlanStrip && frame.vlanTci !== NO_VLAN_TAG) {
+        const tci = strippableTci(u8, address[i], lenBytes[i]);
+        if (tci !== NO_VLAN_TAG) {
+          found |= DESC_VLAN;
+          vlanTci[i] = tci;
+        }
+      }
+      flags[i] = found;
+      if ((frame.packetType & (PACKET_MULTICAST | PACKET_BROADCAST)) !== 0) {
+        if ((frame.packetType & PACKET_BROADCAST) !== 0) counters.rxBroadcast++;
+        else counters.rxMulticast++;
+      }
+      if ((found & (DESC_L3_BAD | DESC_L4_BAD)) !== 0) counters.rxChecksumErrors++;
+    }
+  }
+
+  /** The MAC lets a frame go: it reaches no queue. */
+  #lose(wire: WireBatch, i: number, reason: DeviceLoss): void {
+    const counters = this.#counters;
+    if (reason === MAC_RUNT) counters.rxRunts++;
+    else if (reason === MAC_OVER_LENGTH) counters.rxOverLength++;
+    else counters.rxAddressFiltered++;
+    wire.queue[i] = -1;
+    this.#config.observer.onLost(wire.packetId[i], reason, wire.address[i], wire.lenBytes[i], -1);
+  }
+
+  #receiveOnQueue(queue: number, wire: WireBatch): void {
+    const { memory, format } = this.#config;
+    const rx = this.#queues[queue];
+    const room = rx.bufferBytes;
+    let frames = 0;
+    let wanted = 0;
+    for (let i = 0; i < wire.count; i++) {
+      if (wire.queue[i] !== queue) continue;
+      frames++;
+      const bytes = wire.lenBytes[i] + format.rxPrefixBytes;
+      wanted += bytes <= room ? 1 : Math.ceil(bytes / room);
+    }
+    if (frames === 0) return;
+    const batch = this.#batch;
+    const limit = wanted < BATCH_FRAMES * MAX_SEGMENTS ? wanted : BATCH_FRAMES * MAX_SEGMENTS;
+    format.rxFetch(memory, rx.ring, rx.head, format.rxAvailable(memory, rx.ring, rx.head, rx.doorbell, limit), batch);
+    const accepted = this.#dmaFrames(queue, wire);
+    if (accepted === 0) return;
+    format.rxWriteBack(memory, rx.ring, rx.head, batch);
+    rx.head += batch.count;
+    this.#irq[queue].raise(accepted);
+  }
+
+  /**
+   * Copies the frames of a queue into the buffers of the fetched descriptors, as many as these hold, and fills in what is written back.
+   *
+   * @returns frames that took descriptors; `batch.count` is how many
+   */
+  #dmaFrames(queue: number, wire: WireBatch): number {
+    const { observer } = this.#config;
+    const counters = this.#counters;
+    const descriptors = this.#batch;
+    const available = descriptors.count;
+    let first = 0;
+    let frames = 0;
+    let row = this.#copyList >>> 2;
+    for (let i = 0; i < wire.count; i++) {
+      if (wire.queue[i] !== queue) continue;
+      const segments = this.#segmentsFor(wire, i, first, available);
+      if (segments === 0) {
+        counters.rxMissed++;
+        observer.onLost(wire.packetId[i], LOSS_MISSED, wire.address[i], wire.lenBytes[i], queue);
+        continue;
+      }
+      row = this.#dmaFrame(queue, wire, i, first, segments, row);
+      first += segments;
+      frames++;
+    }
+    descriptors.count = first;
+    this.#copier.copy(this.#copyList, (row - (this.#copyList >>> 2)) / COPY_ROW_WORDS);
+    return frames;
+  }
+
+  /** Descriptors from `first` on that the frame fills, 0 when there are not enough. */
+  #segmentsFor(wire: WireBatch, i: number, first: number, available: number): number {
+    const { lenBytes } = this.#batch;
+    let left = wire.lenBytes[i] - ((wire.flags[i] & DESC_VLAN) !== 0 ? VLAN_TAG_BYTES : 0) + this.#config.format.rxPrefixBytes;
+    let segments = 0;
+    while (left > 0) {
+      if (first + segments >= available || segments === MAX_SEGMENTS) return 0;
+      left -= lenBytes[first + segments];
+      segments++;
+    }
+    return segments;
+  }
+
+  /** One frame into descriptors `first` to `first + segments - 1`; gives the next free row of the copy list. */
+  #dmaFrame(queue: number, wire: WireBatch, i: number, first: number, segments: number, firstRow: number): number {
+    const { memory, iommu, pages, tags, observer, offloads, format, scheduler } = this.#config;
+    const { u32 } = memory;
+    const descriptors = this.#batch;
+    const packetId = wire.packetId[i];
+    const isStripped = (wire.flags[i] & DESC_VLAN) !== 0;
+    const frameFlags = wire.flags[i] | (offloads.rxTimestamp ? DESC_TIMESTAMP : 0);
+    let row = firstRow;
+    let source = wire.address[i];
+    let left = wire.lenBytes[i] - (isStripped ? VLAN_TAG_BYTES : 0);
+    let isLost = false;
+    for (let segment = first; segment < first + segments; segment++) {
+      const prefix = segment === first ? format.rxPrefixBytes : 0;
+      const room = descriptors.lenBytes[segment] - prefix;
+      const chunk = left < room ? left : room;
+      const target = iommu.translate(descriptors.iovaHigh[segment], descriptors.iovaLow[segment], chunk + prefix, DMA_WRITE);
+      if (target === 0) isLost = true;
+      else {
+        pages.move(target, Owner.device, Owner.device);
+        const index = pages.indexOf(target);
+        pages.packetId[index] = packetId;
+        tags.payload[index] = target + prefix;
+        descriptors.address[segment] = target;
+        u32[row] = target + prefix;
+        u32[row + 1] = source;
+        u32[row + 2] = chunk;
+        if (isStripped && segment === first) {
+          u32[row + 2] = VLAN_TAG_OFFSET;
+          row += COPY_ROW_WORDS;
+          u32[row] = target + prefix + VLAN_TAG_OFFSET;
+          u32[row + 1] = source + VLAN_TAG_OFFSET + VLAN_TAG_BYTES;
+          u32[row + 2] = chunk - VLAN_TAG_OFFSET;
+          source += VLAN_TAG_BYTES;
+        }
+        row += COPY_ROW_WORDS;
+      }
+      left -= chunk;
+      source += chunk;
+      // A refused DMA is written back as an empty buffer, so that the driver can tell.
+      descriptors.lenBytes[segment] = target === 0 ? 0 : chunk;
+      descriptors.rssHash[segment] = wire.rssHash[i];
+      descriptors.rssType[segment] = wire.rssType[i];
+      descriptors.packetType[segment] = wire.packetType[i];
+      descriptors.vlanTci[segment] = wire.vlanTci[i];
+      descriptors.timestampNs[segment] = scheduler.nowNs;
+      descriptors.flags[segment] = frameFlags | (segment === first ? DESC_FIRST : 0) | (segment === first + segments - 1 ? DESC_EOP : 0);
+    }
+    const counters = this.#counters;
+    if (isLost) {
+      counters.rxDmaErrors++;
+      observer.onLost(packetId, LOSS_DMA, wire.address[i], wire.lenBytes[i], queue);
+    } else {
+      counters.rxPackets++;
+      counters.rxBytes += wire.lenBytes[i];
+    }
+    return row;
+  }
+}

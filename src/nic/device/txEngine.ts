@@ -1,0 +1,150 @@
+import type { Scheduler } from '../scheduler.js';
+import { BATCH_FRAMES, DESC_CSUM, DESC_EOP, DESC_MALFORMED, DESC_VLAN, DescriptorBatch, MAX_SEGMENTS } from './batch.js';
+import type { DeviceCounters, NicDeviceConfig } from './deviceConfig.js';
+import type { RingMemory } from './formats/descriptorFormat.js';
+import type { InterruptLine } from './interrupt.js';
+import { DMA_READ } from './iommu.js';
+import { insertChecksums } from './txChecksum.js';
+import { insertVlanTag, VLAN_TAG_BYTES } from './vlan.js';
+
+/** Descriptors that are fetched at once. */
+const FETCH_SLOTS = BATCH_FRAMES * MAX_SEGMENTS;
+
+/** Longest frame that fits into the device's FIFO, bytes. */
+const FIFO_BYTES = MAX_SEGMENTS * 4096;
+/** Room before it, for a VLAN tag. */
+const FIFO_ROOM_BYTES = 64;
+
+/** Registers of one transmit queue. */
+interface TxRegisters {
+  ring: RingMemory;
+  /** Slots that the device is done with since the ring was made. */
+  head: number;
+  doorbell: number;
+  isWorkScheduled: boolean;
+}
+
+/** The transmitting half of a device: reads descriptors and frames, applies offloads, sends, marks as done. */
+export class TxEngine {
+  readonly #config: NicDeviceConfig;
+  readonly #counters: DeviceCounters;
+  readonly #irq: readonly InterruptLine[];
+  readonly #queues: TxRegisters[];
+  readonly #scheduler: Scheduler;
+  readonly #handler: number;
+  readonly #batch = new DescriptorBatch(FETCH_SLOTS);
+  /** Where the pieces of a frame that spans several descriptors, or that is changed on its way out, are put together. */
+  readonly #fifo: number;
+
+  constructor(config: NicDeviceConfig, counters: DeviceCounters, irq: readonly InterruptLine[], noRing: RingMemory) {
+    this.#config = config;
+    this.#counters = counters;
+    this.#irq = irq;
+    this.#scheduler = config.scheduler;
+    this.#queues = Array.from({ length: config.queues }, () => ({ ring: noRing, head: 0, doorbell: 0, isWorkScheduled: false }));
+    this.#handler = config.scheduler.register((queue) => this.#transmit(queue));
+    this.#fifo = config.memory.reserve('TX FIFO', FIFO_ROOM_BYTES + FIFO_BYTES) + FIFO_ROOM_BYTES;
+  }
+
+  configure(queue: number, ring: RingMemory): void {
+    this.#queues[queue] = { ring, head: 0, doorbell: 0, isWorkScheduled: false };
+  }
+
+  /** The device starts to send on its own time. */
+  doorbell(queue: number, value: number): void {
+    const tx = this.#queues[queue];
+    tx.doorbell = value;
+    if (tx.isWorkScheduled) return;
+    tx.isWorkScheduled = true;
+    this.#scheduler.schedule(this.#scheduler.nowNs, this.#handler, queue);
+  }
+
+  /** Sends whole frames as long as there are any, marks them as done and raises the interrupt. */
+  #transmit(queue: number): void {
+    const { memory, format } = this.#config;
+    const tx = this.#queues[queue];
+    tx.isWorkScheduled = false;
+    let frames = 0;
+    for (;;) {
+      const available = format.txAvailable(memory, tx.ring, tx.head, tx.doorbell, FETCH_SLOTS);
+      if (available === 0) break;
+      format.txFetch(memory, tx.ring, tx.head, available, this.#batch);
+      const before = tx.head;
+      frames += this.#sendFrames(queue, tx);
+      // A frame whose last descriptor is still missing waits for the next doorbell.
+      if (tx.head === before) break;
+      format.txWriteBack(memory, tx.ring, before, tx.head - before);
+    }
+    if (frames > 0) this.#irq[queue].raise(frames);
+  }
+
+  /** Sends the whole frames of the batch and moves the head behind them; gives their number. */
+  #sendFrames(queue: number, tx: TxRegisters): number {
+    const { flags, slots, count } = this.#batch;
+    let first = 0;
+    let taken = 0;
+    let frames = 0;
+    for (let i = 0; i < count; i++) {
+      taken += slots[i];
+      if ((flags[i] & DESC_EOP) === 0) continue;
+      this.#sendFrame(queue, first, i);
+      tx.head += taken;
+      taken = 0;
+      frames++;
+      first = i + 1;
+    }
+    return frames;
+  }
+
+  #sendFrame(queue: number, first: number, last: number): void {
+    const { memory, iommu, observer } = this.#config;
+    const counters = this.#counters;
+    const { iovaHigh, iovaLow, lenBytes, flags } = this.#batch;
+    if ((flags[first] & DESC_MALFORMED) !== 0) {
+      counters.txMalformed++;
+      return;
+    }
+    const buffer = iommu.translate(iovaHigh[first], iovaLow[first], lenBytes[first], DMA_READ);
+    let address = buffer;
+    let frameBytes = lenBytes[first];
+    if (last > first || (flags[first] & (DESC_CSUM | DESC_VLAN)) !== 0) {
+      address = this.#fifo;
+      frameBytes = this.#gather(first, last);
+      if (frameBytes === 0) address = 0;
+      else if ((flags[first] & DESC_CSUM) !== 0 && !this.#insertChecksums(first, frameBytes)) counters.txMalformed++;
+      if (address !== 0 && (flags[first] & DESC_VLAN) !== 0) {
+        // After the checksums, as their offsets are those of the frame without its tag.
+        address = insertVlanTag(memory.u8, address, this.#batch.vlanTci[first]);
+        frameBytes += VLAN_TAG_BYTES;
+      }
+    }
+    if (address === 0) {
+      counters.txDmaErrors++;
+      return;
+    }
+    counters.txPackets++;
+    counters.txBytes += frameBytes;
+    observer.onTransmit(queue, buffer, address, frameBytes);
+  }
+
+  /** Reads all buffers of a frame into the FIFO; gives its length, 0 when it can't be read or is too long. */
+  #gather(first: number, last: number): number {
+    const { memory, iommu } = this.#config;
+    const { iovaHigh, iovaLow, lenBytes } = this.#batch;
+    let end = this.#fifo;
+    let isReadable = true;
+    for (let segment = first; segment <= last; segment++) {
+      const from = iommu.translate(iovaHigh[segment], iovaLow[segment], lenBytes[segment], DMA_READ);
+      if (from === 0 || end + lenBytes[segment] > this.#fifo + FIFO_BYTES) isReadable = false;
+      else memory.u8.copyWithin(end, from, from + lenBytes[segment]);
+      end += lenBytes[segment];
+    }
+    return isReadable ? end - this.#fifo : 0;
+  }
+
+  /** False: the descriptor asks for what can't be done; the frame goes out as it is. */
+  #insertChecksums(first: number, frameBytes: number): boolean {
+    const { flags, packetType, l3Start, csumStart, csumOffset } = this.#batch;
+    return insertChecksums(this.#config.memory, this.#fifo, frameBytes, flags[first], packetType[first], l3Start[first], csumStart[first], csumOffset[first]);
+  }
+}

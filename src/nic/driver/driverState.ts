@@ -1,0 +1,60 @@
+import type { HostMemory, PageAllocator } from '../../memory/index.js';
+import type { XskSocket } from '../../umem/index.js';
+import type { LoadedProgram, Vm } from '../../vm/index.js';
+import type { Outcome, RedirectTargets, XdpXmitDevice } from '../../xdp/index.js';
+import type { BufferTags } from '../bufferTags.js';
+import type { Iommu } from '../device/iommu.js';
+import type { NicProfile } from '../profiles/profile.js';
+import type { Scheduler } from '../scheduler.js';
+import type { QueuePair } from './queuePair.js';
+import type { RxLayout } from './rxLayout.js';
+
+/** What the driver tells whoever watches the simulation. */
+export interface DriverObserver {
+  /** A packet that the driver had received reached its end; its bytes lie at `address`, `metaBytes` of metadata before them. */
+  onPacketEnd(packetId: number, outcome: Outcome, retval: number, queue: number, address: number, lenBytes: number, metaBytes: number): void;
+  /** The program did what it must not: `vm.fault()` has the details. */
+  onFault(packetId: number): void;
+  /** A socket has new packets or completions. */
+  onSocketReady(socket: XskSocket): void;
+}
+
+/** What a driver is made of. */
+export interface DriverConfig {
+  readonly memory: HostMemory;
+  readonly allocator: PageAllocator;
+  readonly tags: BufferTags;
+  readonly iommu: Iommu;
+  readonly scheduler: Scheduler;
+  readonly profile: NicProfile;
+  readonly queues: number;
+  readonly rxRingSize: number;
+  readonly txRingSize: number;
+  readonly headroomBytes: number;
+  readonly ifindex: number;
+  readonly mtu: number;
+  readonly vm: Vm;
+  /** Program of the device; `undefined` passes everything. */
+  readonly program: LoadedProgram | undefined;
+  readonly targets: RedirectTargets;
+  readonly observer: DriverObserver;
+}
+
+/** What the stages of a driver work on. Each stage is a file of functions that take this and a queue pair. */
+export interface DriverState {
+  readonly config: DriverConfig;
+  /** The driver as a redirect target. */
+  readonly device: XdpXmitDevice;
+  readonly layout: RxLayout;
+  readonly pairs: readonly QueuePair[];
+  /** Counts by verdict (XDP_ABORTED to XDP_REDIRECT, then anything else). */
+  readonly verdicts: Float64Array;
+  /** Sockets that got packets or completions since the last flush. */
+  readonly readySockets: Set<XskSocket>;
+  /** Where packets of several buffers are put together for those who watch. */
+  readonly gatherBuffer: number;
+  readonly wantsRxHints: boolean;
+}
+
+/** Instead of a return value: no program saw the packet, or it did not come to its end. */
+export const NO_VERDICT = -1;

@@ -1,0 +1,48 @@
+import type { XskTransmit } from '../../umem/index.js';
+import type { XdpXmitDevice } from '../../xdp/index.js';
+import type { NicDevice } from '../device/nicDevice.js';
+import type { PagePoolStats } from './pagePool.js';
+import type { DriverCounters } from './queuePair.js';
+
+/** How the rings of a queue pair fared. */
+export interface RingUse {
+  readonly rxSize: number;
+  /** Buffers that the device has, and the fewest that it had after any poll. */
+  readonly rxPosted: number;
+  readonly rxLowWater: number;
+  readonly rxAllocFailed: number;
+  readonly txSize: number;
+  readonly txFrames: number;
+  readonly txFull: number;
+  /** Most slots in use at once. */
+  readonly txHighWater: number;
+}
+
+/** How the receive buffers of a queue fared. */
+export interface BufferUse {
+  /** Buffers taken from the page allocator that are not back there, and of these the idle ones. */
+  readonly inflight: number;
+  readonly idle: number;
+  /** Pages that were ever taken and given back. */
+  readonly holdCount: number;
+  readonly releaseCount: number;
+  /** page_pool's statistics; all 0 for drivers without one. */
+  readonly stats: PagePoolStats;
+}
+
+/** A driver as NIC, simulation and reports see it, whoever wrote it. */
+export interface NetDriver extends XskTransmit, XdpXmitDevice {
+  /** Counts by verdict (XDP_ABORTED to XDP_REDIRECT, then anything else). */
+  readonly verdicts: Float64Array;
+  counters(queue: number): DriverCounters;
+  ringUse(queue: number): RingUse;
+  bufferUse(queue: number): BufferUse;
+  /** ndo_open: programs the rings and posts the first buffers. */
+  open(device: NicDevice): void;
+  /** ndo_stop: takes back what the device holds and empties the pools. */
+  close(): void;
+  /** The interrupt of a queue. */
+  onInterrupt(queue: number): void;
+  /** Rings the TX doorbell after frames were queued from outside a poll. */
+  kick(queue: number): void;
+}

@@ -1,0 +1,137 @@
+import { Owner } from '../../memory/index.js';
+import { contextSharedInfo, fragmentAddress, fragmentCount, MAX_SKB_FRAGS, XDP_MD_DATA, XDP_MD_DATA_META } from '../../vm/index.js';
+import { addFragment, Outcome, prepareXdpBuff, sharedInfoAddress, startFragments, verdictIndex } from '../../xdp/index.js';
+import { BATCH_FRAMES, DESC_EOP, DESC_L3_BAD, DESC_L4_BAD, DESC_L4_CHECKED, DESC_RX_ERROR } from '../device/batch.js';
+import { NO_VERDICT } from './driverState.js';
+import type { DriverState } from './driverState.js';
+import { endPacket, passToStack } from './packetEnd.js';
+import type { QueuePair } from './queuePair.js';
+import { carryOut } from './verdict.js';
+
+/**
+ * Handles finished RX descriptors up to the budget; a frame whose last descriptor lies beyond it waits.
+ *
+ * @returns descriptors seen
+ */
+export function cleanRx(state: DriverState, pair: QueuePair, budget: number): number {
+  const { vm, scheduler } = state.config;
+  const { rx, counters } = pair;
+  const { flags, lenBytes } = rx.batch;
+  const { environment } = vm;
+  environment.tNs = scheduler.nowNs;
+  environment.cpu = pair.queue % environment.possibleCpus;
+  const seen = rx.poll(budget < BATCH_FRAMES ? budget : BATCH_FRAMES);
+  let slot = rx.nextToClean % rx.ring.size;
+  let first = 0;
+  for (let i = 0; i < seen; i++) {
+    if ((flags[i] & DESC_EOP) === 0) continue;
+    let frameBytes = 0;
+    let isWhole = true;
+    for (let segment = first; segment <= i; segment++) {
+      frameBytes += lenBytes[segment];
+      if (lenBytes[segment] === 0) isWhole = false;
+    }
+    if (!isWhole || (flags[i] & DESC_RX_ERROR) !== 0) {
+      counters.rxErrors++;
+      dropFrame(state, pair, slot, i - first + 1, !isWhole);
+    } else if (!hasSaneLength(state, lenBytes, first, i)) {
+      counters.rxLengthErrors++;
+      dropFrame(state, pair, slot, i - first + 1, false);
+    } else {
+      counters.rxPackets++;
+      counters.rxBytes += frameBytes;
+      if ((flags[i] & (DESC_L3_BAD | DESC_L4_BAD)) !== 0) counters.rxCsumErrors++;
+      else if ((flags[i] & DESC_L4_CHECKED) !== 0) counters.rxCsumGood++;
+      receiveFrame(state, pair, slot, first, i);
+    }
+    slot += i + 1 - first;
+    if (slot >= rx.ring.size) slot -= rx.ring.size;
+    first = i + 1;
+  }
+  rx.nextToClean += first;
+  return seen;
+}
+
+/** What the device wrote back must fit into the buffers: a driver that trusts a length reads and hands over foreign memory. */
+function hasSaneLength({ layout }: DriverState, lenBytes: Int32Array, first: number, last: number): boolean {
+  if (last - first > MAX_SKB_FRAGS || lenBytes[first] > layout.packetBytes) return false;
+  for (let segment = first + 1; segment <= last; segment++) if (lenBytes[segment] > layout.deviceBytes) return false;
+  return true;
+}
+
+/**
+ * A frame that the driver doesn't look at.
+ *
+ * @param wasLost the device has told the observer of the packet's end already
+ */
+function dropFrame({ config, layout }: DriverState, pair: QueuePair, firstSlot: number, segments: number, wasLost: boolean): void {
+  const { rx } = pair;
+  const { ledger } = config.allocator;
+  for (let segment = 0; segment < segments; segment++) {
+    const buffer = rx.buffer[(firstSlot + segment) % rx.ring.size];
+    if (segment === 0 && !wasLost) {
+      config.observer.onPacketEnd(ledger.packetId[ledger.indexOf(buffer)], Outcome.rxError, NO_VERDICT, pair.queue, buffer + layout.packetOffBytes, 0, 0);
+    }
+    rx.buffers.recycleDirect(buffer, Owner.device);
+  }
+}
+
+/** One frame, descriptors `first` to `last` of the batch: xdp_buff, program, verdict. */
+function receiveFrame(state: DriverState, pair: QueuePair, firstSlot: number, first: number, last: number): void {
+  const { memory, allocator, profile, vm, program, observer } = state.config;
+  const { packetOffBytes, deviceOffBytes, frameSizeBytes } = state.layout;
+  const { u32 } = memory;
+  const { rx } = pair;
+  const { ledger } = allocator;
+  const context = vm.contextAddress;
+  const buffer = rx.buffer[firstSlot];
+  ledger.move(buffer, Owner.device, Owner.driver);
+  prepareXdpBuff(u32, context, pair.rxq, buffer, frameSizeBytes, packetOffBytes, rx.batch.lenBytes[first]);
+  if (!profile.xdp.hasMetadata) u32[(context + XDP_MD_DATA_META) >>> 2] = u32[(context + XDP_MD_DATA) >>> 2] + 1;
+  if (last > first) {
+    const sharedInfo = sharedInfoAddress(buffer, frameSizeBytes);
+    startFragments(u32, context, sharedInfo);
+    for (let segment = first + 1; segment <= last; segment++) {
+      const fragment = rx.buffer[(firstSlot + segment - first) % rx.ring.size];
+      ledger.move(fragment, Owner.device, Owner.driver);
+      addFragment(u32, sharedInfo, fragment + deviceOffBytes, rx.batch.lenBytes[segment]);
+    }
+  }
+  const packetId = ledger.packetId[ledger.indexOf(buffer)];
+  if (program === undefined) {
+    passToStack(state, pair, buffer, packetId, NO_VERDICT);
+    return;
+  }
+  if (state.wantsRxHints) profile.readRxHints(vm.rxHints, rx.batch, first, memory.u8, buffer + packetOffBytes);
+  ledger.move(buffer, Owner.driver, Owner.program);
+  const fault = vm.run(program.address);
+  ledger.move(buffer, Owner.program, Owner.driver);
+  if (last > first) recycleEmptiedFragments(state, pair, firstSlot, last - first);
+  if (fault !== 0) {
+    observer.onFault(packetId);
+    pair.counters.xdpExceptions++;
+    endPacket(state, pair, buffer, packetId, Outcome.programFault, NO_VERDICT);
+    return;
+  }
+  const { retval } = vm;
+  state.verdicts[verdictIndex(retval)]++;
+  carryOut(state, pair, buffer, packetId, retval);
+}
+
+/**
+ * Fragments that the program emptied go back to the pool at once: bpf_xdp_adjust_tail takes them from the end, bpf_xdp_pull_data from the
+ * start, so those that are left stand side by side.
+ */
+function recycleEmptiedFragments({ config }: DriverState, { rx }: QueuePair, firstSlot: number, fragments: number): void {
+  const { u32 } = config.memory;
+  const context = config.vm.contextAddress;
+  const kept = fragmentCount(u32, context);
+  const firstKept = kept === 0 ? 0 : config.allocator.ledger.bufferOf(fragmentAddress(u32, contextSharedInfo(u32, context), 0));
+  let left = kept;
+  for (let i = 1; i <= fragments; i++) {
+    const buffer = rx.buffer[(firstSlot + i) % rx.ring.size];
+    const isKept = left > 0 && (left < kept || buffer === firstKept);
+    if (isKept) left--;
+    else rx.buffers.recycleDirect(buffer, Owner.driver);
+  }
+}

@@ -1,0 +1,47 @@
+import { Outcome, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../xdp/index.js';
+import { TX_XDP_TX } from '../bufferTags.js';
+import type { DriverState } from './driverState.js';
+import { endPacket, failPacket, passToStack } from './packetEnd.js';
+import type { QueuePair } from './queuePair.js';
+import { redirect } from './redirect.js';
+import { queueXdpFrame } from './xdpTransmit.js';
+
+/** Does with the packet in the context block what the program said. */
+export function carryOut(state: DriverState, pair: QueuePair, buffer: number, packetId: number, retval: number): void {
+  const { counters } = pair;
+  switch (retval) {
+    case XDP_PASS:
+      counters.xdpPass++;
+      passToStack(state, pair, buffer, packetId, retval);
+      return;
+    case XDP_DROP:
+      counters.xdpDrop++;
+      endPacket(state, pair, buffer, packetId, Outcome.xdpDrop, retval);
+      return;
+    case XDP_TX:
+      xdpTx(state, pair, buffer, packetId);
+      return;
+    case XDP_REDIRECT:
+      if (state.config.profile.quirks.redirectIsInvalid === true) break;
+      redirect(state, pair, buffer, packetId);
+      return;
+    default:
+  }
+  counters.xdpExceptions++;
+  if (retval === XDP_ABORTED) counters.xdpAborted++;
+  else counters.xdpInvalid++;
+  failPacket(state, pair, buffer, packetId, retval === XDP_ABORTED ? Outcome.xdpAborted : Outcome.invalidVerdict, retval);
+}
+
+function xdpTx(state: DriverState, pair: QueuePair, buffer: number, packetId: number): void {
+  const { counters } = pair;
+  const outcome = queueXdpFrame(state, pair, buffer, TX_XDP_TX, XDP_TX);
+  if (outcome === Outcome.tx) {
+    counters.xdpTx++;
+    return;
+  }
+  if (outcome === Outcome.txRingFull) counters.xdpTxFull++;
+  if (state.config.profile.quirks.countsFailedTxAsSent === true) counters.xdpTx++;
+  else counters.xdpTxErrors++;
+  failPacket(state, pair, buffer, packetId, outcome, XDP_TX);
+}
