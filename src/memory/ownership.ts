@@ -55,11 +55,14 @@ export class OwnerLedger {
   readonly count: number;
   /** Owner of each buffer, an `Owner` value. */
   readonly owner: Uint8Array;
+  /** Who had each buffer before its owner: for a lost buffer, who gave it to whom. */
+  readonly previousOwner: Uint8Array;
   /** Packet (1-based id) whose bytes each buffer carries: knowledge of the observer, invisible to device and driver. */
   readonly packetId: Int32Array;
   readonly violations: OwnershipViolation[] = [];
   violationCount = 0;
   readonly #shift: number;
+  readonly #offsetMask: number;
 
   /** @param unitBytes a power of two */
   constructor(unitName: string, baseAddress: number, unitBytes: number, count: number, firstOwner: Owner) {
@@ -69,7 +72,9 @@ export class OwnerLedger {
     this.count = count;
     this.#shift = Math.log2(unitBytes);
     if (!Number.isInteger(this.#shift)) throw new RangeError(`OwnerLedger: ${unitBytes} bytes is not a power of two`);
+    this.#offsetMask = unitBytes - 1;
     this.owner = new Uint8Array(count).fill(firstOwner);
+    this.previousOwner = new Uint8Array(count).fill(firstOwner);
     this.packetId = new Int32Array(count);
   }
 
@@ -78,10 +83,17 @@ export class OwnerLedger {
     return (address - this.baseAddress) >>> this.#shift;
   }
 
+  /** Start of the buffer that holds this address. */
+  bufferOf(address: number): number {
+    return address - ((address - this.baseAddress) & this.#offsetMask);
+  }
+
   /** Hands a buffer over. A wrong giver is recorded, and the hand-over happens all the same, as it would in the kernel. */
   move(address: number, from: Owner, to: Owner): void {
     const index = (address - this.baseAddress) >>> this.#shift;
-    if (this.owner[index] !== from) this.#violate(index, from, to);
+    const found = this.owner[index];
+    if (found !== from) this.#violate(index, from, to);
+    this.previousOwner[index] = found;
     this.owner[index] = to;
   }
 
@@ -89,12 +101,25 @@ export class OwnerLedger {
     this.violationCount++;
     if (this.violations.length >= KEPT_VIOLATIONS) return;
     this.violations.push({
-      buffer: `${this.unitName} ${index} at ${hex(this.baseAddress + index * this.unitBytes)}`,
+      buffer: this.#nameOf(index),
       expected: ownerName(from),
       found: ownerName(this.owner[index] ?? -1),
       next: ownerName(to),
       packetId: this.packetId[index] ?? 0,
     });
+  }
+
+  #nameOf(index: number): string {
+    return `${this.unitName} ${index} at ${hex(this.baseAddress + index * this.unitBytes)}`;
+  }
+
+  /** The buffer that holds an address, who has it, and who had it before: `page 12 at 0x2c000 (packet 5), now with txRing, before with driver`. */
+  describe(address: number): string {
+    const index = this.indexOf(address);
+    if (index >= this.count) return `${hex(address)}, which lies in no ${this.unitName}`;
+    const packetId = this.packetId[index];
+    const packet = packetId === 0 ? '' : ` (packet ${packetId})`;
+    return `${this.#nameOf(index)}${packet}, now with ${ownerName(this.owner[index])}, before with ${ownerName(this.previousOwner[index])}`;
   }
 
   /** How many buffers each owner has, only owners that have some. */

@@ -1,45 +1,91 @@
 import { PAGE_BYTES } from './hostMemory.js';
 import type { HostMemory } from './hostMemory.js';
 import { Owner, OwnerLedger } from './ownership.js';
+import { StructPages } from './structPages.js';
+
+/** How a `PageAllocator` is set up. */
+export interface PageAllocatorOptions {
+  /** What has an owner of its own: whole pages (4096, the default), or half pages (2048) for drivers that put two buffers into a page. */
+  readonly unitBytes?: number;
+  /** Asked at each allocation; true makes it fail (the kernel's fault injection, failslab and fail_page_alloc). */
+  readonly shouldFail?: () => boolean;
+}
 
 /**
  * The buddy allocator's order-0 face: hands out single 4 KiB pages and takes them back, last freed first.
  *
- * Its ledger knows the owner of every page. Page contents are not cleared: as in the kernel, an RX page shows what was in it before.
+ * Its ledger knows the owner of every page, or of every half page. Page contents are not cleared: as in the kernel, an RX page shows
+ * what was in it before.
  */
 export class PageAllocator {
   readonly ledger: OwnerLedger;
+  readonly pages: StructPages;
+  /** Asked at each allocation when it is there; true makes it fail. */
+  shouldFail: (() => boolean) | undefined;
   readonly #freeStack: Int32Array;
   #freeCount = 0;
   #freshIndex = 0;
 
   /** Reserves room for `count` pages; untouched ones cost nothing. */
-  constructor(memory: HostMemory, count: number) {
+  constructor(memory: HostMemory, count: number, { unitBytes = PAGE_BYTES, shouldFail }: PageAllocatorOptions = {}) {
+    if (unitBytes !== PAGE_BYTES && unitBytes !== PAGE_BYTES / 2) {
+      throw new RangeError(`PageAllocator: units of ${unitBytes} bytes are neither pages nor half pages`);
+    }
     const base = memory.reserve('pages', count * PAGE_BYTES, PAGE_BYTES);
-    this.ledger = new OwnerLedger('page', base, PAGE_BYTES, count, Owner.free);
+    const unitName = unitBytes === PAGE_BYTES ? 'page' : 'half page';
+    this.ledger = new OwnerLedger(unitName, base, unitBytes, count * (PAGE_BYTES / unitBytes), Owner.free);
+    this.pages = new StructPages(count);
+    this.shouldFail = shouldFail;
     this.#freeStack = new Int32Array(count);
   }
 
-  /** A page for `owner`, or 0 when none is left. */
-  alloc(owner: Owner): number {
-    const { ledger } = this;
+  /** Number of the page that holds an address: the index into `pages`. */
+  pageIndexOf(address: number): number {
+    return (address - this.ledger.baseAddress) >>> 12;
+  }
+
+  /** A page for `owner` with one reference, 0 when none is left. Memory of every NUMA node is the same; the page only remembers `nid`. */
+  alloc(owner: Owner, nid = 0): number {
+    const { ledger, pages, shouldFail } = this;
+    if (shouldFail !== undefined && shouldFail()) return 0;
     let index: number;
     if (this.#freeCount > 0) index = this.#freeStack[--this.#freeCount];
-    else if (this.#freshIndex < ledger.count) index = this.#freshIndex++;
+    else if (this.#freshIndex < this.#freeStack.length) index = this.#freshIndex++;
     else return 0;
     const address = ledger.baseAddress + index * PAGE_BYTES;
-    ledger.move(address, Owner.free, owner);
+    this.movePage(address, Owner.free, owner);
+    pages.refCount[index] = 1;
+    pages.nid[index] = nid;
     return address;
   }
 
-  /** Takes a page back from its present owner. */
-  free(address: number, from: Owner): void {
+  /** Hands a whole page over, however many units it has in the ledger. */
+  movePage(page: number, from: Owner, to: Owner): void {
     const { ledger } = this;
-    const index = ledger.indexOf(address);
-    const wasFree = ledger.owner[index] === Owner.free;
-    ledger.move(address, from, Owner.free);
-    ledger.packetId[index] = 0;
-    if (!wasFree) this.#freeStack[this.#freeCount++] = index;
+    for (let at = page; at < page + PAGE_BYTES; at += ledger.unitBytes) ledger.move(at, from, to);
+  }
+
+  /** Takes one more reference to a page (get_page). */
+  get(page: number): void {
+    this.pages.refCount[this.pageIndexOf(page)] += 1;
+  }
+
+  /** Takes a page back from its present owner (put_page): it becomes free when nobody else has a reference to it. */
+  free(address: number, from: Owner): void {
+    const { ledger, pages } = this;
+    const index = this.pageIndexOf(address);
+    const references = pages.refCount[index] ?? 0;
+    if (references > 1) {
+      pages.refCount[index] = references - 1;
+      return;
+    }
+    const page = ledger.baseAddress + index * PAGE_BYTES;
+    this.movePage(page, from, Owner.free);
+    if (references < 1) return;
+    const first = ledger.indexOf(page);
+    ledger.packetId.fill(0, first, first + PAGE_BYTES / ledger.unitBytes);
+    pages.refCount[index] = 0;
+    this.#freeStack[this.#freeCount++] = index;
   }
 
   /** Pages that somebody owns. */
