@@ -12,7 +12,7 @@ const TAGS_MAX = 2;
 const IPPROTO_SCTP = 132;
 
 /** `l4Start` and `protocol` of a frame in which there is none. */
-export const NOT_FOUND = -1;
+export const NO_L4 = -1;
 
 /** What the device's parser finds in the headers of a frame. One object is filled in again and again. */
 export class ParsedFrame {
@@ -24,10 +24,10 @@ export class ParsedFrame {
   vlanTci = NO_VLAN_TAG;
   /** Where the network header begins, from the frame's beginning. */
   l3Start = 0;
-  /** Where the payload of the IP header begins (behind IPv4 options, before IPv6 extension headers), or NOT_FOUND. */
-  l4Start = NOT_FOUND;
-  /** Protocol of IPv4, next header of IPv6, or NOT_FOUND. */
-  protocol = NOT_FOUND;
+  /** Where the payload of the IP header begins (behind IPv4 options, before IPv6 extension headers), or NO_L4. */
+  l4Start = NO_L4;
+  /** Protocol of IPv4, next header of IPv6, or NO_L4. */
+  protocol = NO_L4;
 }
 
 /**
@@ -37,36 +37,37 @@ export class ParsedFrame {
  * @param lenBytes at least 14
  */
 export function parseFrame(u8: Uint8Array, address: number, lenBytes: number, frame: ParsedFrame): void {
-  let packetType = 0;
-  if ((u8[address] & 1) !== 0) packetType = isBroadcast(u8, address) ? PACKET_BROADCAST : PACKET_MULTICAST;
-  let l3 = ETH_HEADER_BYTES;
+  let packetType = (u8[address] & 1) === 0 ? 0 : groupType(u8, address);
   let etherType = (u8[address + 12] << 8) | u8[address + 13];
-  frame.vlanTci = NO_VLAN_TAG;
+  let l3 = ETH_HEADER_BYTES;
+  let vlanTci = NO_VLAN_TAG;
   for (let tags = 0; tags < TAGS_MAX && (etherType === ETHERTYPE_VLAN || etherType === ETHERTYPE_QINQ) && l3 + 4 <= lenBytes; tags++) {
-    if (tags === 0) frame.vlanTci = (u8[address + l3] << 8) | u8[address + l3 + 1];
+    if (tags === 0) vlanTci = (u8[address + l3] << 8) | u8[address + l3 + 1];
     l3 += 4;
     etherType = (u8[address + l3 - 2] << 8) | u8[address + l3 - 1];
   }
-  frame.etherType = etherType;
-  frame.l3Start = l3;
-  frame.l4Start = NOT_FOUND;
-  frame.protocol = NOT_FOUND;
-  frame.packetType = packetType;
+  let l4 = NO_L4;
+  let protocol = NO_L4;
   const ip = address + l3;
   if (etherType === ETHERTYPE_IPV4 && l3 + IPV4_HEADER_BYTES <= lenBytes) {
-    const l4 = l3 + (u8[ip] & 15) * 4;
-    if (u8[ip] >>> 4 !== 4 || l4 < l3 + IPV4_HEADER_BYTES || l4 > lenBytes) return;
-    const isFragment = ((u8[ip + 6] & 0x3f) | u8[ip + 7]) !== 0;
-    frame.protocol = u8[ip + 9];
-    frame.l4Start = l4;
-    frame.packetType = packetType | PACKET_IPV4 | (isFragment ? PACKET_FRAGMENT : upperType(frame.protocol, l4, lenBytes));
-  } else if (etherType === ETHERTYPE_IPV6 && l3 + IPV6_HEADER_BYTES <= lenBytes) {
-    if (u8[ip] >>> 4 !== 6) return;
-    const l4 = l3 + IPV6_HEADER_BYTES;
-    frame.protocol = u8[ip + 6];
-    frame.l4Start = l4;
-    frame.packetType = packetType | PACKET_IPV6 | (frame.protocol === IPPROTO_FRAGMENT ? PACKET_FRAGMENT : upperType(frame.protocol, l4, lenBytes));
+    const headerBytes = (u8[ip] & 15) * 4;
+    if (u8[ip] >>> 4 === 4 && headerBytes >= IPV4_HEADER_BYTES && l3 + headerBytes <= lenBytes) {
+      const isFragment = ((u8[ip + 6] & 0x3f) | u8[ip + 7]) !== 0;
+      l4 = l3 + headerBytes;
+      protocol = u8[ip + 9];
+      packetType |= PACKET_IPV4 | (isFragment ? PACKET_FRAGMENT : upperType(protocol, l4, lenBytes));
+    }
+  } else if (etherType === ETHERTYPE_IPV6 && l3 + IPV6_HEADER_BYTES <= lenBytes && u8[ip] >>> 4 === 6) {
+    l4 = l3 + IPV6_HEADER_BYTES;
+    protocol = u8[ip + 6];
+    packetType |= PACKET_IPV6 | (protocol === IPPROTO_FRAGMENT ? PACKET_FRAGMENT : upperType(protocol, l4, lenBytes));
   }
+  frame.packetType = packetType;
+  frame.etherType = etherType;
+  frame.vlanTci = vlanTci;
+  frame.l3Start = l3;
+  frame.l4Start = l4;
+  frame.protocol = protocol;
 }
 
 function upperType(protocol: number, l4: number, lenBytes: number): number {
@@ -76,7 +77,7 @@ function upperType(protocol: number, l4: number, lenBytes: number): number {
   return protocol === IPPROTO_SCTP ? PACKET_SCTP : 0;
 }
 
-function isBroadcast(u8: Uint8Array, address: number): boolean {
-  for (let i = 0; i < 6; i++) if (u8[address + i] !== 0xff) return false;
-  return true;
+function groupType(u8: Uint8Array, address: number): number {
+  for (let i = 0; i < 6; i++) if (u8[address + i] !== 0xff) return PACKET_MULTICAST;
+  return PACKET_BROADCAST;
 }

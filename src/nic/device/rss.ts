@@ -155,11 +155,8 @@ export class Rss {
   #hash(u8: Uint8Array, addresses: number, addressBytes: number, ports: number): number {
     const table = this.#table;
     let hash = 0;
-    for (let i = 0; i < addressBytes; i++) hash ^= table[(i << 8) | u8[addresses + i]];
-    if (ports >= 0) {
-      for (let i = 0; i < 4; i++) hash ^= table[((addressBytes + i) << 8) | u8[ports + i]];
-    }
-    return hash;
+    for (let i = 0; i < addressBytes; i += 4) hash ^= hashWord(table, i, u8, addresses + i);
+    return ports < 0 ? hash : hash ^ hashWord(table, addressBytes, u8, ports);
   }
 
   /** Queue for a hash. */
@@ -167,6 +164,12 @@ export class Rss {
     const mask = this.#indirectionMask;
     return this.#indirection[mask >= 0 ? hash & mask : (hash >>> 0) % this.#indirection.length];
   }
+}
+
+/** Hash of the four bytes at `at`, which are input bytes `position` (a multiple of 4) and following. */
+function hashWord(table: Int32Array, position: number, u8: Uint8Array, at: number): number {
+  const row = position << 8;
+  return table[row | u8[at]] ^ table[row | 0x100 | u8[at + 1]] ^ table[row | 0x200 | u8[at + 2]] ^ table[row | 0x300 | u8[at + 3]];
 }
 
 /** For every input byte position and value, the xor of the 32-bit key windows at the value's set bits. */

@@ -1,6 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { Rss, RSS_KEY_MICROSOFT } from '../../../src/nic/index.js';
+import { ParsedFrame, parseFrame } from '../../../src/nic/device/parseFrame.js';
+import { defaultRssKey, Rss, RSS_KEY_MICROSOFT, spreadIndirection } from '../../../src/nic/device/rss.js';
 import * as frames from '../../packet/support/frames.js';
 import { XDP_RSS_L3_IPV4, XDP_RSS_L3_IPV6, XDP_RSS_L4, XDP_RSS_L4_TCP, XDP_RSS_L4_UDP, XDP_RSS_TYPE_NONE } from '../../../src/vm/index.js';
 
@@ -128,6 +129,65 @@ describe('hashFrame', () => {
   });
 });
 
+describe('hash by choice', () => {
+  const vector = IPV4_VECTORS[0];
+  const [, , l3, l4] = vector;
+
+  it('UDP goes by its addresses until its ports are asked for; TCP does not', () => {
+    const intel = new Rss(RSS_KEY_MICROSOFT, 4, { hashesUdpPorts: false });
+    const hashOf = (frame: Uint8Array): number => intel.hashFrame(frame, 0, frame.length) >>> 0;
+    expect([hashOf(ipv4(vector, UDP)), intel.hashType]).toEqual([l3, XDP_RSS_L3_IPV4]);
+    expect([hashOf(ipv4(vector, TCP)), intel.hashType]).toEqual([l4, XDP_RSS_L3_IPV4 | XDP_RSS_L4 | XDP_RSS_L4_TCP]);
+    expect(hashOf(ipv6(IPV6_VECTORS[0], UDP))).toBe(IPV6_VECTORS[0][2]);
+    intel.hashesUdpPorts = true;
+    expect(hashOf(ipv4(vector, UDP))).toBe(l4);
+  });
+
+  it('is the same for a frame that was parsed before', () => {
+    const frame = ipv4(vector, TCP);
+    const parsed = new ParsedFrame();
+    parseFrame(frame, 0, frame.length, parsed);
+    expect(rss.hashParsed(frame, 0, parsed) >>> 0).toBe(l4);
+  });
+
+  it.each([['version', 0x65], ['header length', 0x44], ['header length', 0x4f]])('an IPv4 header whose %s makes no sense is not hashed', (_, first) => {
+    const frame = ipv4(vector, TCP);
+    frame[14] = first;
+    expect([hash(frame), rss.hashType]).toEqual([0, XDP_RSS_TYPE_NONE]);
+  });
+});
+
+describe('key', () => {
+  test.prop([fc.constantFrom(40, 52), fc.uint8Array({ minLength: 52, maxLength: 52 }), fc.uint8Array({ minLength: 36, maxLength: 36 })])(
+    'can be set, and hashes as if it had been there from the start',
+    (keyBytes, random, input) => {
+      const key = random.subarray(0, keyBytes);
+      const device = new Rss(defaultRssKey(keyBytes), 4);
+      expect(device.setKey(key)).toEqual({ ok: true, value: undefined });
+      expect(device.key).toEqual(key);
+      expect(device.toeplitz(input, 36)).toBe(new Rss(key, 4).toeplitz(input, 36));
+    },
+  );
+
+  it.each([[40, 39], [40, 52], [52, 40], [40, 0]])('of a device with %i bytes is refused with %i bytes (EINVAL) and stays', (deviceBytes, keyBytes) => {
+    const device = new Rss(defaultRssKey(deviceBytes), 4);
+    expect(device.setKey(new Uint8Array(keyBytes))).toMatchObject({ ok: false, problem: { code: 'rss-key-length', message: expect.stringContaining('EINVAL') } });
+    expect(device.key).toEqual(defaultRssKey(deviceBytes));
+  });
+
+  it('is a copy', () => {
+    const key = Uint8Array.from(RSS_KEY_MICROSOFT);
+    const device = new Rss(key, 1);
+    key.fill(0);
+    expect(device.key).toEqual(RSS_KEY_MICROSOFT);
+  });
+
+  it('by default hashes like the key of 40 bytes when it is longer', () => {
+    expect(new Rss(defaultRssKey(52), 4).hashFrame(ipv4(IPV4_VECTORS[0], TCP), 0, 54) >>> 0).toBe(0x51ccc178);
+    expect(defaultRssKey(52).subarray(40)).toEqual(RSS_KEY_MICROSOFT.subarray(0, 12));
+  });
+});
+
 describe('indirection table', () => {
   it('has 128 entries that go round the queues', () => {
     const { indirection } = new Rss(RSS_KEY_MICROSOFT, 3);
@@ -138,6 +198,40 @@ describe('indirection table', () => {
   it('is entered by the low 7 bits of the hash, also of a negative one', () => {
     const table = new Rss(RSS_KEY_MICROSOFT, 64);
     expect([table.queueFor(0), table.queueFor(0x51ccc178), table.queueFor(-1), table.queueFor(0x80000001 | 0)]).toEqual([0, 0x78 % 64, 127 % 64, 1]);
+  });
+
+  it('may be filled in blocks', () => {
+    const blocks = new Rss(RSS_KEY_MICROSOFT, 4, { spread: 'blocks' });
+    expect([0, 31, 32, 63, 64, 127].map((hashed) => blocks.queueFor(hashed))).toEqual([0, 0, 1, 1, 2, 3]);
+    expect(spreadIndirection(8, 3, 'blocks')).toEqual([0, 0, 0, 1, 1, 1, 2, 2]);
+    expect(spreadIndirection(8, 3, 'interleaved')).toEqual([0, 1, 2, 0, 1, 2, 0, 1]);
+  });
+
+  test.prop([fc.integer({ min: 1, max: 2048 }), fc.integer({ min: 1, max: 300 }), fc.constantFrom('interleaved' as const, 'blocks' as const), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })])(
+    'of any size is entered by the hash modulo its size',
+    (indirectionSize, queues, spread, hashed) => {
+      const table = new Rss(RSS_KEY_MICROSOFT, queues, { indirectionSize, spread });
+      expect(table.queueFor(hashed)).toBe(spreadIndirection(indirectionSize, queues, spread)[(hashed >>> 0) % indirectionSize]);
+    },
+  );
+
+  it('can be set as a whole', () => {
+    const table = new Rss(RSS_KEY_MICROSOFT, 4, { indirectionSize: 8 });
+    expect(table.setIndirection([3, 3, 3, 3, 0, 0, 0, 1])).toEqual({ ok: true, value: undefined });
+    expect([...table.indirection]).toEqual([3, 3, 3, 3, 0, 0, 0, 1]);
+    expect([table.queueFor(3), table.queueFor(7), table.queueFor(-1), table.queueFor(12)]).toEqual([3, 1, 1, 0]);
+  });
+
+  it.each<[string, number[], string]>([
+    ['too few entries', [0, 0, 0], 'rss-indirection-size'],
+    ['too many entries', [0, 0, 0, 0, 0], 'rss-indirection-size'],
+    ['a queue that is not there', [0, 1, 2, 0], 'rss-queue'],
+    ['a negative queue', [0, -1, 0, 0], 'rss-queue'],
+    ['half a queue', [0, 0.5, 0, 0], 'rss-queue'],
+  ])('with %s is refused (EINVAL) and stays', (_, entries, code) => {
+    const table = new Rss(RSS_KEY_MICROSOFT, 2, { indirectionSize: 4 });
+    expect(table.setIndirection(entries)).toMatchObject({ ok: false, problem: { code, message: expect.stringContaining('EINVAL') } });
+    expect([...table.indirection]).toEqual([0, 1, 0, 1]);
   });
 
   it('a key that is too short is a programmer error', () => {

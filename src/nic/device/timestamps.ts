@@ -1,0 +1,103 @@
+import { fail, ok } from '../../base/index.js';
+import type { Result } from '../../base/index.js';
+
+const PPM = 1e6;
+/** `scaled_ppm` of struct ptp_clock_info's adjfine: millionths with a 16-bit binary fraction. */
+const SCALED_PPM_ONE = 65536;
+const TWO_32 = 0x100000000;
+
+/** Largest frequency offset of igb and igc (`max_adj`), billionths. */
+const MAX_ADJUSTMENT_PPB = 62_499_999;
+
+/**
+ * A NIC's PTP hardware clock (/dev/ptpN): simulation time with an offset and a frequency of its own. Nanoseconds are plain numbers, exact
+ * below 2^53 (104 days), so a clock shows time since the start of the simulation rather than since 1970.
+ */
+export class HardwareClock {
+  readonly maxAdjustmentPpb: number;
+  /** What the clock showed at `#sinceNs` of simulation time, when it was set last. */
+  #shownNs: number;
+  #sinceNs = 0;
+  #scaledPpm = 0;
+
+  /** @param offsetNs what the clock shows at simulation time 0 */
+  constructor(offsetNs = 0, maxAdjustmentPpb: number = MAX_ADJUSTMENT_PPB) {
+    this.#shownNs = offsetNs;
+    this.maxAdjustmentPpb = maxAdjustmentPpb;
+  }
+
+  /** What the clock shows (gettime64). @param nowNs simulation time, not before the last call that set the clock */
+  timeAt(nowNs: number): number {
+    const passedNs = nowNs - this.#sinceNs;
+    return this.#shownNs + passedNs + Math.floor((passedNs * this.#scaledPpm) / (PPM * SCALED_PPM_ONE));
+  }
+
+  /** Sets the clock (settime64). */
+  setTime(nowNs: number, timeNs: number): void {
+    this.#shownNs = timeNs;
+    this.#sinceNs = nowNs;
+  }
+
+  /** Moves the clock by a step (adjtime). */
+  adjustTime(nowNs: number, deltaNs: number): void {
+    this.setTime(nowNs, this.timeAt(nowNs) + deltaNs);
+  }
+
+  /**
+   * Makes the clock run faster or slower from now on (adjfine). What it shows doesn't jump.
+   *
+   * @param scaledPpm millionths times 65536
+   */
+  adjustFrequency(nowNs: number, scaledPpm: number): Result<void> {
+    const ppb = (scaledPpm * 1000) / SCALED_PPM_ONE;
+    if (!(Math.abs(ppb) <= this.maxAdjustmentPpb)) {
+      return fail({
+        code: 'ptp-frequency',
+        message: `the hardware clock can't run off by ${ppb} ppb (ERANGE)`,
+        hint: `choose ${this.maxAdjustmentPpb} ppb at most`,
+      });
+    }
+    this.setTime(nowNs, this.timeAt(nowNs));
+    this.#scaledPpm = scaledPpm;
+    return ok(undefined);
+  }
+}
+
+/**
+ * A free-running counter, as mlx5 stamps its completions with (unless it is in real-time mode): the device writes cycles, the driver turns
+ * them into time by the frequency that the firmware tells.
+ */
+export class CycleCounter {
+  readonly frequencyKhz: number;
+
+  constructor(frequencyKhz: number) {
+    this.frequencyKhz = frequencyKhz;
+  }
+
+  /** What the device writes, a whole number below 2^53. */
+  cyclesAt(nowNs: number): number {
+    return Math.floor((nowNs * this.frequencyKhz) / 1e6);
+  }
+
+  /** What the driver makes of it, ns, less than one cycle (and its rounding to whole ns) too early. */
+  nsOf(cycles: number): number {
+    return Math.floor((cycles * 1e6) / this.frequencyKhz);
+  }
+}
+
+/** The low 32 bits of a time in ns, which is all that a descriptor of ice has room for. */
+export function timestampLow32(timeNs: number): number {
+  return timeNs % TWO_32;
+}
+
+/**
+ * The whole time of a 32-bit stamp, by a time of the clock that the driver has read within 2.1 s of it, before or after
+ * (ice_ptp_extend_32b_ts, Linux 6.18; igb and others do the same with more bits).
+ *
+ * @param cachedNs what the driver has read from the clock
+ * @param stamp32 u32, low bits of the time of the packet, ns
+ */
+export function extendTimestamp32(cachedNs: number, stamp32: number): number {
+  const delta = (stamp32 - timestampLow32(cachedNs) + TWO_32) % TWO_32;
+  return delta > TWO_32 / 2 - 1 ? cachedNs + delta - TWO_32 : cachedNs + delta;
+}
