@@ -1,12 +1,13 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { HostMemory } from '../../../../src/memory/index.js';
+import type { HostMemory } from '../../../../src/memory/index.js';
 import {
   DESC_CSUM, DESC_EOP, DESC_FIRST, DESC_L3_BAD, DESC_L3_CHECKED, DESC_L4_BAD, DESC_L4_CHECKED, DESC_MALFORMED, DESC_RSS, DESC_RX_ERROR, DESC_TIMESTAMP, DESC_VLAN,
-  DescriptorBatch, NO_DOORBELL, PACKET_FRAGMENT, PACKET_IPV4, PACKET_IPV6, PACKET_SCTP, PACKET_TCP, PACKET_UDP,
-} from '../../../../src/nic/index.js';
-import type { DescriptorFormat } from '../../../../src/nic/index.js';
-import { batchOf, makeRing } from './formatSupport.js';
+  DescriptorBatch, PACKET_FRAGMENT, PACKET_IPV4, PACKET_IPV6, PACKET_SCTP, PACKET_TCP, PACKET_UDP,
+} from '../../../../src/nic/device/batch.js';
+import { NO_DOORBELL } from '../../../../src/nic/device/formats/descriptorFormat.js';
+import type { DescriptorFormat } from '../../../../src/nic/device/formats/descriptorFormat.js';
+import { batchOf, inFreshMemory, makeRing } from './formatSupport.js';
 import type { BatchRow, TestRing } from './formatSupport.js';
 
 /** What a received frame carries besides its bytes. */
@@ -75,7 +76,6 @@ export interface FormatCapabilities {
 const RING_SIZES = [2, 3, 5, 16, 255, 256];
 const BATCH = 512;
 const L4 = PACKET_TCP | PACKET_UDP | PACKET_SCTP;
-const MEMORY = new HostMemory(16);
 
 const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 /** Buffers begin at multiples of 8. */
@@ -156,12 +156,12 @@ class RxBench {
   #head = 0;
   #clean = 0;
 
-  constructor(format: DescriptorFormat, capabilities: FormatCapabilities, size: number, bufferBytes: number) {
+  constructor(memory: HostMemory, format: DescriptorFormat, capabilities: FormatCapabilities, size: number, bufferBytes: number) {
     this.#format = format;
     this.#capabilities = capabilities;
-    this.#ring = makeRing(format, 'rx', size, MEMORY);
+    this.#ring = makeRing(format, 'rx', size, memory);
     this.#bufferBytes = bufferBytes;
-    this.#prefixes = format.rxPrefixBytes === 0 ? 0 : MEMORY.reserve('buffers', size * format.rxPrefixBytes);
+    this.#prefixes = format.rxPrefixBytes === 0 ? 0 : memory.reserve('buffers', size * format.rxPrefixBytes);
   }
 
   get room(): number {
@@ -269,10 +269,10 @@ class TxBench {
   #head = 0;
   #clean = 0;
 
-  constructor(format: DescriptorFormat, capabilities: FormatCapabilities, size: number) {
+  constructor(memory: HostMemory, format: DescriptorFormat, capabilities: FormatCapabilities, size: number) {
     this.#format = format;
     this.#capabilities = capabilities;
-    this.#ring = makeRing(format, 'tx', size, MEMORY);
+    this.#ring = makeRing(format, 'tx', size, memory);
   }
 
   get capacity(): number {
@@ -358,16 +358,6 @@ class TxBench {
   }
 }
 
-/** Every run begins with an empty memory, as a WebAssembly.Memory each would use up the address space. */
-function inFreshMemory(run: () => void): void {
-  const mark = MEMORY.mark();
-  try {
-    run();
-  } finally {
-    MEMORY.release(mark);
-  }
-}
-
 /**
  * Puts a format through its paces, as a vitest suite: random frames travel round a ring from driver to device and back, several times
  * around, in batches of any size and with any part of the ring in flight, and everything the format has room for must arrive.
@@ -380,8 +370,8 @@ export function describeFormat(format: DescriptorFormat, capabilities: FormatCap
 
   describe(`${format.name} descriptors come back`, () => {
     test.prop([size, rxFrames(format.rxPrefixBytes, capabilities), fc.array(step, { minLength: 1, maxLength: 30 })])('receiving', (slots, { bufferBytes, frames }, steps) => {
-      inFreshMemory(() => {
-        const bench = new RxBench(format, capabilities, slots, bufferBytes);
+      inFreshMemory((memory) => {
+        const bench = new RxBench(memory, format, capabilities, slots, bufferBytes);
         let next = 0;
         for (const { post, receive, poll } of steps) {
           bench.post(post);
@@ -396,8 +386,8 @@ export function describeFormat(format: DescriptorFormat, capabilities: FormatCap
     });
 
     test.prop([size, txFrames(format, capabilities), fc.array(pace, { minLength: 1, maxLength: 30 })])('sending', (slots, drawn, steps) => {
-      inFreshMemory(() => {
-        const bench = new TxBench(format, capabilities, slots);
+      inFreshMemory((memory) => {
+        const bench = new TxBench(memory, format, capabilities, slots);
         const frames = drawn.filter((frame) => bench.slotsOf(frame) <= bench.capacity);
         let next = 0;
         for (const { post, send, clean } of steps) {
@@ -411,11 +401,11 @@ export function describeFormat(format: DescriptorFormat, capabilities: FormatCap
     });
 
     test.prop([size])('an empty ring holds nothing', (slots) => {
-      inFreshMemory(() => {
-        const rx = makeRing(format, 'rx', slots, MEMORY);
-        const tx = makeRing(format, 'tx', slots, MEMORY);
-        expect(format.rxAvailable(MEMORY, rx.device, 0, 0, BATCH)).toBe(0);
-        expect(format.txAvailable(MEMORY, tx.device, 0, 0, BATCH)).toBe(0);
+      inFreshMemory((memory) => {
+        const rx = makeRing(format, 'rx', slots, memory);
+        const tx = makeRing(format, 'tx', slots, memory);
+        expect(format.rxAvailable(memory, rx.device, 0, 0, BATCH)).toBe(0);
+        expect(format.txAvailable(memory, tx.device, 0, 0, BATCH)).toBe(0);
       });
     });
   });

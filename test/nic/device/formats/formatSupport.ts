@@ -1,6 +1,7 @@
 import { HostMemory } from '../../../../src/memory/index.js';
-import { DescriptorBatch, RING_STATE_WORDS } from '../../../../src/nic/index.js';
-import type { DescriptorFormat, RingMemory } from '../../../../src/nic/index.js';
+import { DescriptorBatch } from '../../../../src/nic/device/batch.js';
+import { RING_STATE_WORDS } from '../../../../src/nic/device/formats/descriptorFormat.js';
+import type { DescriptorFormat, RingMemory } from '../../../../src/nic/device/formats/descriptorFormat.js';
 
 /** One row of a batch; what is left out is 0. */
 export type BatchRow = Partial<Record<BatchField, number>>;
@@ -43,6 +44,18 @@ export function makeRing(format: DescriptorFormat, direction: 'rx' | 'tx', size:
   if (direction === 'rx') format.rxInit(memory, ring.driver);
   else format.txInit(memory, ring.driver);
   return ring;
+}
+
+const SHARED = new HostMemory(16);
+
+/** Runs with an empty memory. Property tests take it, as a WebAssembly.Memory for each of their runs would use up the address space. */
+export function inFreshMemory(run: (memory: HostMemory) => void): void {
+  const mark = SHARED.mark();
+  try {
+    run(SHARED);
+  } finally {
+    SHARED.release(mark);
+  }
 }
 
 /** A load or store of host memory. */

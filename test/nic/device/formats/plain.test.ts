@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DESC_EOP, DESC_RSS, DESC_TIMESTAMP, DescriptorBatch } from '../../../../src/nic/index.js';
+import { DESC_EOP, DESC_RSS, DESC_TIMESTAMP, DescriptorBatch } from '../../../../src/nic/device/batch.js';
 import { plainFormat } from '../../../../src/nic/device/formats/plain.js';
 import { describeFormat } from './formatSuite.js';
 import { batchOf, makeRing } from './formatSupport.js';
