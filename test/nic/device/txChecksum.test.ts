@@ -6,7 +6,7 @@ import { insertChecksums, insertIpv4Checksum, insertPartialChecksum, insertProto
 import {
   CHECKSUM_PARTIAL, CHECKSUM_PROTOCOL, CHECKSUM_REFUSED, preloadPseudoHeader, requestChecksum, softwareChecksum,
 } from '../../../src/nic/driver/checksumRequest.js';
-import { updateChecksum } from '../../../src/packet/index.js';
+import { updateChecksum, verifyChecksums } from '../../../src/packet/index.js';
 import * as frames from '../../packet/support/frames.js';
 import { buildFrame, frameSpecs, memoryWith } from './offloadFrames.js';
 
@@ -17,8 +17,8 @@ const AT = 64;
 const sameChecksum = (checksum: number): number => (checksum === 0 ? 0xffff : checksum);
 const u16 = (bytes: Uint8Array, at: number): number => (bytes[at] << 8) | bytes[at + 1];
 
+// The literals are what Linux 6.18 gives for PACKET_VNET_HDR with NEEDS_CSUM over a veth whose tx checksum is off.
 describe('insertPartialChecksum', () => {
-  // Offsets of TCP over IPv4: 34 and 16; the second counts from the first.
   it('sums from csum_start to the end, with what lies in the field', () => {
     const memory = memoryWith(Uint8Array.of(0xff, 0xff, 0x12, 0x34, 0x00, 0x05, 0x56, 0x78, 0x9a), AT);
     expect(insertPartialChecksum(memory, AT, 9, 2, 2)).toBe(true);
@@ -26,10 +26,18 @@ describe('insertPartialChecksum', () => {
     expect([...memory.u8.subarray(AT, AT + 9)]).toEqual([0xff, 0xff, 0x12, 0x34, 0xfd, 0x4d, 0x56, 0x78, 0x9a]);
   });
 
-  it('writes 0xffff for 0', () => {
-    const memory = memoryWith(Uint8Array.of(0xff, 0xff, 0, 0), AT);
-    expect(insertPartialChecksum(memory, AT, 4, 0, 2)).toBe(true);
-    expect([...memory.u8.subarray(AT, AT + 4)]).toEqual([0xff, 0xff, 0xff, 0xff]);
+  it.each([0, 4, 6, 16])('writes 0xffff for 0 at offset %i, not for UDP alone', (csumOffset) => {
+    const segment = new Uint8Array(40);
+    segment.set([0xff, 0xff], csumOffset);
+    const memory = memoryWith(segment, AT);
+    expect(insertPartialChecksum(memory, AT, 40, 0, csumOffset)).toBe(true);
+    expect(memory.u8.subarray(AT, AT + 40)).toEqual(segment);
+  });
+
+  it('may end with the frame', () => {
+    const memory = memoryWith(new Uint8Array(43), AT);
+    expect(insertPartialChecksum(memory, AT, 43, 34, 7)).toBe(true);
+    expect([...memory.u8.subarray(AT + 40, AT + 44)]).toEqual([0, 0xff, 0xff, 0xa5]);
   });
 
   it.each([[8, 1], [9, 0], [14, 14 + 20 + 16], [-1, 4], [4, -1], [4, 4]])('start %i, offset %i in a frame of 9 bytes: false, nothing written', (start, offset) => {
@@ -90,6 +98,7 @@ describe('insertProtocolChecksum', () => {
     ['a field behind the frame', length, PACKET_IPV4 | PACKET_UDP, 14, length - 7],
     ['a packet longer than its frame', length - 1, PACKET_IPV4 | PACKET_UDP, 14, 34],
     ['a packet that ends before the field', length, PACKET_IPV4 | PACKET_UDP, 14, 40],
+    ['another version of IP than the frame has', length, PACKET_IPV6 | PACKET_UDP, 14, 54],
     ['layer 3 before the frame', length, PACKET_IPV4 | PACKET_UDP, -1, 34],
   ])('%s: false, nothing written', (_, lenBytes, packetType, l3Start, l4Start) => {
     const memory = memoryWith(frames.udpDatagram, AT);
@@ -97,6 +106,12 @@ describe('insertProtocolChecksum', () => {
     expect(insertProtocolChecksum(memory, AT, lenBytes, packetType, l3Start, l4Start)).toBe(false);
     expect(memory.u8).toEqual(before);
   });
+});
+
+it('the checksum of a fragment is nobody\'s to insert', () => {
+  const memory = memoryWith(frames.firstFragment, AT);
+  expect(insertProtocolChecksum(memory, AT, frames.firstFragment.length, PACKET_IPV4 | PACKET_UDP, 14, 34)).toBe(false);
+  expect(memory.u8).toEqual(memoryWith(frames.firstFragment, AT).u8);
 });
 
 describe('insertIpv4Checksum', () => {
@@ -143,6 +158,47 @@ describe('insertChecksums', () => {
     expect(insertChecksums(memory, AT, 47, DESC_CSUM, 0, 0, 34, 6)).toBe(true);
     expect([u16(memory.u8, AT + 24), u16(memory.u8, AT + 40)]).toEqual([0, u16(frames.udpDatagram, 40)]);
   });
+
+  // mlx5 tells no protocol and no offset, r8169 (first layout) no offset, r8169 (second layout) that of layer 4.
+  test.prop([frameSpecs, fc.boolean(), fc.boolean(), fc.boolean()])('by protocol finds in the headers what the descriptor leaves open', (spec, tellsIp, tellsUpper, tellsStart) => {
+    const { bytes, l3Start, l4Start, csumOffset } = buildFrame(spec);
+    const memory = memoryWith(bytes, AT);
+    memory.u8.fill(0xee, AT + l4Start + csumOffset, AT + l4Start + csumOffset + 2);
+    if (!spec.isIpv6) memory.u8.fill(0xee, AT + l3Start + 10, AT + l3Start + 12);
+    const packetType = (tellsIp ? (spec.isIpv6 ? PACKET_IPV6 : PACKET_IPV4) : 0) | (tellsUpper ? (spec.protocol === 6 ? PACKET_TCP : PACKET_UDP) : 0);
+    const flags = DESC_CSUM | DESC_CSUM_PROTOCOL | (spec.isIpv6 ? 0 : DESC_CSUM_IPV4);
+    expect(insertChecksums(memory, AT, bytes.length, flags, packetType, 0, tellsStart ? l4Start : 0, 0)).toBe(true);
+    expect(memory.u8).toEqual(memoryWith(bytes, AT).u8);
+  });
+
+  it.each([['ARP', frames.arpRequest], ['ICMP', frames.icmpEcho], ['SCTP', frames.sctp], ['a fragment of IPv6', frames.ipv6Fragment], ['IPv6 extension headers', frames.ipv6Extensions]])(
+    'by protocol alone refuses %s',
+    (_, bytes) => {
+      const memory = memoryWith(bytes, AT);
+      expect(insertChecksums(memory, AT, bytes.length, DESC_CSUM | DESC_CSUM_PROTOCOL, 0, 0, 0, 0)).toBe(false);
+      expect(memory.u8).toEqual(memoryWith(bytes, AT).u8);
+    },
+  );
+
+  it('by protocol does UDP behind IPv6 options when the descriptor tells where it begins', () => {
+    // Hop-by-hop options of 8 bytes, then UDP with the checksum to be found.
+    const bytes = Uint8Array.from([...frames.tcpSegment.subarray(0, 18), 0, 16, 0, ...frames.tcpSegment.subarray(21, 54), 17, 0, 1, 4, 0, 0, 0, 0, 0, 7, 0, 9, 0, 8, 0, 0]);
+    const memory = memoryWith(bytes, AT);
+    expect(insertChecksums(memory, AT, bytes.length, DESC_CSUM | DESC_CSUM_PROTOCOL, PACKET_IPV6 | PACKET_UDP, 14, 62, 6)).toBe(true);
+    expect(verifyChecksums(memory.u8, AT, bytes.length)).toMatchObject({ upper: 'valid', upperName: 'udp' });
+  });
+
+  test.prop([fc.uint8Array({ minLength: 0, maxLength: 80 }), fc.constantFrom([8, 0, 0x45], [0x86, 0xdd, 0x60], [0x81, 0]), fc.integer({ min: 0, max: 0xff }), fc.nat(100), fc.nat(100), fc.nat(40), fc.nat(7)])(
+    'never writes outside of the frame, whatever the descriptor says',
+    (bytes, head, packetType, l3Start, csumStart, csumOffset, draw) => {
+      if (bytes.length >= 15) bytes.set(head, 12);
+      const memory = memoryWith(bytes, AT);
+      const flags = DESC_CSUM | ((draw & 1) !== 0 ? DESC_CSUM_PROTOCOL : 0) | ((draw & 2) !== 0 ? DESC_CSUM_IPV4 : 0);
+      insertChecksums(memory, AT, bytes.length, flags, packetType, l3Start, csumStart, csumOffset);
+      memory.u8.set(bytes, AT);
+      expect(memory.u8).toEqual(memoryWith(bytes, AT).u8);
+    },
+  );
 
   it('does layer 3 alone, or nothing when nothing is asked for', () => {
     const memory = memoryWith(emptied(), AT);
