@@ -9,9 +9,11 @@ import type { RedirectTargets } from '../xdp/index.js';
 import { BufferTags, TX_NONE, TX_XDP_TX, TX_XSK_SKB } from './bufferTags.js';
 import { LOSS_ADDRESS, LOSS_DMA, LOSS_LINK, LOSS_MISSED, LOSS_OVER_LENGTH, LOSS_RUNT, LOSS_STEERED } from './device/deviceConfig.js';
 import type { DeviceLoss } from './device/deviceConfig.js';
+import { FlowSteering } from './device/flowSteering.js';
 import { Iommu } from './device/iommu.js';
 import { NicDevice } from './device/nicDevice.js';
 import { defaultRssKey, Rss } from './device/rss.js';
+import { HardwareClock } from './device/timestamps.js';
 import { NicDriver } from './driver/driver.js';
 import type { DriverConfig } from './driver/driverState.js';
 import type { NetDriver } from './driver/netDriver.js';
@@ -163,6 +165,8 @@ export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
       format: profile.format,
       mac: { address: MAC_ADDRESS, promiscuous: true, mtu },
       rss: new Rss(defaultRssKey(rss.keyBytes), queues, rss),
+      steering: new FlowSteering(rss.flowRules, queues),
+      clock: new HardwareClock(),
       offloads: profile.offloads,
       queues,
       interruptDelayNs: settings.interruptDelayNs,

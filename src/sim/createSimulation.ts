@@ -38,7 +38,7 @@ function build(options: SimulationOptions): Result<Simulation> {
   if (wrong !== undefined) return fail(wrong);
   const pageCount = pagesNeeded(settings);
   const memory = HostMemory.withRoomFor(memoryNeed(options, pageCount));
-  const allocator = new PageAllocator(memory, pageCount);
+  const allocator = new PageAllocator(memory, pageCount, { unitBytes: settings.profile.frameSizeBytes });
   const events = new EventQueue(BOOT_NS);
   const state = new RunState();
 

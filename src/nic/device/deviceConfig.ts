@@ -1,11 +1,13 @@
 import type { HostMemory, OwnerLedger } from '../../memory/index.js';
 import type { BufferTags } from '../bufferTags.js';
 import type { Scheduler } from '../scheduler.js';
+import type { FlowSteering } from './flowSteering.js';
 import type { DescriptorFormat } from './formats/descriptorFormat.js';
 import type { Iommu } from './iommu.js';
 import { MAC_ADDRESS, MAC_OVER_LENGTH, MAC_RUNT } from './mac.js';
 import type { MacConfig } from './mac.js';
 import type { Rss } from './rss.js';
+import type { HardwareClock } from './timestamps.js';
 
 /** What the device reports to whoever watches the simulation; the driver hears none of it. */
 export interface DeviceObserver {
@@ -81,6 +83,8 @@ export interface NicDeviceConfig {
   readonly format: DescriptorFormat;
   readonly mac: MacConfig;
   readonly rss: Rss;
+  readonly steering: FlowSteering;
+  readonly clock: HardwareClock;
   readonly offloads: OffloadSettings;
   readonly queues: number;
   readonly interruptDelayNs: number;

@@ -1,11 +1,14 @@
 import type { WireBatch } from './batch.js';
 import { newDeviceCounters } from './deviceConfig.js';
 import type { DeviceCounters, NicDeviceConfig } from './deviceConfig.js';
+import type { FlowSteering } from './flowSteering.js';
 import { RING_STATE_WORDS } from './formats/descriptorFormat.js';
 import type { RingMemory } from './formats/descriptorFormat.js';
 import { InterruptLine } from './interrupt.js';
 import { DMA_BIDIRECTIONAL } from './iommu.js';
+import type { Rss } from './rss.js';
 import { RxEngine } from './rxEngine.js';
+import type { HardwareClock } from './timestamps.js';
 import { TxEngine } from './txEngine.js';
 
 export type { DeviceCounters } from './deviceConfig.js';
@@ -55,6 +58,19 @@ export class NicDevice {
   /** TX doorbell of the queue: the device starts to send on its own time. */
   txDoorbell(queue: number, value: number): void {
     this.#tx.doorbell(queue, value);
+  }
+
+  /** What `ethtool -X`, `-N` and a PTP clock set. */
+  get rss(): Rss {
+    return this.#config.rss;
+  }
+
+  get steering(): FlowSteering {
+    return this.#config.steering;
+  }
+
+  get clock(): HardwareClock {
+    return this.#config.clock;
   }
 
   /** Interrupt mask and status registers of a queue. */

@@ -2,8 +2,9 @@ import { FrameCopier, Owner } from '../../memory/index.js';
 import { XDP_RSS_TYPE_NONE } from '../../vm/index.js';
 import { BATCH_FRAMES, DESC_EOP, DESC_FIRST, DESC_L3_BAD, DESC_L4_BAD, DESC_RSS, DESC_TIMESTAMP, DESC_VLAN, DescriptorBatch, MAX_SEGMENTS, PACKET_BROADCAST, PACKET_MULTICAST } from './batch.js';
 import type { WireBatch } from './batch.js';
-import { LOSS_DMA, LOSS_MISSED } from './deviceConfig.js';
+import { LOSS_DMA, LOSS_MISSED, LOSS_STEERED } from './deviceConfig.js';
 import type { DeviceCounters, DeviceLoss, NicDeviceConfig } from './deviceConfig.js';
+import { FLOW_DISCARD, FLOW_NONE } from './flowSteering.js';
 import type { RingMemory } from './formats/descriptorFormat.js';
 import type { InterruptLine } from './interrupt.js';
 import { DMA_WRITE } from './iommu.js';
@@ -60,7 +61,8 @@ export class RxEngine {
 
   /** MAC filter, then what the device finds out about each frame: hash, type, queue, checksums, VLAN tag. */
   #classify(wire: WireBatch): void {
-    const { mac, rss, memory, offloads } = this.#config;
+    const { mac, rss, steering, memory, offloads } = this.#config;
+    const isSteered = steering.count > 0;
     const counters = this.#counters;
     const frame = this.#frame;
     const { u8 } = memory;
@@ -76,6 +78,14 @@ export class RxEngine {
       rssHash[i] = hash;
       rssType[i] = rss.hashType;
       queue[i] = rss.queueFor(hash);
+      if (isSteered) {
+        const action = steering.match(u8, address[i], frame);
+        if (action === FLOW_DISCARD) {
+          this.#lose(wire, i, LOSS_STEERED);
+          continue;
+        }
+        if (action !== FLOW_NONE) queue[i] = action;
+      }
       packetType[i] = frame.packetType;
       let found = rss.hashType !== XDP_RSS_TYPE_NONE ? DESC_RSS : 0;
       if (offloads.rxChecksum) found |= rxChecksumFlags(memory, address[i], lenBytes[i], frame);
@@ -95,11 +105,12 @@ export class RxEngine {
     }
   }
 
-  /** The MAC lets a frame go: it reaches no queue. */
+  /** The frame reaches no queue. */
   #lose(wire: WireBatch, i: number, reason: DeviceLoss): void {
     const counters = this.#counters;
     if (reason === MAC_RUNT) counters.rxRunts++;
     else if (reason === MAC_OVER_LENGTH) counters.rxOverLength++;
+    else if (reason === LOSS_STEERED) counters.rxSteeredAway++;
     else counters.rxAddressFiltered++;
     wire.queue[i] = -1;
     this.#config.observer.onLost(wire.packetId[i], reason, wire.address[i], wire.lenBytes[i], -1);
@@ -173,12 +184,13 @@ export class RxEngine {
 
   /** One frame into descriptors `first` to `first + segments - 1`; gives the next free row of the copy list. */
   #dmaFrame(queue: number, wire: WireBatch, i: number, first: number, segments: number, firstRow: number): number {
-    const { memory, iommu, pages, tags, observer, offloads, format, scheduler } = this.#config;
+    const { memory, iommu, pages, tags, observer, offloads, format, clock, scheduler } = this.#config;
     const { u32 } = memory;
     const descriptors = this.#batch;
     const packetId = wire.packetId[i];
     const isStripped = (wire.flags[i] & DESC_VLAN) !== 0;
     const frameFlags = wire.flags[i] | (offloads.rxTimestamp ? DESC_TIMESTAMP : 0);
+    const timestampNs = offloads.rxTimestamp ? clock.timeAt(scheduler.nowNs) : 0;
     let row = firstRow;
     let source = wire.address[i];
     let left = wire.lenBytes[i] - (isStripped ? VLAN_TAG_BYTES : 0);
@@ -216,7 +228,7 @@ export class RxEngine {
       descriptors.rssType[segment] = wire.rssType[i];
       descriptors.packetType[segment] = wire.packetType[i];
       descriptors.vlanTci[segment] = wire.vlanTci[i];
-      descriptors.timestampNs[segment] = scheduler.nowNs;
+      descriptors.timestampNs[segment] = timestampNs;
       descriptors.flags[segment] = frameFlags | (segment === first ? DESC_FIRST : 0) | (segment === first + segments - 1 ? DESC_EOP : 0);
     }
     const counters = this.#counters;

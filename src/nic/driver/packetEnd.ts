@@ -44,6 +44,7 @@ export function passToStack(
   const { ledger } = allocator;
   const { u32 } = memory;
   report(state, pair.queue, packetId, outcome, retval);
+  pair.rx.buffers.giveUp(buffer);
   ledger.move(buffer, Owner.driver, Owner.stack);
   pair.stackBuffers[pair.stackCount++] = buffer;
   const count = fragmentCount(u32, vm.contextAddress);
@@ -51,6 +52,7 @@ export function passToStack(
   const sharedInfo = contextSharedInfo(u32, vm.contextAddress);
   for (let i = 0; i < count; i++) {
     const fragment = ledger.bufferOf(fragmentAddress(u32, sharedInfo, i));
+    pair.rx.buffers.giveUp(fragment);
     ledger.move(fragment, Owner.driver, Owner.stack);
     pair.stackBuffers[pair.stackCount++] = fragment;
   }

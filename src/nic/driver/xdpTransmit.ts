@@ -45,6 +45,7 @@ export function queueXdpFrame(state: DriverState, { tx, rx }: QueuePair, buffer:
     const ownMapping = kind === TX_XDP_XMIT ? tx.mappings[i + 1] : 0;
     const iovaLow = (kind === TX_XDP_XMIT ? ownMapping : rx.buffers.iovaLow(part)) + (address - part);
     const record = tx.push(iovaLow, lenBytes, i === fragments - 1);
+    rx.buffers.giveUp(part);
     ledger.move(part, Owner.driver, Owner.txRing);
     tx.kind[record] = kind;
     tx.buffer[record] = part;
