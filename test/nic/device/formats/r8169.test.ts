@@ -85,6 +85,10 @@ describe('r8169 receive descriptors, byte for byte', () => {
     expect([...batch.lenBytes.subarray(0, 2)]).toEqual([128, 128]);
     expect(r8169V1Format.rxPoll(memory, driver, 2, 1, batch)).toBe(1);
     expect(batch.lenBytes[0]).toBe(44);
+    // And again from the start, by a driver that went back to the frame's first descriptor.
+    r8169V1Format.rxPoll(memory, driver, 0, 2, batch);
+    expect(r8169V1Format.rxPoll(memory, driver, 0, 3, batch)).toBe(3);
+    expect([...batch.lenBytes]).toEqual([128, 128, 44]);
   });
 
   it('a frame that 14 bits cannot count is an error, too long', () => {
@@ -229,10 +233,11 @@ describe('r8169 order of loads and stores', () => {
   const frames = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 4 }).filter((lengths) => lengths.reduce((sum, length) => sum + length, 0) <= SIZE);
   const rowsOf = (lengths: readonly number[]) => lengths.flatMap((length) => Array.from({ length }, (_, i) => ({ lenBytes: 100, flags: (i === 0 ? DESC_FIRST | DESC_CSUM | DESC_VLAN : 0) | (i === length - 1 ? DESC_EOP : 0), packetType: PACKET_IPV4 | PACKET_TCP })));
 
-  /** Index in `accesses` of the last store into slot; the word that it goes to is opts1, which holds OWN. */
+  /** Index in `accesses` of the last store into a slot. It must be the only one to opts1, which holds OWN. */
   function lastStore(accesses: ReturnType<typeof recordAccesses>['accesses'], address: number): number {
     const stores = accessesWithin(accesses, 'store', address, address + 16);
     expect(stores.at(-1)).toMatchObject({ address, bytes: 4 });
+    expect(stores.filter((each) => each.address < address + 4)).toHaveLength(1);
     return accesses.indexOf(stores[stores.length - 1]);
   }
 
