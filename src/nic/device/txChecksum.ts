@@ -1,5 +1,5 @@
 import { ETHERTYPE_QINQ, ETHERTYPE_VLAN, IPPROTO_TCP, IPPROTO_UDP } from '../../packet/index.js';
-import { DESC_CSUM, DESC_CSUM_IPV4, DESC_CSUM_PROTOCOL, PACKET_IPV4, PACKET_IPV6, PACKET_TCP, PACKET_UDP } from './batch.js';
+import { DESC_CSUM, DESC_CSUM_IPV4, DESC_CSUM_PROTOCOL, PACKET_IPV4, PACKET_IPV6, PACKET_SCTP, PACKET_TCP, PACKET_UDP } from './batch.js';
 import { fold32, pseudoHeaderSum, rangeSum } from './checksum.js';
 import type { SumMemory } from './checksum.js';
 import { VLAN_TAG_BYTES } from './vlan.js';
@@ -26,7 +26,7 @@ const MANGLED_ZERO = 0xffff;
  * @param csumStart with DESC_CSUM_PROTOCOL 0 for where the IP header ends
  * @param csumOffset not looked at with DESC_CSUM_PROTOCOL
  * @returns false when the descriptor points behind the frame or at headers that make no sense: a driver's mistake. A checksum that
- * was refused is not written.
+ * was refused is not written. SCTP is refused.
  */
 export function insertChecksums(
   memory: SumMemory, address: number, lenBytes: number, flags: number, packetType: number, l3Start: number, csumStart: number, csumOffset: number,
@@ -35,6 +35,8 @@ export function insertChecksums(
   const l3 = isByProtocol || l3Start === 0 ? behindTags(memory.u8, address, lenBytes) : l3Start;
   const isIpv4Done = (flags & DESC_CSUM_IPV4) === 0 || insertIpv4Checksum(memory, address, lenBytes, l3);
   if ((flags & DESC_CSUM) === 0) return isIpv4Done;
+  // A device that is told SCTP computes a CRC32c, which nobody here asks for (csum_not_inet).
+  if ((packetType & PACKET_SCTP) !== 0) return false;
   if (!isByProtocol) return insertPartialChecksum(memory, address, lenBytes, csumStart, csumOffset) && isIpv4Done;
   if (l3 + IPV4_HEADER_BYTES > lenBytes) return false;
   const ip = address + l3;

@@ -1,6 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { DESC_CSUM, DESC_CSUM_IPV4, DESC_CSUM_PROTOCOL, PACKET_IPV4, PACKET_IPV6, PACKET_TCP, PACKET_UDP } from '../../../src/nic/device/batch.js';
+import { DESC_CSUM, DESC_CSUM_IPV4, DESC_CSUM_PROTOCOL, PACKET_IPV4, PACKET_IPV6, PACKET_SCTP, PACKET_TCP, PACKET_UDP } from '../../../src/nic/device/batch.js';
 import { ParsedFrame, parseFrame } from '../../../src/nic/device/parseFrame.js';
 import { insertChecksums, insertIpv4Checksum, insertPartialChecksum, insertProtocolChecksum } from '../../../src/nic/device/txChecksum.js';
 import {
@@ -199,6 +199,14 @@ describe('insertChecksums', () => {
       expect(memory.u8).toEqual(memoryWith(bytes, AT).u8);
     },
   );
+
+  it('refuses SCTP, which has a CRC32c, in both modes', () => {
+    for (const flags of [DESC_CSUM, DESC_CSUM | DESC_CSUM_PROTOCOL]) {
+      const memory = memoryWith(frames.sctp, AT);
+      expect(insertChecksums(memory, AT, frames.sctp.length, flags, PACKET_IPV4 | PACKET_SCTP, 14, 34, 8)).toBe(false);
+      expect(memory.u8).toEqual(memoryWith(frames.sctp, AT).u8);
+    }
+  });
 
   it('does layer 3 alone, or nothing when nothing is asked for', () => {
     const memory = memoryWith(emptied(), AT);
