@@ -1,5 +1,8 @@
 export * from './device/batch.js';
 export * from './device/formats/descriptorFormat.js';
+export * from './device/formats/r8169.js';
+export * from './device/formats/r8169Bits.js';
+export { explainR8169Tx } from './device/formats/r8169TxFaults.js';
 export * from './device/iommu.js';
 export * from './device/mac.js';
 export * from './device/nicDevice.js';
@@ -10,6 +13,7 @@ export type { DeviceLoss } from './device/deviceConfig.js';
 export * from './driver/driverState.js';
 export * from './driver/netDriver.js';
 export * from './driver/queuePair.js';
+export * from './driver/r8169Quirks.js';
 export * from './driver/rxBuffers.js';
 export * from './driver/rxLayout.js';
 export * from './profiles/statistics.js';
