@@ -1,5 +1,8 @@
 export * from './device/batch.js';
 export * from './device/formats/descriptorFormat.js';
+export { i40eFormat } from './device/formats/i40e.js';
+export { iceFormat } from './device/formats/ice.js';
+export { igbFormat, igcFormat, ixgbeFormat } from './device/formats/intelAdvanced.js';
 export * from './device/formats/r8169.js';
 export * from './device/formats/r8169Bits.js';
 export { explainR8169Tx } from './device/formats/r8169TxFaults.js';
