@@ -14,6 +14,8 @@ import { Iommu } from './device/iommu.js';
 import { NicDevice } from './device/nicDevice.js';
 import { defaultRssKey, Rss } from './device/rss.js';
 import { HardwareClock } from './device/timestamps.js';
+import { CacheModel } from './dma/cacheModel.js';
+import { DmaApi } from './dma/dmaApi.js';
 import { NicDriver } from './driver/driver.js';
 import type { DriverConfig } from './driver/driverState.js';
 import type { NetDriver } from './driver/netDriver.js';
@@ -31,6 +33,8 @@ export interface NicSettings {
   readonly mtu: number;
   /** Bytes before the packet; left out: the profile's. */
   readonly headroomBytes?: number | undefined;
+  /** False: the CPU's cache and the device don't see each other's writes until the driver syncs, as on many Arm machines. Left out: true, as on x86. */
+  readonly isDmaCoherent?: boolean | undefined;
   /** Time from the first received frame to its interrupt (ethtool -C rx-usecs), ns. */
   readonly interruptDelayNs: number;
   readonly ifindex: number;
@@ -58,6 +62,7 @@ export interface Nic {
   readonly driver: NetDriver;
   readonly tags: BufferTags;
   readonly iommu: Iommu;
+  readonly dma: DmaApi;
 }
 
 const OUTCOME_OF_LOSS: Record<DeviceLoss, Outcome> = {
@@ -148,11 +153,15 @@ export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
   if (problem !== undefined) return fail(problem);
   const { profile, queues, mtu, ifindex, rxRingSize, txRingSize } = settings;
   const { memory, allocator, scheduler, observer, vm, program, targets } = parts;
+  const { ledger } = allocator;
+  const range = { start: ledger.baseAddress, sizeBytes: ledger.count * ledger.unitBytes };
+  const cache = settings.isDmaCoherent === false ? CacheModel.nonCoherent(memory, range) : CacheModel.coherent(memory);
   const iommu = new Iommu(allocator.ledger.count + ringPages(settings) + txRingSize * queues * 2 + 4096);
+  const dma = new DmaApi({ memory, iommu, cache, ledgers: [ledger] });
   const tags = new BufferTags(allocator.ledger);
   const makeDriver = parts.createDriver ?? ((config: DriverConfig) => new NicDriver(config));
   const driver = makeDriver({
-    memory, allocator, tags, iommu, scheduler, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program, targets, observer,
+    memory, allocator, tags, dma, scheduler, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program, targets, observer,
   });
   const rss = profile.rss ?? NO_RSS;
   const device = new NicDevice(
@@ -161,6 +170,7 @@ export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
       pages: allocator.ledger,
       tags,
       iommu,
+      cache,
       scheduler,
       format: profile.format,
       mac: { address: MAC_ADDRESS, promiscuous: true, mtu },
@@ -187,7 +197,7 @@ export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
     (queue) => driver.onInterrupt(queue),
   );
   driver.open(device);
-  return ok({ settings, device, driver, tags, iommu });
+  return ok({ settings, device, driver, tags, iommu, dma });
 }
 
 /** I/O pages that the rings of a NIC take. */

@@ -1,6 +1,5 @@
 import type { PageAllocator } from '../memory/index.js';
 import type { OwnerLedger } from '../memory/index.js';
-import { ringPages } from '../nic/index.js';
 import type { Nic } from '../nic/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { PacketTally } from './packetTally.js';
@@ -85,12 +84,15 @@ export function audit(
   check('pages after shutdown', leaked === 0, leaked === 0 ? 'all given back' : `${leaked} leaked: ${describeCensus(allocator.ledger)}`);
 
   const { mappedCount, faultCount, faults } = nic.iommu;
-  const mapped = mappedCount - ringPages(nic.settings);
   check(
     'DMA mappings',
-    mapped === 0 && faultCount === 0,
-    `${mapped} left over, ${faultCount} faults${faults.length === 0 ? '' : `; first: ${faults[0].reason}`}`,
+    mappedCount === 0 && faultCount === 0,
+    `${mappedCount} left over, ${faultCount} faults${faults.length === 0 ? '' : `; first: ${faults[0].reason}`}`,
   );
+  const { errorCount, reports } = nic.dma.debug;
+  check('DMA rules', errorCount === 0, errorCount === 0 ? 'every buffer was mapped, synced and unmapped as it must be' : `${errorCount} broken; first: ${reports[0].message}`);
+  const mistakes = nic.driver.mistakes();
+  check('buffer rules', mistakes.length === 0, mistakes.length === 0 ? 'every buffer went back by a way that is open to it' : `${mistakes.length} broken; first: ${mistakes[0].message}`);
 
   const chunks: Record<string, number> = {};
   for (const socket of sockets) checkSocket(socket, chunks, check);

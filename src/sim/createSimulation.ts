@@ -148,5 +148,5 @@ const FIXED_BYTES = 4 << 20;
 function memoryNeed({ object, cpus, nic, xsk }: SimulationOptions, pageCount: number): number {
   const ringEntries = xsk === undefined ? 0 : Object.values(xsk.rings).reduce((sum, size) => sum + size, 0);
   const sockets = xsk === undefined ? 0 : nic.queues * (xsk.chunkCount * PAGE_BYTES + ringEntries * 16 + 8 * PAGE_BYTES);
-  return FIXED_BYTES + objectMemoryBytes(object, cpus) + (pageCount + ringPages(nic)) * PAGE_BYTES + sockets;
+  return FIXED_BYTES + objectMemoryBytes(object, cpus) + (pageCount * (nic.isDmaCoherent === false ? 2 : 1) + ringPages(nic)) * PAGE_BYTES + sockets;
 }

@@ -3,6 +3,7 @@ import type { BufferTags } from '../bufferTags.js';
 import type { Scheduler } from '../scheduler.js';
 import type { FlowSteering } from './flowSteering.js';
 import type { DescriptorFormat } from './formats/descriptorFormat.js';
+import type { CacheModel } from '../dma/cacheModel.js';
 import type { Iommu } from './iommu.js';
 import { MAC_ADDRESS, MAC_OVER_LENGTH, MAC_RUNT } from './mac.js';
 import type { MacConfig } from './mac.js';
@@ -79,6 +80,8 @@ export interface NicDeviceConfig {
   readonly pages: OwnerLedger;
   readonly tags: BufferTags;
   readonly iommu: Iommu;
+  /** What lies between the CPU and the memory that the device uses. */
+  readonly cache: CacheModel;
   readonly scheduler: Scheduler;
   readonly format: DescriptorFormat;
   readonly mac: MacConfig;

@@ -117,7 +117,7 @@ export class RxEngine {
   }
 
   #receiveOnQueue(queue: number, wire: WireBatch): void {
-    const { memory, format } = this.#config;
+    const { memory, format, cache } = this.#config;
     const rx = this.#queues[queue];
     const room = rx.bufferBytes;
     let frames = 0;
@@ -135,6 +135,7 @@ export class RxEngine {
     const accepted = this.#dmaFrames(queue, wire);
     if (accepted === 0) return;
     format.rxWriteBack(memory, rx.ring, rx.head, batch);
+    if (!cache.isCoherent) this.#writeDirtyLines();
     rx.head += batch.count;
     this.#irq[queue].raise(accepted);
   }
@@ -182,9 +183,16 @@ export class RxEngine {
     return segments;
   }
 
+  /** What the CPU had left in its cache goes on top of what the device wrote. */
+  #writeDirtyLines(): void {
+    const { address, lenBytes, count } = this.#batch;
+    const { cache, format } = this.#config;
+    for (let i = 0; i < count; i++) if (lenBytes[i] > 0) cache.afterDeviceWrite(address[i], lenBytes[i] + format.rxPrefixBytes);
+  }
+
   /** One frame into descriptors `first` to `first + segments - 1`; gives the next free row of the copy list. */
   #dmaFrame(queue: number, wire: WireBatch, i: number, first: number, segments: number, firstRow: number): number {
-    const { memory, iommu, pages, tags, observer, offloads, format, clock, scheduler } = this.#config;
+    const { memory, iommu, cache, pages, tags, observer, offloads, format, clock, scheduler } = this.#config;
     const { u32 } = memory;
     const descriptors = this.#batch;
     const packetId = wire.packetId[i];
@@ -202,10 +210,11 @@ export class RxEngine {
       const target = iommu.translate(descriptors.iovaHigh[segment], descriptors.iovaLow[segment], chunk + prefix, DMA_WRITE);
       if (target === 0) isLost = true;
       else {
-        pages.move(target, Owner.device, Owner.device);
-        const index = pages.indexOf(target);
+        const buffer = cache.hostAddressOf(target);
+        pages.move(buffer, Owner.device, Owner.device);
+        const index = pages.indexOf(buffer);
         pages.packetId[index] = packetId;
-        tags.payload[index] = target + prefix;
+        tags.payload[index] = buffer + prefix;
         descriptors.address[segment] = target;
         u32[row] = target + prefix;
         u32[row + 1] = source;

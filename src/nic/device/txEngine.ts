@@ -97,7 +97,7 @@ export class TxEngine {
   }
 
   #sendFrame(queue: number, first: number, last: number): void {
-    const { memory, iommu, observer } = this.#config;
+    const { memory, iommu, cache, observer } = this.#config;
     const counters = this.#counters;
     const { iovaHigh, iovaLow, lenBytes, flags } = this.#batch;
     if ((flags[first] & DESC_MALFORMED) !== 0) {
@@ -124,7 +124,7 @@ export class TxEngine {
     }
     counters.txPackets++;
     counters.txBytes += frameBytes;
-    observer.onTransmit(queue, buffer, address, frameBytes);
+    observer.onTransmit(queue, cache.hostAddressOf(buffer), address, frameBytes);
   }
 
   /** Reads all buffers of a frame into the FIFO; gives its length, 0 when it can't be read or is too long. */

@@ -6,15 +6,18 @@ import { BATCH_FRAMES } from '../device/batch.js';
 import { NO_DOORBELL } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { NicDevice } from '../device/nicDevice.js';
+import { createRxBuffers, rxDirection } from './createRxBuffers.js';
 import type { DriverConfig, DriverState } from './driverState.js';
+import type { BufferMistake } from './mistakeLog.js';
 import type { BufferUse, NetDriver, RingUse } from './netDriver.js';
 import { releaseStackBuffers } from './packetEnd.js';
-import { PagePool } from './pagePool.js';
+import { NO_POOL_STATS, PagePool } from './pagePool.js';
 import { newCounters } from './queuePair.js';
 import type { DriverCounters, QueuePair } from './queuePair.js';
 import { cleanRx } from './receive.js';
 import { rxLayout } from './rxLayout.js';
 import { RxQueue } from './rxQueue.js';
+import type { SplitPages } from './splitPages.js';
 import { cleanTx } from './txCompletion.js';
 import { TxQueue } from './txQueue.js';
 import { queueSocketPacket } from './xskTransmit.js';
@@ -34,24 +37,27 @@ export class NicDriver implements NetDriver {
   readonly #config: DriverConfig;
   readonly #state: DriverState;
   readonly #pairs: readonly QueuePair[];
-  readonly #pools: readonly PagePool[];
+  readonly #buffers: readonly (PagePool | SplitPages)[];
+  /** Queue whose NAPI poll runs now, -1 for none. */
+  #polling = -1;
   readonly #pollHandler: number;
   #device: NicDevice | undefined;
 
   constructor(config: DriverConfig) {
-    const { memory, allocator, iommu, profile, scheduler } = config;
+    const { memory, allocator, dma, profile, scheduler } = config;
     this.#config = config;
     this.ifindex = config.ifindex;
     this.mtu = config.mtu;
     const layout = rxLayout(profile, config.headroomBytes);
-    const iovaLowOfPage = new Int32Array(allocator.ledger.count);
-    this.#pools = Array.from({ length: config.queues }, () => new PagePool(allocator, iommu, iovaLowOfPage, profile.poolRingSize));
-    this.#pairs = this.#pools.map((buffers, queue) => ({
+    const direction = rxDirection(config);
+    const context = { isPolling: (queue: number) => this.#polling === queue, describe: () => (this.#polling < 0 ? 'a system call' : `the NAPI poll of queue ${this.#polling}`) };
+    this.#buffers = Array.from({ length: config.queues }, (_, queue) => createRxBuffers(config, queue, layout, context));
+    this.#pairs = this.#buffers.map((buffers, queue) => ({
       queue,
       rx: new RxQueue({
-        memory, pages: allocator.ledger, iommu, format: profile.format, buffers, queue, size: config.rxRingSize, layout, refillThreshold: profile.refillThreshold,
+        memory, pages: allocator.ledger, dma, direction, format: profile.format, buffers, queue, size: config.rxRingSize, layout, refillThreshold: profile.refillThreshold,
       }),
-      tx: new TxQueue(memory, iommu, profile.format, queue, config.txRingSize),
+      tx: new TxQueue(memory, dma, profile.format, queue, config.txRingSize),
       rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: layout.frameSizeBytes },
       counters: newCounters(),
       stackBuffers: new Uint32Array(NAPI_BUDGET),
@@ -66,6 +72,7 @@ export class NicDriver implements NetDriver {
       verdicts: this.verdicts,
       readySockets: new Set(),
       gatherBuffer: memory.reserve('gathered packet', (MAX_SKB_FRAGS + 1) * 4096),
+      rxDirection: direction,
       wantsRxHints: config.program !== undefined && isDeviceBound(config.program.spec),
     };
     this.#pollHandler = scheduler.register((queue) => this.#poll(queue));
@@ -82,10 +89,13 @@ export class NicDriver implements NetDriver {
   }
 
   close(): void {
-    for (const { rx } of this.#pairs) {
+    const { dma } = this.#config;
+    for (const { rx, tx } of this.#pairs) {
       rx.drain();
       rx.buffers.destroy();
+      tx.free(dma);
     }
+    dma.debug.checkPending('remove');
   }
 
   counters(queue: number): DriverCounters {
@@ -101,8 +111,14 @@ export class NicDriver implements NetDriver {
   }
 
   bufferUse(queue: number): BufferUse {
-    const { inflight, idle, holdCount, releaseCount, stats } = this.#pools[queue];
-    return { inflight, idle, holdCount, releaseCount, stats };
+    const buffers = this.#buffers[queue];
+    const { inflight, idle } = buffers;
+    if (buffers instanceof PagePool) return { inflight, idle, holdCount: buffers.holdCount, releaseCount: buffers.releaseCount, stats: buffers.stats };
+    return { inflight, idle, holdCount: buffers.stats.alloc_rx_page, releaseCount: buffers.stats.alloc_rx_page - inflight / 2, stats: NO_POOL_STATS };
+  }
+
+  mistakes(): readonly BufferMistake[] {
+    return this.#buffers.flatMap((buffers) => buffers.mistakes.list);
   }
 
   get #dev(): NicDevice {
@@ -126,6 +142,7 @@ export class NicDriver implements NetDriver {
   #poll(queue: number): void {
     const pair = this.#pairs[queue];
     const line = this.#dev.interrupt(queue);
+    this.#polling = queue;
     line.acknowledge();
     pair.counters.polls++;
     cleanTx(this.#state, pair);
@@ -134,6 +151,7 @@ export class NicDriver implements NetDriver {
     this.#flushSockets();
     releaseStackBuffers(pair);
     this.#refill(pair);
+    this.#polling = -1;
     if (done >= NAPI_BUDGET) this.#schedulePoll(queue);
     else line.unmask();
   }

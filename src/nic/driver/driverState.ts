@@ -3,7 +3,7 @@ import type { XskSocket } from '../../umem/index.js';
 import type { LoadedProgram, Vm } from '../../vm/index.js';
 import type { Outcome, RedirectTargets, XdpXmitDevice } from '../../xdp/index.js';
 import type { BufferTags } from '../bufferTags.js';
-import type { Iommu } from '../device/iommu.js';
+import type { DmaApi } from '../dma/dmaApi.js';
 import type { NicProfile } from '../profiles/profile.js';
 import type { Scheduler } from '../scheduler.js';
 import type { QueuePair } from './queuePair.js';
@@ -24,7 +24,7 @@ export interface DriverConfig {
   readonly memory: HostMemory;
   readonly allocator: PageAllocator;
   readonly tags: BufferTags;
-  readonly iommu: Iommu;
+  readonly dma: DmaApi;
   readonly scheduler: Scheduler;
   readonly profile: NicProfile;
   readonly queues: number;
@@ -54,6 +54,8 @@ export interface DriverState {
   /** Where packets of several buffers are put together for those who watch. */
   readonly gatherBuffer: number;
   readonly wantsRxHints: boolean;
+  /** How receive buffers are mapped: DMA_BIDIRECTIONAL lets XDP_TX use that mapping, with DMA_FROM_DEVICE it makes one of its own. */
+  readonly rxDirection: number;
 }
 
 /** Instead of a return value: no program saw the packet, or it did not come to its end. */

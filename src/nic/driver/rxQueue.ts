@@ -3,8 +3,8 @@ import type { HostMemory, OwnerLedger } from '../../memory/index.js';
 import { BATCH_FRAMES, DescriptorBatch } from '../device/batch.js';
 import type { DescriptorFormat, RingMemory } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
-import type { Iommu } from '../device/iommu.js';
-import { allocCoherentRing } from './coherentRing.js';
+import type { DmaApi } from '../dma/dmaApi.js';
+import { allocCoherentRing, freeCoherentRing } from './coherentRing.js';
 import type { RxBuffers } from './rxBuffers.js';
 import type { RxLayout } from './rxLayout.js';
 
@@ -12,7 +12,9 @@ import type { RxLayout } from './rxLayout.js';
 export interface RxQueueParts {
   readonly memory: HostMemory;
   readonly pages: OwnerLedger;
-  readonly iommu: Iommu;
+  readonly dma: DmaApi;
+  /** How the buffers are mapped. */
+  readonly direction: number;
   readonly format: DescriptorFormat;
   readonly buffers: RxBuffers;
   readonly queue: number;
@@ -42,16 +44,20 @@ export class RxQueue {
   readonly #format: DescriptorFormat;
   readonly #pages: OwnerLedger;
   readonly #layout: RxLayout;
+  readonly #dma: DmaApi;
+  readonly #direction: number;
   readonly #refillThreshold: number;
 
-  constructor({ memory, pages, iommu, format, buffers, queue, size, layout, refillThreshold }: RxQueueParts) {
+  constructor({ memory, pages, dma, direction, format, buffers, queue, size, layout, refillThreshold }: RxQueueParts) {
     this.#memory = memory;
     this.#format = format;
     this.#pages = pages;
     this.#layout = layout;
     this.#refillThreshold = refillThreshold;
+    this.#dma = dma;
+    this.#direction = direction;
     this.buffers = buffers;
-    this.ring = allocCoherentRing(memory, iommu, `RX ring ${queue}`, size, format.rxRingBytes(size));
+    this.ring = allocCoherentRing(dma, `RX ring ${queue}`, size, format.rxRingBytes(size));
     format.rxInit(memory, this.ring);
     this.buffer = new Uint32Array(size);
   }
@@ -69,7 +75,7 @@ export class RxQueue {
   /** Gives buffers to the device until the ring is full or there are none; returns what to write to the doorbell. */
   refill(): number {
     const { posted } = this;
-    if (posted < this.lowWater) this.lowWater = posted;
+    if (this.nextToUse > 0 && posted < this.lowWater) this.lowWater = posted;
     const { unused } = this;
     if (unused >= this.#refillThreshold || posted === 0) this.#post(unused);
     return this.#format.rxPublish(this.#memory, this.ring, this.nextToUse);
@@ -110,7 +116,23 @@ export class RxQueue {
     const { posted } = this;
     const most = limit < posted ? limit : posted;
     if (this.#format.rxPrefixBytes > 0) this.#locatePrefixes(most);
-    return this.#format.rxPoll(this.#memory, this.ring, this.nextToClean, most, this.batch);
+    const count = this.#format.rxPoll(this.#memory, this.ring, this.nextToClean, most, this.batch);
+    this.#syncForCpu(count);
+    return count;
+  }
+
+  /** dma_sync_single_range_for_cpu of everything that the device wrote. */
+  #syncForCpu(count: number): void {
+    const { buffers, buffer, batch } = this;
+    const { deviceOffBytes } = this.#layout;
+    const { size } = this.ring;
+    const prefix = this.#format.rxPrefixBytes;
+    let slot = this.nextToClean % size;
+    for (let i = 0; i < count; i++) {
+      const bytes = batch.lenBytes[i] + prefix;
+      if (bytes > 0) this.#dma.syncForCpu(buffers.iovaLow(buffer[slot]) + deviceOffBytes, bytes, this.#direction, 'RX poll');
+      if (++slot === size) slot = 0;
+    }
   }
 
   #locatePrefixes(count: number): void {
@@ -128,5 +150,6 @@ export class RxQueue {
     for (; this.nextToClean < this.nextToUse; this.nextToClean++) {
       this.buffers.releaseAtShutdown(this.buffer[this.nextToClean % this.ring.size], Owner.device);
     }
+    freeCoherentRing(this.#dma, this.ring, this.#format.rxRingBytes(this.ring.size), 'RX ring');
   }
 }

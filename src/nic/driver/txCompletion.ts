@@ -1,6 +1,7 @@
 import { Owner } from '../../memory/index.js';
 import { Outcome, xdpFrameData } from '../../xdp/index.js';
 import { TX_NONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.js';
+import { DMA_TO_DEVICE } from '../dma/direction.js';
 import type { DriverState } from './driverState.js';
 import type { QueuePair } from './queuePair.js';
 
@@ -12,7 +13,7 @@ import type { QueuePair } from './queuePair.js';
  * @returns slots that are free again
  */
 export function cleanTx(state: DriverState, pair: QueuePair): number {
-  const { allocator, iommu, targets } = state.config;
+  const { allocator, dma, targets } = state.config;
   const { tx, rx, counters } = pair;
   const slots = tx.completed();
   const end = tx.nextToClean + slots;
@@ -20,7 +21,7 @@ export function cleanTx(state: DriverState, pair: QueuePair): number {
     const record = tx.cleanRecord & tx.recordMask;
     const buffer = tx.buffer[record];
     const ownMapping = tx.unmapIovaLow[record];
-    if (ownMapping !== 0) iommu.unmapPage(ownMapping);
+    if (ownMapping !== 0) dma.unmap(ownMapping, tx.lenBytes[record], DMA_TO_DEVICE, 'TX completion');
     reportIfLost(state, pair, buffer);
     switch (tx.kind[record]) {
       case TX_XDP_TX:

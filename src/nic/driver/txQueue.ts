@@ -3,9 +3,9 @@ import { MAX_SKB_FRAGS } from '../../vm/index.js';
 import { BATCH_FRAMES, DESC_EOP, DescriptorBatch, MAX_SEGMENTS } from '../device/batch.js';
 import type { DescriptorFormat, RingMemory } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
-import type { Iommu } from '../device/iommu.js';
+import type { DmaApi } from '../dma/dmaApi.js';
 import { TX_NONE } from '../bufferTags.js';
-import { allocCoherentRing } from './coherentRing.js';
+import { allocCoherentRing, freeCoherentRing } from './coherentRing.js';
 
 /** A frame's buffers may share a slot (mlx5 puts up to four into one). */
 const BUFFERS_PER_SLOT_MAX = 4;
@@ -63,10 +63,10 @@ export class TxQueue {
   #frameBuffers = 0;
   #frameFlags = 0;
 
-  constructor(memory: HostMemory, iommu: Iommu, format: DescriptorFormat, queue: number, size: number) {
+  constructor(memory: HostMemory, dma: DmaApi, format: DescriptorFormat, queue: number, size: number) {
     this.#memory = memory;
     this.#format = format;
-    this.ring = allocCoherentRing(memory, iommu, `TX ring ${queue}`, size, format.txRingBytes(size));
+    this.ring = allocCoherentRing(dma, `TX ring ${queue}`, size, format.txRingBytes(size));
     format.txInit(memory, this.ring);
     const records = 2 ** Math.ceil(Math.log2(size * BUFFERS_PER_SLOT_MAX));
     this.recordMask = records - 1;
@@ -80,13 +80,13 @@ export class TxQueue {
   }
 
   /** Slots that can be used. */
-  get free(): number {
+  get freeSlots(): number {
     return this.ring.size - this.#format.spareSlots - (this.nextToUse - this.nextToClean);
   }
 
   /** True when a frame of so many buffers finds room. */
   hasRoom(buffers: number, offloadFlags = 0): boolean {
-    return this.#format.txSlots(buffers, offloadFlags) <= this.free;
+    return this.#format.txSlots(buffers, offloadFlags) <= this.freeSlots;
   }
 
   /**
@@ -155,6 +155,11 @@ export class TxQueue {
   completed(): number {
     const queued = this.#flushed - this.nextToClean;
     return queued === 0 ? 0 : this.#format.txPoll(this.#memory, this.ring, this.nextToClean, queued);
+  }
+
+  /** Gives the ring's memory back. */
+  free(dma: DmaApi): void {
+    freeCoherentRing(dma, this.ring, this.#format.txRingBytes(this.ring.size), 'TX ring');
   }
 
   /** Forgets a record whose buffer went back. */

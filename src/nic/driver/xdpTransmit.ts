@@ -1,8 +1,8 @@
 import { Owner } from '../../memory/index.js';
 import { fragmentAddress, fragmentCount, fragmentLen, metadataBytes, XDP_BUFF_FLAGS, XDP_MD_DATA, XDP_MD_DATA_END } from '../../vm/index.js';
 import { convertBuffToFrame, Outcome, sharedInfoAddress } from '../../xdp/index.js';
-import { TX_XDP_XMIT } from '../bufferTags.js';
-import { DMA_READ } from '../device/iommu.js';
+import { TX_XDP_TX } from '../bufferTags.js';
+import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from '../dma/direction.js';
 import type { DriverState } from './driverState.js';
 import type { QueuePair } from './queuePair.js';
 
@@ -10,12 +10,14 @@ import type { QueuePair } from './queuePair.js';
  * Converts the packet in the context block to an xdp_frame and queues all its buffers; on success they belong to the TX ring.
  *
  * @param buffer of the packet's linear part
- * @param kind TX_XDP_TX: the buffers are of the queue's own pool and mapped already. TX_XDP_XMIT: they get mappings of their own
+ * @param kind TX_XDP_TX: the buffers are of the queue's own pool, and mapped already if in both directions. TX_XDP_XMIT: they get mappings of
+ * their own, as the driver can't know where a frame comes from
  * @param retval what the program returned
  * @returns Outcome.tx, or why the packet couldn't be queued; then nothing has changed
  */
 export function queueXdpFrame(state: DriverState, { tx, rx }: QueuePair, buffer: number, kind: number, retval: number): Outcome {
-  const { memory, allocator, iommu, tags, vm } = state.config;
+  const { memory, allocator, dma, tags, vm } = state.config;
+  const needsMapping = kind !== TX_XDP_TX || state.rxDirection !== DMA_BIDIRECTIONAL;
   const { ledger } = allocator;
   const { u32 } = memory;
   const context = vm.contextAddress;
@@ -29,21 +31,22 @@ export function queueXdpFrame(state: DriverState, { tx, rx }: QueuePair, buffer:
   }
   if (!convertToFrame(state, buffer)) return Outcome.txNoHeadroom;
   const sharedInfo = sharedInfoAddress(buffer, state.layout.frameSizeBytes);
-  if (kind === TX_XDP_XMIT) {
+  if (needsMapping) {
     for (let i = -1; i < fragments; i++) {
-      tx.mappings[i + 1] = iommu.mapPage(ledger.bufferOf(partAddress(u32, data, sharedInfo, i)), DMA_READ);
-      if (tx.mappings[i + 1] !== 0) continue;
-      while (i-- > -1) iommu.unmapPage(tx.mappings[i + 1]);
+      tx.mappings[i + 1] = dma.mapSingle(partAddress(u32, data, sharedInfo, i), partBytes(u32, data, dataEnd, sharedInfo, i), DMA_TO_DEVICE, 'XDP xmit');
+      if (!dma.mappingError(tx.mappings[i + 1])) continue;
+      while (i-- > -1) dma.unmap(tx.mappings[i + 1], partBytes(u32, data, dataEnd, sharedInfo, i), DMA_TO_DEVICE, 'XDP xmit');
       return Outcome.txDmaError;
     }
   }
   tags.send(buffer, kind, retval);
   for (let i = -1; i < fragments; i++) {
     const address = partAddress(u32, data, sharedInfo, i);
-    const lenBytes = i < 0 ? dataEnd - data : fragmentLen(u32, sharedInfo, i);
+    const lenBytes = partBytes(u32, data, dataEnd, sharedInfo, i);
     const part = ledger.bufferOf(address);
-    const ownMapping = kind === TX_XDP_XMIT ? tx.mappings[i + 1] : 0;
-    const iovaLow = (kind === TX_XDP_XMIT ? ownMapping : rx.buffers.iovaLow(part)) + (address - part);
+    const ownMapping = needsMapping ? tx.mappings[i + 1] : 0;
+    const iovaLow = needsMapping ? ownMapping : rx.buffers.iovaLow(part) + (address - part);
+    if (!needsMapping) dma.syncForDevice(iovaLow, lenBytes, DMA_BIDIRECTIONAL, 'XDP_TX');
     const record = tx.push(iovaLow, lenBytes, i === fragments - 1);
     rx.buffers.giveUp(part);
     ledger.move(part, Owner.driver, Owner.txRing);
@@ -62,6 +65,11 @@ export function convertToFrame({ config, layout }: DriverState, buffer: number):
   const data = u32[word + XDP_MD_DATA / 4];
   const dataMeta = data - metadataBytes(u32, context);
   return convertBuffToFrame(u32, buffer, layout.frameSizeBytes, dataMeta, data, u32[word + XDP_MD_DATA_END / 4], u32[word + XDP_BUFF_FLAGS / 4]);
+}
+
+/** Length of a packet's part. */
+function partBytes(u32: Uint32Array, data: number, dataEnd: number, sharedInfo: number, i: number): number {
+  return i < 0 ? dataEnd - data : fragmentLen(u32, sharedInfo, i);
 }
 
 /** Address of a packet's part: -1 for the linear one, else the number of the fragment. */

@@ -2,7 +2,7 @@ import { EAGAIN } from '../../base/index.js';
 import { Owner } from '../../memory/index.js';
 import type { XskSocket } from '../../umem/index.js';
 import { TX_XSK_SKB } from '../bufferTags.js';
-import { DMA_READ } from '../device/iommu.js';
+import { DMA_TO_DEVICE } from '../dma/direction.js';
 import type { DriverConfig } from './driverState.js';
 import type { TxQueue } from './txQueue.js';
 
@@ -13,7 +13,7 @@ import type { TxQueue } from './txQueue.js';
  * @returns 0, or -EAGAIN when the ring is full or memory or I/O addresses are short
  */
 export function queueSocketPacket(
-  { memory, allocator, iommu, tags }: DriverConfig,
+  { memory, allocator, dma, tags }: DriverConfig,
   tx: TxQueue,
   socket: XskSocket,
   address: number,
@@ -23,12 +23,12 @@ export function queueSocketPacket(
   if (!tx.hasRoom(1)) return -EAGAIN;
   const page = allocator.alloc(Owner.stack);
   if (page === 0) return -EAGAIN;
-  const iovaLow = iommu.mapPage(page, DMA_READ);
-  if (iovaLow === 0) {
+  memory.u8.copyWithin(page, address, address + lenBytes);
+  const iovaLow = dma.mapSingle(page, lenBytes, DMA_TO_DEVICE, 'skb xmit');
+  if (dma.mappingError(iovaLow)) {
     allocator.free(page, Owner.stack);
     return -EAGAIN;
   }
-  memory.u8.copyWithin(page, address, address + lenBytes);
   const { ledger } = allocator;
   const { chunks } = socket.umem;
   ledger.packetId[ledger.indexOf(page)] = chunks.packetId[chunks.indexOf(address)];

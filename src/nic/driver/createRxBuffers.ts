@@ -1,0 +1,27 @@
+import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE } from '../dma/direction.js';
+import { bufferDma } from './bufferDma.js';
+import type { DriverConfig } from './driverState.js';
+import { PagePool } from './pagePool.js';
+import { PP_FLAG_DMA_MAP, PP_FLAG_DMA_SYNC_DEV } from './pagePoolParams.js';
+import type { NapiContext } from './pagePoolParams.js';
+import type { RxLayout } from './rxLayout.js';
+import { SplitPages } from './splitPages.js';
+
+/** How a driver maps its receive buffers: in both directions where XDP_TX is to send them as they are. */
+export function rxDirection({ profile, program }: DriverConfig): number {
+  return profile.bufferModel !== 'split_page' && program !== undefined ? DMA_BIDIRECTIONAL : DMA_FROM_DEVICE;
+}
+
+/** The receive buffers of one queue, by the model of the profile. */
+export function createRxBuffers(config: DriverConfig, queue: number, layout: RxLayout, context: NapiContext): PagePool | SplitPages {
+  const { allocator, dma, profile, rxRingSize } = config;
+  const { deviceOffBytes: offsetBytes, deviceBytes: maxLenBytes, frameSizeBytes: bufferBytes } = layout;
+  const dmaDir = rxDirection(config);
+  if (profile.bufferModel === 'split_page') {
+    return new SplitPages({ allocator, dma: bufferDma(dma, 'RX pages'), queue, ringSize: rxRingSize, bufferBytes, dmaDir, offsetBytes, maxLenBytes });
+  }
+  return new PagePool({
+    allocator, dma: bufferDma(dma, 'page_pool'), queue, context, flags: PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV, dmaDir, offsetBytes, maxLenBytes,
+    poolSize: profile.poolRingSize, bufferBytes,
+  });
+}
