@@ -57,6 +57,25 @@ describe('OwnerLedger', () => {
     expect([ledger.indexOf(BASE), ledger.indexOf(BASE + 2047), ledger.indexOf(BASE + 2048), ledger.indexOf(BASE + 7 * 2048 + 5)]).toEqual([0, 0, 1, 7]);
   });
 
+  it('knows where the buffer of an address begins, wherever the first one lies', () => {
+    for (const base of [BASE, 0x20800, 0xfff00000]) {
+      const ledger = new OwnerLedger('half page', base, 2048, 8, Owner.free);
+      expect([0, 1, 2047, 2048, 4095, 7 * 2048 + 99].map((offset) => ledger.bufferOf(base + offset) - base)).toEqual([0, 0, 0, 2048, 2048, 7 * 2048]);
+    }
+  });
+
+  it('describes a buffer: who has it, who had it before, and the packet', () => {
+    const ledger = ledgerOf(4);
+    ledger.move(BASE + 4096, Owner.pool, Owner.device);
+    expect(ledger.describe(BASE + 4096)).toBe('page 1 at 0x21000, now with device, before with pool');
+    ledger.packetId[1] = 12;
+    ledger.move(BASE + 4096, Owner.driver, Owner.txRing);
+    expect(ledger.describe(BASE + 4096 + 256)).toBe('page 1 at 0x21000 (packet 12), now with txRing, before with device');
+    expect(ledger.describe(BASE)).toBe('page 0 at 0x20000, now with pool, before with pool');
+    expect(ledger.describe(BASE + 4 * 4096)).toBe('0x24000, which lies in no page');
+    expect(ledger.describe(16)).toBe('0x10, which lies in no page');
+  });
+
   it('units that are no power of two are a programmer error', () => {
     expect(() => new OwnerLedger('chunk', BASE, 3000, 8, Owner.application)).toThrow(RangeError);
   });

@@ -53,6 +53,59 @@ describe('PageAllocator', () => {
     expect(allocator.usedCount).toBe(0);
   });
 
+  it('half pages have owners of their own; a page is taken and freed whole', () => {
+    const allocator = new PageAllocator(new HostMemory(4), 3, { unitBytes: 2048 });
+    const { ledger } = allocator;
+    const page = allocator.alloc(Owner.pool);
+    expect([ledger.unitName, ledger.count, ledger.bufferOf(page + 2050)]).toEqual(['half page', 6, page + 2048]);
+    expect(ledger.census()).toEqual({ free: 4, pool: 2 });
+    ledger.move(page + 2048, Owner.pool, Owner.device);
+    ledger.packetId[ledger.indexOf(page + 2048)] = 4;
+    ledger.move(page + 2048, Owner.device, Owner.pool);
+    allocator.free(page, Owner.pool);
+    expect([ledger.census(), ledger.violationCount, ledger.packetId[ledger.indexOf(page + 2048)]]).toEqual([{ free: 6 }, 0, 0]);
+    expect(allocator.alloc(Owner.driver)).toBe(page);
+    allocator.movePage(page, Owner.driver, Owner.txRing);
+    expect([ledger.census(), allocator.usedCount]).toEqual([{ free: 4, txRing: 2 }, 1]);
+    expect(() => new PageAllocator(new HostMemory(4), 3, { unitBytes: 1024 })).toThrow(RangeError);
+  });
+
+  it('a half that somebody else still has is a violation when its page is freed', () => {
+    const allocator = new PageAllocator(new HostMemory(4), 3, { unitBytes: 2048 });
+    const page = allocator.alloc(Owner.pool);
+    allocator.ledger.move(page + 2048, Owner.pool, Owner.txRing);
+    allocator.free(page, Owner.pool);
+    expect(allocator.ledger.violations).toMatchObject([{ buffer: `half page 1 at 0x${(page + 2048).toString(16)}`, expected: 'pool', found: 'txRing' }]);
+  });
+
+  it('a page is free when its last reference is gone', () => {
+    const allocator = allocatorOf(2);
+    const page = allocator.alloc(Owner.stack, 1);
+    const index = allocator.pageIndexOf(page + 100);
+    expect([allocator.pages.refCount[index], allocator.pages.nid[index]]).toEqual([1, 1]);
+    allocator.get(page);
+    allocator.free(page, Owner.stack);
+    expect([allocator.usedCount, allocator.ledger.census()]).toEqual([1, { free: 1, stack: 1 }]);
+    allocator.free(page, Owner.stack);
+    expect([allocator.usedCount, allocator.ledger.violationCount]).toEqual([0, 0]);
+  });
+
+  it('an address that is no page frees nothing', () => {
+    const allocator = allocatorOf(2);
+    allocator.free(16, Owner.pool);
+    expect([allocator.ledger.violationCount, allocator.usedCount]).toEqual([1, 0]);
+    expect(new Set([allocator.alloc(Owner.pool), allocator.alloc(Owner.pool), allocator.alloc(Owner.pool)])).toContain(0);
+  });
+
+  it('allocations fail when the hook says so', () => {
+    let asked = 0;
+    const allocator = new PageAllocator(new HostMemory(4), 4, { shouldFail: () => ++asked % 2 === 0 });
+    expect([1, 2, 3, 4].map(() => allocator.alloc(Owner.pool) !== 0)).toEqual([true, false, true, false]);
+    allocator.shouldFail = undefined;
+    expect(allocator.alloc(Owner.pool)).not.toBe(0);
+    expect([allocator.usedCount, asked]).toEqual([3, 4]);
+  });
+
   it('more pages than memory are a problem', () => {
     expect(() => new PageAllocator(new HostMemory(1), 256)).toThrow(ProblemError);
   });

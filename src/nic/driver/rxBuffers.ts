@@ -9,6 +9,11 @@ export interface RxBuffers {
   alloc(): number;
   /** Low word of the I/O address of a buffer. */
   iovaLow(buffer: number): number;
+  /**
+   * The driver lets a received buffer go on with its frame (XDP_TX, XDP_REDIRECT, XDP_PASS): split pages turn to their other half. Not called
+   * for a buffer that is recycled at once. A page_pool does nothing here.
+   */
+  giveUp(buffer: number): void;
   /** Takes a buffer back in the NAPI context of the queue (page_pool_recycle_direct). Elsewhere that is a mistake, which is recorded. */
   recycleDirect(buffer: number, from: Owner): void;
   /** Takes a buffer back from any context (page_pool_put_page without direct recycling, or put_page). */
