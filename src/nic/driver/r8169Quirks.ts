@@ -1,4 +1,4 @@
-import { PACKET_UDP } from '../device/batch.js';
+import { PACKET_IPV4, PACKET_UDP } from '../device/batch.js';
 import { R8169_FCS_BYTES, R8169_TX_V2_TCPHO_MAX } from '../device/formats/r8169Bits.js';
 import type { R8169TxLayout } from '../device/formats/r8169Bits.js';
 
@@ -87,10 +87,10 @@ function ptpPadTo({ lenBytes, packetType, l4Start, udpDestinationPort }: R8169Fr
 /**
  * Whether the driver lets the hardware compute the checksum of a frame that isn't to be segmented (rtl8169_fix_features and
  * rtl8169_features_check). A chip for which the driver pads gets no checksum requests at all, as `r8169PadTo` is 60 at least for
- * any frame of it.
+ * any frame of it. Chips with layout v1 know IPv4 only.
  */
 export function r8169UsesChecksum(chip: R8169Chip, mtu: number, frame: R8169Frame): boolean {
   if (mtu > ETH_DATA_LEN && !chip.hasJumboChecksum) return false;
   if (frame.lenBytes < ETH_ZLEN || r8169PadTo(chip, frame) !== 0) return false;
-  return chip.layout === 'v1' || frame.l4Start <= R8169_TX_V2_TCPHO_MAX;
+  return chip.layout === 'v1' ? (frame.packetType & PACKET_IPV4) !== 0 : frame.l4Start <= R8169_TX_V2_TCPHO_MAX;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PACKET_IPV4, PACKET_TCP, PACKET_UDP } from '../../../src/nic/device/batch.js';
+import { PACKET_IPV4, PACKET_IPV6, PACKET_TCP, PACKET_UDP } from '../../../src/nic/device/batch.js';
 import { R8169_CHIPS, r8169PadTo, r8169UsesChecksum } from '../../../src/nic/driver/r8169Quirks.js';
 import type { R8169Frame } from '../../../src/nic/driver/r8169Quirks.js';
 
@@ -60,6 +60,11 @@ describe('r8169: checksums by the hardware', () => {
     const at = (l4Start: number): R8169Frame => ({ ...tcp(1514), l4Start });
     expect([r8169UsesChecksum(rtl8168, 1500, at(1023)), r8169UsesChecksum(rtl8168, 1500, at(1024))]).toEqual([true, false]);
     expect(r8169UsesChecksum(rtl8168b, 1500, at(1024))).toBe(true);
+  });
+
+  it('of IPv6 only in layout v2', () => {
+    const frame: R8169Frame = { ...tcp(1514), packetType: PACKET_IPV6 | PACKET_TCP, l4Start: 54 };
+    expect([rtl8169, rtl8168b, rtl8168c, rtl8168].map((chip) => r8169UsesChecksum(chip, 1500, frame))).toEqual([false, false, true, true]);
   });
 });
 

@@ -17,7 +17,6 @@ const OPTS2 = 1;
 const ADDR_LOW = 2;
 const ADDR_HIGH = 3;
 const OWN_CLEAR = 0x7fffffff;
-const ETHERNET_HEADER_BYTES = 14;
 
 /** Offloads of the first descriptor of a frame, read into row `i`. */
 function readOffloads(batch: DescriptorBatch, i: number, opts1: number, opts2: number, layout: R8169TxLayout): void {
@@ -40,12 +39,13 @@ function readOffloads(batch: DescriptorBatch, i: number, opts1: number, opts2: n
     // These chips know no IPv6.
     if (type !== 0 || (flags & DESC_CSUM_IPV4) !== 0) type |= PACKET_IPV4;
   }
-  if (type !== 0) flags |= DESC_CSUM | DESC_CSUM_PROTOCOL;
+  // The IP header's checksum may be asked for alone.
+  if ((type & (PACKET_TCP | PACKET_UDP)) !== 0) flags |= DESC_CSUM | DESC_CSUM_PROTOCOL;
   if ((opts2 & R8169_TX_TAGC) !== 0) flags |= DESC_VLAN;
   batch.flags[i] = flags;
   batch.packetType[i] = type;
-  // Where layer 3 begins stands nowhere, and v1 tells nothing at all: the engine reads the headers. 0 for what the descriptor doesn't tell.
-  batch.l3Start[i] = l4Start === 0 ? 0 : ETHERNET_HEADER_BYTES;
+  // Where layer 3 begins stands nowhere, and v1 doesn't tell layer 4 either: 0, and the engine reads the headers.
+  batch.l3Start[i] = 0;
   batch.csumStart[i] = l4Start;
   batch.csumOffset[i] = csumOffsetOf(type);
   batch.vlanTci[i] = (flags & DESC_VLAN) !== 0 ? r8169SwapTci(opts2) : 0;

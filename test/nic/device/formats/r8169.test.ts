@@ -8,6 +8,7 @@ import { NO_DOORBELL } from '../../../../src/nic/device/formats/descriptorFormat
 import { r8169V1Format, r8169V2Format } from '../../../../src/nic/device/formats/r8169.js';
 import * as bits from '../../../../src/nic/device/formats/r8169Bits.js';
 import { explainR8169Tx } from '../../../../src/nic/device/formats/r8169TxFaults.js';
+import { insertChecksums } from '../../../../src/nic/device/txChecksum.js';
 import { describeFormat, TX_CHECKSUMS } from './formatSuite.js';
 import type { RxOffloads, TxOffloads } from './formatSuite.js';
 import { accessesWithin, batchOf, inFreshMemory, makeRing, recordAccesses } from './formatSupport.js';
@@ -156,9 +157,34 @@ describe('r8169 transmit descriptors, byte for byte', () => {
       return { flags: batch.flags[0], packetType: batch.packetType[0], l3Start: batch.l3Start[0], csumStart: batch.csumStart[0], csumOffset: batch.csumOffset[0] };
     };
     const whole = DESC_FIRST | DESC_EOP | DESC_CSUM | DESC_CSUM_PROTOCOL;
-    expect(seen(r8169V2Format, tcp4)).toEqual({ flags: whole | DESC_CSUM_IPV4, packetType: PACKET_IPV4 | PACKET_TCP, l3Start: 14, csumStart: 34, csumOffset: 16 });
-    expect(seen(r8169V2Format, { ...tcp4, packetType: PACKET_IPV6 | PACKET_UDP, csumStart: 54 })).toEqual({ flags: whole, packetType: PACKET_IPV6 | PACKET_UDP, l3Start: 14, csumStart: 54, csumOffset: 6 });
+    expect(seen(r8169V2Format, tcp4)).toEqual({ flags: whole | DESC_CSUM_IPV4, packetType: PACKET_IPV4 | PACKET_TCP, l3Start: 0, csumStart: 34, csumOffset: 16 });
+    expect(seen(r8169V2Format, { ...tcp4, packetType: PACKET_IPV6 | PACKET_UDP, csumStart: 54 })).toEqual({ flags: whole, packetType: PACKET_IPV6 | PACKET_UDP, l3Start: 0, csumStart: 54, csumOffset: 6 });
     expect(seen(r8169V1Format, tcp4)).toEqual({ flags: whole | DESC_CSUM_IPV4, packetType: PACKET_IPV4 | PACKET_TCP, l3Start: 0, csumStart: 0, csumOffset: 16 });
+    // The header of IPv4 alone.
+    for (const format of Object.values(FORMATS)) {
+      expect(seen(format, { ...tcp4, packetType: PACKET_IPV4 })).toMatchObject({ flags: DESC_FIRST | DESC_EOP | DESC_CSUM_IPV4, packetType: PACKET_IPV4 });
+    }
+  });
+});
+
+describe('r8169 transmit checksums on the wire', () => {
+  // 192.168.0.1:1000 to 192.168.0.2:2000, UDP, "hello!", both checksums 0.
+  const FRAME = '020000000002' + '020000000001' + '0800' + '45000022000000004011' + '0000' + 'c0a80001' + 'c0a80002' + '03e807d0000e' + '0000' + '68656c6c6f21';
+  // IP: 0x4500 + 0x22 + 0x4011 = 0x8533; addresses 0xc0a8 + 0x1 + 0xc0a8 + 0x2 = 0x18153; together 0x20686; folded 0x0688; complement 0xf977.
+  // UDP: addresses 0x18153 + protocol 0x11 + length 0xe = 0x18172; header 0x3e8+0x7d0+0xe = 0xbc6; data 0x6865+0x6c6c+0x6f21 = 0x143f2;
+  // 0x18172 + 0xbc6 + 0x143f2 = 0x2d12a; folded 0xd12c; complement 0x2ed3.
+  it.each(LAYOUTS)('%s: the engine writes both, from what the descriptor tells', (layout) => {
+    const format = FORMATS[layout];
+    const { memory, driver, device } = makeRing(format, 'tx', 2);
+    const bytes = Buffer.from(FRAME, 'hex');
+    const address = memory.reserve('frame', bytes.length);
+    memory.u8.set(bytes, address);
+    format.txPost(memory, driver, 0, batchOf([{ lenBytes: bytes.length, flags: DESC_EOP | DESC_CSUM, packetType: PACKET_IPV4 | PACKET_UDP, csumStart: 34, csumOffset: 6 }]));
+    const batch = new DescriptorBatch(1);
+    format.txFetch(memory, device, 0, 1, batch);
+    expect(insertChecksums(memory, address, bytes.length, batch.flags[0], batch.packetType[0], batch.l3Start[0], batch.csumStart[0], batch.csumOffset[0])).toBe(true);
+    expect(Buffer.from(memory.u8.subarray(address + 24, address + 26)).toString('hex')).toBe('f977');
+    expect(Buffer.from(memory.u8.subarray(address + 40, address + 42)).toString('hex')).toBe('2ed3');
   });
 });
 
