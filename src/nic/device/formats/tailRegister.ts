@@ -10,10 +10,10 @@ export function publishTail(_memory: HostMemory, ring: RingMemory, tail: number)
   return tail % ring.size;
 }
 
-/** Slots between the device's head and the tail register, at most `limit`. A value behind the ring's end counts modulo its size. */
+/** Slots between the device's head and the tail register (u32), at most `limit`. A value behind the ring's end counts modulo its size. */
 export function slotsBeforeTail(_memory: HostMemory, ring: RingMemory, head: number, doorbell: number, limit: number): number {
   const { size } = ring;
-  const ahead = ((doorbell % size) - (head % size) + size) % size;
+  const ahead = (((doorbell >>> 0) % size) - (head % size) + size) % size;
   return ahead < limit ? ahead : limit;
 }
 

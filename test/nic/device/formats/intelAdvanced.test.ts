@@ -318,7 +318,7 @@ describe('tail registers', () => {
   it('hold the number of a slot; head = tail is empty', () => {
     const ring = makeRing(igbFormat, 'rx', 5);
     expect([0, 4, 5, 13].map((tail) => igbFormat.rxPublish(ring.memory, ring.driver, tail))).toEqual([0, 4, 0, 3]);
-    expect([[8, 3], [8, 2], [8, 4], [0, 0], [2 ** 40, 0]].map(([head, tail]) => igbFormat.txAvailable(ring.memory, ring.device, head, tail, 64))).toEqual([0, 4, 1, 0, 4]);
+    expect([[8, 3], [8, 2], [8, 4], [0, 0], [2 ** 40, 0], [3, -1]].map(([head, tail]) => igbFormat.txAvailable(ring.memory, ring.device, head, tail, 64))).toEqual([0, 4, 1, 0, 4, 2]);
     expect(igbFormat.rxAvailable(ring.memory, ring.device, 8, 2, 3)).toBe(3);
   });
 });
