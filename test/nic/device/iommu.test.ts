@@ -1,57 +1,57 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { DMA_BIDIRECTIONAL, DMA_READ, DMA_WRITE, Iommu, IOVA_HIGH } from '../../../src/nic/index.js';
+import { IOMMU_READ, IOMMU_WRITE, Iommu, IOVA_HIGH } from '../../../src/nic/index.js';
 
 const HOST = 0x40000;
 
 describe('Iommu', () => {
   it('translates every byte of a mapped page', () => {
     const iommu = new Iommu(4);
-    const iova = iommu.mapPage(HOST, DMA_BIDIRECTIONAL);
-    expect(iommu.translate(IOVA_HIGH, iova, 4096, DMA_WRITE)).toBe(HOST);
-    expect(iommu.translate(IOVA_HIGH, iova + 256, 3840, DMA_READ)).toBe(HOST + 256);
-    expect(iommu.translate(IOVA_HIGH, iova + 4095, 1, DMA_READ)).toBe(HOST + 4095);
+    const iova = iommu.mapPage(HOST, IOMMU_READ | IOMMU_WRITE);
+    expect(iommu.translate(IOVA_HIGH, iova, 4096, IOMMU_WRITE)).toBe(HOST);
+    expect(iommu.translate(IOVA_HIGH, iova + 256, 3840, IOMMU_READ)).toBe(HOST + 256);
+    expect(iommu.translate(IOVA_HIGH, iova + 4095, 1, IOMMU_READ)).toBe(HOST + 4095);
     expect([iommu.faultCount, iommu.mappedCount]).toEqual([0, 1]);
   });
 
   it('translates pages in the upper half of 4 GiB', () => {
     const iommu = new Iommu(1);
-    expect(iommu.translate(IOVA_HIGH, iommu.mapPage(0xfffff000, DMA_READ) + 5, 1, DMA_READ)).toBe(0xfffff005);
+    expect(iommu.translate(IOVA_HIGH, iommu.mapPage(0xfffff000, IOMMU_READ) + 5, 1, IOMMU_READ)).toBe(0xfffff005);
   });
 
   it.each([
-    ['a page that is not mapped', 0x7000, IOVA_HIGH, 64, DMA_WRITE, 'the page is not mapped'],
-    ['I/O address 0', 0, IOVA_HIGH, 64, DMA_WRITE, 'the page is not mapped'],
-    ['an address behind the table', 0xfffff000, IOVA_HIGH, 64, DMA_WRITE, 'the page is not mapped'],
-    ['a host address, which has no high word', 16 * 4096, 0, 64, DMA_WRITE, 'the page is not mapped'],
-    ['another high word', 16 * 4096, 2, 64, DMA_WRITE, 'the page is not mapped'],
-    ['a transfer across the end of the page', 16 * 4096 + 4000, IOVA_HIGH, 97, DMA_WRITE, 'the transfer leaves its page'],
-    ['reading what is mapped for writing', 16 * 4096, IOVA_HIGH, 64, DMA_READ, 'the mapping has the other direction'],
-    ['both directions where only one is mapped', 16 * 4096, IOVA_HIGH, 64, DMA_BIDIRECTIONAL, 'the mapping has the other direction'],
+    ['a page that is not mapped', 0x7000, IOVA_HIGH, 64, IOMMU_WRITE, 'the page is not mapped'],
+    ['I/O address 0', 0, IOVA_HIGH, 64, IOMMU_WRITE, 'the page is not mapped'],
+    ['an address behind the table', 0xfffff000, IOVA_HIGH, 64, IOMMU_WRITE, 'the page is not mapped'],
+    ['a host address, which has no high word', 16 * 4096, 0, 64, IOMMU_WRITE, 'the page is not mapped'],
+    ['another high word', 16 * 4096, 2, 64, IOMMU_WRITE, 'the page is not mapped'],
+    ['a transfer across the end of the page', 16 * 4096 + 4000, IOVA_HIGH, 97, IOMMU_WRITE, 'the transfer leaves its page'],
+    ['reading what is mapped for writing', 16 * 4096, IOVA_HIGH, 64, IOMMU_READ, 'the mapping has the other direction'],
+    ['both directions where only one is mapped', 16 * 4096, IOVA_HIGH, 64, IOMMU_READ | IOMMU_WRITE, 'the mapping has the other direction'],
   ])('%s faults', (_, iovaLow, iovaHigh, sizeBytes, permission, reason) => {
     const iommu = new Iommu(4);
-    expect(iommu.mapPage(HOST, DMA_WRITE)).toBe(16 * 4096);
+    expect(iommu.mapPage(HOST, IOMMU_WRITE)).toBe(16 * 4096);
     expect(iommu.translate(iovaHigh, iovaLow, sizeBytes, permission)).toBe(0);
     expect(iommu.faultCount).toBe(1);
-    expect(iommu.faults).toEqual([{ iovaHigh, iovaLow, sizeBytes, isWrite: permission === DMA_WRITE, reason }]);
+    expect(iommu.faults).toEqual([{ iovaHigh, iovaLow, sizeBytes, isWrite: permission === IOMMU_WRITE, reason }]);
   });
 
   it('keeps the first 16 faults and counts all', () => {
     const iommu = new Iommu(1);
-    for (let i = 0; i < 50; i++) iommu.translate(IOVA_HIGH, i * 4096, 1, DMA_READ);
+    for (let i = 0; i < 50; i++) iommu.translate(IOVA_HIGH, i * 4096, 1, IOMMU_READ);
     expect([iommu.faultCount, iommu.faults.length]).toEqual([50, 16]);
   });
 
   it('an unmapped page faults, and so does a second unmap', () => {
     const iommu = new Iommu(4);
-    const iova = iommu.mapPage(HOST, DMA_READ);
+    const iova = iommu.mapPage(HOST, IOMMU_READ);
     iommu.unmapPage(iova + 100);
     expect(iommu.mappedCount).toBe(0);
-    expect(iommu.translate(IOVA_HIGH, iova, 1, DMA_READ)).toBe(0);
+    expect(iommu.translate(IOVA_HIGH, iova, 1, IOMMU_READ)).toBe(0);
     iommu.unmapPage(iova);
     expect([iommu.mappedCount, iommu.faultCount]).toEqual([0, 2]);
     expect(iommu.faults[1]).toMatchObject({ iovaLow: iova, sizeBytes: 0, reason: 'the driver unmapped a page that is not mapped' });
-    expect(new Set([iommu.mapPage(HOST, DMA_READ), iommu.mapPage(HOST, DMA_READ)]).size).toBe(2);
+    expect(new Set([iommu.mapPage(HOST, IOMMU_READ), iommu.mapPage(HOST, IOMMU_READ)]).size).toBe(2);
   });
 
   it('unmapping what lies outside of the table faults and leaves the table whole', () => {
@@ -59,26 +59,26 @@ describe('Iommu', () => {
     iommu.unmapPage(0xfffff000);
     iommu.unmapPage(0);
     expect([iommu.faultCount, iommu.mappedCount]).toEqual([2, 0]);
-    const iova = iommu.mapPage(HOST, DMA_READ);
-    expect(iommu.translate(IOVA_HIGH, iova, 1, DMA_READ)).toBe(HOST);
+    const iova = iommu.mapPage(HOST, IOMMU_READ);
+    expect(iommu.translate(IOVA_HIGH, iova, 1, IOMMU_READ)).toBe(HOST);
   });
 
   it('a full table is DMA_MAPPING_ERROR, 0', () => {
     const iommu = new Iommu(2);
-    const first = iommu.mapPage(HOST, DMA_READ);
-    expect(iommu.mapPage(HOST, DMA_READ)).not.toBe(0);
-    expect(iommu.mapPage(HOST, DMA_READ)).toBe(0);
+    const first = iommu.mapPage(HOST, IOMMU_READ);
+    expect(iommu.mapPage(HOST, IOMMU_READ)).not.toBe(0);
+    expect(iommu.mapPage(HOST, IOMMU_READ)).toBe(0);
     expect(iommu.mapCoherent(HOST, 1)).toBe(0);
     iommu.unmapPage(first);
-    expect(iommu.mapPage(HOST, DMA_READ)).toBe(first);
+    expect(iommu.mapPage(HOST, IOMMU_READ)).toBe(first);
   });
 
   it('maps a ring of several pages side by side, in both directions', () => {
     const iommu = new Iommu(8);
     const iova = iommu.mapCoherent(HOST, 4096 * 2 + 1);
     expect(iommu.mappedCount).toBe(3);
-    for (let page = 0; page < 3; page++) expect(iommu.translate(IOVA_HIGH, iova + page * 4096 + 8, 16, DMA_BIDIRECTIONAL)).toBe(HOST + page * 4096 + 8);
-    expect(iommu.translate(IOVA_HIGH, iova + 3 * 4096, 1, DMA_READ)).toBe(0);
+    for (let page = 0; page < 3; page++) expect(iommu.translate(IOVA_HIGH, iova + page * 4096 + 8, 16, IOMMU_READ | IOMMU_WRITE)).toBe(HOST + page * 4096 + 8);
+    expect(iommu.translate(IOVA_HIGH, iova + 3 * 4096, 1, IOMMU_READ)).toBe(0);
   });
 
   test.prop([fc.array(fc.nat(20), { maxLength: 120 })])('any order of map and unmap: two mappings never share an I/O page', (choices) => {
@@ -87,13 +87,13 @@ describe('Iommu', () => {
     choices.forEach((choice, step) => {
       if (choice < 12) {
         const host = (step + 1) * 4096;
-        const iova = iommu.mapPage(host, DMA_BIDIRECTIONAL);
+        const iova = iommu.mapPage(host, IOMMU_READ | IOMMU_WRITE);
         expect(iova === 0).toBe(live.length === 8);
         if (iova !== 0) live.push({ iova, host });
       } else if (live.length > 0) {
         iommu.unmapPage(live.splice(choice % live.length, 1)[0].iova);
       }
-      for (const { iova, host } of live) expect(iommu.translate(IOVA_HIGH, iova + 1, 1, DMA_READ)).toBe(host + 1);
+      for (const { iova, host } of live) expect(iommu.translate(IOVA_HIGH, iova + 1, 1, IOMMU_READ)).toBe(host + 1);
       expect(iommu.mappedCount).toBe(live.length);
     });
     expect(iommu.faultCount).toBe(0);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HostMemory, Owner, PageAllocator } from '../../../src/memory/index.js';
 import {
-  DESC_EOP, DESC_RSS, DescriptorBatch, DMA_BIDIRECTIONAL, Iommu, IOVA_HIGH, LOSS_DMA, LOSS_MISSED, LOSS_RUNT, NicDevice, Rss, RSS_KEY_MICROSOFT, WireBatch,
+  DESC_EOP, DESC_RSS, DescriptorBatch, Iommu, IOMMU_READ, IOMMU_WRITE, IOVA_HIGH, LOSS_DMA, LOSS_MISSED, LOSS_RUNT, NicDevice, Rss, RSS_KEY_MICROSOFT, WireBatch,
 } from '../../../src/nic/index.js';
 import type { RingMemory } from '../../../src/nic/index.js';
 import { plainFormat } from '../../../src/nic/device/formats/plain.js';
@@ -57,7 +57,7 @@ class DeviceBench {
 
   #page(): { page: number; iovaLow: number } {
     const page = this.allocator.alloc(Owner.device);
-    return { page, iovaLow: this.iommu.mapPage(page, DMA_BIDIRECTIONAL) };
+    return { page, iovaLow: this.iommu.mapPage(page, IOMMU_READ | IOMMU_WRITE) };
   }
 
   /** Gives `count` buffers to queue 0. */
