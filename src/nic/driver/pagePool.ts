@@ -3,9 +3,10 @@ import type { Result } from '../../base/index.js';
 import { Owner, PAGE_BYTES } from '../../memory/index.js';
 import type { OwnerLedger, PageAllocator, StructPages } from '../../memory/index.js';
 import { MistakeLog } from './mistakeLog.js';
-import type { BufferMistake } from './mistakeLog.js';
 import { PP_FLAG_DMA_MAP, PP_FLAG_DMA_SYNC_DEV, checkPagePoolParams, ringSizeOf } from './pagePoolParams.js';
 import type { NapiContext, PagePoolParts, PagePoolRelease } from './pagePoolParams.js';
+import { NO_POOL_STATS } from './pagePoolStats.js';
+import type { PagePoolStats, PagePoolWarning } from './pagePoolStats.js';
 import type { PoolDma } from './poolDma.js';
 import { PtrRing } from './ptrRing.js';
 import type { RxBuffers } from './rxBuffers.js';
@@ -22,36 +23,8 @@ const WARN_INTERVAL_SEC = 60;
 /** Buffers in flight that a warning names. */
 const NAMED_BUFFERS = 4;
 
-/** page_pool's statistics under the kernel's names (Documentation/networking/page_pool.rst). */
-export interface PagePoolStats {
-  alloc_fast: number;
-  alloc_slow: number;
-  /** Always 0: our pages are of order 0. */
-  alloc_slow_high_order: number;
-  alloc_empty: number;
-  alloc_refill: number;
-  alloc_waive: number;
-  recycle_cached: number;
-  recycle_cache_full: number;
-  recycle_ring: number;
-  recycle_ring_full: number;
-  recycle_released_refcnt: number;
-}
-
-/** The statistics of a driver without a page_pool. */
-export const NO_POOL_STATS: Readonly<PagePoolStats> = {
-  alloc_fast: 0, alloc_slow: 0, alloc_slow_high_order: 0, alloc_empty: 0, alloc_refill: 0, alloc_waive: 0,
-  recycle_cached: 0, recycle_cache_full: 0, recycle_ring: 0, recycle_ring_full: 0, recycle_released_refcnt: 0,
-};
-
-/** What the kernel would write to its log about a pool. */
-export interface PagePoolWarning {
-  readonly kind: 'stalled-shutdown' | 'negative-inflight' | 'refcount-violation';
-  readonly message: string;
-  readonly inflight: number;
-  /** Seconds since the pool was destroyed. */
-  readonly sec: number;
-}
+export { NO_POOL_STATS } from './pagePoolStats.js';
+export type { PagePoolStats, PagePoolWarning } from './pagePoolStats.js';
 
 const ALWAYS_POLLING: NapiContext = { isPolling: () => true, describe: () => 'NAPI poll' };
 
@@ -62,17 +35,14 @@ const ALWAYS_POLLING: NapiContext = { isPolling: () => true, describe: () => 'NA
  * goes back to the page allocator.
  */
 export class PagePool implements RxBuffers {
-  readonly stats: PagePoolStats = {
-    alloc_fast: 0, alloc_slow: 0, alloc_slow_high_order: 0, alloc_empty: 0, alloc_refill: 0, alloc_waive: 0,
-    recycle_cached: 0, recycle_cache_full: 0, recycle_ring: 0, recycle_ring_full: 0, recycle_released_refcnt: 0,
-  };
+  readonly stats: PagePoolStats = { ...NO_POOL_STATS };
   /** Number of the pool, from 1 on, among all that share a page allocator. */
   readonly id: number;
   readonly queue: number;
   /** Pages that were ever taken from and given back to the page allocator, modulo 2^32. */
   holdCount = 0;
   releaseCount = 0;
-  readonly mistakes = new MistakeLog();
+  readonly mistakes: MistakeLog;
   readonly warnings: PagePoolWarning[] = [];
   readonly #allocator: PageAllocator;
   readonly #ledger: OwnerLedger;
@@ -118,6 +88,7 @@ export class PagePool implements RxBuffers {
     }
     this.#allocator = allocator;
     this.#ledger = allocator.ledger;
+    this.mistakes = new MistakeLog(allocator.ledger);
     this.#pages = allocator.pages;
     this.#dma = parts.dma;
     this.#context = parts.context ?? ALWAYS_POLLING;
@@ -252,7 +223,10 @@ export class PagePool implements RxBuffers {
   #unref(index: number, count: number): number {
     const { ppRefCount } = this.#pages;
     const left = ppRefCount[index] - count;
-    if (left < 0) this.#blameFragment(this.#ledger.baseAddress + index * PAGE_BYTES);
+    if (left < 0) {
+      const page = this.#ledger.baseAddress + index * PAGE_BYTES;
+      this.mistakes.add('fragment-returned-twice', page, 'came back more often than it was given out; its page is lost: give each fragment back once');
+    }
     ppRefCount[index] = left === 0 ? 1 : left;
     return left;
   }
@@ -447,7 +421,7 @@ export class PagePool implements RxBuffers {
     this.#warnIfNegative(nowSec);
     if (inflight > 0 && nowSec >= this.#deferWarnSec) {
       this.#deferWarnSec = nowSec + WARN_INTERVAL_SEC;
-      this.#warn('stalled-shutdown', nowSec, (sec) => this.#describeStall(inflight, sec));
+      this.#warnOfStall(nowSec);
     }
     return inflight;
   }
@@ -472,7 +446,7 @@ export class PagePool implements RxBuffers {
     for (let page = this.#ring.consume(); page !== 0; page = this.#ring.consume()) {
       const references = this.#pages.refCount[this.#allocator.pageIndexOf(page)];
       if (references !== 1) {
-        this.#warn('refcount-violation', nowSec, () => `page_pool refcnt ${references} violation: ${this.#ledger.describe(page)}`);
+        this.#warn('refcount-violation', nowSec, `page_pool refcnt ${references} violation: ${this.#ledger.describe(page)}`);
       }
       this.#returnPage(page);
     }
@@ -481,21 +455,18 @@ export class PagePool implements RxBuffers {
   #warnIfNegative(nowSec: number): void {
     const inflight = this.inflightPages;
     if (inflight >= 0) return;
-    this.#warn(
-      'negative-inflight',
-      nowSec,
-      () => `Negative(${inflight}) inflight packet-pages: more pages came back to page_pool ${this.id} of queue ${this.queue} than it gave out`,
-    );
+    const what = `more pages came back to page_pool ${this.id} of queue ${this.queue} than it gave out`;
+    this.#warn('negative-inflight', nowSec, `Negative(${inflight}) inflight packet-pages: ${what}`);
   }
 
-  #warn(kind: PagePoolWarning['kind'], nowSec: number, message: (sec: number) => string): void {
-    const sec = nowSec - this.#deferStartSec;
-    this.warnings.push({ kind, message: message(sec), inflight: this.inflightPages, sec });
+  #warn(kind: PagePoolWarning['kind'], nowSec: number, message: string): void {
+    this.warnings.push({ kind, message, inflight: this.inflightPages, sec: nowSec - this.#deferStartSec });
   }
 
-  #describeStall(inflight: number, sec: number): string {
+  #warnOfStall(nowSec: number): void {
     const id = this.#release === '6.1' ? ' ' : `: id ${this.id}, `;
-    return `page_pool_release_retry() stalled pool shutdown${id}${inflight} inflight ${sec} sec (queue ${this.queue}): ${this.describeInflight().join('; ')}`;
+    const facts = `stalled pool shutdown${id}${this.inflightPages} inflight ${nowSec - this.#deferStartSec} sec (queue ${this.queue})`;
+    this.#warn('stalled-shutdown', nowSec, `page_pool_release_retry() ${facts}: ${this.describeInflight().join('; ')}`);
   }
 
   /** Buffers of the pool that somebody else has, with owner and packet; the first ones. */
@@ -512,31 +483,21 @@ export class PagePool implements RxBuffers {
   }
 
   #blameDirectRecycle(buffer: number): void {
-    this.#blame(
+    this.mistakes.add(
       'direct-recycle-outside-napi',
       buffer,
-      `was recycled directly from ${this.#context.describe()}; page_pool_recycle_direct is only legal in the NAPI poll of the pool's own queue (${this.queue}): ` +
-        'use xdp_return_frame or page_pool_put_full_page(pool, page, false)',
+      `was recycled directly from ${this.#context.describe()}; page_pool_recycle_direct is only legal in the NAPI poll of the pool's own ` +
+        `queue (${this.queue}): use xdp_return_frame or page_pool_put_full_page(pool, page, false)`,
     );
   }
 
   #blameForeignPage(buffer: number, index: number): void {
-    const pool = this.#pages.pp[index];
-    this.#blame(
+    const pool = this.#pages.pp[index] ?? 0;
+    this.mistakes.add(
       'foreign-page',
       buffer,
-      `was given to page_pool ${this.id} of queue ${this.queue}, but belongs to ${pool === undefined || pool === 0 ? 'no pool' : `page_pool ${pool}`}: ` +
+      `was given to page_pool ${this.id} of queue ${this.queue}, but belongs to ${pool === 0 ? 'no pool' : `page_pool ${pool}`}: ` +
         'return a frame through xdpf->mem (xdp_return_frame), not to the pool at hand',
     );
-  }
-
-  #blameFragment(page: number): void {
-    this.#blame('fragment-returned-twice', page, 'got more fragments back than were given out, and is lost to the pool: give each fragment back once');
-  }
-
-  #blame(code: BufferMistake['code'], buffer: number, what: string): void {
-    const packetId = this.#ledger.packetId[this.#ledger.indexOf(buffer)] ?? 0;
-    const packet = packetId === 0 ? '' : ` (packet ${packetId})`;
-    this.mistakes.add({ code, buffer, packetId, message: `${this.#ledger.unitName} ${this.#ledger.indexOf(buffer)}${packet} ${what}` });
   }
 }

@@ -68,32 +68,43 @@ export function ringSizeOf({ poolSize, release }: PagePoolParams): number {
   return release === '6.1' ? size : Math.min(size, CLAMPED_POOL_SIZE);
 }
 
+function refusal(code: string, message: string, hint: string): Problem {
+  return { code, message: `page_pool_create: ${message}`, hint };
+}
+
 /** Why page_pool_create would refuse these parameters, with the errno it gives (page_pool_init); undefined when it would not. */
-export function checkPagePoolParams({ flags, dmaDir, maxLenBytes, offsetBytes, poolSize, bufferBytes, release }: PagePoolParams): Problem | undefined {
-  const refuse = (code: string, message: string, hint: string): Problem => ({ code, message: `page_pool_create: ${message}`, hint });
+export function checkPagePoolParams(params: PagePoolParams): Problem | undefined {
+  const { flags, dmaDir, maxLenBytes, offsetBytes, poolSize, bufferBytes = PAGE_BYTES, release } = params;
+  const isMapped = (flags & PP_FLAG_DMA_MAP) !== 0;
+  const isSynced = (flags & PP_FLAG_DMA_SYNC_DEV) !== 0;
   const known = PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV | (release === '6.1' ? PP_FLAG_PAGE_FRAG : 0);
   if ((flags & ~known) !== 0) {
-    return refuse('page-pool-flags', `-EINVAL: flags ${flags} have bits beyond ${known}`, 'use PP_FLAG_DMA_MAP and PP_FLAG_DMA_SYNC_DEV only');
+    const hint = 'use PP_FLAG_DMA_MAP and PP_FLAG_DMA_SYNC_DEV only';
+    return refusal('page-pool-flags', `-EINVAL: flags ${flags} have bits beyond ${known}`, hint);
   }
-  if ((flags & PP_FLAG_DMA_MAP) !== 0 && dmaDir !== DMA_FROM_DEVICE && dmaDir !== DMA_BIDIRECTIONAL) {
-    return refuse('page-pool-dma-dir', `-EINVAL: ${directionName(dmaDir)} for receive buffers`, 'use DMA_FROM_DEVICE, or DMA_BIDIRECTIONAL for XDP_TX');
+  if (isMapped && dmaDir !== DMA_FROM_DEVICE && dmaDir !== DMA_BIDIRECTIONAL) {
+    const hint = 'use DMA_FROM_DEVICE, or DMA_BIDIRECTIONAL for XDP_TX';
+    return refusal('page-pool-dma-dir', `-EINVAL: ${directionName(dmaDir)} for receive buffers`, hint);
   }
-  if ((flags & PP_FLAG_DMA_SYNC_DEV) !== 0) {
-    if ((flags & PP_FLAG_DMA_MAP) === 0) {
-      return refuse('page-pool-sync-unmapped', '-EINVAL: PP_FLAG_DMA_SYNC_DEV without PP_FLAG_DMA_MAP', 'a pool can only sync pages that it maps itself');
-    }
-    if (maxLenBytes === 0) {
-      return refuse('page-pool-max-len', '-EINVAL: PP_FLAG_DMA_SYNC_DEV with max_len 0', 'set max_len to the bytes that the device may write into a page');
-    }
+  if (isSynced && !isMapped) {
+    const hint = 'a pool can only sync pages that it maps itself';
+    return refusal('page-pool-sync-unmapped', '-EINVAL: PP_FLAG_DMA_SYNC_DEV without PP_FLAG_DMA_MAP', hint);
+  }
+  if (isSynced && maxLenBytes === 0) {
+    const hint = 'set max_len to the bytes that the device may write into a page';
+    return refusal('page-pool-max-len', '-EINVAL: PP_FLAG_DMA_SYNC_DEV with max_len 0', hint);
   }
   if (!Number.isInteger(poolSize) || poolSize < 0 || (release === '6.1' && poolSize > REFUSED_POOL_SIZE)) {
-    return refuse('page-pool-size', `-E2BIG: a ring of ${poolSize} pages is beyond ${REFUSED_POOL_SIZE}`, 'set pool_size to the size of the receive ring');
+    const hint = 'set pool_size to the size of the receive ring';
+    return refusal('page-pool-size', `-E2BIG: a ring of ${poolSize} pages is beyond ${REFUSED_POOL_SIZE}`, hint);
   }
-  if (bufferBytes !== undefined && bufferBytes !== PAGE_BYTES && release === '6.1' && (flags & PP_FLAG_PAGE_FRAG) === 0) {
-    return refuse('page-pool-frag', `fragments of ${bufferBytes} bytes without PP_FLAG_PAGE_FRAG: page_pool_alloc_frag would give none`, 'set PP_FLAG_PAGE_FRAG');
+  if (bufferBytes !== PAGE_BYTES && release === '6.1' && (flags & PP_FLAG_PAGE_FRAG) === 0) {
+    const message = `fragments of ${bufferBytes} bytes without PP_FLAG_PAGE_FRAG: page_pool_alloc_frag would give none`;
+    return refusal('page-pool-frag', message, 'set PP_FLAG_PAGE_FRAG');
   }
   if (offsetBytes < 0 || maxLenBytes < 0 || offsetBytes + maxLenBytes > PAGE_BYTES) {
-    return refuse('page-pool-range', `offset ${offsetBytes} and max_len ${maxLenBytes} leave the page: syncing would touch a neighbour's bytes`, `keep them within ${PAGE_BYTES} bytes`);
+    const message = `offset ${offsetBytes} and max_len ${maxLenBytes} leave the page: syncing would touch a neighbour's bytes`;
+    return refusal('page-pool-range', message, `keep them within ${PAGE_BYTES} bytes`);
   }
   return undefined;
 }

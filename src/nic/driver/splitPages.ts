@@ -1,7 +1,6 @@
 import { Owner, PAGE_BYTES } from '../../memory/index.js';
 import type { OwnerLedger, PageAllocator, StructPages } from '../../memory/index.js';
 import { MistakeLog } from './mistakeLog.js';
-import type { BufferMistake } from './mistakeLog.js';
 import type { PoolDma } from './poolDma.js';
 import type { RxBuffers } from './rxBuffers.js';
 
@@ -58,7 +57,7 @@ const GIVEN_UP = 2;
 export class SplitPages implements RxBuffers {
   readonly stats: SplitPageStats = { alloc_rx_page: 0, alloc_rx_page_failed: 0, page_reuse_count: 0, page_busy_count: 0 };
   readonly queue: number;
-  readonly mistakes = new MistakeLog();
+  readonly mistakes: MistakeLog;
   readonly #allocator: PageAllocator;
   readonly #ledger: OwnerLedger;
   readonly #pages: StructPages;
@@ -90,6 +89,7 @@ export class SplitPages implements RxBuffers {
     }
     this.#allocator = allocator;
     this.#ledger = allocator.ledger;
+    this.mistakes = new MistakeLog(allocator.ledger);
     this.#pages = allocator.pages;
     this.#dma = dma;
     this.#dmaDir = dmaDir;
@@ -169,7 +169,7 @@ export class SplitPages implements RxBuffers {
   giveUp(buffer: number): void {
     const unit = this.#ledger.indexOf(buffer);
     if (this.#state[unit] !== POSTED) {
-      this.#blame('given-up-twice', buffer, 'was given up, but is not on the ring any more: let a buffer go once for each frame');
+      this.mistakes.add('given-up-twice', buffer, 'was given up, but is not on the ring any more: let a buffer go once for each frame');
       return;
     }
     this.#state[unit] = GIVEN_UP;
@@ -202,7 +202,7 @@ export class SplitPages implements RxBuffers {
   /** page_frag_free, from any context: a half that went on with its frame is back. */
   recycle(buffer: number, from: Owner): void {
     if (this.#state[this.#ledger.indexOf(buffer)] === POSTED) {
-      this.#blame(
+      this.mistakes.add(
         'freed-but-not-given-up',
         buffer,
         'was freed with its frame while the driver still counts it as its own: decrement pagecnt_bias and flip the page when a frame leaves',
@@ -216,7 +216,11 @@ export class SplitPages implements RxBuffers {
   #fragFree(buffer: number): void {
     const unit = this.#ledger.indexOf(buffer);
     if (this.#state[unit] !== GIVEN_UP) {
-      this.#blame('foreign-page', buffer, `was freed, but receive queue ${this.queue} did not give it out: free each buffer once, and where it came from`);
+      this.mistakes.add(
+        'foreign-page',
+        buffer,
+        `was freed, but receive queue ${this.queue} did not give it out: free each buffer once, and where it came from`,
+      );
       return;
     }
     this.#state[unit] = IDLE;
@@ -309,12 +313,5 @@ export class SplitPages implements RxBuffers {
       if (++this.#readyHead === this.#ready.length) this.#readyHead = 0;
       this.#abandon(half, this.#headIndexOf(half));
     }
-  }
-
-  #blame(code: BufferMistake['code'], buffer: number, what: string): void {
-    const unit = this.#ledger.indexOf(buffer);
-    const packetId = this.#ledger.packetId[unit] ?? 0;
-    const packet = packetId === 0 ? '' : ` (packet ${packetId})`;
-    this.mistakes.add({ code, buffer, packetId, message: `${this.#ledger.unitName} ${unit}${packet} ${what}` });
   }
 }
