@@ -225,7 +225,7 @@ export class PagePool implements RxBuffers {
     const left = ppRefCount[index] - count;
     if (left < 0) {
       const page = this.#ledger.baseAddress + index * PAGE_BYTES;
-      this.mistakes.add('fragment-returned-twice', page, 'came back more often than it was given out; its page is lost: give each fragment back once');
+      this.mistakes.add('fragment-returned-twice', page, 'came back more often than it was given out: give each fragment back once');
     }
     ppRefCount[index] = left === 0 ? 1 : left;
     return left;

@@ -279,7 +279,7 @@ describe('SplitPages and mistakes', () => {
 
 describe('SplitPages under any traffic', () => {
   const step = fc.tuple(fc.constantFrom('receive', 'drop', 'send', 'complete', 'completeInNapi'), fc.nat());
-  test.prop([fc.array(step, { maxLength: 200 }), fc.constantFrom(2048, 4096), fc.integer({ min: 1, max: 16 })])(
+  test.prop([fc.array(step, { maxLength: 200, size: 'max' }), fc.constantFrom(2048, 4096), fc.integer({ min: 1, max: 16 })])(
     'no buffer twice, halves of busy pages never on the ring, everything comes back',
     (steps, bufferBytes, pages) => {
       const bench = new SplitBench({ bufferBytes, pages });
