@@ -93,6 +93,67 @@ describe('InterruptLine', () => {
     expect(times).toEqual([5100]);
   });
 
+  it('has a delay and a frame count per direction', () => {
+    const scheduler = new ManualScheduler();
+    const times: number[] = [];
+    const line = new InterruptLine(scheduler, 0, { rxDelayNs: 100, rxFrames: 4, txDelayNs: 1000, txFrames: 2 }, () => times.push(scheduler.nowNs));
+    line.raise(1, 'tx');
+    scheduler.runUntil(1050);
+    line.raise(3, 'rx');
+    scheduler.runUntil(1200);
+    line.raise(1, 'tx');
+    scheduler.runUntil(1210);
+    line.raise(1, 'tx');
+    scheduler.runUntil(5000);
+    expect(times).toEqual([1150, 1210]);
+  });
+
+  it('keeps the least interval between two interrupts', () => {
+    const scheduler = new ManualScheduler();
+    const times: number[] = [];
+    const line = new InterruptLine(scheduler, 0, { rxDelayNs: 0, rxFrames: 0, txDelayNs: 0, txFrames: 0, minIntervalNs: 500 }, () => times.push(scheduler.nowNs));
+    for (let tNs = 1000; tNs < 2000; tNs += 100) {
+      line.raise(1);
+      scheduler.runUntil(tNs);
+    }
+    scheduler.runUntil(9000);
+    expect(times).toEqual([1000, 1500, 2000]);
+  });
+
+  it("an 'arm' line fires once per arming; arming looks again, so nothing that came meanwhile is lost", () => {
+    const scheduler = new ManualScheduler();
+    const times: number[] = [];
+    const line = new InterruptLine(scheduler, 0, 0, () => times.push(scheduler.nowNs), { policy: 'arm' });
+    line.raise(1);
+    scheduler.runUntil(1100);
+    line.raise(2);
+    scheduler.runUntil(1200);
+    expect(times).toEqual([1000]);
+    line.unmask(3);
+    scheduler.runUntil(1300);
+    expect(times).toEqual([1000]);
+    line.raise(1);
+    scheduler.runUntil(1400);
+    line.raise(1);
+    line.unmask(4);
+    scheduler.runUntil(1500);
+    expect(times).toEqual([1000, 1300, 1400]);
+  });
+
+  it('a lost interrupt is counted and takes its events with it; the next event fires again', () => {
+    const scheduler = new ManualScheduler();
+    let fired = 0;
+    let isLossy = true;
+    const line = new InterruptLine(scheduler, 0, 0, () => fired++, { drop: () => isLossy });
+    line.raise(1);
+    scheduler.runUntil(2000);
+    expect([fired, line.raisedCount, line.lostCount]).toEqual([0, 0, 1]);
+    isLossy = false;
+    line.raise(1);
+    scheduler.runUntil(3000);
+    expect([fired, line.raisedCount, line.lostCount]).toEqual([1, 1, 1]);
+  });
+
   test.prop([fc.constantFrom(0, 1, 50, 1000), fc.array(fc.record({ wait: fc.integer({ min: 0, max: 120 }), frames: fc.integer({ min: 1, max: 40 }) }), { maxLength: 60 })])(
     'fires exactly when its rule says',
     (delayNs, arrivals) => {
