@@ -6,7 +6,14 @@ export const MappingKind = { none: 0, single: 1, scatterGather: 2, coherent: 3, 
 export type MappingKind = (typeof MappingKind)[keyof typeof MappingKind];
 
 const LINE_SHIFT = 6;
+const LINES_PER_PAGE = PAGE_BYTES >>> LINE_SHIFT;
 const ALL_LINES = -1;
+
+/** By line: the lines of a page from this one on, and those up to this one, as bits: lines 0 to 31 and lines 32 to 63. */
+const FROM_LOW = Int32Array.from({ length: LINES_PER_PAGE }, (_, line) => (line < 32 ? ALL_LINES << line : 0));
+const FROM_HIGH = Int32Array.from({ length: LINES_PER_PAGE }, (_, line) => (line < 32 ? ALL_LINES : ALL_LINES << (line - 32)));
+const UPTO_LOW = Int32Array.from({ length: LINES_PER_PAGE }, (_, line) => (line < 32 ? ALL_LINES >>> (31 - line) : ALL_LINES));
+const UPTO_HIGH = Int32Array.from({ length: LINES_PER_PAGE }, (_, line) => (line < 32 ? 0 : ALL_LINES >>> (63 - line)));
 
 /**
  * All mappings of a device. Every I/O page belongs to one mapping at most, so columns are indexed by the number of the I/O page
@@ -128,11 +135,11 @@ export class MappingTable {
       const firstLine = (at & (PAGE_BYTES - 1)) >>> LINE_SHIFT;
       const lastLine = ((stop - 1) & (PAGE_BYTES - 1)) >>> LINE_SHIFT;
       if (toCpu) {
-        this.#cpuLinesLow[slot] |= linesLow(firstLine, lastLine);
-        this.#cpuLinesHigh[slot] |= linesHigh(firstLine, lastLine);
+        this.#cpuLinesLow[slot] |= FROM_LOW[firstLine] & UPTO_LOW[lastLine];
+        this.#cpuLinesHigh[slot] |= FROM_HIGH[firstLine] & UPTO_HIGH[lastLine];
       } else {
-        this.#cpuLinesLow[slot] &= ~linesLow(firstLine, lastLine);
-        this.#cpuLinesHigh[slot] &= ~linesHigh(firstLine, lastLine);
+        this.#cpuLinesLow[slot] &= ~(FROM_LOW[firstLine] & UPTO_LOW[lastLine]);
+        this.#cpuLinesHigh[slot] &= ~(FROM_HIGH[firstLine] & UPTO_HIGH[lastLine]);
       }
       at = stop;
     }
@@ -147,8 +154,8 @@ export class MappingTable {
       const stop = Math.min(end, (slot + 1) * PAGE_BYTES);
       const firstLine = (at & (PAGE_BYTES - 1)) >>> LINE_SHIFT;
       const lastLine = ((stop - 1) & (PAGE_BYTES - 1)) >>> LINE_SHIFT;
-      const low = (this.#cpuLinesLow[slot] ^ flip) & linesLow(firstLine, lastLine);
-      const high = (this.#cpuLinesHigh[slot] ^ flip) & linesHigh(firstLine, lastLine);
+      const low = (this.#cpuLinesLow[slot] ^ flip) & FROM_LOW[firstLine] & UPTO_LOW[lastLine];
+      const high = (this.#cpuLinesHigh[slot] ^ flip) & FROM_HIGH[firstLine] & UPTO_HIGH[lastLine];
       if ((low | high) !== 0) {
         const line = low !== 0 ? lowestBit(low) : 32 + lowestBit(high);
         return Math.max(iovaLow, slot * PAGE_BYTES + (line << LINE_SHIFT));
@@ -157,16 +164,6 @@ export class MappingTable {
     }
     return -1;
   }
-}
-
-/** Lines 0 to 31 of a page that lie from the first to the last line, as bits. */
-function linesLow(first: number, last: number): number {
-  return first > 31 ? 0 : (ALL_LINES << first) & (ALL_LINES >>> (31 - Math.min(last, 31)));
-}
-
-/** Lines 32 to 63, as bits. */
-function linesHigh(first: number, last: number): number {
-  return last < 32 ? 0 : (ALL_LINES << Math.max(first - 32, 0)) & (ALL_LINES >>> (63 - last));
 }
 
 function lowestBit(bits: number): number {

@@ -98,4 +98,68 @@ describe('Iommu', () => {
     });
     expect(iommu.faultCount).toBe(0);
   });
+
+  it('maps a range that begins and ends anywhere, and lets a transfer run through its pages', () => {
+    const iommu = new Iommu(8);
+    const iova = iommu.mapRange(HOST + 100, 8192, IOMMU_WRITE);
+    expect([iova & 4095, iommu.mappedCount]).toEqual([100, 3]);
+    expect(iommu.translate(IOVA_HIGH, iova, 8192, IOMMU_WRITE)).toBe(HOST + 100);
+    expect(iommu.translate(IOVA_HIGH, iova + 8191, 1, IOMMU_WRITE)).toBe(HOST + 8291);
+    expect(iommu.translate(IOVA_HIGH, iova - 100, 3 * 4096, IOMMU_WRITE)).toBe(HOST);
+    expect(iommu.faultCount).toBe(0);
+    expect(iommu.translate(IOVA_HIGH, iova - 100, 3 * 4096 + 1, IOMMU_WRITE)).toBe(0);
+    iommu.unmapRange(iova, 8192);
+    expect([iommu.mappedCount, iommu.faultCount]).toEqual([0, 1]);
+  });
+
+  it('keeps a transfer from running into the next mapping, even where both lie side by side', () => {
+    const iommu = new Iommu(4);
+    const [first, second] = [iommu.mapPage(HOST, IOMMU_WRITE), iommu.mapPage(HOST + 4096, IOMMU_WRITE)];
+    expect(second).toBe(first + 4096);
+    expect(iommu.translate(IOVA_HIGH, first + 4090, 10, IOMMU_WRITE)).toBe(0);
+    iommu.unmapPage(first);
+    iommu.unmapPage(second);
+    const range = iommu.mapRange(HOST, 8192, IOMMU_WRITE);
+    iommu.unmapPage(range);
+    expect(iommu.mapPage(HOST, IOMMU_WRITE)).toBe(range);
+    expect(iommu.translate(IOVA_HIGH, range + 4090, 10, IOMMU_WRITE)).toBe(0);
+    expect(iommu.faults.map(({ reason }) => reason)).toEqual(['the transfer leaves its page', 'the transfer leaves its page']);
+  });
+
+  it('a transfer at the end of the table faults', () => {
+    const iommu = new Iommu(1);
+    const iova = iommu.mapPage(HOST, IOMMU_READ);
+    expect(iommu.translate(IOVA_HIGH, iova, 2 ** 31, IOMMU_READ)).toBe(0);
+    expect(iommu.faults[0].reason).toBe('the transfer leaves its page');
+  });
+
+  test.prop([fc.array(fc.record({ pick: fc.nat(20), pages: fc.integer({ min: 1, max: 4 }) }), { maxLength: 120 })])(
+    'any order of ranges: each has I/O pages of its own, and one fails only when no gap is long enough',
+    (choices) => {
+      const iommu = new Iommu(12);
+      const live: { iova: number; host: number; size: number }[] = [];
+      choices.forEach(({ pick, pages }, step) => {
+        if (pick < 12) {
+          const [host, size] = [(step + 1) * 65536 + pick, pages * 4096 - pick];
+          const iova = iommu.mapRange(host, size, IOMMU_WRITE);
+          const used = new Set(live.flatMap((each) => slotsOf(each)));
+          const hasGap = Array.from({ length: 13 - pages }, (_, at) => at + 16).some((at) => Array.from({ length: pages }, (_, i) => at + i).every((slot) => !used.has(slot)));
+          expect(iova !== 0).toBe(hasGap);
+          if (iova !== 0) live.push({ iova, host, size });
+        } else if (live.length > 0) {
+          const [{ iova, size }] = live.splice(pick % live.length, 1);
+          iommu.unmapRange(iova, size);
+        }
+        const slots = live.flatMap((each) => slotsOf(each));
+        expect([new Set(slots).size, iommu.mappedCount]).toEqual([slots.length, slots.length]);
+        for (const { iova, host, size } of live) expect(iommu.translate(IOVA_HIGH, iova, size, IOMMU_WRITE)).toBe(host);
+      });
+      expect(iommu.faultCount).toBe(0);
+    },
+  );
 });
+
+function slotsOf({ iova, size }: { iova: number; size: number }): number[] {
+  const first = iova >>> 12;
+  return Array.from({ length: ((iova + size - 1) >>> 12) - first + 1 }, (_, i) => first + i);
+}
