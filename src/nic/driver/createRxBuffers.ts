@@ -1,3 +1,4 @@
+import { PAGE_BYTES } from '../../memory/index.js';
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE } from '../dma/direction.js';
 import { bufferDma } from './bufferDma.js';
 import type { DriverConfig } from './driverState.js';
@@ -20,8 +21,10 @@ export function createRxBuffers(config: DriverConfig, queue: number, layout: RxL
   if (profile.bufferModel === 'split_page') {
     return new SplitPages({ allocator, dma: bufferDma(dma, 'RX pages'), queue, ringSize: rxRingSize, bufferBytes, dmaDir, offsetBytes, maxLenBytes });
   }
+  // A pool syncs pages, not fragments.
+  const synced = profile.bufferModel === 'page_pool_frag' ? { offsetBytes: 0, maxLenBytes: PAGE_BYTES } : { offsetBytes, maxLenBytes };
   return new PagePool({
-    allocator, dma: bufferDma(dma, 'page_pool'), queue, context, flags: PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV, dmaDir, offsetBytes, maxLenBytes,
+    allocator, dma: bufferDma(dma, 'page_pool'), queue, context, flags: PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV, dmaDir, ...synced,
     poolSize: profile.poolRingSize, bufferBytes,
   });
 }
