@@ -42,6 +42,11 @@ export type TxFormat = Pick<DescriptorFormat,
   'txDescriptorBytes' | 'txRingBytes' | 'spareSlots' | 'hasTxChecksum' | 'hasTxVlan' | 'txInit' | 'txSlots' | 'txPost' | 'txPublish' | 'txPoll'
   | 'txAvailable' | 'txFetch' | 'txWriteBack'>;
 
+/** By the third word. Without DEXT it is a legacy descriptor, whatever lies in DTYP. */
+function isContext(cmd: number): boolean {
+  return (cmd & (ADVTXD_DCMD_DEXT | ADVTXD_DTYP_MASK)) === (ADVTXD_DCMD_DEXT | ADVTXD_DTYP_CTXT);
+}
+
 /** Layer 4 type for `csum_offset`, as igb_tx_csum and ixgbe_tx_csum (Linux 6.1) choose it; for others they compute the sum themselves. */
 function l4Type(csumOffset: number): number {
   if (csumOffset === TCP_CHECK_OFFSET) return ADVTXD_L4T_TCP;
@@ -163,8 +168,7 @@ export function advancedTx(maxBufferBytes: number): TxFormat {
         if (++slot === size) slot = 0;
         const cmd = u32[word + 2];
         const olinfo = u32[word + 3];
-        const kind = (cmd & ADVTXD_DCMD_DEXT) !== 0 ? cmd & ADVTXD_DTYP_MASK : 0;
-        if (kind === ADVTXD_DTYP_CTXT) {
+        if (isContext(cmd)) {
           if (frame >= 0) {
             // The frame before has no EOP.
             flags[frame] |= DESC_MALFORMED;
@@ -190,9 +194,9 @@ export function advancedTx(maxBufferBytes: number): TxFormat {
           frame = count;
           flags[count] |= readOffloads(state, cmd, olinfo, batch, count);
         }
-        // Without DEXT it is a legacy descriptor; neither these nor segmentation (TSE) are part of the model.
-        const isSound = kind === ADVTXD_DTYP_DATA && length > 0 && length <= maxBufferBytes && (cmd & ADVTXD_DCMD_TSE) === 0;
-        if (!isSound) flags[frame] |= DESC_MALFORMED;
+        // Neither legacy descriptors nor segmentation (TSE) are part of the model.
+        const isData = (cmd & (ADVTXD_DCMD_DEXT | ADVTXD_DTYP_MASK | ADVTXD_DCMD_TSE)) === (ADVTXD_DCMD_DEXT | ADVTXD_DTYP_DATA);
+        if (!isData || length === 0 || length > maxBufferBytes) flags[frame] |= DESC_MALFORMED;
         if ((cmd & ADVTXD_DCMD_EOP) !== 0) frame = -1;
         count++;
       }
@@ -205,7 +209,7 @@ export function advancedTx(maxBufferBytes: number): TxFormat {
       let slot = first % ring.size;
       for (let i = 0; i < slots; i++) {
         const word = base + slot * WORDS;
-        if ((u32[word + 2] & ADVTXD_DCMD_RS) !== 0) u32[word + 3] |= TXD_STAT_DD;
+        if ((u32[word + 2] & ADVTXD_DCMD_RS) !== 0 && !isContext(u32[word + 2])) u32[word + 3] |= TXD_STAT_DD;
         if (++slot === ring.size) slot = 0;
       }
     },
@@ -218,7 +222,7 @@ export function advancedTx(maxBufferBytes: number): TxFormat {
       let done = 0;
       for (let i = 1; i <= limit; i++) {
         const word = base + slot * WORDS;
-        if ((u32[word + 2] & LAST) === LAST) {
+        if ((u32[word + 2] & LAST) === LAST && !isContext(u32[word + 2])) {
           if ((u32[word + 3] & TXD_STAT_DD) === 0) break;
           done = i;
         }

@@ -214,7 +214,10 @@ describe('igb transmit descriptors, byte for byte', () => {
   it('a tag only: VLE in every descriptor of the frame, and of no other', () => {
     const rows = [{ lenBytes: 60, flags: DESC_VLAN, vlanTci: 5 }, { lenBytes: 60, flags: DESC_EOP }, { lenBytes: 60, flags: DESC_EOP }];
     // context: VLAN 5, MACLEN 14; data 0x22300000 + VLE, last 0x2b300000 + VLE, next frame 0x2b300000
-    expect(posted(igbFormat, rows, 4).map((hex) => hex.slice(0, 8) + hex.slice(16, 24))).toEqual(['001c0500' + '00002020', '00000000' + '3c003062', '00000000' + '3c00306b', '00000000' + '3c00302b']);
+    // PAYLEN of the two frames: 120 << 14 = 0x001e0000, 60 << 14 = 0x000f0000
+    expect(posted(igbFormat, rows, 4)).toEqual([
+      '001c0500' + '00000000' + '00002020' + '00000000', '00'.repeat(8) + '3c003062' + '00001e00', '00'.repeat(8) + '3c00306b' + '00000000', '00'.repeat(8) + '3c00302b' + '00000f00',
+    ]);
     expect([igbFormat.txSlots(2, DESC_VLAN), igbFormat.txSlots(2, DESC_CSUM), igbFormat.txSlots(2, 0)]).toEqual([3, 3, 2]);
   });
 
@@ -303,6 +306,14 @@ describe('what the device makes of transmit descriptors', () => {
     expect(flags).toEqual([DESC_CSUM]);
     igbFormat.txFetch(ring.memory, ring.device, 0, 3, batch);
     expect([...batch.flags.subarray(0, batch.count)]).toEqual([DESC_CSUM, DESC_EOP]);
+  });
+
+  it('RS and EOP mean nothing in a context', () => {
+    const { ring, flags } = fetched(igbFormat, [[0x1c14, 0, CONTEXT[2] | 0x09000000, 0], [0x1000, 0, LAST | 60, TXSM]]);
+    expect(flags).toEqual([DESC_EOP | DESC_CSUM]);
+    igbFormat.txWriteBack(ring.memory, ring.device, 0, 2);
+    expect([ring.hex(12, 4), ring.hex(28, 4)]).toEqual(['00000000', '01020000']);
+    expect([igbFormat.txPoll(ring.memory, ring.driver, 0, 1), igbFormat.txPoll(ring.memory, ring.driver, 0, 2)]).toEqual([0, 2]);
   });
 
   it('frames without RS are done when a later one is', () => {

@@ -172,6 +172,8 @@ describe('i40e and ice transmit descriptors, byte for byte', () => {
       '0000000000000000' + 'c0320785' + '00016460', '0000000000000000' + 'f0320785' + '58006460',
     ]);
     expect(i40eFormat.txSlots(2, DESC_CSUM | DESC_VLAN)).toBe(2);
+    // nothing of it is left in the next frame of the batch: CMD EOP + RS + ICRC, BUF_SZ 60 << 2
+    expect(posted(i40eFormat, [{ ...row, flags: row.flags | DESC_EOP }, { lenBytes: 60, flags: DESC_EOP }], 2)[1]).toBe('0000000000000000' + '70000000' + 'f0000000');
   });
 
   it.each([i40eFormat, iceFormat])('$name: DTYPE becomes 0xF where RS is, and nowhere else', (format) => {
