@@ -71,6 +71,8 @@ export interface FormatCapabilities {
   readonly txChecksums?: readonly TxChecksum[];
   /** What the device sees of what the driver asked for; left out: flags, and csumStart, csumOffset and vlanTci as far as the flags name them. */
   readonly txSeen?: (asked: TxOffloads) => Partial<TxOffloads>;
+  /** What the device tells as done: every frame it has sent (when left out), or none before the last one of its `txPost`. */
+  readonly txReports?: 'frame' | 'post';
 }
 
 const RING_SIZES = [2, 3, 5, 16, 255, 256];
@@ -87,6 +89,10 @@ interface RxFrame extends RxOffloads {
 
 interface TxFrame extends TxOffloads {
   readonly buffers: readonly BatchRow[];
+}
+
+interface QueuedTxFrame extends TxFrame {
+  readonly isLastOfPost: boolean;
 }
 
 /** Flags that go together: no verdict without a check, no check of what the frame doesn't have. */
@@ -262,8 +268,10 @@ class TxBench {
   readonly #capabilities: FormatCapabilities;
   readonly #ring: TestRing;
   /** Frames that the device has not sent yet, and slots of frames that it has and the driver has not seen. */
-  readonly #queued: TxFrame[] = [];
+  readonly #queued: QueuedTxFrame[] = [];
   readonly #sentSlots: number[] = [];
+  /** Slots of frames that were sent and that the device has not told as done. */
+  readonly #untoldSlots: number[] = [];
   #doorbell = 0;
   #tail = 0;
   #head = 0;
@@ -294,8 +302,8 @@ class TxBench {
       taken++;
       const { buffers, flags, ...offloads } = frame;
       buffers.forEach((buffer, i) => rows.push({ ...buffer, ...(i === 0 ? offloads : {}), flags: (i === 0 ? flags | DESC_FIRST : 0) | (i === buffers.length - 1 ? DESC_EOP : 0) }));
-      this.#queued.push(frame);
     }
+    frames.slice(0, taken).forEach((frame, i) => this.#queued.push({ ...frame, isLastOfPost: i === taken - 1 }));
     this.#format.txPost(this.#ring.memory, this.#ring.driver, this.#tail, batchOf(rows));
     this.#tail += slots;
     const doorbell = this.#format.txPublish(this.#ring.memory, this.#ring.driver, this.#tail);
@@ -318,7 +326,8 @@ class TxBench {
     for (const frame of frames) {
       this.#compare(batch, at, frame);
       at += frame.buffers.length;
-      this.#sentSlots.push(this.slotsOf(frame));
+      this.#untoldSlots.push(this.slotsOf(frame));
+      if (frame.isLastOfPost || this.#capabilities.txReports !== 'post') this.#sentSlots.push(...this.#untoldSlots.splice(0));
     }
     expect(batch.count).toBe(at);
     this.#format.txWriteBack(memory, device, this.#head, slots);
