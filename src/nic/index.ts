@@ -1,5 +1,7 @@
 export * from './device/batch.js';
 export * from './device/formats/descriptorFormat.js';
+export { mlx5Format } from './device/formats/mlx5.js';
+export { virtioSplitFormat } from './device/formats/virtioSplit.js';
 export { i40eFormat } from './device/formats/i40e.js';
 export { iceFormat } from './device/formats/ice.js';
 export { igbFormat, igcFormat, ixgbeFormat } from './device/formats/intelAdvanced.js';
