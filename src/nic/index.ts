@@ -12,6 +12,9 @@ export { DMA_READ, DMA_WRITE, Iommu, IOMMU_READ, IOMMU_WRITE, IOVA_HIGH } from '
 export type { IommuFault } from './device/iommu.js';
 export * from './device/interrupt.js';
 export * from './device/mac.js';
+export * from './device/moderationDim.js';
+export * from './device/moderationItr.js';
+export * from './device/moderationR8169.js';
 export * from './device/nicDevice.js';
 export * from './device/flowSteering.js';
 export { ParsedFrame, parseFrame } from './device/parseFrame.js';
