@@ -18,7 +18,9 @@ import { CacheModel } from './dma/cacheModel.js';
 import { DmaApi } from './dma/dmaApi.js';
 import { NicDriver } from './driver/driver.js';
 import type { DriverConfig } from './driver/driverState.js';
+import type { NapiSettings } from './driver/napi.js';
 import type { NetDriver } from './driver/netDriver.js';
+import { Softirq } from './driver/softirq.js';
 import { checkLimit } from './profiles/checkLimits.js';
 import { NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_RX_SG } from './profiles/profile.js';
 import type { NicProfile, RssSupport } from './profiles/profile.js';
@@ -37,6 +39,8 @@ export interface NicSettings {
   readonly isDmaCoherent?: boolean | undefined;
   /** Time from the first received frame to its interrupt (ethtool -C rx-usecs), ns. */
   readonly interruptDelayNs: number;
+  /** Deferral of interrupts (napi_defer_hard_irqs, gro_flush_timeout); left out: none. */
+  readonly napi?: Partial<NapiSettings> | undefined;
   readonly ifindex: number;
 }
 
@@ -157,11 +161,12 @@ export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
   const range = { start: ledger.baseAddress, sizeBytes: ledger.count * ledger.unitBytes };
   const cache = settings.isDmaCoherent === false ? CacheModel.nonCoherent(memory, range) : CacheModel.coherent(memory);
   const iommu = new Iommu(allocator.ledger.count + ringPages(settings) + txRingSize * queues * 2 + 4096);
+  const softirqs = Array.from({ length: vm.environment.possibleCpus }, () => new Softirq(scheduler));
   const dma = new DmaApi({ memory, iommu, cache, ledgers: [ledger] });
   const tags = new BufferTags(allocator.ledger);
   const makeDriver = parts.createDriver ?? ((config: DriverConfig) => new NicDriver(config));
   const driver = makeDriver({
-    memory, allocator, tags, dma, scheduler, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program, targets, observer,
+    memory, allocator, tags, dma, scheduler, softirqs, napi: settings.napi ?? {}, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program, targets, observer,
   });
   const rss = profile.rss ?? NO_RSS;
   const device = new NicDevice(

@@ -76,7 +76,7 @@ export class TxEngine {
       if (tx.head === before) break;
       format.txWriteBack(memory, tx.ring, before, tx.head - before);
     }
-    if (frames > 0) this.#irq[queue].raise(frames);
+    if (frames > 0) this.#irq[queue].raise(frames, 'tx');
   }
 
   /** Sends the whole frames of the batch and moves the head behind them; gives their number. */

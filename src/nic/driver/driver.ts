@@ -2,7 +2,6 @@ import { EAGAIN } from '../../base/index.js';
 import type { XskSocket } from '../../umem/index.js';
 import { isDeviceBound, MAX_SKB_FRAGS } from '../../vm/index.js';
 import { VERDICT_COUNT } from '../../xdp/index.js';
-import { BATCH_FRAMES } from '../device/batch.js';
 import { NO_DOORBELL } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { NicDevice } from '../device/nicDevice.js';
@@ -10,6 +9,8 @@ import { createRxBuffers, rxDirection } from './createRxBuffers.js';
 import type { DriverConfig, DriverState } from './driverState.js';
 import type { BufferMistake } from './mistakeLog.js';
 import type { BufferUse, NetDriver, RingUse } from './netDriver.js';
+import { Napi, NAPI_POLL_WEIGHT } from './napi.js';
+import type { NapiMistake } from './napi.js';
 import { releaseStackBuffers } from './packetEnd.js';
 import { NO_POOL_STATS, PagePool } from './pagePool.js';
 import { newCounters } from './queuePair.js';
@@ -21,9 +22,6 @@ import type { SplitPages } from './splitPages.js';
 import { cleanTx } from './txCompletion.js';
 import { TxQueue } from './txQueue.js';
 import { queueSocketPacket } from './xskTransmit.js';
-
-/** NAPI weight: packets that one poll may handle. */
-const NAPI_BUDGET = BATCH_FRAMES;
 
 /**
  * A driver with native XDP, for every profile: NAPI poll, verdicts, XDP_TX, redirect and completion. The stages are in files of their own.
@@ -40,7 +38,7 @@ export class NicDriver implements NetDriver {
   readonly #buffers: readonly (PagePool | SplitPages)[];
   /** Queue whose NAPI poll runs now, -1 for none. */
   #polling = -1;
-  readonly #pollHandler: number;
+  readonly #napis: readonly Napi[];
   #device: NicDevice | undefined;
 
   constructor(config: DriverConfig) {
@@ -60,7 +58,7 @@ export class NicDriver implements NetDriver {
       tx: new TxQueue(memory, dma, profile.format, queue, config.txRingSize),
       rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: layout.frameSizeBytes },
       counters: newCounters(),
-      stackBuffers: new Uint32Array(NAPI_BUDGET),
+      stackBuffers: new Uint32Array(NAPI_POLL_WEIGHT),
       stackCount: 0,
       waitingSocket: undefined,
     }));
@@ -75,7 +73,8 @@ export class NicDriver implements NetDriver {
       rxDirection: direction,
       wantsRxHints: config.program !== undefined && isDeviceBound(config.program.spec),
     };
-    this.#pollHandler = scheduler.register((queue) => this.#poll(queue));
+    const { softirqs, napi } = config;
+    this.#napis = this.#pairs.map(({ queue }) => new Napi(scheduler, softirqs[queue % softirqs.length], queue, (budget) => this.#poll(queue, budget), napi));
   }
 
   open(device: NicDevice): void {
@@ -117,8 +116,8 @@ export class NicDriver implements NetDriver {
     return { inflight, idle, holdCount: buffers.stats.alloc_rx_page, releaseCount: buffers.stats.alloc_rx_page - inflight / 2, stats: NO_POOL_STATS };
   }
 
-  mistakes(): readonly BufferMistake[] {
-    return this.#buffers.flatMap((buffers) => buffers.mistakes.list);
+  mistakes(): readonly (BufferMistake | NapiMistake)[] {
+    return [...this.#buffers.flatMap((buffers) => buffers.mistakes.list), ...this.#napis.flatMap((napi) => napi.mistakes)];
   }
 
   get #dev(): NicDevice {
@@ -131,29 +130,30 @@ export class NicDriver implements NetDriver {
   /** The interrupt handler: masks the line and lets NAPI poll. */
   onInterrupt(queue: number): void {
     this.#dev.interrupt(queue).mask();
-    this.#schedulePoll(queue);
+    this.#napis[queue].schedule();
   }
 
-  #schedulePoll(queue: number): void {
-    const { scheduler } = this.#config;
-    scheduler.schedule(scheduler.nowNs, this.#pollHandler, queue);
+  /** The NAPI instance of a queue, for busy polling. */
+  napi(queue: number): Napi {
+    return this.#napis[queue];
   }
 
-  #poll(queue: number): void {
+  /** @returns descriptors handled; with less than the budget, all is done */
+  #poll(queue: number, budget: number): number {
     const pair = this.#pairs[queue];
     const line = this.#dev.interrupt(queue);
     this.#polling = queue;
     line.acknowledge();
     pair.counters.polls++;
     cleanTx(this.#state, pair);
-    const done = cleanRx(this.#state, pair, NAPI_BUDGET);
+    const done = cleanRx(this.#state, pair, budget);
     this.kick(queue);
     this.#flushSockets();
     releaseStackBuffers(pair);
     this.#refill(pair);
     this.#polling = -1;
-    if (done >= NAPI_BUDGET) this.#schedulePoll(queue);
-    else line.unmask();
+    if (done < budget && this.#napis[queue].completeDone(done)) line.unmask();
+    return done;
   }
 
   #refill({ queue, rx, counters }: QueuePair): void {

@@ -6,8 +6,10 @@ import type { BufferTags } from '../bufferTags.js';
 import type { DmaApi } from '../dma/dmaApi.js';
 import type { NicProfile } from '../profiles/profile.js';
 import type { Scheduler } from '../scheduler.js';
+import type { NapiSettings } from './napi.js';
 import type { QueuePair } from './queuePair.js';
 import type { RxLayout } from './rxLayout.js';
+import type { Softirq } from './softirq.js';
 
 /** What the driver tells whoever watches the simulation. */
 export interface DriverObserver {
@@ -26,6 +28,9 @@ export interface DriverConfig {
   readonly tags: BufferTags;
   readonly dma: DmaApi;
   readonly scheduler: Scheduler;
+  /** NET_RX_SOFTIRQ of each CPU; queue q is polled by CPU q modulo their number. */
+  readonly softirqs: readonly Softirq[];
+  readonly napi: Partial<NapiSettings>;
   readonly profile: NicProfile;
   readonly queues: number;
   readonly rxRingSize: number;

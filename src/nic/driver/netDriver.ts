@@ -2,6 +2,7 @@ import type { XskTransmit } from '../../umem/index.js';
 import type { XdpXmitDevice } from '../../xdp/index.js';
 import type { NicDevice } from '../device/nicDevice.js';
 import type { BufferMistake } from './mistakeLog.js';
+import type { NapiMistake } from './napi.js';
 import type { PagePoolStats } from './pagePool.js';
 import type { DriverCounters } from './queuePair.js';
 
@@ -38,8 +39,8 @@ export interface NetDriver extends XskTransmit, XdpXmitDevice {
   counters(queue: number): DriverCounters;
   ringUse(queue: number): RingUse;
   bufferUse(queue: number): BufferUse;
-  /** What the driver did with buffers that the kernel's rules forbid; the first ones of each queue. */
-  mistakes(): readonly BufferMistake[];
+  /** What the driver did with buffers and polls that the kernel's rules forbid; the first ones of each queue. */
+  mistakes(): readonly (BufferMistake | NapiMistake)[];
   /** ndo_open: programs the rings and posts the first buffers. */
   open(device: NicDevice): void;
   /** ndo_stop: takes back what the device holds and empties the pools. */
