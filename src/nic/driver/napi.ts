@@ -46,7 +46,7 @@ export class Napi {
   readonly mistakes: NapiMistake[] = [];
   readonly #scheduler: Scheduler;
   readonly #softirq: Softirq;
-  readonly #pollDriver: (budget: number) => number;
+  readonly #driverPoll: (budget: number) => number;
   readonly #watchdog: number;
   /** Expiry of the hrtimer, Infinity when it is off. */
   #timerNs = Infinity;
@@ -63,7 +63,7 @@ export class Napi {
     this.settings = { ...NAPI_DEFAULTS, ...settings };
     this.#scheduler = scheduler;
     this.#softirq = softirq;
-    this.#pollDriver = pollDriver;
+    this.#driverPoll = pollDriver;
     this.#watchdog = scheduler.register(() => this.#onTimer());
   }
 
@@ -110,7 +110,7 @@ export class Napi {
     this.#isPolling = true;
     this.#hasCompleted = false;
     this.polls++;
-    const work = this.#pollDriver(budget);
+    const work = this.#driverPoll(budget);
     this.#isPolling = false;
     if (work > budget) this.#mistake('budget-exceeded', `queue ${this.queue}: poll function exceeded its budget: ${work} of ${budget}`);
     if (work >= budget && this.#hasCompleted) {

@@ -215,4 +215,42 @@ describe('whatever comes', () => {
     expect(bench.napi.mistakes).toEqual([]);
     expect(bench.napi.state & NAPI_SCHED).toBe(0);
   });
+
+  const kept = fc.record({ wait: fc.integer({ min: 0, max: 300 }), packets: fc.integer({ min: 1, max: 200 }), isLost: fc.boolean() });
+  test.prop([fc.constantFrom('mask' as const, 'arm' as const), fc.constantFrom(0, 50, 1000), fc.array(kept, { maxLength: 40 })])(
+    'what lies unpolled is there because an interrupt was lost',
+    (policy, delayNs, steps) => {
+      const scheduler = new ManualScheduler();
+      let [waiting, polled, isLossy] = [0, 0, false];
+      const napi: Napi = new Napi(scheduler, new Softirq(scheduler), 0, (budget) => {
+        const work = Math.min(budget, waiting);
+        waiting -= work;
+        polled += work;
+        if (work < budget && napi.completeDone(work)) line.unmask(polled);
+        return work;
+      });
+      const onInterrupt = (): void => {
+        line.mask();
+        napi.schedule();
+      };
+      const line = new InterruptLine(scheduler, 0, delayNs, onInterrupt, { policy, drop: () => isLossy });
+      for (const { wait, packets, isLost } of steps) {
+        scheduler.runUntil(scheduler.nowNs + wait);
+        isLossy = isLost;
+        waiting += packets;
+        line.raise(packets);
+      }
+      scheduler.runUntil(scheduler.nowNs + 1e9);
+      if (line.lostCount === 0) expect(waiting).toBe(0);
+      // The driver's watchdog: one poll from anywhere gets everything, and the line works again.
+      isLossy = false;
+      napi.schedule();
+      scheduler.runUntil(scheduler.nowNs + 1e9);
+      expect(waiting).toBe(0);
+      waiting++;
+      line.raise(1);
+      scheduler.runUntil(scheduler.nowNs + 1e9);
+      expect(waiting).toBe(0);
+    },
+  );
 });
