@@ -21,7 +21,7 @@ describe('ITR of igb and igc', () => {
     ['bulk', 1, 1499, 'low', 'less than 1500 bytes'],
     ['bulk', 1, 1500, 'bulk', '1500 bytes'],
     ['low', 0, 0, 'low', 'no packets'],
-  ] as const)('%s, %i packets of %i bytes: %s (%s)', (from, packets, bytes, to) => {
+  ] as const)('%s, %i packets of %i bytes: %s (%s)', (from, packets, bytes, to, _why) => {
     expect(nextItrClass(from, { packets, bytes })).toBe(to);
   });
 
