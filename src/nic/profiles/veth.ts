@@ -1,9 +1,12 @@
-import { ENODATA } from '../../base/index.js';
+import { EINVAL, ENODATA, EOPNOTSUPP, ERANGE } from '../../base/index.js';
 import { ETH_HLEN, XDP_RSS_L4, XDP_RSS_TYPE_NONE } from '../../vm/index.js';
 import type { RxHints } from '../../vm/index.js';
 import type { DescriptorBatch } from '../device/batch.js';
 import { plainFormat } from '../device/formats/plain.js';
-import type { NicDriver } from '../driver/driver.js';
+import type { NetDriver } from '../driver/netDriver.js';
+import {
+  NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG,
+} from './profile.js';
 import type { NicProfile } from './profile.js';
 
 const ETH_P_8021Q = 0x8100;
@@ -26,18 +29,37 @@ const ETH_P_IPV6 = 0x86dd;
 export const vethProfile: NicProfile = {
   name: 'veth',
   description: 'virtual Ethernet pair of Linux: ring of 256, headroom 256, page_pool, multi-buffer',
+  driver: 'veth',
+  bus: '',
+  chips: 'none: software',
+  linkMbps: 10_000,
   format: plainFormat,
-  queuesMax: 64,
-  ringMin: 256,
-  ringMax: 256,
-  ringDefault: 256,
-  mtuMin: 68,
-  mtuMax: 9000,
-  headroomBytes: 256,
+  formatNote: 'stands in for the ptr_ring of 256 pointers, which has no descriptors',
+  queues: { min: 1, max: 64, default: 1, errno: EINVAL, reason: 'the model has 64 queue pairs' },
+  rxRing: { min: 256, max: 256, default: 256, errno: EOPNOTSUPP, reason: 'VETH_RING_SIZE is a constant, and there is no set_ringparam' },
+  txRing: { min: 256, max: 256, default: 256, errno: EOPNOTSUPP, reason: 'VETH_RING_SIZE is a constant, and there is no set_ringparam' },
+  mtu: { min: 68, max: 9000, default: 1500, errno: EINVAL, reason: 'IPv4 needs 68 bytes, and the model stops at 9000' },
+  headroom: { min: 256, max: 256, default: 256, errno: EOPNOTSUPP, reason: 'the driver always takes XDP_PACKET_HEADROOM' },
   frameSizeBytes: 4096,
-  hasMultiBuffer: true,
+  bufferModel: 'page_pool',
   poolRingSize: 256,
+  refillThreshold: 1,
+  xdp: {
+    features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG | NETDEV_XDP_ACT_NDO_XMIT_SG,
+    since: '4.19',
+    mtuMaxLinear: 3498,
+    mtuErrno: ERANGE,
+    mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags; the driver itself allows 3506)',
+    hasMetadata: true,
+    queueRule: 'the peer must exist and have no more TX queues than this end has RX queues',
+  },
+  rss: { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: true, flowRules: 0 },
+  offloads: { rxChecksum: false, txChecksum: false, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: true, tso: false, lro: false },
+  moderation: { rxUsecs: 0, rxFrames: 32, txUsecs: 0, txFrames: 32, adaptive: 'none' },
+  quirks: {},
+  notes: [],
   readRxHints: readSkbHints,
+  statistics: [],
 };
 
 /**
@@ -66,12 +88,12 @@ function readSkbHints(hints: RxHints, { rssHash, rssType }: DescriptorBatch, ind
  * `drops` the driver (a redirect that failed, XDP_TX without room for struct xdp_frame), `xdp_tx_errors` the peer's full ring. Bytes
  * are counted without the Ethernet header, as a packet that arrives as an skb is stripped of it by then (veth_xdp_rcv).
  */
-export function vethStatistics(driver: NicDriver, queues: number): Map<string, number> {
+export function vethStatistics(driver: NetDriver, queues: number): Map<string, number> {
   const statistics = new Map<string, number>();
   for (let queue = 0; queue < queues; queue++) {
     const counters = driver.counters(queue);
     // A full ring is counted for XDP_TX and for ndo_xdp_xmit together; the latter's losses are its errors.
-    const txFull = driver.txQueue(queue).fullCount - counters.txXdpXmitErrors;
+    const txFull = driver.ringUse(queue).txFull - counters.txXdpXmitErrors;
     const rx = `rx_queue_${queue}_`;
     statistics.set(`${rx}xdp_packets`, counters.rxPackets);
     statistics.set(`${rx}xdp_bytes`, counters.rxBytes - counters.rxPackets * ETH_HLEN);
