@@ -89,8 +89,8 @@ function readPacketType(hdrType: number): number {
 }
 
 /**
- * Reads the CQE of a frame into rows from `row` on, one for each of its `count` WQEs, from slot `first` on; every row has the offloads. A frame that came to
- * grief has rows without bytes.
+ * Reads the CQE of a frame into rows from `row` on, one for each of its `count` WQEs, which begin at slot `first`. Every row has the
+ * offloads. The rows of an error CQE have no bytes.
  */
 function readFrame(memory: HostMemory, ring: RingMemory, cqe: number, first: number, count: number, batch: DescriptorBatch, row: number): void {
   const { view, u8 } = memory;
