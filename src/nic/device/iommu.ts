@@ -132,7 +132,6 @@ export class Iommu {
   #reaches(iovaLow: number, sizeBytes: number): boolean {
     const first = iovaLow >>> 12;
     const end = Math.ceil(((iovaLow & (PAGE_BYTES - 1)) + sizeBytes) / PAGE_BYTES) + first;
-    if (end > this.slotCount) return false;
     for (let slot = first + 1; slot < end; slot++) if ((this.#table[slot] & CONTINUES) === 0) return false;
     return true;
   }

@@ -167,6 +167,26 @@ describe.each(MACHINES)('on a %s machine', (_, isCoherent) => {
     expect(bench.cpuReads(page, 100)).toEqual(bytes(9, 100));
   });
 
+  it('a sync for the CPU of what is to be sent keeps what the CPU has written since', () => {
+    const bench = new DmaBench({ isCoherent });
+    const page = bench.page(3);
+    const iova = bench.map(page, 100, DMA_TO_DEVICE);
+    bench.cpuWrites(page, 100, 9);
+    bench.dma.syncForCpu(iova, 100, DMA_TO_DEVICE);
+    expect(bench.cpuReads(page, 100)).toEqual(bytes(9, 100));
+  });
+
+  it('a sync that goes beyond its mapping ends with it', () => {
+    const bench = new DmaBench({ isCoherent });
+    const page = bench.page(3);
+    const iova = bench.map(page, 128, DMA_FROM_DEVICE);
+    bench.deviceWrites(iova, 128, 1);
+    bench.cpuWrites(page + 128, 64, 9);
+    bench.dma.syncForCpu(iova, 4096, DMA_FROM_DEVICE);
+    expect(bench.cpuReads(page, 192)).toEqual([...bytes(1, 128), ...bytes(9, 64)]);
+    expect(bench.messages[0]).toContain('13 an unnamed call: syncs bytes outside of the mapping (bytes 0 to 4096 of a mapping of 128 bytes)');
+  });
+
   it('rings are coherent on any machine, zeroed, and used again', () => {
     const bench = new DmaBench({ isCoherent });
     const ring = bench.dma.allocCoherent('RX ring 0', 5000);

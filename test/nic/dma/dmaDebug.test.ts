@@ -293,6 +293,9 @@ describe("the kernel's classes", () => {
     expect(bench.dma.debug.counts[20]).toBe(8);
     bench.map(bench.page(5), 64, DMA_FROM_DEVICE, 'the tenth');
     expect([bench.dma.debug.errorCount, bench.messages.length]).toEqual([9, 4]);
+    const few = new DmaBench();
+    for (let i = 0; i < 5; i++) few.map(few.page(4) + 100, 8192, DMA_FROM_DEVICE, 'few');
+    expect(few.messages[3]).not.toContain('mappings by now');
     const other = new DmaBench();
     for (let i = 0; i < 8; i++) other.map(other.page(4) + 100, 8192, DMA_FROM_DEVICE, 'many', DMA_ATTR_SKIP_CPU_SYNC);
     other.map(other.page(5), 64, DMA_FROM_DEVICE, 'the ninth');
@@ -383,6 +386,15 @@ describe('who owns the bytes', () => {
     expect(bench.dma.debug.checkDeviceAccess(iova + 256, 2048, true, 'rx post')).toBe(false);
     bench.dma.syncForDevice(iova + 256, 2048, DMA_FROM_DEVICE, 'page_pool');
     expect(bench.dma.debug.checkDeviceAccess(iova + 256, 2048, true, 'rx post')).toBe(true);
+  });
+
+  it('22 is about the mapping that the range begins in; what lies behind it is for the IOMMU', () => {
+    const bench = new DmaBench();
+    const [first, second] = [bench.map(bench.page(0), 4096, DMA_FROM_DEVICE), bench.map(bench.page(1), 4096, DMA_FROM_DEVICE)];
+    expect(second).toBe(first + 4096);
+    bench.dma.syncForCpu(second, 4096, DMA_FROM_DEVICE);
+    expect(bench.dma.debug.checkDeviceAccess(first, 8192, true, 'rx post')).toBe(true);
+    expect([bench.deviceWrites(first, 8192, 1), bench.iommu.faults[0].reason]).toEqual([false, 'the transfer leaves its page']);
   });
 
   it('23 memory freed while the device can reach it', () => {
