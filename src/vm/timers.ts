@@ -111,7 +111,9 @@ export class Timers {
 
   /** When the next timer fires, ns; Infinity when none is armed. */
   get nextNs(): number {
-    return this.#armed[this.#armed.length - 1]?.expiresNs ?? Infinity;
+    // An element of an empty array costs more than the question.
+    if (this.#armed.length === 0) return Infinity;
+    return this.#armed[this.#armed.length - 1].expiresNs ?? Infinity;
   }
 
   /** Takes out the next timer that is due by then; it is not armed any more. Whether its value is still there, `isLive` tells. */

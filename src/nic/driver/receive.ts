@@ -1,7 +1,7 @@
 import { Owner } from '../../memory/index.js';
 import { contextSharedInfo, fragmentAddress, fragmentCount, MAX_SKB_FRAGS, XDP_MD_DATA, XDP_MD_DATA_META } from '../../vm/index.js';
 import { addFragment, Outcome, prepareXdpBuff, sharedInfoAddress, startFragments, verdictIndex } from '../../xdp/index.js';
-import { BATCH_FRAMES, DESC_EOP, DESC_L3_BAD, DESC_L4_BAD, DESC_L4_CHECKED, DESC_RX_ERROR } from '../device/batch.js';
+import { BATCH_FRAMES, MAX_SEGMENTS, DESC_EOP, DESC_L3_BAD, DESC_L4_BAD, DESC_L4_CHECKED, DESC_RX_ERROR } from '../device/batch.js';
 import { NO_VERDICT } from './driverState.js';
 import type { DriverState } from './driverState.js';
 import { endPacket, passToStack } from './packetEnd.js';
@@ -11,7 +11,7 @@ import { carryOut } from './verdict.js';
 /**
  * Handles finished RX descriptors up to the budget; a frame whose last descriptor lies beyond it waits.
  *
- * @returns descriptors seen
+ * @returns descriptors seen, at most the budget
  */
 export function cleanRx(state: DriverState, pair: QueuePair, budget: number): number {
   const { vm, scheduler } = state.config;
@@ -20,7 +20,8 @@ export function cleanRx(state: DriverState, pair: QueuePair, budget: number): nu
   const { environment } = vm;
   environment.tNs = scheduler.nowNs;
   environment.cpu = pair.queue % environment.possibleCpus;
-  const seen = rx.poll(budget < BATCH_FRAMES ? budget : BATCH_FRAMES);
+  // A busy poll's budget may be smaller than a frame.
+  const seen = rx.poll(budget < MAX_SEGMENTS ? MAX_SEGMENTS : budget < BATCH_FRAMES ? budget : BATCH_FRAMES);
   let slot = rx.nextToClean % rx.ring.size;
   let first = 0;
   for (let i = 0; i < seen; i++) {
@@ -49,7 +50,7 @@ export function cleanRx(state: DriverState, pair: QueuePair, budget: number): nu
     first = i + 1;
   }
   rx.nextToClean += first;
-  return seen;
+  return seen < budget ? seen : budget;
 }
 
 /** What the device wrote back must fit into the buffers: a driver that trusts a length reads and hands over foreign memory. */

@@ -1,6 +1,7 @@
 import { Owner } from '../../memory/index.js';
 import type { HostMemory, OwnerLedger } from '../../memory/index.js';
-import { BATCH_FRAMES, DescriptorBatch } from '../device/batch.js';
+import { BATCH_FRAMES, DESC_EOP, DescriptorBatch } from '../device/batch.js';
+import { RING_STATE_WORDS } from '../device/formats/descriptorFormat.js';
 import type { DescriptorFormat, RingMemory } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { DmaApi } from '../dma/dmaApi.js';
@@ -47,6 +48,7 @@ export class RxQueue {
   readonly #dma: DmaApi;
   readonly #direction: number;
   readonly #refillThreshold: number;
+  readonly #savedState = new Int32Array(RING_STATE_WORDS);
 
   constructor({ memory, pages, dma, direction, format, buffers, queue, size, layout, refillThreshold }: RxQueueParts) {
     this.#memory = memory;
@@ -116,9 +118,20 @@ export class RxQueue {
     const { posted } = this;
     const most = limit < posted ? limit : posted;
     if (this.#format.rxPrefixBytes > 0) this.#locatePrefixes(most);
+    if (this.#format.rxPrefixBytes > 0 && !this.#dma.cache.isCoherent) this.#syncPrefixes(most);
     const count = this.#format.rxPoll(this.#memory, this.ring, this.nextToClean, most, this.batch);
     this.#syncForCpu(count);
     return count;
+  }
+
+  /** What stands before a packet is read with its descriptor, so the CPU must see it first: a look ahead finds out which buffers are done. */
+  #syncPrefixes(most: number): void {
+    const { state } = this.ring;
+    this.#savedState.set(state);
+    const count = this.#format.rxPoll(this.#memory, this.ring, this.nextToClean, most, this.batch);
+    state.set(this.#savedState);
+    this.#syncForCpu(count);
+    this.#locatePrefixes(most);
   }
 
   /** dma_sync_single_range_for_cpu of everything that the device wrote. */
@@ -127,9 +140,11 @@ export class RxQueue {
     const { deviceOffBytes } = this.#layout;
     const { size } = this.ring;
     const prefix = this.#format.rxPrefixBytes;
+    let isFirst = true;
     let slot = this.nextToClean % size;
     for (let i = 0; i < count; i++) {
-      const bytes = batch.lenBytes[i] + prefix;
+      const bytes = batch.lenBytes[i] + (isFirst ? prefix : 0);
+      isFirst = (batch.flags[i] & DESC_EOP) !== 0;
       if (bytes > 0) this.#dma.syncForCpu(buffers.iovaLow(buffer[slot]) + deviceOffBytes, bytes, this.#direction, 'RX poll');
       if (++slot === size) slot = 0;
     }

@@ -22,6 +22,8 @@ export class Softirq {
   readonly #settings: SoftirqSettings;
   readonly #action: number;
   #pollList: Napi[] = [];
+  #emptyList: Napi[] = [];
+  readonly #repoll: Napi[] = [];
   #isRaised = false;
   /** A run looks at the poll list itself before it ends (`in_net_rx_action`). */
   #isRunning = false;
@@ -53,12 +55,11 @@ export class Softirq {
 
   #netRxAction(): void {
     const { budget, budgetUsecs, packetCostNs } = this.#settings;
+    const repoll = this.#repoll;
     this.#isRaised = false;
     this.#isRunning = true;
     this.runs++;
-    let list = this.#pollList;
-    this.#pollList = [];
-    const repoll: Napi[] = [];
+    let list = this.#takeList();
     let left = budget;
     let elapsedNs = 0;
     let next = 0;
@@ -66,8 +67,8 @@ export class Softirq {
       if (next === list.length) {
         // What was scheduled meanwhile belongs to this run, unless somebody waits for another round already.
         if (repoll.length > 0 || this.#pollList.length === 0) break;
-        list = this.#pollList;
-        this.#pollList = [];
+        this.#emptyList = list;
+        list = this.#takeList();
         next = 0;
       }
       const napi = list[next++];
@@ -81,8 +82,20 @@ export class Softirq {
       }
     }
     this.#busyUntilNs = this.#scheduler.nowNs + elapsedNs;
-    this.#pollList = [...list.slice(next), ...this.#pollList, ...repoll];
+    if (next < list.length || repoll.length > 0) {
+      this.#pollList = [...list.slice(next), ...this.#pollList, ...repoll];
+      repoll.length = 0;
+    }
+    this.#emptyList = list;
     this.#isRunning = false;
     if (this.#pollList.length > 0) this.#raise();
+  }
+
+  /** The poll list; an empty one, which was in use before, takes its place. */
+  #takeList(): Napi[] {
+    const list = this.#pollList;
+    this.#pollList = this.#emptyList;
+    this.#pollList.length = 0;
+    return list;
   }
 }
