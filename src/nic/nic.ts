@@ -8,7 +8,7 @@ import { Outcome } from '../xdp/index.js';
 import type { RedirectTargets } from '../xdp/index.js';
 import { BufferTags, TX_NONE, TX_XDP_TX, TX_XSK_SKB } from './bufferTags.js';
 import { LOSS_ADDRESS, LOSS_DMA, LOSS_LINK, LOSS_MISSED, LOSS_OVER_LENGTH, LOSS_RUNT, LOSS_STEERED } from './device/deviceConfig.js';
-import type { DeviceLoss } from './device/deviceConfig.js';
+import type { DeviceLoss, OffloadSettings } from './device/deviceConfig.js';
 import { FlowSteering } from './device/flowSteering.js';
 import { Iommu } from './device/iommu.js';
 import { NicDevice } from './device/nicDevice.js';
@@ -16,6 +16,7 @@ import { defaultRssKey, Rss } from './device/rss.js';
 import { HardwareClock } from './device/timestamps.js';
 import { CacheModel } from './dma/cacheModel.js';
 import { DmaApi } from './dma/dmaApi.js';
+import { initialModeration } from './driver/adaptiveModeration.js';
 import { NicDriver } from './driver/driver.js';
 import type { DriverConfig } from './driver/driverState.js';
 import type { NapiSettings } from './driver/napi.js';
@@ -37,10 +38,15 @@ export interface NicSettings {
   readonly headroomBytes?: number | undefined;
   /** False: the CPU's cache and the device don't see each other's writes until the driver syncs, as on many Arm machines. Left out: true, as on x86. */
   readonly isDmaCoherent?: boolean | undefined;
-  /** Time from the first received frame to its interrupt (ethtool -C rx-usecs), ns. */
-  readonly interruptDelayNs: number;
+  /**
+   * Time from the first received frame to its interrupt, ns (`ethtool -C adaptive-rx off rx-usecs …`); left out: the profile's moderation, which
+   * may be adaptive.
+   */
+  readonly interruptDelayNs?: number | undefined;
   /** Deferral of interrupts (napi_defer_hard_irqs, gro_flush_timeout); left out: none. */
   readonly napi?: Partial<NapiSettings> | undefined;
+  /** Offloads that are switched otherwise than the driver does (`ethtool -K`). */
+  readonly offloads?: Partial<OffloadSettings> | undefined;
   readonly ifindex: number;
 }
 
@@ -90,7 +96,7 @@ export function headroomOf({ profile, headroomBytes }: NicSettings): number {
   return headroomBytes ?? profile.headroom.default;
 }
 
-/** Checks settings against the limits of the profile: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-headroom`, `nic-coalesce`. */
+/** Checks settings against the limits of the profile: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-headroom`, `nic-coalesce`, `nic-offload`. */
 export function checkSettings(settings: NicSettings): Problem | undefined {
   const { profile, queues, rxRingSize, txRingSize, mtu, interruptDelayNs } = settings;
   const problem =
@@ -100,8 +106,12 @@ export function checkSettings(settings: NicSettings): Problem | undefined {
     checkLimit(profile.mtu, mtu, 'nic-mtu', 'MTU', profile.name) ??
     checkLimit(profile.headroom, headroomOf(settings), 'nic-headroom', 'headroom', profile.name);
   if (problem !== undefined) return problem;
-  if (!Number.isFinite(interruptDelayNs) || interruptDelayNs < 0) {
+  if (interruptDelayNs !== undefined && (!Number.isFinite(interruptDelayNs) || interruptDelayNs < 0)) {
     return { code: 'nic-coalesce', where: `NIC ${profile.name}`, message: `an interrupt delay of ${interruptDelayNs} ns is out of range (EINVAL)`, hint: 'use 0 or more' };
+  }
+  for (const [name, isOn] of Object.entries(settings.offloads ?? {}) as [keyof OffloadSettings, boolean][]) {
+    if (!isOn || profile.offloads[name]) continue;
+    return { code: 'nic-offload', where: `NIC ${profile.name}`, message: `${name} can't be switched on: the device doesn't have it (EOPNOTSUPP)`, hint: 'leave it off, or choose a NIC that has it: sim nic list' };
   }
   return undefined;
 }
@@ -166,7 +176,7 @@ export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
   const tags = new BufferTags(allocator.ledger);
   const makeDriver = parts.createDriver ?? ((config: DriverConfig) => new NicDriver(config));
   const driver = makeDriver({
-    memory, allocator, tags, dma, scheduler, softirqs, napi: settings.napi ?? {}, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program, targets, observer,
+    memory, allocator, tags, dma, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program, targets, observer,
   });
   const rss = profile.rss ?? NO_RSS;
   const device = new NicDevice(
@@ -182,9 +192,10 @@ export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
       rss: new Rss(defaultRssKey(rss.keyBytes), queues, rss),
       steering: new FlowSteering(rss.flowRules, queues),
       clock: new HardwareClock(),
-      offloads: profile.offloads,
+      offloads: { ...profile.offloads, ...settings.offloads },
       queues,
-      interruptDelayNs: settings.interruptDelayNs,
+      moderation: settings.interruptDelayNs ?? initialModeration(profile.moderation),
+      interruptPolicy: profile.moderation.adaptive === 'dim' ? 'arm' : 'mask',
       observer: {
         onLost(packetId, reason, address, lenBytes, queue) {
           observer.onPacketEnd(packetId, OUTCOME_OF_LOSS[reason], -1, queue, address, lenBytes, 0);

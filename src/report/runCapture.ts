@@ -36,7 +36,8 @@ export interface RunOptions {
   readonly mtu: number;
   /** Bytes before the packet. Default: the profile's. */
   readonly headroom?: number | undefined;
-  readonly rxUsecs: number;
+  /** Default: the profile's moderation. */
+  readonly rxUsecs?: number | undefined;
   readonly seed: number;
   /** `VAR=VALUE` and `NAME=FILE`. */
   readonly set: readonly string[];
@@ -60,7 +61,7 @@ export interface RunOptions {
   readonly recordCases?: string | undefined;
 }
 
-export const RUN_DEFAULTS = { nic: 'plain', mode: 'auto', engine: 'jit', queues: 4, mtu: 1500, rxUsecs: 0, seed: 1, xsk: 'auto' } as const;
+export const RUN_DEFAULTS = { nic: 'plain', mode: 'auto', engine: 'jit', queues: 4, mtu: 1500, seed: 1, xsk: 'auto' } as const;
 
 /** Values of `--xsk`: `auto` is `rxdrop` when the object has an XSKMAP, else `none`. */
 export const XSK_MODES: readonly string[] = ['auto', 'none', ...Object.keys(XSK_APPLICATIONS)];
@@ -158,7 +159,7 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
     ['--seed', options.seed, 0, 2 ** 32 - 1],
     ['--cpus', options.cpus ?? 1, 1, 256],
     ['--budget', options.instructionBudget ?? 1, 1, 2 ** 31 - 1],
-    ['--rx-usecs', options.rxUsecs, 0, MAX_RX_USECS],
+    ['--rx-usecs', options.rxUsecs ?? 0, 0, MAX_RX_USECS],
   ] as const) {
     if (!Number.isInteger(value) || value < low || value > high) {
       return fail({ code: 'bad-number', where: name, message: `${value} is out of range`, hint: `use a whole number from ${low} to ${high}` });
@@ -171,7 +172,7 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
     txRingSize: options.txRing ?? profile.txRing.default,
     mtu: options.mtu,
     headroomBytes: options.headroom,
-    interruptDelayNs: options.rxUsecs * 1000,
+    interruptDelayNs: options.rxUsecs === undefined ? undefined : options.rxUsecs * 1000,
     ifindex: 1,
   };
   const problem = checkSettings(settings);

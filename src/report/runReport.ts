@@ -170,7 +170,7 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
       rx_ring: settings.rxRingSize,
       tx_ring: settings.txRingSize,
       mtu: settings.mtu,
-      rx_usecs: settings.interruptDelayNs / 1000,
+      rx_usecs: settings.interruptDelayNs === undefined ? settings.profile.moderation.rxUsecs : settings.interruptDelayNs / 1000,
     },
     packets: { received: result.packetsReceived, bytes: result.bytesReceived, cut_by_snaplen: result.cutPackets, longest_over_length: names.longestOverLength },
     duration_ns: result.durationNs,

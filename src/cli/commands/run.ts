@@ -27,7 +27,7 @@ const OPTIONS = {
   'tx-ring': { type: 'number', describe: 'TX descriptors of a queue', group: 'NIC:' },
   mtu: { type: 'number', default: RUN_DEFAULTS.mtu as number, describe: 'MTU of the NIC; above what one buffer takes (plain: 3498) the program must be in SEC("xdp.frags")', group: 'NIC:' },
   headroom: { type: 'number', describe: "bytes before the packet, where the driver lets them be set (the NIC's default)", group: 'NIC:' },
-  'rx-usecs': { type: 'number', default: RUN_DEFAULTS.rxUsecs as number, describe: 'interrupt moderation, microseconds', group: 'NIC:' },
+  'rx-usecs': { type: 'number', describe: "interrupt moderation, microseconds (the driver's own)", group: 'NIC:' },
   xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_MODES.join(', ')}. rxdrop receives and drops, l2fwd sends back with MAC addresses swapped, auto is rxdrop when there is an XSKMAP, else none`, group: 'NIC:' },
   event: { type: 'string', array: true, nargs: 1, describe: 'MAP="struct NAME": decode what goes through a RINGBUF or PERF_EVENT_ARRAY by a type of the object', group: 'Report:' },
   json: { type: 'boolean', default: false, describe: 'print the report as JSON', group: 'Report:' },

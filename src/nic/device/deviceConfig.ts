@@ -4,6 +4,7 @@ import type { Scheduler } from '../scheduler.js';
 import type { FlowSteering } from './flowSteering.js';
 import type { DescriptorFormat } from './formats/descriptorFormat.js';
 import type { CacheModel } from '../dma/cacheModel.js';
+import type { InterruptModeration } from './interrupt.js';
 import type { Iommu } from './iommu.js';
 import { MAC_ADDRESS, MAC_OVER_LENGTH, MAC_RUNT } from './mac.js';
 import type { MacConfig } from './mac.js';
@@ -90,6 +91,8 @@ export interface NicDeviceConfig {
   readonly clock: HardwareClock;
   readonly offloads: OffloadSettings;
   readonly queues: number;
-  readonly interruptDelayNs: number;
+  /** Of every queue's interrupt; a number is the delay of both directions, ns. */
+  readonly moderation: number | InterruptModeration;
+  readonly interruptPolicy: 'mask' | 'arm';
   readonly observer: DeviceObserver;
 }

@@ -28,7 +28,7 @@ export class NicDevice {
     const { scheduler, queues } = config;
     this.#config = config;
     const noRing: RingMemory = { address: 0, iovaLow: 0, size: 1, state: new Int32Array(RING_STATE_WORDS) };
-    this.#irq = Array.from({ length: queues }, (_, queue) => new InterruptLine(scheduler, queue, config.interruptDelayNs, interruptHandler));
+    this.#irq = Array.from({ length: queues }, (_, queue) => new InterruptLine(scheduler, queue, config.moderation, interruptHandler, { policy: config.interruptPolicy }));
     this.#rx = new RxEngine(config, this.counters, this.#irq, noRing);
     this.#tx = new TxEngine(config, this.counters, this.#irq, noRing);
   }

@@ -5,6 +5,8 @@ import { VERDICT_COUNT } from '../../xdp/index.js';
 import { NO_DOORBELL } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { NicDevice } from '../device/nicDevice.js';
+import { createAdaptiveModeration } from './adaptiveModeration.js';
+import type { AdaptiveModeration } from './adaptiveModeration.js';
 import { createRxBuffers, rxDirection } from './createRxBuffers.js';
 import type { DriverConfig, DriverState } from './driverState.js';
 import type { BufferMistake } from './mistakeLog.js';
@@ -39,6 +41,7 @@ export class NicDriver implements NetDriver {
   /** Queue whose NAPI poll runs now, -1 for none. */
   #polling = -1;
   readonly #napis: readonly Napi[];
+  readonly #adaptive: readonly (AdaptiveModeration | undefined)[];
   #device: NicDevice | undefined;
 
   constructor(config: DriverConfig) {
@@ -73,6 +76,7 @@ export class NicDriver implements NetDriver {
       rxDirection: direction,
       wantsRxHints: config.program !== undefined && isDeviceBound(config.program.spec),
     };
+    this.#adaptive = this.#pairs.map(() => (config.isModerationAdaptive ? createAdaptiveModeration(profile.moderation, profile.linkMbps) : undefined));
     const { softirqs, napi } = config;
     this.#napis = this.#pairs.map(({ queue }) => new Napi(scheduler, softirqs[queue % softirqs.length], queue, (budget) => this.#poll(queue, budget), napi));
   }
@@ -152,7 +156,11 @@ export class NicDriver implements NetDriver {
     releaseStackBuffers(pair);
     this.#refill(pair);
     this.#polling = -1;
-    if (done < budget && this.#napis[queue].completeDone(done)) line.unmask();
+    if (done < budget && this.#napis[queue].completeDone(done)) {
+      const moderation = this.#adaptive[queue]?.onPollDone(pair.counters, this.#config.scheduler.nowNs);
+      if (moderation !== undefined) line.moderate(moderation);
+      line.unmask();
+    }
     return done;
   }
 

@@ -31,6 +31,8 @@ export interface DriverConfig {
   /** NET_RX_SOFTIRQ of each CPU; queue q is polled by CPU q modulo their number. */
   readonly softirqs: readonly Softirq[];
   readonly napi: Partial<NapiSettings>;
+  /** The driver adapts the moderation of interrupts (`ethtool -C adaptive-rx on`). */
+  readonly isModerationAdaptive: boolean;
   readonly profile: NicProfile;
   readonly queues: number;
   readonly rxRingSize: number;
