@@ -34,7 +34,7 @@ export * from './driver/pagePoolParams.js';
 export * from './driver/poolDma.js';
 export * from './driver/softirq.js';
 export * from './driver/splitPages.js';
-export type { DeviceLoss } from './device/deviceConfig.js';
+export type { DeviceLoss, OffloadSettings } from './device/deviceConfig.js';
 export * from './driver/driverState.js';
 export * from './driver/napi.js';
 export * from './driver/netDriver.js';

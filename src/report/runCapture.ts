@@ -3,7 +3,7 @@ import { fail, ok } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import { startStateOf } from '../cases/index.js';
 import { checkSettings, findProfile, PROFILES } from '../nic/index.js';
-import type { NicSettings } from '../nic/index.js';
+import type { NicSettings, OffloadSettings } from '../nic/index.js';
 import { openCapture } from '../packet/index.js';
 import { checkNesting, createSimulation, fillMapFromFile, readNetworkFile, XSK_APPLICATIONS } from '../sim/index.js';
 import { loadObjectFile, loadTargetKernel, mapTypeName } from '../vm/index.js';
@@ -38,6 +38,10 @@ export interface RunOptions {
   readonly headroom?: number | undefined;
   /** Default: the profile's moderation. */
   readonly rxUsecs?: number | undefined;
+  /** `coherent` or `non-coherent`. */
+  readonly dma: string;
+  /** `NAME=on|off`: offloads that are switched otherwise than the driver does. */
+  readonly offload?: readonly string[] | undefined;
   readonly seed: number;
   /** `VAR=VALUE` and `NAME=FILE`. */
   readonly set: readonly string[];
@@ -61,12 +65,14 @@ export interface RunOptions {
   readonly recordCases?: string | undefined;
 }
 
-export const RUN_DEFAULTS = { nic: 'plain', mode: 'auto', engine: 'jit', queues: 4, mtu: 1500, seed: 1, xsk: 'auto' } as const;
+export const RUN_DEFAULTS = { nic: 'plain', mode: 'auto', engine: 'jit', queues: 4, mtu: 1500, dma: 'coherent', seed: 1, xsk: 'auto' } as const;
 
 /** Values of `--xsk`: `auto` is `rxdrop` when the object has an XSKMAP, else `none`. */
 export const XSK_MODES: readonly string[] = ['auto', 'none', ...Object.keys(XSK_APPLICATIONS)];
 
 const MODES = ['auto', 'native'];
+const DMA_MODES = ['coherent', 'non-coherent'];
+const OFFLOADS = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp'];
 const ENGINES: readonly EngineName[] = ['jit', 'interpreter'];
 
 const XSK_RINGS = { rx: 1024, tx: 1024, fill: 1024, completion: 1024 };
@@ -165,6 +171,9 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
       return fail({ code: 'bad-number', where: name, message: `${value} is out of range`, hint: `use a whole number from ${low} to ${high}` });
     }
   }
+  if (!DMA_MODES.includes(options.dma)) return choice('unknown-dma-mode', '--dma', options.dma, DMA_MODES);
+  const offloads = parseOffloads(options.offload ?? []);
+  if (!offloads.ok) return offloads;
   const settings = {
     profile,
     queues: options.queues ?? Math.min(RUN_DEFAULTS.queues, profile.queues.max),
@@ -172,11 +181,25 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
     txRingSize: options.txRing ?? profile.txRing.default,
     mtu: options.mtu,
     headroomBytes: options.headroom,
+    isDmaCoherent: options.dma === 'coherent',
+    offloads: offloads.value,
     interruptDelayNs: options.rxUsecs === undefined ? undefined : options.rxUsecs * 1000,
     ifindex: 1,
   };
   const problem = checkSettings(settings);
   return problem === undefined ? ok(settings) : fail(problem);
+}
+
+/** `NAME=on|off`, the last word on each name counts. */
+function parseOffloads(texts: readonly string[]): Result<Partial<OffloadSettings>> {
+  const offloads: Record<string, boolean> = {};
+  for (const text of texts) {
+    const [name, value = ''] = text.split('=', 2);
+    if (!OFFLOADS.includes(name)) return choice('unknown-offload', '--offload', name, OFFLOADS);
+    if (value !== 'on' && value !== 'off') return fail({ code: 'bad-offload', where: '--offload', message: `${text} says neither on nor off`, hint: `write --offload ${name}=off` });
+    offloads[name] = value === 'on';
+  }
+  return ok(offloads);
 }
 
 /** A key of XSK_APPLICATIONS, or `none`. */

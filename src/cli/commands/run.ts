@@ -27,6 +27,8 @@ const OPTIONS = {
   'tx-ring': { type: 'number', describe: 'TX descriptors of a queue', group: 'NIC:' },
   mtu: { type: 'number', default: RUN_DEFAULTS.mtu as number, describe: 'MTU of the NIC; above what one buffer takes (plain: 3498) the program must be in SEC("xdp.frags")', group: 'NIC:' },
   headroom: { type: 'number', describe: "bytes before the packet, where the driver lets them be set (the NIC's default)", group: 'NIC:' },
+  dma: { type: 'string', default: RUN_DEFAULTS.dma as string, describe: "coherent, as on x86, or non-coherent: the CPU sees what the device wrote only after a sync", group: 'NIC:' },
+  offload: { type: 'string', array: true, nargs: 1, describe: 'NAME=on|off: rxChecksum, rxVlanStrip or rxTimestamp, as ethtool -K sets them', group: 'NIC:' },
   'rx-usecs': { type: 'number', describe: "interrupt moderation, microseconds (the driver's own)", group: 'NIC:' },
   xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_MODES.join(', ')}. rxdrop receives and drops, l2fwd sends back with MAC addresses swapped, auto is rxdrop when there is an XSKMAP, else none`, group: 'NIC:' },
   event: { type: 'string', array: true, nargs: 1, describe: 'MAP="struct NAME": decode what goes through a RINGBUF or PERF_EVENT_ARRAY by a type of the object', group: 'Report:' },
@@ -58,7 +60,7 @@ function run(terminal: Terminal, args: RunArguments): number {
   const { err, env, nowMs } = terminal;
   const progress = new ProgressLine(err.isTTY === true && env.TERM !== 'dumb' ? (text) => err.write(text) : undefined, nowMs);
   const result = runCapture(
-    { ...args, program: args.prog, instructionBudget: args.budget, set: args.set ?? [], map: args.map ?? [] },
+    { ...args, program: args.prog, instructionBudget: args.budget, set: args.set ?? [], map: args.map ?? [], offload: args.offload ?? [] },
     (packets) => progress.update(packets),
     () => {
       progress.clear();
