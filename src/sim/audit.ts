@@ -94,6 +94,11 @@ export function audit(
   const mistakes = nic.driver.mistakes();
   check('buffer rules', mistakes.length === 0, mistakes.length === 0 ? 'every buffer went back by a way that is open to it' : `${mistakes.length} broken; first: ${mistakes[0].message}`);
 
+  const own = nic.driver.driverMistakes?.();
+  if (own !== undefined) {
+    check('driver rules', own.length === 0, own.length === 0 ? 'the driver kept to what kernel and hardware ask of it' : `${own.length} broken; first, in the ${own[0].where}: ${own[0].message}. ${own[0].hint}`);
+  }
+
   const chunks: Record<string, number> = {};
   for (const socket of sockets) checkSocket(socket, chunks, check);
 

@@ -1,7 +1,7 @@
 import { fail, ok, ProblemError, Rng } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { HostMemory, PAGE_BYTES, PageAllocator } from '../memory/index.js';
-import { checkSettings, createNic, ringPages } from '../nic/index.js';
+import { checkSettings, createNic, kitDriver, ringPages } from '../nic/index.js';
 import type { NicSettings } from '../nic/index.js';
 import { objectMemoryBytes, quietNetwork, Vm, withInterface, XDP_BUFF_HARD_START } from '../vm/index.js';
 import type { NetInterface, VmEnvironment } from '../vm/index.js';
@@ -96,6 +96,7 @@ function build(options: SimulationOptions): Result<Simulation> {
     vm,
     program,
     targets: { sockets, devices },
+    createDriver: options.driver === undefined ? undefined : kitDriver(options.driver),
     observer: {
       onPacketEnd(packetId, outcome, retval, queue, address, lenBytes, metaBytes) {
         state.outcomes[outcome]++;

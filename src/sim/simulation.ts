@@ -2,7 +2,7 @@ import { ok } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
 import { WireBatch } from '../nic/index.js';
-import type { Nic, NicSettings } from '../nic/index.js';
+import type { Nic, NicSettings, XdpDriverFactory } from '../nic/index.js';
 import type { CaptureReader } from '../packet/index.js';
 import type { XskRingSizes, XskSocket } from '../umem/index.js';
 import type { EngineName, Fault, LoadedObject, LoadedProgram, NetworkScenario, ObjectSpec, Vm } from '../vm/index.js';
@@ -39,6 +39,8 @@ export interface SimulationOptions {
   readonly instructionBudget?: number | undefined;
   /** What executes the program; `jit` when left out. */
   readonly engine?: EngineName | undefined;
+  /** A driver of one's own, see docs/write-a-driver.md; left out: the model's. */
+  readonly driver?: XdpDriverFactory | undefined;
 }
 
 /** Sees packets leave: writes captures, collects results. Bytes must be read during the call. */

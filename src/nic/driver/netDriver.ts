@@ -1,6 +1,7 @@
 import type { XskTransmit } from '../../umem/index.js';
 import type { XdpXmitDevice } from '../../xdp/index.js';
 import type { NicDevice } from '../device/nicDevice.js';
+import type { DriverMistake } from '../kit/mistakes.js';
 import type { BufferMistake } from './mistakeLog.js';
 import type { NapiMistake } from './napi.js';
 import type { PagePoolStats } from './pagePool.js';
@@ -41,6 +42,8 @@ export interface NetDriver extends XskTransmit, XdpXmitDevice {
   bufferUse(queue: number): BufferUse;
   /** What the driver did with buffers and polls that the kernel's rules forbid; the first ones of each queue. */
   mistakes(): readonly (BufferMistake | NapiMistake)[];
+  /** Drivers of users only: what else they did that kernel and hardware forbid, the first ones of each kind. */
+  driverMistakes?(): readonly DriverMistake[];
   /** ndo_open: programs the rings and posts the first buffers. */
   open(device: NicDevice): void;
   /** ndo_stop: takes back what the device holds and empties the pools. */

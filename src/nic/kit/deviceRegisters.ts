@@ -1,0 +1,156 @@
+import { IOVA_HIGH } from '../device/iommu.js';
+import type { NicDevice } from '../device/nicDevice.js';
+import type { CoherentBlock } from './coherentBlock.js';
+import { DescriptorWatch } from './descriptorWatch.js';
+import type { KitParts } from './kitParts.js';
+import { TxJudge } from './txJudge.js';
+
+// Registers of the Realtek family (drivers/net/ethernet/realtek/r8169_main.c, enum rtl_registers, Linux 6.18).
+export const TxDescStartAddrLow = 0x20;
+export const TxDescStartAddrHigh = 0x24;
+export const ChipCmd = 0x37;
+export const TxPoll = 0x38;
+export const IntrMask = 0x3c;
+export const IntrStatus = 0x3e;
+export const TxConfig = 0x40;
+export const RxConfig = 0x44;
+export const RxMaxSize = 0xda;
+export const CPlusCmd = 0xe0;
+export const RxDescAddrLow = 0xe4;
+export const RxDescAddrHigh = 0xe8;
+
+export const CmdTxEnb = 0x04;
+export const CmdRxEnb = 0x08;
+export const CmdReset = 0x10;
+/** TxPoll: look at the normal priority ring. */
+export const NPQ = 0x40;
+
+/** Bits of IntrMask and IntrStatus. */
+export const RxOK = 0x01;
+export const RxErr = 0x02;
+export const TxOK = 0x04;
+export const TxErr = 0x08;
+export const RxOverflow = 0x10;
+
+const FILE_BYTES = 256;
+const QUEUE = 0;
+
+/**
+ * The register file of a Realtek NIC, as a driver maps it (`ioremap`). Rings, doorbell, interrupt mask and status are wired to the device; the
+ * others keep what was written to them.
+ */
+export class DeviceRegisters {
+  rx: DescriptorWatch | undefined;
+  tx: DescriptorWatch | undefined;
+  readonly #parts: KitParts;
+  readonly #blocks: readonly CoherentBlock[];
+  readonly #file = new DataView(new ArrayBuffer(FILE_BYTES));
+  #device: NicDevice | undefined;
+
+  /** @param blocks coherent memory of the driver, where its rings lie */
+  constructor(parts: KitParts, blocks: readonly CoherentBlock[]) {
+    this.#parts = parts;
+    this.#blocks = blocks;
+  }
+
+  read8(offset: number): number {
+    return this.#file.getUint8(offset);
+  }
+
+  read16(offset: number): number {
+    return this.#file.getUint16(offset, true);
+  }
+
+  read32(offset: number): number {
+    return this.#file.getUint32(offset, true);
+  }
+
+  write8(offset: number, value: number): void {
+    if (offset === TxPoll) {
+      if ((value & NPQ) !== 0) this.#ringDoorbell(value);
+      return;
+    }
+    const before = this.#file.getUint8(offset);
+    this.#file.setUint8(offset, value);
+    if (offset === ChipCmd) this.#command(before, value);
+  }
+
+  write16(offset: number, value: number): void {
+    if (offset === IntrStatus) {
+      // Writing 1 clears.
+      this.#file.setUint16(offset, this.#file.getUint16(offset, true) & ~value, true);
+      this.#dev.interrupt(QUEUE).acknowledge();
+      return;
+    }
+    this.#file.setUint16(offset, value, true);
+    if (offset !== IntrMask) return;
+    const line = this.#dev.interrupt(QUEUE);
+    if (value === 0) line.mask();
+    else line.unmask();
+  }
+
+  write32(offset: number, value: number): void {
+    this.#file.setUint32(offset, value, true);
+  }
+
+  // ── for the kit, not for drivers ──
+
+  /** The interrupt is on. */
+  get isInterruptEnabled(): boolean {
+    return this.read16(IntrMask) !== 0;
+  }
+
+  /** Power on: interrupts are off. */
+  connect(device: NicDevice): void {
+    this.#device = device;
+    device.interrupt(QUEUE).mask();
+  }
+
+  /** The device raises its interrupt. */
+  raise(): void {
+    this.#file.setUint16(IntrStatus, this.read16(IntrStatus) | RxOK | TxOK, true);
+  }
+
+  get #dev(): NicDevice {
+    if (this.#device === undefined) throw new Error('DeviceRegisters: there is no device yet; a driver touches registers in open() at the earliest');
+    return this.#device;
+  }
+
+  #ringDoorbell(value: number): void {
+    this.tx?.ring();
+    this.#dev.txDoorbell(QUEUE, value);
+  }
+
+  #command(before: number, value: number): void {
+    const started = value & ~before;
+    if ((started & CmdRxEnb) !== 0) {
+      const block = this.#ringAt(RxDescAddrLow);
+      if (this.rx === undefined || block.watch !== this.rx) this.rx = new DescriptorWatch(this.#parts, block, undefined);
+      block.watch = this.rx;
+      this.rx.isEnabled = true;
+      this.#dev.configureRx(QUEUE, IOVA_HIGH, block.iovaLow, this.rx.slots, Math.max(1, this.read16(RxMaxSize)));
+    }
+    if ((started & CmdTxEnb) !== 0) {
+      const block = this.#ringAt(TxDescStartAddrLow);
+      const slots = Math.floor(block.sizeBytes / 16);
+      if (this.tx === undefined || block.watch !== this.tx) this.tx = new DescriptorWatch(this.#parts, block, new TxJudge(this.#parts, block, slots));
+      block.watch = this.tx;
+      this.tx.isEnabled = true;
+      this.#dev.configureTx(QUEUE, IOVA_HIGH, block.iovaLow, slots);
+    }
+    if ((value & CmdRxEnb) === 0) this.rx?.disable();
+    if ((value & CmdTxEnb) === 0) this.tx?.disable();
+    if ((value & CmdReset) !== 0) this.#file.setUint8(ChipCmd, value & ~CmdReset);
+  }
+
+  /** The coherent memory whose I/O address stands in a pair of registers. */
+  #ringAt(low: number): CoherentBlock {
+    const iovaLow = this.read32(low);
+    const block = this.#blocks.find((each) => each.iovaLow === iovaLow);
+    if (block === undefined) {
+      const name = low === RxDescAddrLow ? 'RxDescAddr (0xe4)' : 'TxDescStartAddr (0x20)';
+      throw new Error(`DeviceRegisters: ${name} holds ${iovaLow.toString(16)}, where no memory of dma_alloc_coherent begins; write it before ChipCmd enables the ring`);
+    }
+    return block;
+  }
+}

@@ -1,0 +1,290 @@
+import { EAGAIN } from '../../base/index.js';
+import { Owner } from '../../memory/index.js';
+import type { XskSocket } from '../../umem/index.js';
+import { Outcome, VERDICT_COUNT } from '../../xdp/index.js';
+import type { NicDevice } from '../device/nicDevice.js';
+import type { DriverConfig } from '../driver/driverState.js';
+import { Napi } from '../driver/napi.js';
+import type { NapiMistake } from '../driver/napi.js';
+import type { NetDriver, BufferUse, RingUse } from '../driver/netDriver.js';
+import type { BufferMistake } from '../driver/mistakeLog.js';
+import { NO_POOL_STATS } from '../driver/pagePool.js';
+import type { PagePool } from '../driver/pagePool.js';
+import { newCounters } from '../driver/queuePair.js';
+import type { DriverCounters } from '../driver/queuePair.js';
+import { Softirq } from '../driver/softirq.js';
+import type { CoherentBlock } from './coherentBlock.js';
+import { DeviceRegisters } from './deviceRegisters.js';
+import { DriverKernel } from './driverKernel.js';
+import { foundByOthers } from './foundByOthers.js';
+import { IovaPages } from './iovaPages.js';
+import type { KitParts } from './kitParts.js';
+import { DriverMistakes } from './mistakes.js';
+import type { DriverMistake } from './mistakes.js';
+import { PacketBook, PageStage } from './packetBook.js';
+import { RedirectPath } from './redirectPath.js';
+import type { XdpDriver, XdpDriverFactory } from './xdpDriver.js';
+import type { XdpFrame } from './xdpObjects.js';
+
+const POLL = 'NAPI poll';
+const STALL_SEC = 60;
+const NAPI_HINT = 'return how many packets were handled, never more than the budget; napi_complete_done() only with less than the budget';
+
+/** Puts a user's driver where the model's own would be: for `NicParts.createDriver` and the `driver` of a simulation. */
+export function kitDriver(factory: XdpDriverFactory): (config: DriverConfig) => NetDriver {
+  return (config) => new KitDriver(config, factory);
+}
+
+/** A user's driver as NIC, simulation and reports see it; the kernel around it; and what was noticed about it. */
+export class KitDriver implements NetDriver {
+  readonly ifindex: number;
+  readonly mtu: number;
+  readonly verdicts = new Float64Array(VERDICT_COUNT);
+  readonly kernel: DriverKernel;
+  readonly registers: DeviceRegisters;
+  readonly #driver: XdpDriver;
+  readonly #parts: KitParts;
+  readonly #config: DriverConfig;
+  readonly #napi: Napi;
+  readonly #redirectPath: RedirectPath;
+  readonly #counters = newCounters();
+  readonly #frames: XdpFrame[] = [];
+  readonly #blocks: CoherentBlock[] = [];
+  readonly #pools: PagePool[] = [];
+  readonly #sockets = new Set<XskSocket>();
+  /** Pages of packets that were passed up during the present poll; the stack is done with them at its end. */
+  readonly #stackPages: number[] = [];
+  #rxLowWater = Infinity;
+  /** What napi_complete_done said during the present poll, undefined when it wasn't called. */
+  #completion: boolean | undefined;
+
+  constructor(config: DriverConfig, factory: XdpDriverFactory) {
+    const { allocator, scheduler } = config;
+    this.#config = config;
+    this.ifindex = config.ifindex;
+    this.mtu = config.mtu;
+    const mistakes = new DriverMistakes();
+    const parts: KitParts = { config, mistakes, book: new PacketBook(config), iovas: new IovaPages(), barriers: { writes: 0, isReadPending: false } };
+    this.#parts = parts;
+    this.#napi = new Napi(scheduler, new Softirq(scheduler), 0, (budget) => this.#poll(budget));
+    this.#napi.disable();
+    const context = { isPolling: () => mistakes.where === POLL, describe: () => `the ${mistakes.where}` };
+    const frameOf = (index: number): XdpFrame => {
+      this.#frames[index] ??= { page: allocator.ledger.baseAddress + index * allocator.ledger.unitBytes, data: 0, len: 0, headroom: 0, metasize: 0 };
+      return this.#frames[index];
+    };
+    const passToStack = (index: number, outcome: Outcome, isRecycled: boolean): void => this.#passToStack(index, outcome, isRecycled);
+    this.#redirectPath = new RedirectPath(parts, {
+      xdpXmit: (frames, count, flags) => this.#xdpXmit(frames, count, flags),
+      frameOf,
+      returnFrame: (frame, outcome) => {
+        parts.book.blame(parts.book.indexOf(frame.page), outcome);
+        this.kernel.xdp_return_frame_rx_napi(frame);
+      },
+      passToStack: (index, outcome) => passToStack(index, outcome, true),
+      recycle: (index) => this.kernel.xdp_return_frame_rx_napi(frameOf(index)),
+      wake: (socket) => this.#sockets.add(socket),
+    });
+    this.kernel = new DriverKernel({
+      ...parts, napi: this.#napi, context, redirectPath: this.#redirectPath, counters: this.#counters, verdicts: this.verdicts, frameOf, passToStack,
+      blocks: this.#blocks, pools: this.#pools, checkReturn: (index) => this.#checkReturn(index), flush: () => this.#flush(),
+      completeDone: (work) => (this.#completion = this.#napi.completeDone(work)),
+    });
+    this.registers = new DeviceRegisters(parts, this.#blocks);
+    this.#driver = factory(this.kernel, this.registers);
+  }
+
+  // ── what the NIC calls ──
+
+  open(device: NicDevice): void {
+    this.registers.connect(device);
+    this.#run('ndo_open', () => this.#driver.open());
+  }
+
+  close(): void {
+    const { dma } = this.#config;
+    this.#run('ndo_stop', () => this.#driver.stop());
+    this.#parts.book.endRun();
+    this.#parts.mistakes.where = 'ndo_stop';
+    for (const pool of this.#pools) this.#checkLeaks(pool);
+    dma.debug.checkPending('ndo_stop');
+  }
+
+  onInterrupt(_queue: number): void {
+    this.registers.raise();
+    this.#run('interrupt handler', () => this.#driver.interrupt());
+  }
+
+  kick(_queue: number): void {}
+
+  /** AF_XDP sockets can receive from such a driver, but not send: it has no ndo_start_xmit. The send call finds the queue stopped. */
+  transmit(): number {
+    return -EAGAIN;
+  }
+
+  // ── what is known about it ──
+
+  counters(_queue: number): DriverCounters {
+    return this.#counters;
+  }
+
+  ringUse(_queue: number): RingUse {
+    const { rx, tx } = this.registers;
+    return {
+      rxSize: rx?.slots ?? 0, rxPosted: rx?.posted ?? 0, rxLowWater: this.#rxLowWater, rxAllocFailed: this.#counters.rxAllocFailed,
+      txSize: tx?.slots ?? 0, txFrames: this.#counters.txPackets, txFull: this.#counters.xdpTxFull, txHighWater: tx?.highWater ?? 0,
+    };
+  }
+
+  bufferUse(_queue: number): BufferUse {
+    const use = { inflight: 0, idle: 0, holdCount: 0, releaseCount: 0, stats: { ...NO_POOL_STATS } };
+    for (const pool of this.#pools) {
+      use.inflight += pool.inflight;
+      use.idle += pool.idle;
+      use.holdCount += pool.holdCount;
+      use.releaseCount += pool.releaseCount;
+      for (const key of Object.keys(use.stats) as (keyof typeof use.stats)[]) use.stats[key] += pool.stats[key];
+    }
+    return use;
+  }
+
+  mistakes(): readonly (BufferMistake | NapiMistake)[] {
+    return [...this.#pools.flatMap((pool) => pool.mistakes.list), ...this.#napi.mistakes];
+  }
+
+  driverMistakes(): readonly DriverMistake[] {
+    return this.#parts.mistakes.list;
+  }
+
+  /** What the kit noticed, and with it what every other checker found: NAPI, DMA, page_pool, owners of pages. */
+  judgement(): readonly DriverMistake[] {
+    const napi = this.#napi.mistakes.map(({ code, message }) => ({ code, where: POLL, message, hint: NAPI_HINT, packetId: 0 }));
+    return [...this.driverMistakes(), ...napi, ...foundByOthers(this.#config, this.#pools)];
+  }
+
+  /** `ethtool -S`, as the driver counts. */
+  statistics(): Readonly<Record<string, number>> {
+    return this.#driver.statistics?.() ?? {};
+  }
+
+  // ── NAPI ──
+
+  #poll(budget: number): number {
+    const { mistakes, book } = this.#parts;
+    const counters = this.#counters;
+    counters.polls++;
+    const { vm } = this.#config;
+    vm.environment.tNs = this.#config.scheduler.nowNs;
+    vm.environment.cpu = 0;
+    const received = this.registers.rx?.unhandled ?? 0;
+    let work = 0;
+    this.#completion = undefined;
+    this.#run(POLL, () => {
+      work = this.#driver.poll(budget);
+      this.#judgePoll(work, budget, received);
+      if (this.#redirectPath.waiting > 0 || this.#redirectPath.hasWokenSockets) this.#missingFlush();
+      book.endPoll();
+    });
+    mistakes.where = 'softirq';
+    for (const page of this.#stackPages) this.#releaseFromStack(page);
+    this.#stackPages.length = 0;
+    const posted = this.registers.rx?.posted ?? 0;
+    if (posted < this.#rxLowWater) this.#rxLowWater = posted;
+    return work;
+  }
+
+  #judgePoll(work: number, budget: number, received: number): void {
+    const { mistakes } = this.#parts;
+    const { rx, tx } = this.registers;
+    const left = rx?.unhandled ?? 0;
+    if (work < budget && left > 0) {
+      mistakes.add('poll-ended-early', 0, () =>
+        `poll returned ${work} of a budget of ${budget} and left ${left} of the ${received} packets on the ring that were there when it began: they wait until another packet raises an interrupt`);
+    }
+    if (received - left > work) {
+      mistakes.add('work-not-counted', 0, () => `poll handled ${received - left} packets, but returned ${work}: with a budget of ${budget} used up and less returned, the kernel takes the ring for empty`);
+    }
+    if (work < budget && this.#completion === undefined) {
+      mistakes.add('poll-not-completed', 0, () => `poll returned ${work} of a budget of ${budget} without napi_complete_done(): NAPI stays scheduled, and nobody polls any more`);
+    } else if (this.#completion === true && !this.registers.isInterruptEnabled) {
+      mistakes.add('interrupt-left-off', 0, () => 'poll completed NAPI, but left the interrupt off: nobody will poll again');
+    }
+    if ((tx?.unrung ?? 0) > 0) {
+      const count = tx?.unrung;
+      mistakes.add('doorbell-missing', 0, () => `poll gave ${count} TX descriptors to the device without writing NPQ to TxPoll: the frames stay on the ring until some later doorbell`);
+      tx?.ring();
+    }
+  }
+
+  /** What xdp_do_check_flushed does: warns, and flushes. */
+  #missingFlush(): void {
+    const { waiting } = this.#redirectPath;
+    this.#parts.mistakes.add('redirect-not-flushed', 0, () =>
+      `missing xdp_do_flush() after NAPI poll: ${waiting} redirected frames still wait in the bulk queue${this.#redirectPath.hasWokenSockets ? ', and AF_XDP sockets for their wake-up' : ''}; on a kernel without the check they would stay there until a later poll`);
+    this.#flush();
+  }
+
+  #flush(): void {
+    this.#redirectPath.flush();
+    for (const socket of this.#sockets) this.#config.observer.onSocketReady(socket);
+    this.#sockets.clear();
+  }
+
+  #xdpXmit(frames: readonly XdpFrame[], count: number, flags: number): number | undefined {
+    if (this.#driver.xdpXmit === undefined) return undefined;
+    const sent = this.#driver.xdpXmit(frames, count, flags);
+    if (sent > 0) this.#counters.txXdpXmit += sent;
+    this.#counters.txXdpXmitErrors += count - Math.max(0, sent);
+    return sent;
+  }
+
+  // ── pages ──
+
+  #passToStack(index: number, outcome: Outcome, isRecycled: boolean): void {
+    const { allocator } = this.#config;
+    const page = allocator.ledger.baseAddress + index * allocator.ledger.unitBytes;
+    this.#parts.book.end(index, outcome);
+    allocator.ledger.move(page, Owner.driver, Owner.stack);
+    if (isRecycled) this.#stackPages.push(page);
+  }
+
+  /** The reader of a packet frees it, in a process: its page comes back by the way that is open to everybody. */
+  #releaseFromStack(page: number): void {
+    const { allocator } = this.#config;
+    const id = allocator.pages.pp[allocator.pageIndexOf(page)];
+    this.#pools.find((pool) => pool.id === id)?.recycle(page, Owner.stack);
+  }
+
+  #checkReturn(index: number): void {
+    const { book, mistakes } = this.#parts;
+    if (book.stage[index] !== PageStage.queued) return;
+    this.#counters.txPackets++;
+    this.#counters.txBytes += book.lenBytes[index];
+    if (this.registers.tx?.isSending(index) !== true) return;
+    mistakes.add('returned-while-sending', book.packetId(index), () => `${book.describe(index)}, is given back while the device still owns its TX descriptor: what is sent is whatever comes into the page next`);
+  }
+
+  #checkLeaks(pool: PagePool): void {
+    const { mistakes, book } = this.#parts;
+    const leaked = pool.inflightPages;
+    if (leaked <= 0) return;
+    const { allocator } = this.#config;
+    const { pp } = allocator.pages;
+    const pages: number[] = [];
+    for (let index = pp.indexOf(pool.id); index !== -1; index = pp.indexOf(pool.id, index + 1)) if (allocator.ledger.owner[index] !== Owner.pool) pages.push(index);
+    const named = pages.slice(0, 4).map((index) => book.describe(index));
+    mistakes.add('page-leaked', pages.length === 0 ? 0 : book.packetId(pages[0]), () => `${leaked} pages never came back to page_pool ${pool.id}: ${named.join('; ')}${leaked > named.length ? '; …' : ''}`);
+    const seconds = this.#config.scheduler.nowNs / 1e9;
+    pool.releaseRetry(seconds + STALL_SEC);
+  }
+
+  /** Runs a part of the driver; mistakes meanwhile are its. */
+  #run(where: string, part: () => void): void {
+    const { mistakes } = this.#parts;
+    const before = mistakes.where;
+    mistakes.where = where;
+    part();
+    mistakes.where = before;
+  }
+}
+

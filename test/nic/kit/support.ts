@@ -1,0 +1,64 @@
+import { unwrap } from '../../../src/base/index.js';
+import { KitDriver, r8169V2Format } from '../../../src/nic/index.js';
+import type { DriverMistake, NicProfile, NicSettings, XdpDriverFactory } from '../../../src/nic/index.js';
+import { createSimulation } from '../../../src/sim/index.js';
+import type { RunResult, Simulation } from '../../../src/sim/index.js';
+import type { ObjectSpec } from '../../../src/vm/index.js';
+import { OUTCOMES } from '../../../src/xdp/index.js';
+import { captureOf, nicSettings, xdpProgram } from '../../support/simulate.js';
+import type { SeenPacket, TimedFrame } from '../../support/simulate.js';
+
+/** The NIC of the textbook with the descriptors of an RTL8168, and nothing of its offloads taken away. */
+export function r8169Settings(more: Partial<NicSettings> = {}): NicSettings {
+  const plain = nicSettings();
+  const profile: NicProfile = { ...plain.profile, name: 'r8169-test', format: r8169V2Format };
+  return { ...plain, profile, rxRingSize: 256, txRingSize: 256, ...more };
+}
+
+/**
+ * Verdict by the byte at offset 50 of the packet: 0 to 4 are verdicts as they are, XDP_REDIRECT goes out of interface 1 by bpf_redirect, 5 is
+ * XDP_TX with a contract that asks for the UDP checksum, 6 XDP_TX with 32 more bytes at the front, 7 XDP_TX without the last 10 bytes, 8
+ * XDP_TX with the MAC addresses' first bytes changed, others are returned as they are.
+ */
+export const MIXED_VERDICTS: ObjectSpec = xdpProgram(
+  [
+    'r6 = r1', 'r2 = *(u32 *)(r1 + 0)', 'r3 = *(u32 *)(r1 + 4)', 'r4 = r2', 'r4 += 60', 'r0 = 2', 'if r4 > r3 goto out', 'r7 = *(u8 *)(r2 + 50)',
+    'if r7 == 4 goto redirect', 'if r7 == 5 goto contract', 'if r7 == 6 goto grow', 'if r7 == 7 goto shrink', 'if r7 == 8 goto change', 'r0 = r7', 'exit',
+    'redirect:', 'r1 = 1', 'r2 = 0', 'call 23', 'exit',
+    'contract:', 'r1 = r6', 'r2 = -8', 'call 54', 'r2 = *(u32 *)(r6 + 0)', 'r3 = *(u32 *)(r6 + 8)', 'r4 = r3', 'r4 += 8', 'r0 = 0', 'if r4 > r2 goto out',
+    '*(u32 *)(r3 + 0) = 1', '*(u16 *)(r3 + 4) = 34', '*(u16 *)(r3 + 6) = 6', 'r0 = 3', 'exit',
+    'grow:', 'r1 = r6', 'r2 = -32', 'call 44', 'r0 = 3', 'exit',
+    'shrink:', 'r1 = r6', 'r2 = -10', 'call 65', 'r0 = 3', 'exit',
+    'change:', '*(u8 *)(r2 + 0) = 0x42', '*(u8 *)(r2 + 6) = 0x44', 'r0 = 3', 'out:', 'exit',
+  ].join('\n'),
+);
+
+/** What a run of a driver gave. */
+export interface KitRun {
+  readonly simulation: Simulation;
+  readonly result: RunResult;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly ends: readonly SeenPacket[];
+  readonly driver: KitDriver;
+  /** Everything that was noticed about the driver. */
+  readonly judgement: readonly DriverMistake[];
+}
+
+/** Lets a driver run over some frames. */
+export function runDriver(driver: XdpDriverFactory, frames: readonly TimedFrame[], nic: Partial<NicSettings> = {}, object: ObjectSpec = MIXED_VERDICTS): KitRun {
+  const simulation = unwrap(createSimulation({ object, nic: r8169Settings(nic), seed: 1, cpus: 1, driver }));
+  const ends: SeenPacket[] = [];
+  const result = unwrap(
+    simulation.run(captureOf(frames), {
+      onPacketEnd: ({ packetId, outcome, retval, queue, tNs, address, lenBytes, metaBytes }) =>
+        ends.push({
+          packetId, outcome: OUTCOMES[outcome].name, retval, queue, tNs,
+          bytes: simulation.memory.u8.slice(address, address + lenBytes), meta: simulation.memory.u8.slice(address - metaBytes, address),
+        }),
+    }),
+  );
+  const kit = simulation.nic.driver;
+  if (!(kit instanceof KitDriver)) throw new Error('the simulation does not run a driver of the kit');
+  const counted = OUTCOMES.map(({ name, code }) => [name, result.outcomes[code]] as const).filter(([, count]) => count > 0);
+  return { simulation, result, ends, outcomes: Object.fromEntries(counted), driver: kit, judgement: kit.judgement() };
+}
