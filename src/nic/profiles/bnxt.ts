@@ -1,0 +1,50 @@
+import { EINVAL } from '../../base/index.js';
+import { plainFormat } from '../device/formats/plain.js';
+import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
+import {
+  NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG,
+} from './profile.js';
+import type { NicProfile } from './profile.js';
+import { noRxHints } from './rxHints.js';
+
+/** Broadcom NetXtreme-C/E: page_pool, headroom 256, multi-buffer. */
+export const bnxtProfile: NicProfile = {
+  name: 'bnxt',
+  description: 'Broadcom NetXtreme-C/E: page_pool, headroom 256, multi-buffer',
+  driver: 'bnxt',
+  bus: 'pci',
+  chips: 'BCM574xx, BCM575xx',
+  linkMbps: 25000,
+  format: plainFormat,
+  formatNote: 'the plain descriptors stand in for the BDs and completion records of the device, which are not modelled',
+  queues: queuePairs(64, 4),
+  rxRing: ring(511, 64, 8191),
+  txRing: ring(511, 64, 2047),
+  mtu: mtuUpTo(9000),
+  headroom: headroomOfDriver(256),
+  frameSizeBytes: 4096,
+  bufferModel: 'page_pool',
+  poolRingSize: 1024,
+  refillThreshold: 16,
+  xdp: {
+    features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG,
+    since: '4.11',
+    mtuMaxLinear: 3498,
+    mtuErrno: EINVAL,
+    mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags); the real driver allows 3502; the MAC of the model counts two VLAN tags',
+    hasMetadata: true,
+    queueRule: 'combined channels, and one more TX ring an RX ring',
+  },
+  rss: { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
+  offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: false, rxScatter: true, tso: false, lro: false },
+  moderation: { rxUsecs: 16, rxFrames: 32, txUsecs: 16, txFrames: 32, adaptive: 'dim' },
+  quirks: {},
+  notes: ['The driver has no XDP counters.'],
+  readRxHints: noRxHints,
+  statistics: [
+    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets },
+    { name: 'tx_packets', value: ({ hw }) => hw.txPackets },
+    { name: 'rx_bytes', value: ({ hw }) => hw.rxBytes },
+    { name: 'tx_bytes', value: ({ hw }) => hw.txBytes },
+  ],
+};

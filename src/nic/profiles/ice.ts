@@ -1,0 +1,54 @@
+import { EINVAL } from '../../base/index.js';
+import { iceFormat } from '../device/formats/ice.js';
+import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
+import {
+  NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG, NETDEV_XDP_ACT_XSK_ZEROCOPY,
+} from './profile.js';
+import type { NicProfile } from './profile.js';
+import { timestampHashAndVlan } from './rxHints.js';
+
+/** Intel 100 gigabit: headroom 192, multi-buffer. */
+export const iceProfile: NicProfile = {
+  name: 'ice',
+  description: 'Intel 100 gigabit: headroom 192, multi-buffer',
+  driver: 'ice',
+  bus: 'pci',
+  chips: 'E810',
+  linkMbps: 100000,
+  format: iceFormat,
+  formatNote: '',
+  queues: queuePairs(64, 4),
+  rxRing: ring(2048, 64, 8160, { multipleOf: 32 }),
+  txRing: ring(256, 64, 8160, { multipleOf: 32 }),
+  mtu: mtuUpTo(9000),
+  headroom: headroomOfDriver(192),
+  frameSizeBytes: 4096,
+  bufferBytes: 3072,
+  bufferModel: 'split_page',
+  poolRingSize: 1024,
+  refillThreshold: 16,
+  xdp: {
+    features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_XSK_ZEROCOPY | NETDEV_XDP_ACT_RX_SG | NETDEV_XDP_ACT_NDO_XMIT_SG,
+    since: '5.5',
+    mtuMaxLinear: 3046,
+    mtuErrno: EINVAL,
+    mtuReason: 'buffers of 3072 bytes less 26 (Ethernet header, two VLAN tags, FCS)',
+    hasMetadata: true,
+    queueRule: 'one XDP TX ring an RX queue',
+  },
+  rss: { indirectionSize: 512, keyBytes: 52, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
+  offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: true, rxScatter: true, tso: false, lro: false },
+  moderation: { rxUsecs: 50, rxFrames: 0, txUsecs: 50, txFrames: 0, adaptive: 'none' },
+  quirks: {},
+  notes: ['Real drivers round ring sizes up to the multiple; the model refuses other sizes.', 'The driver has no XDP counters.'],
+  readRxHints: timestampHashAndVlan,
+  statistics: [
+    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets },
+    { name: 'tx_packets', value: ({ hw }) => hw.txPackets },
+    { name: 'rx_bytes', value: ({ hw }) => hw.rxBytes },
+    { name: 'tx_bytes', value: ({ hw }) => hw.txBytes },
+    { name: 'rx_dropped.nic', value: ({ hw }) => hw.rxMissed },
+    { perQueue: [['tx_queue_N_packets', (queue) => queue.txPackets], ['tx_queue_N_bytes', (queue) => queue.txBytes]] },
+    { perQueue: [['rx_queue_N_packets', (queue) => queue.rxPackets], ['rx_queue_N_bytes', (queue) => queue.rxBytes]] },
+  ],
+};

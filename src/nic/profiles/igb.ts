@@ -1,0 +1,56 @@
+import { EINVAL } from '../../base/index.js';
+import { igbFormat } from '../device/formats/intelAdvanced.js';
+import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
+import {
+  NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_XSK_ZEROCOPY,
+} from './profile.js';
+import type { NicProfile } from './profile.js';
+import { noRxHints } from './rxHints.js';
+
+/** Intel gigabit: advanced descriptors, split pages, headroom 192. */
+export const igbProfile: NicProfile = {
+  name: 'igb',
+  description: 'Intel gigabit: advanced descriptors, split pages, headroom 192',
+  driver: 'igb',
+  bus: 'pci',
+  chips: '82575 to i210, i350',
+  linkMbps: 1000,
+  format: igbFormat,
+  formatNote: '',
+  queues: queuePairs(8, 4),
+  rxRing: ring(256, 80, 4096, { multipleOf: 8 }),
+  txRing: ring(256, 80, 4096, { multipleOf: 8 }),
+  mtu: mtuUpTo(9000),
+  headroom: headroomOfDriver(192),
+  frameSizeBytes: 2048,
+  bufferBytes: 1536,
+  bufferModel: 'split_page',
+  poolRingSize: 1024,
+  refillThreshold: 16,
+  xdp: {
+    features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_XSK_ZEROCOPY,
+    since: '5.10',
+    mtuMaxLinear: 1510,
+    mtuErrno: EINVAL,
+    mtuReason: 'buffers of 1536 bytes less 26 (Ethernet header, two VLAN tags, FCS)',
+    hasMetadata: true,
+    queueRule: '',
+  },
+  rss: { indirectionSize: 128, keyBytes: 40, spread: 'blocks', hashesUdpPorts: false, flowRules: 16 },
+  offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: false, rxScatter: true, tso: false, lro: false },
+  moderation: { rxUsecs: 3, rxFrames: 0, txUsecs: 3, txFrames: 0, adaptive: 'itr' },
+  quirks: {},
+  notes: ['Real drivers round ring sizes up to the multiple; the model refuses other sizes.', 'The driver has no XDP counters.'],
+  readRxHints: noRxHints,
+  statistics: [
+    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets },
+    { name: 'tx_packets', value: ({ hw }) => hw.txPackets },
+    { name: 'rx_bytes', value: ({ hw }) => hw.rxBytes },
+    { name: 'tx_bytes', value: ({ hw }) => hw.txBytes },
+    { name: 'multicast', value: ({ hw }) => hw.rxMulticast },
+    { name: 'rx_crc_errors', value: ({ hw }) => hw.rxCrcErrors },
+    { name: 'rx_missed_errors', value: ({ hw }) => hw.rxMissed },
+    { perQueue: [['tx_queue_N_packets', (queue) => queue.txPackets], ['tx_queue_N_bytes', (queue) => queue.txBytes]] },
+    { perQueue: [['rx_queue_N_packets', (queue) => queue.rxPackets], ['rx_queue_N_bytes', (queue) => queue.rxBytes]] },
+  ],
+};

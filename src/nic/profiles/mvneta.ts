@@ -1,0 +1,53 @@
+import { EINVAL } from '../../base/index.js';
+import { plainFormat } from '../device/formats/plain.js';
+import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
+import {
+  NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG,
+} from './profile.js';
+import type { NicProfile } from './profile.js';
+import { noRxHints } from './rxHints.js';
+
+/** Marvell Armada: page_pool, headroom 256, multi-buffer. */
+export const mvnetaProfile: NicProfile = {
+  name: 'mvneta',
+  description: 'Marvell Armada: page_pool, headroom 256, multi-buffer',
+  driver: 'mvneta',
+  bus: 'platform',
+  chips: 'Armada 370, XP, 38x, 3700',
+  linkMbps: 2500,
+  format: plainFormat,
+  formatNote: 'the plain descriptors stand in for the descriptors of the device, which are not modelled',
+  queues: queuePairs(8, 8),
+  rxRing: ring(512, 1, 512),
+  txRing: ring(1024, 192, 1024),
+  mtu: mtuUpTo(9000),
+  headroom: headroomOfDriver(256),
+  frameSizeBytes: 4096,
+  bufferModel: 'page_pool',
+  poolRingSize: 1024,
+  refillThreshold: 16,
+  xdp: {
+    features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG | NETDEV_XDP_ACT_NDO_XMIT_SG,
+    since: '5.5',
+    mtuMaxLinear: 3498,
+    mtuErrno: EINVAL,
+    mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags); the real driver allows 3520; the MAC of the model counts two VLAN tags',
+    hasMetadata: true,
+    queueRule: '',
+  },
+  rss: { indirectionSize: 1, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
+  offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: true, tso: false, lro: false },
+  moderation: { rxUsecs: 0, rxFrames: 1, txUsecs: 0, txFrames: 1, adaptive: 'none' },
+  quirks: {},
+  notes: [],
+  readRxHints: noRxHints,
+  statistics: [
+    { name: 'rx_xdp_redirect', value: ({ total }) => total.xdpRedirect },
+    { name: 'rx_xdp_pass', value: ({ total }) => total.xdpPass },
+    { name: 'rx_xdp_drop', value: ({ total }) => total.xdpDrop },
+    { name: 'rx_xdp_tx', value: ({ total }) => total.xdpTx },
+    { name: 'rx_xdp_tx_errors', value: ({ total }) => total.xdpTxErrors },
+    { name: 'tx_xdp_xmit', value: ({ total }) => total.txXdpXmit },
+    { name: 'tx_xdp_xmit_errors', value: ({ total }) => total.txXdpXmitErrors },
+  ],
+};

@@ -1,0 +1,49 @@
+import { EOPNOTSUPP } from '../../base/index.js';
+import { r8169V2Format } from '../device/formats/r8169.js';
+import { fixed, headroomOfDriver, mtuUpTo } from './limits.js';
+import type { NicProfile } from './profile.js';
+import { noRxHints } from './rxHints.js';
+
+/** Realtek gigabit, mainline driver: one queue, rings of 256, no native XDP. */
+export const r8169Profile: NicProfile = {
+  name: 'r8169',
+  description: 'Realtek gigabit, mainline driver: one queue, rings of 256, no native XDP',
+  driver: 'r8169',
+  bus: 'pci',
+  chips: 'RTL8168, RTL8125',
+  linkMbps: 1000,
+  format: r8169V2Format,
+  formatNote: '',
+  queues: fixed(1, 'the driver uses one queue'),
+  rxRing: fixed(256, 'NUM_RX_DESC is a constant, and there is no set_ringparam'),
+  txRing: fixed(256, 'NUM_TX_DESC is a constant, and there is no set_ringparam'),
+  mtu: mtuUpTo(9000),
+  headroom: headroomOfDriver(256),
+  frameSizeBytes: 4096,
+  bufferModel: 'page_pool',
+  poolRingSize: 256,
+  refillThreshold: 1,
+  xdp: {
+    features: 0,
+    since: undefined,
+    mtuMaxLinear: 0,
+    mtuErrno: EOPNOTSUPP,
+    mtuReason: 'there is no native XDP',
+    hasMetadata: true,
+    queueRule: '',
+  },
+  rss: undefined,
+  offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: false, rxScatter: false, tso: false, lro: false },
+  moderation: { rxUsecs: 0, rxFrames: 1, txUsecs: 0, txFrames: 1, adaptive: 'none' },
+  quirks: { noChecksumBelow60: true },
+  notes: ['Without native XDP programs run on skbs, in generic mode.'],
+  readRxHints: noRxHints,
+  statistics: [
+    { name: 'tx_packets', value: ({ hw }) => hw.txPackets },
+    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets },
+    { name: 'rx_errors', value: ({ total }) => total.rxErrors },
+    { name: 'rx_missed', value: ({ hw }) => hw.rxMissed },
+    { name: 'broadcast', value: ({ hw }) => hw.rxBroadcast },
+    { name: 'multicast', value: ({ hw }) => hw.rxMulticast },
+  ],
+};
