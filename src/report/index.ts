@@ -8,6 +8,8 @@ export * from './inspectReport.js';
 export * from './inspectText.js';
 export type { TypeInspection } from './inspectTypes.js';
 export * from './mapReport.js';
+export * from './nicReport.js';
+export * from './nicText.js';
 export * from './progress.js';
 export * from './runCapture.js';
 export * from './runReport.js';

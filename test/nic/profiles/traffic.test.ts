@@ -7,7 +7,7 @@ const NATIVE = PROFILES.filter(({ xdp }) => (xdp.features & NETDEV_XDP_ACT_BASIC
 describe.each(NATIVE)('$name', (profile) => {
   const nic = { profile, rxRingSize: profile.rxRing.default, txRingSize: profile.txRing.default };
 
-  it.each([[1, 'XDP_DROP'], [2, 'XDP_PASS'], [3, 'XDP_TX']] as const)('verdict %d of 100 frames of 300 bytes', (verdict) => {
+  it.each([1, 2, 3])('verdict %d of 100 frames of 300 bytes', (verdict) => {
     const { ends } = simulate({ object: returning(verdict), frames: burst(100, 300), nic });
     expect(ends.length).toBe(100);
     expect(new Set(ends.map(({ retval }) => retval))).toEqual(new Set([verdict]));
