@@ -22,6 +22,7 @@ import type { DriverConfig } from './driver/driverState.js';
 import type { NapiSettings } from './driver/napi.js';
 import type { NetDriver } from './driver/netDriver.js';
 import { Softirq } from './driver/softirq.js';
+import { rxLayout } from './driver/rxLayout.js';
 import { checkLimit } from './profiles/checkLimits.js';
 import { NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_RX_SG } from './profiles/profile.js';
 import type { NicProfile, RssSupport } from './profiles/profile.js';
@@ -188,7 +189,7 @@ export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
       cache,
       scheduler,
       format: profile.format,
-      mac: { address: MAC_ADDRESS, promiscuous: true, mtu },
+      mac: { address: MAC_ADDRESS, promiscuous: true, mtu, ...(profile.offloads.rxScatter ? {} : { rxMaxBytes: rxLayout(profile, headroomOf(settings)).packetBytes }) },
       rss: new Rss(defaultRssKey(rss.keyBytes), queues, rss),
       steering: new FlowSteering(rss.flowRules, queues),
       clock: new HardwareClock(),

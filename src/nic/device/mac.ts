@@ -16,6 +16,8 @@ export interface MacConfig {
   /** True: every destination address is let in, as with `ip link set promisc on`. */
   readonly promiscuous: boolean;
   readonly mtu: number;
+  /** Longest frame that the buffers take, of a device that can't scatter it over several (RxMaxSize); left out: no such limit. */
+  readonly rxMaxBytes?: number;
 }
 
 /** Longest frame, without FCS, that a MAC set to this MTU lets in. */
@@ -29,7 +31,7 @@ export function maxFrameBytes(mtu: number): number {
  */
 export function filterFrame(config: MacConfig, u8: Uint8Array, address: number, lenBytes: number): number {
   if (lenBytes < ETH_HLEN) return MAC_RUNT;
-  if (lenBytes > maxFrameBytes(config.mtu)) return MAC_OVER_LENGTH;
+  if (lenBytes > maxFrameBytes(config.mtu) || (config.rxMaxBytes !== undefined && lenBytes > config.rxMaxBytes)) return MAC_OVER_LENGTH;
   if (config.promiscuous || (u8[address] & 1) !== 0) return MAC_ACCEPT;
   for (let i = 0; i < 6; i++) if (u8[address + i] !== config.address[i]) return MAC_ADDRESS;
   return MAC_ACCEPT;
