@@ -96,7 +96,7 @@ export function audit(
 
   const own = nic.driver.driverMistakes?.();
   if (own !== undefined) {
-    check('driver rules', own.length === 0, own.length === 0 ? 'the driver kept to what kernel and hardware ask of it' : `${own.length} broken; first, in the ${own[0].where}: ${own[0].message}. ${own[0].hint}`);
+    check('driver rules', own.length === 0, own.length === 0 ? 'the driver kept to what kernel and hardware ask of it' : `broken; first, in the ${own[0].where}: ${own[0].message}. To mend it: ${own[0].hint}`);
   }
 
   const chunks: Record<string, number> = {};

@@ -36,7 +36,7 @@ export class DescriptorWatch {
   readonly #name: string;
   /** Page that each slot was last given with. */
   readonly #page: Uint32Array;
-  /** Number of dma_wmb calls when a field other than opts1 was last written, plus one. */
+  /** Number of dma_wmb calls when a field other than opts1 was last written, plus one; 0: OWN was written since. */
   readonly #writtenAt: Uint32Array;
 
   /** @param txJudge for a TX ring only */
@@ -94,12 +94,13 @@ export class DescriptorWatch {
     const slot = Math.floor(offBytes / R8169_DESCRIPTOR_BYTES);
     const field = offBytes % R8169_DESCRIPTOR_BYTES;
     const { mistakes, barriers } = this.#parts;
-    if (this.isEnabled && this.isOwned(slot)) {
+    const isOwned = this.isOwned(slot);
+    if (this.isEnabled && isOwned) {
       mistakes.add('descriptor-written-after-own', this.#packetId(slot), () =>
         `${this.#name} descriptor ${slot}: ${fieldName(offBytes)} is written after OWN was given to the device, which may have read the descriptor already and use what stood there before`);
     }
     if (field !== OPTS1) {
-      this.#writtenAt[slot] = barriers.writes + 1;
+      if (!isOwned) this.#writtenAt[slot] = barriers.writes + 1;
       return;
     }
     if ((value & R8169_OWN) === 0) return;
@@ -115,8 +116,14 @@ export class DescriptorWatch {
   afterWrite(offBytes: number, value: number): void {
     const slot = Math.floor(offBytes / R8169_DESCRIPTOR_BYTES);
     const field = offBytes % R8169_DESCRIPTOR_BYTES;
-    // An address that comes after OWN counts too: the mistake is noted, and the page is where it is.
-    if (field === OPTS1 ? (value & R8169_OWN) !== 0 : field >= ADDR_LOW && this.isOwned(slot)) this.#give(slot);
+    if (field !== OPTS1) {
+      // An address that comes after OWN counts too: the mistake is noted, and the page is where it is.
+      if (field >= ADDR_LOW && this.isOwned(slot)) this.#give(slot);
+    } else if ((value & R8169_OWN) !== 0) {
+      const isStale = this.#writtenAt[slot] === 0 && !this.#isDrivers(slot);
+      this.#writtenAt[slot] = 0;
+      if (!isStale) this.#give(slot);
+    }
   }
 
   /** The doorbell was rung. */
@@ -166,6 +173,13 @@ export class DescriptorWatch {
     this.#txJudge.judge(slot, opts1, this.#word(slot, OPTS2), index);
     book.queue(page, slot);
     this.unrung++;
+  }
+
+  /** The page that the slot was last given with is in the driver's hands. */
+  #isDrivers(slot: number): boolean {
+    const page = this.#page[slot];
+    const { ledger } = this.#parts.config.allocator;
+    return page !== NO_PAGE && ledger.owner[ledger.indexOf(page)] === Owner.driver;
   }
 
   #isOnRing(slot: number): boolean {

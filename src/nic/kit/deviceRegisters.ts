@@ -42,6 +42,7 @@ const QUEUE = 0;
 export class DeviceRegisters {
   rx: DescriptorWatch | undefined;
   tx: DescriptorWatch | undefined;
+  txJudge: TxJudge | undefined;
   readonly #parts: KitParts;
   readonly #blocks: readonly CoherentBlock[];
   readonly #file = new DataView(new ArrayBuffer(FILE_BYTES));
@@ -133,7 +134,10 @@ export class DeviceRegisters {
     if ((started & CmdTxEnb) !== 0) {
       const block = this.#ringAt(TxDescStartAddrLow);
       const slots = Math.floor(block.sizeBytes / 16);
-      if (this.tx === undefined || block.watch !== this.tx) this.tx = new DescriptorWatch(this.#parts, block, new TxJudge(this.#parts, block, slots));
+      if (this.tx === undefined || block.watch !== this.tx) {
+        this.txJudge = new TxJudge(this.#parts, block, slots);
+        this.tx = new DescriptorWatch(this.#parts, block, this.txJudge);
+      }
       block.watch = this.tx;
       this.tx.isEnabled = true;
       this.#dev.configureTx(QUEUE, IOVA_HIGH, block.iovaLow, slots);

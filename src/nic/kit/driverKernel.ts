@@ -33,6 +33,8 @@ export interface DriverKernelParts extends KitParts {
   readonly checkReturn: (index: number) => void;
   readonly flush: () => void;
   readonly completeDone: (workDone: number) => boolean;
+  /** The program has spoken. */
+  readonly afterVerdict: (index: number) => void;
 }
 
 /**
@@ -234,6 +236,7 @@ export class DriverKernel {
     else if (retval === XDP_ABORTED) counters.xdpAborted++;
     else if (retval !== XDP_REDIRECT) counters.xdpInvalid++;
     book.judge(index, retval);
+    this.#parts.afterVerdict(index);
     return retval;
   }
 

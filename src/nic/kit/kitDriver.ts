@@ -23,6 +23,7 @@ import { DriverMistakes } from './mistakes.js';
 import type { DriverMistake } from './mistakes.js';
 import { PacketBook, PageStage } from './packetBook.js';
 import { RedirectPath } from './redirectPath.js';
+import { TX_CONTRACT_BYTES } from './txContract.js';
 import type { XdpDriver, XdpDriverFactory } from './xdpDriver.js';
 import type { XdpFrame } from './xdpObjects.js';
 
@@ -88,6 +89,9 @@ export class KitDriver implements NetDriver {
     this.kernel = new DriverKernel({
       ...parts, napi: this.#napi, context, redirectPath: this.#redirectPath, counters: this.#counters, verdicts: this.verdicts, frameOf, passToStack,
       blocks: this.#blocks, pools: this.#pools, checkReturn: (index) => this.#checkReturn(index), flush: () => this.#flush(),
+      afterVerdict: (index) => {
+        if (parts.book.metaBytes[index] >= TX_CONTRACT_BYTES) this.registers.txJudge?.notePartialChecksum(index);
+      },
       completeDone: (work) => (this.#completion = this.#napi.completeDone(work)),
     });
     this.registers = new DeviceRegisters(parts, this.#blocks);

@@ -5,7 +5,7 @@ import { createSimulation } from '../../../src/sim/index.js';
 import type { RunResult, Simulation } from '../../../src/sim/index.js';
 import type { ObjectSpec } from '../../../src/vm/index.js';
 import { OUTCOMES } from '../../../src/xdp/index.js';
-import { captureOf, nicSettings, xdpProgram } from '../../support/simulate.js';
+import { captureOf, nicSettings, udpFrame, xdpProgram } from '../../support/simulate.js';
 import type { SeenPacket, TimedFrame } from '../../support/simulate.js';
 
 /** The NIC of the textbook with the descriptors of an RTL8168, and nothing of its offloads taken away. */
@@ -22,7 +22,7 @@ export function r8169Settings(more: Partial<NicSettings> = {}): NicSettings {
  */
 export const MIXED_VERDICTS: ObjectSpec = xdpProgram(
   [
-    'r6 = r1', 'r2 = *(u32 *)(r1 + 0)', 'r3 = *(u32 *)(r1 + 4)', 'r4 = r2', 'r4 += 60', 'r0 = 2', 'if r4 > r3 goto out', 'r7 = *(u8 *)(r2 + 50)',
+    'r6 = r1', 'r2 = *(u32 *)(r1 + 0)', 'r3 = *(u32 *)(r1 + 4)', 'r4 = r2', 'r4 += 52', 'r0 = 2', 'if r4 > r3 goto out', 'r7 = *(u8 *)(r2 + 50)',
     'if r7 == 4 goto redirect', 'if r7 == 5 goto contract', 'if r7 == 6 goto grow', 'if r7 == 7 goto shrink', 'if r7 == 8 goto change', 'r0 = r7', 'exit',
     'redirect:', 'r1 = 1', 'r2 = 0', 'call 23', 'exit',
     'contract:', 'r1 = r6', 'r2 = -8', 'call 54', 'r2 = *(u32 *)(r6 + 0)', 'r3 = *(u32 *)(r6 + 8)', 'r4 = r3', 'r4 += 8', 'r0 = 0', 'if r4 > r2 goto out',
@@ -32,6 +32,26 @@ export const MIXED_VERDICTS: ObjectSpec = xdpProgram(
     'change:', '*(u8 *)(r2 + 0) = 0x42', '*(u8 *)(r2 + 6) = 0x44', 'r0 = 3', 'out:', 'exit',
   ].join('\n'),
 );
+
+/** A UDP frame for MIXED_VERDICTS, 52 bytes or more, with the pseudo header's sum in its checksum field. */
+export function frameFor(verdict: number, lenBytes: number, flow = 0): Uint8Array {
+  const frame = udpFrame(lenBytes, flow);
+  frame[50] = verdict;
+  let sum = 17 + lenBytes - 34;
+  for (let at = 26; at < 34; at += 2) sum += (frame[at] << 8) | frame[at + 1];
+  sum = (sum & 0xffff) + (sum >>> 16);
+  frame[40] = sum >>> 8;
+  frame[41] = sum & 255;
+  return frame;
+}
+
+/** Frames whose verdicts come in turn, in bursts of `burst` every microsecond. */
+export function mixedFrames(count: number, verdicts: readonly number[], burst = 50): TimedFrame[] {
+  return Array.from({ length: count }, (_, i) => ({ bytes: frameFor(verdicts[i % verdicts.length], 52 + ((i * 37) % 1440), i), tNs: Math.floor(i / burst) * 1000 }));
+}
+
+/** Every verdict of MIXED_VERDICTS, and two that are none. */
+export const EVERY_VERDICT = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 200];
 
 /** What a run of a driver gave. */
 export interface KitRun {

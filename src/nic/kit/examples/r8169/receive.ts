@@ -55,66 +55,70 @@ export function rtl_drop_page(tp: R8169Private, page: number): void {
   tp.kernel.page_pool_recycle_direct(tp.pool, page);
 }
 
-/** The loop over finished RX descriptors. */
+/** The loop over finished RX descriptors. A packet that is dropped, sent or redirected ends its own handling, never the loop. */
 export function rtl_rx(tp: R8169Private, budget: number): number {
-  const { kernel, rxRing, rxPages, rxSize, counters } = tp;
   let count = 0;
   for (; count < budget && tp.cur_rx !== tp.fill_rx; count++) {
-    const slot = tp.cur_rx % rxSize;
-    const status = rxRing.read32(slot * DESCRIPTOR_BYTES + OPTS1);
+    const status = tp.rxRing.read32((tp.cur_rx % tp.rxSize) * DESCRIPTOR_BYTES + OPTS1);
     if ((status & DescOwn) !== 0) break;
     // Nothing else of the descriptor, and nothing of the packet, is read before OWN.
-    kernel.dma_rmb();
-    const page = rxPages[slot];
-    rxPages[slot] = 0;
-    tp.cur_rx++;
-    const len = (status & RX_LENGTH) - ETH_FCS_LEN;
-    if ((status & RxRES) !== 0) {
-      counters.rx_errors++;
-      tp.steps.rtl_drop_page(tp, page);
-    } else if ((status & FirstFrag) === 0 || (status & LastFrag) === 0) {
-      // A frame over several buffers: RxMaxSize keeps them out, but the status is the device's, not ours.
-      counters.rx_length_errors++;
-      tp.steps.rtl_drop_page(tp, page);
-    } else if (len <= 0 || len > RX_BUF_SIZE) {
-      counters.rx_length_errors++;
-      tp.steps.rtl_drop_page(tp, page);
-    } else {
-      counters.rx_packets++;
-      rtl_receive(tp, page, len);
-    }
+    tp.kernel.dma_rmb();
+    rtl_rx_packet(tp, status);
   }
   return count;
 }
 
-/** One packet: program, verdict. Whatever happens, the page has exactly one owner afterwards: pool, stack, TX ring, or the redirect's target. */
-function rtl_receive(tp: R8169Private, page: number, len: number): void {
-  const { kernel, xdp, steps } = tp;
-  steps.rtl_rx_sync(tp, page, len);
-  const prog = kernel.xdp_prog;
-  // frame_sz is the whole page, also the part that the device may not write: bpf_xdp_adjust_tail() counts from it.
+/** What lies in the next descriptor. Gives the verdict; a frame that no program sees counts as aborted. */
+export function rtl_rx_packet(tp: R8169Private, status: number): number {
+  const { rxPages, counters, steps } = tp;
+  const slot = tp.cur_rx % tp.rxSize;
+  const page = rxPages[slot];
+  // From here on the page is no longer the ring's. The slot gets a new one at the end of the poll.
+  rxPages[slot] = 0;
+  tp.cur_rx++;
+  counters.rx_packets++;
+  const len = (status & RX_LENGTH) - ETH_FCS_LEN;
+  const isWhole = (status & FirstFrag) !== 0 && (status & LastFrag) !== 0;
+  if ((status & RxRES) === 0 && isWhole && len > 0 && len <= RX_BUF_SIZE) return rtl_receive(tp, page, len);
+  // RxMaxSize keeps longer frames out, but the status is the device's word, not ours: never trust a length.
+  if ((status & RxRES) !== 0) counters.rx_errors++;
+  else counters.rx_length_errors++;
+  steps.rtl_drop_page(tp, page);
+  return XDP_ABORTED;
+}
+
+/** Tells the program where the packet is. frame_sz is the whole page, also what the device may not write: bpf_xdp_adjust_tail() counts from it. */
+export function rtl_prepare_xdp({ kernel, xdp }: R8169Private, page: number, len: number): void {
   kernel.xdp_init_buff(xdp, PAGE_BYTES, kernel.rxq);
   kernel.xdp_prepare_buff(xdp, page, XDP_PACKET_HEADROOM, len);
+}
+
+/** One packet: program, verdict. Whatever happens, the page has exactly one owner afterwards: pool, stack, TX ring, or the redirect's target. */
+function rtl_receive(tp: R8169Private, page: number, len: number): number {
+  const { kernel, xdp, steps } = tp;
+  steps.rtl_rx_sync(tp, page, len);
+  steps.rtl_prepare_xdp(tp, page, len);
+  const prog = kernel.xdp_prog;
   const act = prog === undefined ? XDP_PASS : kernel.bpf_prog_run_xdp(prog, xdp);
   switch (act) {
     case XDP_PASS:
       rtl_pass(tp, page);
-      return;
+      return act;
     case XDP_TX:
       if (rtl_xdp_tx(tp)) {
         tp.xdpTxPending = true;
-        return;
+        return act;
       }
       break;
     case XDP_REDIRECT:
       if (kernel.xdp_do_redirect(xdp) === 0) {
         tp.xdpRedirectPending = true;
-        return;
+        return act;
       }
       break;
     case XDP_DROP:
       steps.rtl_drop_page(tp, page);
-      return;
+      return act;
     case XDP_ABORTED:
       break;
     default:
@@ -123,6 +127,7 @@ function rtl_receive(tp: R8169Private, page: number, len: number): void {
   // Aborted, unknown, or a TX or redirect that came to nothing: seen by xdp_monitor, then dropped.
   kernel.trace_xdp_exception(act);
   steps.rtl_drop_page(tp, page);
+  return act;
 }
 
 /** The stack gets the page itself; where the packet begins and ends is what the program has left, not what the device wrote. */

@@ -3,7 +3,7 @@ import { rtl_checksum_opts2, rtl_read_tx_contract } from './checksum.js';
 import type { TxContract } from '../../txContract.js';
 import { rtl8169_interrupt, rtl_end_poll } from './poll.js';
 import type { R8169Private, TxEntry } from './private.js';
-import { rtl8169_mark_to_asic, rtl_drop_page, rtl_rx, rtl_rx_sync } from './receive.js';
+import { rtl8169_mark_to_asic, rtl_drop_page, rtl_prepare_xdp, rtl_rx, rtl_rx_sync } from './receive.js';
 import { rtl_free_tx, rtl_tx_sync } from './transmit.js';
 
 /** The steps in which a driver is easily wrong. Each is a function of its own, so that `broken/` can show it done wrongly. */
@@ -12,6 +12,8 @@ export interface R8169Steps {
   rtl8169_mark_to_asic(tp: R8169Private, slot: number, page: number): void;
   /** Before the CPU looks at a received packet. */
   rtl_rx_sync(tp: R8169Private, page: number, len: number): void;
+  /** Where the packet is: the xdp_buff. */
+  rtl_prepare_xdp(tp: R8169Private, page: number, len: number): void;
   /** The packet isn't wanted, or couldn't be sent: its page goes back. */
   rtl_drop_page(tp: R8169Private, page: number): void;
   /** The loop over finished RX descriptors; gives the number of packets. */
@@ -30,5 +32,5 @@ export interface R8169Steps {
 }
 
 export const R8169_STEPS: R8169Steps = {
-  rtl8169_mark_to_asic, rtl_rx_sync, rtl_drop_page, rtl_rx, rtl_tx_sync, rtl_free_tx, rtl_read_tx_contract, rtl_checksum_opts2, rtl8169_interrupt, rtl_end_poll,
+  rtl8169_mark_to_asic, rtl_rx_sync, rtl_prepare_xdp, rtl_drop_page, rtl_rx, rtl_tx_sync, rtl_free_tx, rtl_read_tx_contract, rtl_checksum_opts2, rtl8169_interrupt, rtl_end_poll,
 };
