@@ -23,7 +23,7 @@ import type { NapiSettings } from './driver/napi.js';
 import type { NetDriver } from './driver/netDriver.js';
 import { Softirq } from './driver/softirq.js';
 import { rxLayout } from './driver/rxLayout.js';
-import { checkLimit } from './profiles/checkLimits.js';
+import { checkLimit, effectiveSetting } from './profiles/checkLimits.js';
 import { NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_RX_SG } from './profiles/profile.js';
 import type { NicProfile, RssSupport } from './profiles/profile.js';
 import type { Scheduler } from './scheduler.js';
@@ -97,13 +97,19 @@ export function headroomOf({ profile, headroomBytes }: NicSettings): number {
   return headroomBytes ?? profile.headroom.default;
 }
 
+/** What the driver makes of settings that it takes: some round ring sizes up. */
+export function effectiveSettings(settings: NicSettings): NicSettings {
+  const { profile, rxRingSize, txRingSize } = settings;
+  return { ...settings, rxRingSize: effectiveSetting(profile.rxRing, rxRingSize), txRingSize: effectiveSetting(profile.txRing, txRingSize) };
+}
+
 /** Checks settings against the limits of the profile: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-headroom`, `nic-coalesce`, `nic-offload`. */
 export function checkSettings(settings: NicSettings): Problem | undefined {
   const { profile, queues, rxRingSize, txRingSize, mtu, interruptDelayNs } = settings;
   const problem =
-    checkLimit(profile.queues, queues, 'nic-queues', 'queues', profile.name) ??
-    checkLimit(profile.rxRing, rxRingSize, 'nic-ring-size', 'RX descriptors', profile.name) ??
-    checkLimit(profile.txRing, txRingSize, 'nic-ring-size', 'TX descriptors', profile.name) ??
+    checkLimit(profile.queues, queues, 'nic-queues', 'queue count', profile.name) ??
+    checkLimit(profile.rxRing, rxRingSize, 'nic-ring-size', 'RX ring size', profile.name) ??
+    checkLimit(profile.txRing, txRingSize, 'nic-ring-size', 'TX ring size', profile.name) ??
     checkLimit(profile.mtu, mtu, 'nic-mtu', 'MTU', profile.name) ??
     checkLimit(profile.headroom, headroomOf(settings), 'nic-headroom', 'headroom', profile.name);
   if (problem !== undefined) return problem;
@@ -163,7 +169,8 @@ export interface NicParts {
 }
 
 /** Builds a NIC and opens it. Problems: those of `checkSettings`, `attach-type`, `attach-no-native`, `attach-mtu`. */
-export function createNic(settings: NicSettings, parts: NicParts): Result<Nic> {
+export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> {
+  const settings = effectiveSettings(requested);
   const problem = checkSettings(settings) ?? (parts.program === undefined ? undefined : checkAttach(settings, parts.program));
   if (problem !== undefined) return fail(problem);
   const { profile, queues, mtu, ifindex, rxRingSize, txRingSize } = settings;

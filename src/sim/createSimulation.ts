@@ -1,7 +1,7 @@
 import { fail, ok, ProblemError, Rng } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { HostMemory, PAGE_BYTES, PageAllocator } from '../memory/index.js';
-import { checkSettings, createNic, kitDriver, ringPages } from '../nic/index.js';
+import { checkSettings, createNic, effectiveSettings, kitDriver, ringPages } from '../nic/index.js';
 import type { NicSettings } from '../nic/index.js';
 import { objectMemoryBytes, quietNetwork, Vm, withInterface, XDP_BUFF_HARD_START } from '../vm/index.js';
 import type { NetInterface, VmEnvironment } from '../vm/index.js';
@@ -23,7 +23,7 @@ const EXACT_BUDGET = 1_000_000;
 /** Builds a simulation. Problems come from the object, the program, the NIC's settings and the memory that all of it needs. */
 export function createSimulation(options: SimulationOptions): Result<Simulation> {
   try {
-    return build(options);
+    return build({ ...options, nic: effectiveSettings(options.nic) });
   } catch (error) {
     if (error instanceof ProblemError) return fail(error.problem);
     throw error;

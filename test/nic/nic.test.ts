@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkAttach, checkSettings, findProfile, maxFrameBytes, PROFILES, rxBufferBytes } from '../../src/nic/index.js';
-import type { NicSettings } from '../../src/nic/index.js';
+import { checkAttach, checkSettings, findProfile, maxFrameBytes, NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_RX_SG, PROFILES, rxLayout } from '../../src/nic/index.js';
+import type { Limit, NicSettings } from '../../src/nic/index.js';
 import { nicSettings, returning, simulationOf } from '../support/simulate.js';
 
 const codeOf = (more: Partial<NicSettings>): string | undefined => checkSettings(nicSettings(more))?.code;
@@ -22,7 +22,7 @@ describe('checkSettings', () => {
     expect(checkSettings(nicSettings({ txRingSize: 100 }))).toEqual({
       code: 'nic-ring-size',
       where: 'NIC plain',
-      message: 'a TX ring of 100 descriptors is out of range (EINVAL)',
+      message: 'TX ring size 100 is refused (EINVAL): powers of two only, as the device takes rings of 64 to 8192 descriptors',
       hint: 'use a power of two from 64 to 8192',
     });
   });
@@ -39,7 +39,7 @@ describe('checkAttach', () => {
 
   it('one buffer takes 3520 bytes: MTU 3498 with header and two VLAN tags', () => {
     const settings = nicSettings();
-    expect(rxBufferBytes(settings.profile)).toBe(3520);
+    expect(rxLayout(settings.profile, 256).packetBytes).toBe(3520);
     expect(maxFrameBytes(3498)).toBe(3520);
     expect(checkAttach(nicSettings({ mtu: 3498 }), program)).toBeUndefined();
     expect(checkAttach(nicSettings({ mtu: 3499 }), program)).toMatchObject({ code: 'attach-mtu', hint: expect.stringContaining('--mtu 3498') });
@@ -48,7 +48,9 @@ describe('checkAttach', () => {
   it('a frags program takes any MTU, where the NIC can do it', () => {
     const settings = nicSettings({ mtu: 9000 });
     expect(checkAttach(settings, withFrags)).toBeUndefined();
-    expect(checkAttach({ ...settings, profile: { ...settings.profile, hasMultiBuffer: false } }, withFrags)?.code).toBe('attach-mtu');
+    const { xdp } = settings.profile;
+    const withoutSg = { ...settings.profile, xdp: { ...xdp, features: xdp.features & ~NETDEV_XDP_ACT_RX_SG } };
+    expect(checkAttach({ ...settings, profile: withoutSg }, withFrags)?.code).toBe('attach-mtu');
   });
 });
 
@@ -58,14 +60,13 @@ describe('profiles', () => {
     expect(findProfile('ixgbe9')).toBeUndefined();
   });
 
-  it.each(PROFILES.map((profile) => [profile.name, profile] as const))('%s holds together', (_, profile) => {
-    const isPowerOfTwo = (value: number): boolean => (value & (value - 1)) === 0;
-    expect([profile.ringMin, profile.ringMax, profile.ringDefault, profile.frameSizeBytes].every(isPowerOfTwo)).toBe(true);
-    expect(profile.ringMin <= profile.ringDefault && profile.ringDefault <= profile.ringMax).toBe(true);
-    expect(profile.headroomBytes).toBeGreaterThanOrEqual(40);
-    expect(checkSettings(nicSettings({ profile, rxRingSize: profile.ringDefault, txRingSize: profile.ringDefault }))).toBeUndefined();
+  it.each(PROFILES)('$name holds together', (profile) => {
+    const headroomBytes = profile.headroom.default;
+    expect([2048, 4096]).toContain(profile.frameSizeBytes);
+    expect(headroomBytes).toBeGreaterThanOrEqual(40);
+    expect(checkSettings(nicSettings({ profile, rxRingSize: profile.rxRing.default, txRingSize: profile.txRing.default }))).toBeUndefined();
     // The longest frame must not need more buffers than one packet can have.
-    expect(Math.ceil(maxFrameBytes(profile.mtuMax) / rxBufferBytes(profile))).toBeLessThanOrEqual(18);
+    if (profile.offloads.rxScatter) expect(Math.ceil(maxFrameBytes(profile.mtu.max) / rxLayout(profile, headroomBytes).packetBytes)).toBeLessThanOrEqual(18);
   });
 
   it('names are unique', () => {

@@ -12,7 +12,7 @@ export function queuePairs(max: number, byDefault: number): Limit {
 }
 
 /** Ring sizes from `min` to `max` descriptors. */
-export function ring(byDefault: number, min: number, max: number, more: Pick<Limit, 'multipleOf' | 'isPowerOfTwo'> = {}): Limit {
+export function ring(byDefault: number, min: number, max: number, more: Pick<Limit, 'multipleOf' | 'isPowerOfTwo' | 'roundsUp'> = {}): Limit {
   const kind = more.isPowerOfTwo === true ? ', in powers of two' : more.multipleOf === undefined ? '' : `, in multiples of ${more.multipleOf}`;
   return { min, max, default: byDefault, ...more, errno: EINVAL, reason: `the driver takes rings of ${min} to ${max} descriptors${kind}` };
 }

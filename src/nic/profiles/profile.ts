@@ -12,7 +12,9 @@ export interface Limit {
   readonly multipleOf?: number;
   /** Values must be a power of two. */
   readonly isPowerOfTwo?: boolean;
-  /** errno (positive) of a refused value, and why the limit is there, as the end of "256 at most, as …". */
+  /** The driver takes other values too, and makes the next multiple or power of two of them. */
+  readonly roundsUp?: boolean;
+  /** errno (positive) of a refused value, and why the limit is there, as the end of "at most 256, as …". */
   readonly errno: number;
   readonly reason: string;
 }
