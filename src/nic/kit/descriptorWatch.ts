@@ -1,6 +1,6 @@
 import { Owner } from '../../memory/index.js';
 import { Outcome } from '../../xdp/index.js';
-import { R8169_DESCRIPTOR_BYTES, R8169_EOR, R8169_OWN, R8169_RX_LENGTH, R8169_TX_LENGTH } from '../device/formats/r8169Bits.js';
+import { R8169_DESCRIPTOR_BYTES, R8169_EOR, R8169_FS, R8169_OWN, R8169_RX_LENGTH, R8169_TX_LENGTH } from '../device/formats/r8169Bits.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { CoherentBlock } from './coherentBlock.js';
 import type { KitParts } from './kitParts.js';
@@ -83,7 +83,7 @@ export class DescriptorWatch {
     if (offBytes % R8169_DESCRIPTOR_BYTES === OPTS1) {
       if ((value & R8169_OWN) !== 0) return;
       barriers.isReadPending = true;
-      if (this.isEnabled && this.#carries(slot, PageStage.posted)) book.see(this.#page[slot]);
+      if (this.isEnabled && this.#carries(slot, PageStage.posted)) book.see(this.#page[slot], (value & R8169_FS) !== 0);
     } else if (barriers.isReadPending) {
       barriers.isReadPending = false;
       mistakes.add('missing-dma-rmb', this.#packetId(slot), () => `RX descriptor ${slot}: ${fieldName(offBytes)} is read after OWN without dma_rmb() in between: the CPU may have read it before the device wrote it`);
@@ -144,9 +144,10 @@ export class DescriptorWatch {
       if (!this.#carries(slot, PageStage.posted)) continue;
       const page = this.#page[slot];
       const index = book.indexOf(page);
-      if (!this.isOwned(slot) && book.packetId(index) !== 0) {
-        book.see(page);
-        book.end(index, Outcome.rxStranded);
+      const opts1 = this.#word(slot, OPTS1);
+      if ((opts1 & R8169_OWN) === 0 && book.packetId(index) !== 0) {
+        book.see(page, (opts1 & R8169_FS) !== 0);
+        if (book.stage[index] === PageStage.received) book.end(index, Outcome.rxStranded);
       } else {
         config.allocator.ledger.move(page, Owner.device, Owner.driver);
         book.stage[index] = PageStage.idle;

@@ -83,12 +83,16 @@ export class PacketBook {
     this.slot[index] = slot;
   }
 
-  /** The driver has seen that the device is done with the page. */
-  see(page: number): void {
+  /**
+   * The driver has seen that the device is done with the page.
+   *
+   * @param isFirst the frame begins in it; what has no beginning ends with the page where it begins
+   */
+  see(page: number, isFirst: boolean): void {
     const { ledger } = this.#config.allocator;
     ledger.move(page, Owner.device, Owner.driver);
     const index = ledger.indexOf(page);
-    this.stage[index] = ledger.packetId[index] === 0 ? PageStage.idle : PageStage.received;
+    this.stage[index] = ledger.packetId[index] === 0 || !isFirst ? PageStage.idle : PageStage.received;
     this.retval[index] = NO_VERDICT;
     this.data[index] = this.#config.tags.payload[index];
     this.lenBytes[index] = 0;
