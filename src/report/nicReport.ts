@@ -1,8 +1,10 @@
+import { EOPNOTSUPP } from '../base/index.js';
 import {
-  NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_HW_OFFLOAD, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG,
-  NETDEV_XDP_ACT_XSK_ZEROCOPY,
+  DescriptorBatch, NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_HW_OFFLOAD, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT,
+  NETDEV_XDP_ACT_RX_SG, NETDEV_XDP_ACT_XSK_ZEROCOPY,
 } from '../nic/index.js';
 import type { NicProfile } from '../nic/index.js';
+import type { RxHints } from '../vm/index.js';
 
 /** Names of xdp-features as netdev-genl has them (Documentation/netlink/specs/netdev.yaml). */
 const FEATURES: readonly (readonly [bit: number, name: string])[] = [
@@ -20,8 +22,24 @@ export function xdpFeatureNames(features: number): string[] {
   return FEATURES.filter(([bit]) => (features & bit) !== 0).map(([, name]) => name);
 }
 
-/** A profile as `sim nic show --json` prints it: its data, without functions. */
+/** Hints that the driver has functions for, under their names in xdp-rx-metadata-features of netdev-genl; the others give -EOPNOTSUPP. */
+export function rxHintNames(profile: NicProfile): string[] {
+  const hints: RxHints = { timestampError: 0, timestampNs: 0, hashError: 0, hash: 0, hashType: 0, vlanError: 0, vlanProto: 0, vlanTci: 0 };
+  profile.readRxHints(hints, new DescriptorBatch(1), 0, new Uint8Array(64), 0);
+  const errors: readonly (readonly [string, number])[] = [['timestamp', hints.timestampError], ['hash', hints.hashError], ['vlan-tag', hints.vlanError]];
+  return errors.filter(([, error]) => error !== -EOPNOTSUPP).map(([name]) => name);
+}
+
+/** Names of `ethtool -S`; in those of a queue, `N` stands for its number. */
+export function statisticNames({ statistics }: NicProfile): string[] {
+  return statistics.flatMap((row) => ('name' in row ? [row.name] : row.perQueue.map(([name]) => name)));
+}
+
+/** A profile as `sim nic show --json` prints it: its data, and what its functions stand for. */
 export function nicReport(profile: NicProfile): Record<string, unknown> {
   const { format, readRxHints: _hints, statistics: _statistics, xdp, rss, ...data } = profile;
-  return { schema: 1, ...data, descriptorFormat: format.name, rss: rss ?? null, xdp: { ...xdp, since: xdp.since ?? null, features: xdpFeatureNames(xdp.features) } };
+  return {
+    schema: 1, ...data, descriptorFormat: format.name, rss: rss ?? null, xdp: { ...xdp, since: xdp.since ?? null, features: xdpFeatureNames(xdp.features) },
+    rxHints: rxHintNames(profile), statistics: statisticNames(profile),
+  };
 }
