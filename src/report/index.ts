@@ -2,6 +2,7 @@ export * from './captureOutput.js';
 export * from './caseJunit.js';
 export * from './caseText.js';
 export * from './disasmText.js';
+export * from './driverModule.js';
 export * from './eventReport.js';
 export type { FunctionInspection, HelperInspection, ProgramInspection } from './inspectProgram.js';
 export * from './inspectReport.js';

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
-import { fail, ok } from '../base/index.js';
+import { fail, ok, ProblemError } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import { startStateOf } from '../cases/index.js';
 import { checkSettings, findProfile, PROFILES } from '../nic/index.js';
-import type { NicSettings, OffloadSettings } from '../nic/index.js';
+import type { NicSettings, OffloadSettings, XdpDriverFactory } from '../nic/index.js';
 import { openCapture } from '../packet/index.js';
 import { checkNesting, createSimulation, fillMapFromFile, readNetworkFile, XSK_APPLICATIONS } from '../sim/index.js';
 import { loadObjectFile, loadTargetKernel, mapTypeName } from '../vm/index.js';
@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly dma: string;
   /** `NAME=on|off`: offloads that are switched otherwise than the driver does. */
   readonly offload?: readonly string[] | undefined;
+  /** A driver of one's own; left out: the model's. */
+  readonly driver?: XdpDriverFactory | undefined;
   readonly seed: number;
   /** `VAR=VALUE` and `NAME=FILE`. */
   readonly set: readonly string[];
@@ -116,6 +118,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       object: object.value,
       program: options.program,
       nic: settings.value,
+      driver: options.driver,
       seed: options.seed,
       cpus,
       network: network.value?.scenario,
@@ -146,6 +149,10 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     return ok(runReport(simulation.value, result.value, {
       capture: basename(options.pcap), seed, engine, mode: 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
     }));
+  } catch (error) {
+    // What a driver of one's own threw.
+    if (error instanceof ProblemError) return fail(error.problem);
+    throw error;
   } finally {
     capture.value.close();
   }

@@ -1,6 +1,6 @@
 import type { ArgumentsCamelCase, InferredOptionTypes } from 'yargs';
 import { PROFILES } from '../../nic/index.js';
-import { counted, isClean, ProgressLine, RUN_DEFAULTS, runCapture, runText, runVerdict, speed, XSK_MODES } from '../../report/index.js';
+import { counted, isClean, loadDriverModule, ProgressLine, RUN_DEFAULTS, runCapture, runText, runVerdict, speed, XSK_MODES } from '../../report/index.js';
 import type { Command, OptionTable } from '../command.js';
 import { EXIT_FAILED, EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem, tell } from '../output.js';
@@ -20,6 +20,7 @@ const OPTIONS = {
   budget: { type: 'number', describe: 'instructions that one packet may cost (10,000,000); the JIT counts at the ends of loops and at calls', group: 'Program:' },
   seed: { type: 'number', default: RUN_DEFAULTS.seed as number, describe: 'seed of all randomness', group: 'Program:' },
   nic: { type: 'string', default: RUN_DEFAULTS.nic as string, describe: `NIC profile: ${PROFILES.map(({ name }) => name).join(', ')}`, group: 'NIC:' },
+  driver: { type: 'string', describe: 'FILE.js: a driver of your own for the NIC, see docs/write-a-driver.md', group: 'NIC:' },
   mode: { type: 'string', default: RUN_DEFAULTS.mode as string, describe: 'auto (is native) or native; generic and offload are not there yet', group: 'NIC:' },
   queues: { type: 'number', describe: 'receive and transmit queues (4, or as many as the NIC has)', group: 'NIC:' },
   cpus: { type: 'number', describe: 'CPUs that per-CPU maps have values for, 1 to 256 (one a queue)', group: 'NIC:' },
@@ -56,11 +57,13 @@ export const runCommand: Command = {
   run: (terminal, args) => run(terminal, args as unknown as RunArguments),
 };
 
-function run(terminal: Terminal, args: RunArguments): number {
+async function run(terminal: Terminal, args: RunArguments): Promise<number> {
+  const driver = args.driver === undefined ? undefined : await loadDriverModule(args.driver);
+  if (driver !== undefined && !driver.ok) return reportProblem(terminal, driver.problem);
   const { err, env, nowMs } = terminal;
   const progress = new ProgressLine(err.isTTY === true && env.TERM !== 'dumb' ? (text) => err.write(text) : undefined, nowMs);
   const result = runCapture(
-    { ...args, program: args.prog, instructionBudget: args.budget, set: args.set ?? [], map: args.map ?? [], offload: args.offload ?? [] },
+    { ...args, program: args.prog, instructionBudget: args.budget, set: args.set ?? [], map: args.map ?? [], offload: args.offload ?? [], driver: driver?.value },
     (packets) => progress.update(packets),
     () => {
       progress.clear();
