@@ -173,12 +173,12 @@ export class PacketBook {
     }
   }
 
-  /** `page 12 (packet 5, XDP_DROP)`, and who has it. */
+  /** `page 12 (packet 5, XDP_DROP), now with driver, before with program`. */
   describe(index: number): string {
     const { ledger } = this.#config.allocator;
     const id = this.packetId(index);
     const packet = id === 0 ? '' : ` (packet ${id}, ${this.retval[index] < 0 ? 'no verdict' : verdictName(this.retval[index])})`;
-    return `page ${index}${packet}, which ${ownerName(ledger.owner[index])} got from ${ownerName(ledger.previousOwner[index])}`;
+    return `page ${index}${packet}, now with ${ownerName(ledger.owner[index])}, before with ${ownerName(ledger.previousOwner[index])}`;
   }
 }
 
