@@ -81,7 +81,7 @@ describe('the comparison with the data path', () => {
 function compareDataPath(subject: Subject, reference: Subject): Differences {
   const differences = new Differences(['test run', 'data path']);
   const { frags } = subject.object.spec.programs.find(({ name }) => name === subject.program)!;
-  const mtu = frags ? profile.mtuMax : SINGLE_BUFFER_MTU;
+  const mtu = frags ? profile.mtu.max : SINGLE_BUFFER_MTU;
   const simulation = openSimulation(subject, mtu);
   const ends = play(simulation, capture, packets.length);
   const side = openSimulatorSide(memory, reference, CPUS);

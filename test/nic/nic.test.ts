@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkAttach, checkSettings, findProfile, maxFrameBytes, NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_RX_SG, PROFILES, rxLayout } from '../../src/nic/index.js';
+import { checkAttach, checkSettings, findProfile, maxFrameBytes, NETDEV_XDP_ACT_RX_SG, PROFILES, rxLayout } from '../../src/nic/index.js';
 import type { Limit, NicSettings } from '../../src/nic/index.js';
 import { nicSettings, returning, simulationOf } from '../support/simulate.js';
 
@@ -54,6 +54,8 @@ describe('checkAttach', () => {
   });
 });
 
+const fits = ({ multipleOf = 1, isPowerOfTwo = false }: Limit, value: number): boolean => value % multipleOf === 0 && (!isPowerOfTwo || (value & (value - 1)) === 0);
+
 describe('profiles', () => {
   it('are found by name', () => {
     expect(findProfile('plain')?.name).toBe('plain');
@@ -62,6 +64,11 @@ describe('profiles', () => {
 
   it.each(PROFILES)('$name holds together', (profile) => {
     const headroomBytes = profile.headroom.default;
+    const { queues, rxRing, txRing, mtu, headroom } = profile;
+    for (const limit of [queues, rxRing, txRing, mtu, headroom]) {
+      expect(limit.min <= limit.default && limit.default <= limit.max).toBe(true);
+      expect([limit.min, limit.default, limit.max].map((value) => fits(limit, value))).toEqual([true, true, true]);
+    }
     expect([2048, 4096]).toContain(profile.frameSizeBytes);
     expect(headroomBytes).toBeGreaterThanOrEqual(40);
     expect(checkSettings(nicSettings({ profile, rxRingSize: profile.rxRing.default, txRingSize: profile.txRing.default }))).toBeUndefined();

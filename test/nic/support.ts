@@ -1,7 +1,7 @@
 import { unwrap } from '../../src/base/index.js';
 import { HostMemory, PageAllocator } from '../../src/memory/index.js';
-import { createNic, WireBatch } from '../../src/nic/index.js';
-import type { Nic, NicDriver, NicSettings, Scheduler } from '../../src/nic/index.js';
+import { createNic, IOMMU_READ, IOMMU_WRITE, IOVA_HIGH, WireBatch } from '../../src/nic/index.js';
+import type { Iommu, NetDriver, Nic, NicProfile, NicSettings, Scheduler } from '../../src/nic/index.js';
 import { Vm } from '../../src/vm/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
 import { OUTCOMES } from '../../src/xdp/index.js';
@@ -33,6 +33,48 @@ export class ManualScheduler implements Scheduler {
       this.#handlers[next.handler](next.argument);
     }
     this.nowNs = tNs;
+  }
+}
+
+/** Looks at what a driver and its device write into the rings of one queue, as somebody with a probe on the bus would. */
+export class RingWatch {
+  /** The profile, with a descriptor format that tells this what passes through it. */
+  readonly profile: NicProfile;
+  /** Low words of the I/O addresses of all RX buffers, in the order in which they were posted: first those of slots 0, 1 … */
+  readonly postedIovaLow: number[] = [];
+  /** TX slots that the driver found done. */
+  txSlotsDone = 0;
+
+  constructor(profile: NicProfile) {
+    const { format } = profile;
+    this.profile = {
+      ...profile,
+      format: {
+        ...format,
+        rxPost: (memory, ring, first, batch) => {
+          this.postedIovaLow.push(...batch.iovaLow.subarray(0, batch.count));
+          format.rxPost(memory, ring, first, batch);
+        },
+        txPoll: (memory, ring, first, limit) => {
+          const slots = format.txPoll(memory, ring, first, limit);
+          this.txSlotsDone += slots;
+          return slots;
+        },
+      },
+    };
+  }
+
+  /** Host address of the page that was posted as the `n`th, and the I/O address of its first byte. */
+  postedPage(iommu: Iommu, n: number): { readonly page: number; readonly iovaLow: number } {
+    const iovaLow = this.postedIovaLow[n] & ~0xfff;
+    return { page: iommu.translate(IOVA_HIGH, iovaLow, 1, IOMMU_WRITE), iovaLow };
+  }
+
+  /** Maps that page anew, at the same I/O address, with other permissions. */
+  remap(iommu: Iommu, n: number, permissions: typeof IOMMU_READ | typeof IOMMU_WRITE): void {
+    const { page, iovaLow } = this.postedPage(iommu, n);
+    iommu.unmapPage(iovaLow);
+    if (iommu.mapPage(page, permissions) !== iovaLow) throw new Error('the page got another I/O address');
   }
 }
 
@@ -70,7 +112,7 @@ export class NicBench {
     const loaded = unwrap(vm.load(object));
     if (reservedBytes > 0) this.memory.reserve('something large', reservedBytes);
     this.allocator = new PageAllocator(this.memory, pages);
-    const devices: NicDriver[] = [];
+    const devices: NetDriver[] = [];
     this.nic = unwrap(
       createNic(nicSettings(settings), {
         memory: this.memory,

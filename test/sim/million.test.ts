@@ -59,7 +59,7 @@ describe('1,000,000 packets', () => {
 
     expect(result).toMatchObject({ packetsReceived: PACKETS, bytesReceived: PACKETS * 64, durationNs: expect.any(Number), audit: { ok: true } });
     expect(OUTCOMES.filter(({ code }) => result.outcomes[code] > 0).map(({ name, code }) => [name, result.outcomes[code]])).toEqual([[outcome, PACKETS]]);
-    const held = [0, 1, 2, 3].map((queue) => simulation.nic.driver.pool(queue).holdCount);
+    const held = [0, 1, 2, 3].map((queue) => simulation.nic.driver.bufferUse(queue).holdCount);
     expect(Math.max(...held)).toBeLessThan(1024);
   }, 300_000);
 });

@@ -14,7 +14,7 @@ const traceOf = ({ simulation, result, ends, applicationFrames }: Simulated): st
     result: { ...result, outcomes: [...result.outcomes] },
     ends: ends.map((end) => ({ ...end, bytes: Buffer.from(end.bytes).toString('hex'), meta: Buffer.from(end.meta).toString('hex') })),
     applicationFrames: applicationFrames.map((frame) => ({ ...frame, bytes: Buffer.from(frame.bytes).toString('hex') })),
-    counters: Array.from({ length: simulation.nic.settings.queues }, (_, queue) => [simulation.nic.driver.counters(queue), simulation.nic.driver.pool(queue).stats]),
+    counters: Array.from({ length: simulation.nic.settings.queues }, (_, queue) => [simulation.nic.driver.counters(queue), simulation.nic.driver.bufferUse(queue)]),
     maps: [...simulation.loaded.maps.values()].map((map) => [...map.entries()].map(({ key, value }) => [[...key], [...value]])),
   });
 

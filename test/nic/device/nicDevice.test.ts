@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { HostMemory, Owner, PageAllocator } from '../../../src/memory/index.js';
 import {
-  DESC_EOP, DESC_RSS, DescriptorBatch, Iommu, IOMMU_READ, IOMMU_WRITE, IOVA_HIGH, LOSS_DMA, LOSS_MISSED, LOSS_RUNT, NicDevice, Rss, RSS_KEY_MICROSOFT, WireBatch,
+  BufferTags, CacheModel, DESC_EOP, DESC_RSS, DESC_TIMESTAMP, DescriptorBatch, FlowSteering, HardwareClock, Iommu, IOMMU_READ, IOMMU_WRITE, IOVA_HIGH, NicDevice, RING_STATE_WORDS, Rss, RSS_KEY_MICROSOFT,
+  WireBatch,
 } from '../../../src/nic/index.js';
 import type { RingMemory } from '../../../src/nic/index.js';
+import { LOSS_DMA, LOSS_MISSED, LOSS_RUNT } from '../../../src/nic/device/deviceConfig.js';
 import { plainFormat } from '../../../src/nic/device/formats/plain.js';
 import { udpFrame } from '../../support/simulate.js';
 import { ManualScheduler } from '../support.js';
@@ -18,12 +20,13 @@ class DeviceBench {
   readonly iommu = new Iommu(512);
   readonly scheduler = new ManualScheduler();
   readonly lost: { id: number; reason: number; queue: number }[] = [];
-  readonly sent: { queue: number; index: number; packetId: number; bytes: Uint8Array }[] = [];
+  readonly sent: { queue: number; packetId: number; buffer: number; bytes: Uint8Array }[] = [];
   readonly interrupts: number[] = [];
   readonly device: NicDevice;
   readonly rx: RingMemory[] = [];
   readonly tx: RingMemory[] = [];
-  readonly unsent: { queue: number; index: number }[] = [];
+  /** First bytes of the buffers that were queued on TX ring 0, in order. */
+  readonly queued: number[] = [];
   readonly posted: { page: number; iovaLow: number }[] = [];
   #rxTail = 0;
   #txTail = 0;
@@ -33,13 +36,17 @@ class DeviceBench {
     const { memory, iommu } = this;
     this.device = new NicDevice(
       {
-        memory, pages: this.allocator.ledger, iommu, scheduler: this.scheduler, format: plainFormat, queues, interruptDelayNs: 0,
+        memory, pages: this.allocator.ledger, tags: new BufferTags(this.allocator.ledger), iommu, cache: CacheModel.coherent(memory), scheduler: this.scheduler,
+        format: plainFormat, queues, moderation: 0, interruptPolicy: 'mask', steering: new FlowSteering(0, queues), clock: new HardwareClock(),
+        offloads: { rxChecksum: false, rxVlanStrip: false, rxTimestamp: true },
         mac: { address: Uint8Array.of(2, 0, 0, 0, 0, 1), promiscuous: false, mtu: 9000 },
         rss: new Rss(RSS_KEY_MICROSOFT, queues),
         observer: {
           onLost: (id, reason, _address, _len, queue) => this.lost.push({ id, reason, queue }),
-          onTransmitLost: (queue, index) => this.unsent.push({ queue, index }),
-          onTransmit: (queue, index, address, len, packetId) => this.sent.push({ queue, index, packetId, bytes: memory.u8.slice(address, address + len) }),
+          onTransmit: (queue, buffer, address, len) => {
+            const { ledger } = this.allocator;
+            this.sent.push({ queue, buffer, packetId: ledger.packetId[ledger.indexOf(buffer)], bytes: memory.u8.slice(address, address + len) });
+          },
         },
       },
       (queue) => this.interrupts.push(queue),
@@ -47,8 +54,8 @@ class DeviceBench {
     for (let queue = 0; queue < queues; queue++) {
       for (const kind of ['rx', 'tx'] as const) {
         const address = memory.reserve(`${kind} ring ${queue}`, RING_SIZE * 16, 4096);
-        this[kind].push({ address, size: RING_SIZE });
         const iovaLow = iommu.mapCoherent(address, RING_SIZE * 16);
+        this[kind].push({ address, iovaLow, size: RING_SIZE, state: new Int32Array(RING_STATE_WORDS) });
         if (kind === 'rx') this.device.configureRx(queue, IOVA_HIGH, iovaLow, RING_SIZE, BUFFER_BYTES);
         else this.device.configureTx(queue, IOVA_HIGH, iovaLow, RING_SIZE);
       }
@@ -107,6 +114,7 @@ class DeviceBench {
     rows.forEach(([bytes, isLast], i) => {
       const { page, iovaLow } = this.#page();
       this.memory.u8.set(bytes, page + 100);
+      this.queued.push(page + 100);
       this.allocator.ledger.packetId[this.allocator.ledger.indexOf(page)] = this.#txTail + i + 1;
       batch.iovaLow[i] = iovaLow + 100;
       batch.iovaHigh[i] = IOVA_HIGH;
@@ -132,7 +140,7 @@ describe('NicDevice, receiving', () => {
     bench.arrive([udpFrame(64, 1), udpFrame(100, 2)]);
     bench.scheduler.runUntil(1000);
     const polled = bench.polled();
-    expect(polled.map(({ len, flags }) => [len, flags])).toEqual([[64, DESC_EOP | DESC_RSS], [100, DESC_EOP | DESC_RSS]]);
+    expect(polled.map(({ len, flags }) => [len, flags])).toEqual([[64, DESC_EOP | DESC_RSS | DESC_TIMESTAMP], [100, DESC_EOP | DESC_RSS | DESC_TIMESTAMP]]);
     expect(polled[0].hash).not.toBe(polled[1].hash);
     expect([bench.bytesOf(0, 64), bench.bytesOf(1, 100)]).toEqual([udpFrame(64, 1), udpFrame(100, 2)]);
     expect(bench.interrupts).toEqual([0]);
@@ -219,8 +227,8 @@ describe('NicDevice, sending', () => {
     const bench = new DeviceBench();
     bench.queueTx([[udpFrame(64, 1), true], [udpFrame(70, 2), true]]);
     expect(bench.sent).toEqual([
-      { queue: 0, index: 0, packetId: 1, bytes: udpFrame(64, 1) },
-      { queue: 0, index: 1, packetId: 2, bytes: udpFrame(70, 2) },
+      { queue: 0, buffer: bench.queued[0], packetId: 1, bytes: udpFrame(64, 1) },
+      { queue: 0, buffer: bench.queued[1], packetId: 2, bytes: udpFrame(70, 2) },
     ]);
     expect(bench.txDone()).toBe(2);
     expect(bench.interrupts).toEqual([0]);
@@ -230,7 +238,7 @@ describe('NicDevice, sending', () => {
   it('puts the pieces of a frame together; it is the packet of its first piece', () => {
     const bench = new DeviceBench();
     bench.queueTx([[Uint8Array.of(1, 2), false], [Uint8Array.of(3), false], [Uint8Array.of(4, 5), true]]);
-    expect(bench.sent).toEqual([{ queue: 0, index: 2, packetId: 1, bytes: Uint8Array.of(1, 2, 3, 4, 5) }]);
+    expect(bench.sent).toEqual([{ queue: 0, buffer: bench.queued[0], packetId: 1, bytes: Uint8Array.of(1, 2, 3, 4, 5) }]);
     expect(bench.txDone()).toBe(3);
   });
 
@@ -260,13 +268,13 @@ describe('NicDevice, sending', () => {
     bench.device.txDoorbell(0, 3);
     bench.scheduler.runUntil(2000);
     expect([bench.sent.length, bench.txDone(), bench.iommu.faultCount]).toEqual([1, 3, 1]);
-    expect(bench.unsent).toEqual([{ queue: 0, index: 2 }]);
+    expect(bench.device.counters).toMatchObject({ txPackets: 1, txDmaErrors: 1 });
   });
 
   it('runs round the ring', () => {
     const bench = new DeviceBench();
     for (let round = 0; round < 5; round++) bench.queueTx(Array.from({ length: 40 }, (_, i) => [Uint8Array.of(round, i), true]));
     expect(bench.sent.length).toBe(200);
-    expect(bench.sent[199]).toMatchObject({ index: 199, bytes: Uint8Array.of(4, 39) });
+    expect(bench.sent[199]).toMatchObject({ buffer: bench.queued[199], bytes: Uint8Array.of(4, 39) });
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fixture, returning, simulate, udpFrame, xdpProgram } from '../../support/simulate.js';
+import { fixture, nicSettings, returning, simulate, udpFrame, xdpProgram } from '../../support/simulate.js';
 import type { TimedFrame } from '../../support/simulate.js';
+import { RingWatch } from '../support.js';
 
 const jumbo = { mtu: 9000 };
 /** One buffer, two, three; the first with exactly one buffer, the last with the longest frame that the MAC lets in. */
@@ -19,11 +20,13 @@ describe('packets of several buffers', () => {
   });
 
   it('a sent packet counts once, however many descriptors it took', () => {
-    const run = simulate({ object: returning(3, { frags: true }), frames, nic: jumbo });
+    const watch = new RingWatch(nicSettings().profile);
+    const run = simulate({ object: returning(3, { frags: true }), frames, nic: { ...jumbo, profile: watch.profile } });
     const { driver, device } = run.simulation.nic;
     expect(device.counters.txPackets).toBe(LENGTHS.length);
     expect(driver.counters(0).txPackets).toBe(LENGTHS.length);
-    expect(driver.txQueue(0).nextToClean).toBe(1 + 1 + 2 + 2 + 3 + 3 + 3);
+    expect(driver.ringUse(0).txFrames).toBe(LENGTHS.length);
+    expect(watch.txSlotsDone).toBe(1 + 1 + 2 + 2 + 3 + 3 + 3);
   });
 
   it('redirect to the own device: whole, up to MTU + 18', () => {
@@ -95,8 +98,8 @@ describe('bpf_xdp_adjust_tail cuts fragments off whole', () => {
     expect(run.outcomes).toEqual({ [outcome]: 2 });
     for (const { bytes } of run.ends) expect(Buffer.compare(bytes, udpFrame(9014).subarray(0, length))).toBe(0);
     expect(run.result.audit).toMatchObject({ ok: true });
-    const pool = run.simulation.nic.driver.pool(0).stats;
-    expect(pool.recycle_cached + pool.recycle_ring).toBe(6);
+    const { stats } = run.simulation.nic.driver.bufferUse(0);
+    expect(stats.recycle_cached + stats.recycle_ring).toBe(6);
   });
 
   it('growing fills the last buffer with zeros', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { DMA_WRITE } from '../../../src/nic/index.js';
-import { burst, fixture, returning, simulate, udpFrame } from '../../support/simulate.js';
+import { IOMMU_WRITE } from '../../../src/nic/index.js';
+import { burst, fixture, nicSettings, returning, simulate, udpFrame } from '../../support/simulate.js';
+import { RingWatch } from '../support.js';
 
 const tiny = { rxRingSize: 512, txRingSize: 64 };
 
@@ -10,7 +11,7 @@ describe('XDP_TX', () => {
     expect(run.outcomes).toEqual({ tx: 63, tx_ring_full: 1 });
     const { driver } = run.simulation.nic;
     expect(driver.counters(0)).toMatchObject({ xdpTx: 63, xdpTxErrors: 1, txPackets: 63 });
-    expect(driver.txQueue(0).fullCount).toBe(1);
+    expect(driver.ringUse(0).txFull).toBe(1);
     expect(run.ends.find(({ outcome }) => outcome === 'tx_ring_full')).toMatchObject({ packetId: 64, retval: 3 });
     expect(run.result.audit.ok).toBe(true);
   });
@@ -51,7 +52,7 @@ describe('redirect to the own device', () => {
   it('a full ring drops', () => {
     const run = simulate({ object: fixture('redirect_self'), frames: burst(64), nic: tiny });
     expect(run.outcomes).toEqual({ redirect: 63, tx_ring_full: 1 });
-    expect(run.simulation.nic.driver.txQueue(0).fullCount).toBe(1);
+    expect(run.simulation.nic.driver.ringUse(0).txFull).toBe(1);
     expect(run.simulation.nic.driver.counters(0)).toMatchObject({ xdpRedirect: 64, xdpRedirectErrors: 0, txXdpXmit: 63, txXdpXmitErrors: 1 });
     expect(run.result.audit.ok).toBe(true);
   });
@@ -68,16 +69,12 @@ describe('a frame that the IOMMU does not let the device read', () => {
     ['XDP_TX', 1500, 64, 64],
     ['XDP_TX', 9000, 9014, 3520],
   ])('%s at MTU %i: %i bytes end with the %i of their first buffer', (_, mtu, len, linear) => {
+    const watch = new RingWatch(nicSettings().profile);
     const run = simulate({
       object: returning(3, { frags: true }),
       frames: [{ bytes: udpFrame(len) }, { bytes: udpFrame(64, 9), tNs: 1 }],
-      nic: { mtu },
-      before: ({ nic: { iommu, driver } }) => {
-        const page = driver.rxQueue(0).page[0];
-        const iovaLow = driver.pool(0).iovaLow(page);
-        iommu.unmapPage(iovaLow);
-        expect(iommu.mapPage(page, DMA_WRITE)).toBe(iovaLow);
-      },
+      nic: { mtu, profile: watch.profile },
+      before: ({ nic: { iommu } }) => watch.remap(iommu, 0, IOMMU_WRITE),
     });
     expect(run.outcomes).toEqual({ tx: 1, tx_dma_error: 1 });
     const lost = run.ends.find(({ outcome }) => outcome === 'tx_dma_error');

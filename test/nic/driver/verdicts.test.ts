@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { DMA_READ } from '../../../src/nic/index.js';
-import { burst, fixture, returning, simulate, udpFrame, xdpProgram } from '../../support/simulate.js';
+import { IOMMU_READ } from '../../../src/nic/index.js';
+import { burst, fixture, nicSettings, returning, simulate, udpFrame, xdpProgram } from '../../support/simulate.js';
 import type { Simulated } from '../../support/simulate.js';
+import { RingWatch } from '../support.js';
 
 /** Counters of queue 0 that are not 0, polls aside. */
 export function moved({ simulation }: Simulated): Record<string, number> {
@@ -13,13 +14,13 @@ const frames = burst(10);
 
 describe('every verdict', () => {
   it.each([
-    ['XDP_ABORTED', 0, 'xdp_aborted', { xdpExceptions: 10 }],
+    ['XDP_ABORTED', 0, 'xdp_aborted', { xdpExceptions: 10, xdpAborted: 10 }],
     ['XDP_DROP', 1, 'xdp_drop', { xdpDrop: 10 }],
     ['XDP_PASS', 2, 'stack', { xdpPass: 10 }],
     ['XDP_TX', 3, 'tx', { xdpTx: 10, txPackets: 10, txBytes: 640 }],
     ['XDP_REDIRECT without a helper', 4, 'redirect_no_helper', { xdpRedirectErrors: 10 }],
-    ['5, which is none', 5, 'xdp_invalid_verdict', { xdpExceptions: 10 }],
-    ['-1, which is none', -1, 'xdp_invalid_verdict', { xdpExceptions: 10 }],
+    ['5, which is none', 5, 'xdp_invalid_verdict', { xdpExceptions: 10, xdpInvalid: 10 }],
+    ['-1, which is none', -1, 'xdp_invalid_verdict', { xdpExceptions: 10, xdpInvalid: 10 }],
   ])('%s', (_, retval, outcome, counters) => {
     const run = simulate({ object: returning(retval), frames });
     expect(run.outcomes).toEqual({ [outcome]: 10 });
@@ -145,15 +146,12 @@ describe('NAPI', () => {
 
 describe('buffers that the IOMMU refuses', () => {
   it('lose their packet, come back and fail the audit', () => {
+    const watch = new RingWatch(nicSettings().profile);
     const run = simulate({
       object: returning(2),
       frames: burst(5),
-      before: ({ nic: { iommu, driver } }) => {
-        const page = driver.rxQueue(0).page[2];
-        const iovaLow = driver.pool(0).iovaLow(page);
-        iommu.unmapPage(iovaLow);
-        expect(iommu.mapPage(page, DMA_READ)).toBe(iovaLow);
-      },
+      nic: { profile: watch.profile },
+      before: ({ nic: { iommu } }) => watch.remap(iommu, 2, IOMMU_READ),
     });
     expect(run.outcomes).toEqual({ stack: 4, rx_dma_error: 1 });
     expect(moved(run)).toMatchObject({ rxPackets: 4, rxErrors: 1 });
@@ -164,19 +162,19 @@ describe('buffers that the IOMMU refuses', () => {
 describe('pool and stack', () => {
   it('pages of passed packets come back through the ring, dropped ones through the cache', () => {
     const passed = simulate({ object: returning(2), frames: burst(10) });
-    expect(passed.simulation.nic.driver.pool(0).stats).toMatchObject({ recycle_ring: 10, recycle_cached: 0 });
+    expect(passed.simulation.nic.driver.bufferUse(0).stats).toMatchObject({ recycle_ring: 10, recycle_cached: 0 });
     const dropped = simulate({ object: returning(1), frames: burst(10) });
-    expect(dropped.simulation.nic.driver.pool(0).stats).toMatchObject({ recycle_ring: 0, recycle_cached: 10 });
+    expect(dropped.simulation.nic.driver.bufferUse(0).stats).toMatchObject({ recycle_ring: 0, recycle_cached: 10 });
     const sent = simulate({ object: returning(3), frames: burst(10) });
-    expect(sent.simulation.nic.driver.pool(0).stats).toMatchObject({ recycle_ring: 0, recycle_cached: 10 });
+    expect(sent.simulation.nic.driver.bufferUse(0).stats).toMatchObject({ recycle_ring: 0, recycle_cached: 10 });
     const redirected = simulate({ object: fixture('redirect_self'), frames: burst(10) });
-    expect(redirected.simulation.nic.driver.pool(0).stats).toMatchObject({ recycle_ring: 0, recycle_cached: 10 });
+    expect(redirected.simulation.nic.driver.bufferUse(0).stats).toMatchObject({ recycle_ring: 0, recycle_cached: 10 });
   });
 
   it('a long run needs no more pages than its rings hold', () => {
     const run = simulate({ object: returning(3), frames: Array.from({ length: 3000 }, (_, i) => ({ bytes: udpFrame(64, i), tNs: i * 100 })), nic: { rxRingSize: 64, txRingSize: 64 } });
     expect(run.outcomes).toEqual({ tx: 3000 });
-    expect(run.simulation.nic.driver.pool(0).holdCount).toBeLessThanOrEqual(128);
+    expect(run.simulation.nic.driver.bufferUse(0).holdCount).toBeLessThanOrEqual(128);
     expect(run.result.audit.ok).toBe(true);
   });
 });
