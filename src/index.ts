@@ -13,7 +13,14 @@ export { loadKernelConfig, loadKernelTypes, loadObjectBytes, loadObjectFile, par
 export type { BatchResult, BpfMap, CoreTarget, CountResult, KernelConfig, KeyResult, LoadedObject, LoadObjectOptions, MapEntry, NetworkScenario, ObjectSpec, ProgramSpec, ValueResult } from './vm/index.js';
 export { findProfile, PROFILES } from './nic/index.js';
 export type { NicProfile, NicSettings } from './nic/index.js';
-export { OUTCOMES } from './xdp/index.js';
+// A driver of one's own: docs/write-a-driver.md.
+export {
+  ChipCmd, CmdReset, CmdRxEnb, CmdTxEnb, CPlusCmd, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE, DRIVER_MISTAKES, IntrMask, IntrStatus, KitDriver, makeR8169Xdp,
+  NPQ, PP_FLAG_DMA_MAP, PP_FLAG_DMA_SYNC_DEV, R8169_STEPS, r8169Xdp, RxConfig, RxDescAddrHigh, RxDescAddrLow, RxErr, RxMaxSize, RxOK, RxOverflow, TxConfig,
+  TxDescStartAddrHigh, TxDescStartAddrLow, TxErr, TxOK, TxPoll, XDP_XMIT_FLUSH,
+} from './nic/index.js';
+export type { CoherentBlock, DeviceRegisters, DriverKernel, DriverMistake, R8169Steps, SkBuff, XdpBuff, XdpDriver, XdpDriverFactory, XdpFrame } from './nic/index.js';
+export { OUTCOMES, XDP_ABORTED, XDP_DROP, XDP_PACKET_HEADROOM, XDP_PASS, XDP_REDIRECT, XDP_TX } from './xdp/index.js';
 export { createSimulation, XSK_APPLICATIONS } from './sim/index.js';
 export type { EventCount, PacketWatcher, ProgramEvent, RunResult, Simulation, SimulationOptions, WatchedPacket } from './sim/index.js';
 export { openCaseFiles, readCaseFile, runCaseFiles, runCases, SimulatorBackend } from './cases/index.js';

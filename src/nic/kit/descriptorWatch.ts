@@ -48,7 +48,11 @@ export class DescriptorWatch {
     this.slots = Math.floor(block.sizeBytes / R8169_DESCRIPTOR_BYTES);
     this.#page = new Uint32Array(this.slots);
     this.#writtenAt = new Uint32Array(this.slots);
-    for (let slot = 0; slot < this.slots; slot++) if (this.isOwned(slot)) this.#give(slot);
+    for (let slot = 0; slot < this.slots; slot++) {
+      if (!this.isOwned(slot)) continue;
+      this.#give(slot);
+      this.#checkEnd(slot, this.#word(slot, OPTS1));
+    }
   }
 
   /** The device owns the descriptor. */
@@ -108,9 +112,7 @@ export class DescriptorWatch {
       mistakes.add('missing-dma-wmb', this.#packetId(slot), () =>
         `${this.#name} descriptor ${slot}: OWN is written without dma_wmb() after the other fields: the device may see OWN before it sees the address`);
     }
-    if (slot === this.slots - 1 && (value & R8169_EOR) === 0) {
-      mistakes.add('ring-end-missing', this.#packetId(slot), () => `${this.#name} descriptor ${slot}, the last of its ring, is given to the device without RingEnd: the device goes on into what lies behind the ring`);
-    }
+    this.#checkEnd(slot, value);
   }
 
   afterWrite(offBytes: number, value: number): void {
@@ -174,6 +176,12 @@ export class DescriptorWatch {
     this.#txJudge.judge(slot, opts1, this.#word(slot, OPTS2), index);
     book.queue(page, slot);
     this.unrung++;
+  }
+
+  #checkEnd(slot: number, opts1: number): void {
+    if (slot !== this.slots - 1 || (opts1 & R8169_EOR) !== 0) return;
+    this.#parts.mistakes.add('ring-end-missing', this.#packetId(slot), () =>
+      `${this.#name} descriptor ${slot}, the last of its ring, is given to the device without RingEnd: the device goes on into what lies behind the ring`);
   }
 
   /** The page that the slot was last given with is in the driver's hands. */
