@@ -7,8 +7,12 @@ import type { LoadedProgram, Vm } from '../vm/index.js';
 import { Outcome } from '../xdp/index.js';
 import type { RedirectTargets } from '../xdp/index.js';
 import { BufferTags, TX_NONE, TX_XDP_TX, TX_XSK_SKB } from './bufferTags.js';
-import { LOSS_ADDRESS, LOSS_DMA, LOSS_LINK, LOSS_MISSED, LOSS_OVER_LENGTH, LOSS_RUNT, LOSS_STEERED } from './device/deviceConfig.js';
-import type { DeviceLoss, OffloadSettings } from './device/deviceConfig.js';
+import { LOSS_ADDRESS, LOSS_CRC, LOSS_DMA, LOSS_LINK, LOSS_MISSED, LOSS_OVER_LENGTH, LOSS_RUNT, LOSS_STEERED } from './device/deviceConfig.js';
+import type { DeviceLoss, DeviceObserver, OffloadSettings } from './device/deviceConfig.js';
+import { DeviceFaults } from './device/faults/deviceFaults.js';
+import { checkFaultPlan } from './device/faults/faultPlan.js';
+import type { FaultPlan } from './device/faults/faultPlan.js';
+import type { PacketFates } from './device/faults/packetFates.js';
 import { FlowSteering } from './device/flowSteering.js';
 import { Iommu } from './device/iommu.js';
 import { NicDevice } from './device/nicDevice.js';
@@ -48,6 +52,8 @@ export interface NicSettings {
   readonly napi?: Partial<NapiSettings> | undefined;
   /** Offloads that are switched otherwise than the driver does (`ethtool -K`). */
   readonly offloads?: Partial<OffloadSettings> | undefined;
+  /** What is to go wrong; left out: nothing. */
+  readonly faults?: FaultPlan | undefined;
   readonly ifindex: number;
 }
 
@@ -74,6 +80,10 @@ export interface Nic {
   readonly tags: BufferTags;
   readonly iommu: Iommu;
   readonly dma: DmaApi;
+  /** The faults that are injected, `undefined` without a plan. */
+  readonly faults: DeviceFaults | undefined;
+  /** Shuts device and driver down. */
+  close(): void;
 }
 
 const OUTCOME_OF_LOSS: Record<DeviceLoss, Outcome> = {
@@ -84,6 +94,7 @@ const OUTCOME_OF_LOSS: Record<DeviceLoss, Outcome> = {
   [LOSS_DMA]: Outcome.dmaError,
   [LOSS_STEERED]: Outcome.rxSteered,
   [LOSS_LINK]: Outcome.rxLinkDown,
+  [LOSS_CRC]: Outcome.rxError,
 };
 
 /** Without RSS there is one queue, whatever the hash. */
@@ -103,7 +114,7 @@ export function effectiveSettings(settings: NicSettings): NicSettings {
   return { ...settings, rxRingSize: effectiveSetting(profile.rxRing, rxRingSize), txRingSize: effectiveSetting(profile.txRing, txRingSize) };
 }
 
-/** Checks settings against the limits of the profile: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-headroom`, `nic-coalesce`, `nic-offload`. */
+/** Checks settings against the limits of the profile: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-headroom`, `nic-coalesce`, `nic-offload`, `fault-*`. */
 export function checkSettings(settings: NicSettings): Problem | undefined {
   const { profile, queues, rxRingSize, txRingSize, mtu, interruptDelayNs } = settings;
   const problem =
@@ -120,7 +131,7 @@ export function checkSettings(settings: NicSettings): Problem | undefined {
     if (!isOn || profile.offloads[name]) continue;
     return { code: 'nic-offload', where: `NIC ${profile.name}`, message: `${name} can't be switched on: the device doesn't have it (EOPNOTSUPP)`, hint: 'leave it off, or choose a NIC that has it: sim nic list' };
   }
-  return undefined;
+  return settings.faults && checkFaultPlan(settings.faults);
 }
 
 /** Whether the driver lets this program be attached natively with these settings (dev_xdp_attach, net/core/dev.c, 6.18, and the driver). */
@@ -174,7 +185,9 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   const problem = checkSettings(settings) ?? (parts.program === undefined ? undefined : checkAttach(settings, parts.program));
   if (problem !== undefined) return fail(problem);
   const { profile, queues, mtu, ifindex, rxRingSize, txRingSize } = settings;
-  const { memory, allocator, scheduler, observer, vm, program, targets } = parts;
+  const { memory, allocator, scheduler, vm, program, targets } = parts;
+  const faults = settings.faults && new DeviceFaults(settings.faults, { memory, format: profile.format, scheduler, queues });
+  const observer = faults?.fates === undefined ? parts.observer : endOnce(parts.observer, faults.fates);
   const { ledger } = allocator;
   const range = { start: ledger.baseAddress, sizeBytes: ledger.count * ledger.unitBytes };
   const cache = settings.isDmaCoherent === false ? CacheModel.nonCoherent(memory, range) : CacheModel.coherent(memory);
@@ -184,9 +197,24 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   const tags = new BufferTags(allocator.ledger);
   const makeDriver = parts.createDriver ?? ((config: DriverConfig) => new NicDriver(config));
   const driver = makeDriver({
-    memory, allocator, tags, dma, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program, targets, observer,
+    memory, allocator, tags, dma, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program, targets, observer, watchdogNs: settings.faults?.watchdogNs,
   });
+  if (faults !== undefined) faults.onTrouble = () => driver.wakeWatchdog?.();
+  allocator.shouldFail ??= faults?.failAllocation;
   const rss = profile.rss ?? NO_RSS;
+  const deviceObserver: DeviceObserver = {
+    onLost(packetId, reason, address, lenBytes, queue) {
+      observer.onPacketEnd(packetId, OUTCOME_OF_LOSS[reason], -1, queue, address, lenBytes, 0);
+    },
+    onTransmit(queue, buffer, address, lenBytes) {
+      const index = allocator.ledger.indexOf(buffer);
+      const packetId = allocator.ledger.packetId[index];
+      const kind = tags.kind[index];
+      tags.kind[index] = TX_NONE;
+      if (kind === TX_XSK_SKB) observer.onApplicationFrame(packetId, queue, address, lenBytes);
+      else observer.onPacketEnd(packetId, kind === TX_XDP_TX ? Outcome.tx : Outcome.redirect, tags.retval[index], queue, address, lenBytes, 0);
+    },
+  };
   const device = new NicDevice(
     {
       memory,
@@ -204,24 +232,29 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
       queues,
       moderation: settings.interruptDelayNs ?? initialModeration(profile.moderation),
       interruptPolicy: profile.moderation.adaptive === 'dim' ? 'arm' : 'mask',
-      observer: {
-        onLost(packetId, reason, address, lenBytes, queue) {
-          observer.onPacketEnd(packetId, OUTCOME_OF_LOSS[reason], -1, queue, address, lenBytes, 0);
-        },
-        onTransmit(queue, buffer, address, lenBytes) {
-          const index = allocator.ledger.indexOf(buffer);
-          const packetId = allocator.ledger.packetId[index];
-          const kind = tags.kind[index];
-          tags.kind[index] = TX_NONE;
-          if (kind === TX_XSK_SKB) observer.onApplicationFrame(packetId, queue, address, lenBytes);
-          else observer.onPacketEnd(packetId, kind === TX_XDP_TX ? Outcome.tx : Outcome.redirect, tags.retval[index], queue, address, lenBytes, 0);
-        },
-      },
+      faults,
+      observer: deviceObserver,
     },
     (queue) => driver.onInterrupt(queue),
   );
   driver.open(device);
-  return ok({ settings, device, driver, tags, iommu, dma });
+  const close = (): void => {
+    driver.close();
+    faults?.endSwallowed(deviceObserver);
+  };
+  return ok({ settings, device, driver, tags, iommu, dma, faults, close });
+}
+
+/** The observer, which hears the first end of each packet only. */
+function endOnce(observer: NicObserver, fates: PacketFates): NicObserver {
+  return {
+    onPacketEnd(packetId, ...rest) {
+      if (fates.end(packetId)) observer.onPacketEnd(packetId, ...rest);
+    },
+    onApplicationFrame: (...rest) => observer.onApplicationFrame(...rest),
+    onFault: (packetId) => observer.onFault(packetId),
+    onSocketReady: (socket) => observer.onSocketReady(socket),
+  };
 }
 
 /** I/O pages that the rings of a NIC take. */

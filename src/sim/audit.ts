@@ -29,6 +29,9 @@ export interface PageCensus {
   readonly idle: number;
   /** Pages on RX rings, as the drivers count them. */
   readonly posted: number;
+  /** On TX rings: receive buffers, and pages of their own. */
+  readonly sending: number;
+  readonly skbs: number;
 }
 
 /** Counts pages while the NIC still runs. */
@@ -36,14 +39,19 @@ export function takeCensus(nic: Nic, allocator: PageAllocator): PageCensus {
   let inflight = 0;
   let idle = 0;
   let posted = 0;
+  let sending = 0;
+  let skbs = 0;
   for (let queue = 0; queue < nic.settings.queues; queue++) {
     const buffers = nic.driver.bufferUse(queue);
     inflight += buffers.inflight;
     idle += buffers.idle;
-    posted += nic.driver.ringUse(queue).rxPosted;
+    const rings = nic.driver.ringUse(queue);
+    posted += rings.rxPosted;
+    sending += rings.txRxBuffers ?? 0;
+    skbs += rings.txOwnPages ?? 0;
   }
   const { free: _free, ...owners } = allocator.ledger.census();
-  return { owners, inflight, idle, posted };
+  return { owners, inflight, idle, posted, sending, skbs };
 }
 
 /**
@@ -72,13 +80,15 @@ export function audit(
   );
 
   const owned = Object.values(census.owners).reduce((sum, count) => sum + count, 0);
-  const { pool: _pool, device: _device, ...strays } = census.owners;
+  const { pool: _pool, device: _device, txRing = 0, ...others } = census.owners;
+  const strays = txRing === census.sending + census.skbs ? others : { txRing, ...others };
   check(
     'pages',
-    owned === census.inflight && census.inflight === census.idle + census.posted,
+    owned === census.inflight + census.skbs && census.inflight === census.idle + census.posted + census.sending,
     `${owned} in use: ${census.posted} on RX rings, ${census.idle} idle in the pools` +
       (Object.keys(strays).length === 0 ? '' : `, astray: ${describeCounts(strays)}`) +
-      (census.inflight === owned ? '' : `, but the pools answer for ${census.inflight}`),
+      (census.sending + census.skbs === 0 ? '' : `, ${census.sending + census.skbs} on TX rings`) +
+      (census.inflight + census.skbs === owned ? '' : `, but the pools answer for ${census.inflight}`),
   );
   const leaked = allocator.usedCount;
   check('pages after shutdown', leaked === 0, leaked === 0 ? 'all given back' : `${leaked} leaked: ${describeCensus(allocator.ledger)}`);

@@ -23,7 +23,9 @@ const EXACT_BUDGET = 1_000_000;
 /** Builds a simulation. Problems come from the object, the program, the NIC's settings and the memory that all of it needs. */
 export function createSimulation(options: SimulationOptions): Result<Simulation> {
   try {
-    return build({ ...options, nic: effectiveSettings(options.nic) });
+    const { nic, seed } = options;
+    const faults = nic.faults && { seed, ...nic.faults };
+    return build({ ...options, nic: { ...effectiveSettings(nic), faults } });
   } catch (error) {
     if (error instanceof ProblemError) return fail(error.problem);
     throw error;

@@ -182,7 +182,7 @@ export class Simulation {
   #finish(traffic: CaptureTraffic): RunResult {
     const state = this.#state;
     const census = takeCensus(this.nic, this.#allocator);
-    this.nic.driver.close();
+    this.nic.close();
     return {
       packetsReceived: traffic.packets,
       bytesReceived: traffic.bytes,

@@ -48,6 +48,7 @@ export const Outcome = {
   rxSteered: 32,
   rxLinkDown: 33,
   rxStranded: 34,
+  txStalled: 35,
 } as const;
 
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
@@ -84,10 +85,11 @@ const ROWS: readonly (readonly [Outcome, string, string, boolean])[] = [
   [Outcome.redirectNoReceiver, 'redirect_no_receiver', 'broadcast to a DEVMAP in which no device takes the packet', false],
   [Outcome.redirectLoop, 'redirect_loop', "handed over from CPU to CPU without end: the programs of a CPUMAP's entries redirect to a CPUMAP", false],
   [Outcome.entryProgramFault, 'entry_program_fault', "dropped, as the program of a DEVMAP or CPUMAP entry was stopped: it did what the kernel's verifier forbids, or ran out of its instruction budget", false],
-  [Outcome.rxError, 'rx_error', 'dropped by the driver: the device marked it as damaged, or wrote a length back that makes no sense', false],
+  [Outcome.rxError, 'rx_error', 'damaged: the MAC dropped it by its CRC, or the driver, as the device had marked it or written a length back that makes no sense', false],
   [Outcome.rxSteered, 'rx_steered_away', 'dropped by the NIC: a flow rule discards it', false],
   [Outcome.rxLinkDown, 'rx_link_down', 'lost on the wire: the link was down', false],
   [Outcome.rxStranded, 'rx_stranded', 'in the RX ring when the device was shut down: no poll came for it', false],
+  [Outcome.txStalled, 'tx_stalled', 'on the TX ring, not sent yet, when the device was shut down or its queue was reset', false],
 ];
 
 /** All outcomes; the index is the code. */

@@ -1,6 +1,7 @@
 import type { HostMemory, OwnerLedger } from '../../memory/index.js';
 import type { BufferTags } from '../bufferTags.js';
 import type { Scheduler } from '../scheduler.js';
+import type { DeviceFaults } from './faults/deviceFaults.js';
 import type { FlowSteering } from './flowSteering.js';
 import type { DescriptorFormat } from './formats/descriptorFormat.js';
 import type { CacheModel } from '../dma/cacheModel.js';
@@ -31,8 +32,9 @@ export const LOSS_MISSED = 4;
 export const LOSS_DMA = 5;
 export const LOSS_STEERED = 6;
 export const LOSS_LINK = 7;
+export const LOSS_CRC = 8;
 export type DeviceLoss =
-  | typeof LOSS_RUNT | typeof LOSS_OVER_LENGTH | typeof LOSS_ADDRESS | typeof LOSS_MISSED | typeof LOSS_DMA | typeof LOSS_STEERED | typeof LOSS_LINK;
+  | typeof LOSS_RUNT | typeof LOSS_OVER_LENGTH | typeof LOSS_ADDRESS | typeof LOSS_MISSED | typeof LOSS_DMA | typeof LOSS_STEERED | typeof LOSS_LINK | typeof LOSS_CRC;
 
 /** Hardware counters, whole device. */
 export interface DeviceCounters {
@@ -45,7 +47,7 @@ export interface DeviceCounters {
   rxAddressFiltered: number;
   rxMissed: number;
   rxDmaErrors: number;
-  /** Frames that arrived damaged. They are counted in `rxPackets` too, as they are handed over with an error bit. */
+  /** Frames that arrived damaged, which the MAC drops. */
   rxCrcErrors: number;
   /** Frames whose IPv4, TCP or UDP checksum the device found wrong. */
   rxChecksumErrors: number;
@@ -80,7 +82,7 @@ export interface NicDeviceConfig {
   /** Pages of the host: who owns what DMA writes to, and what else only the observer may know. */
   readonly pages: OwnerLedger;
   readonly tags: BufferTags;
-  readonly iommu: Iommu;
+  readonly iommu: Pick<Iommu, 'translate'>;
   /** What lies between the CPU and the memory that the device uses. */
   readonly cache: CacheModel;
   readonly scheduler: Scheduler;
@@ -94,5 +96,7 @@ export interface NicDeviceConfig {
   /** Of every queue's interrupt; a number is the delay of both directions, ns. */
   readonly moderation: number | InterruptModeration;
   readonly interruptPolicy: 'mask' | 'arm';
+  /** What goes wrong; `undefined` for nothing. */
+  readonly faults?: DeviceFaults | undefined;
   readonly observer: DeviceObserver;
 }

@@ -28,9 +28,14 @@ export class NicDevice {
     const { scheduler, queues } = config;
     this.#config = config;
     const noRing: RingMemory = { address: 0, iovaLow: 0, size: 1, state: new Int32Array(RING_STATE_WORDS) };
-    this.#irq = Array.from({ length: queues }, (_, queue) => new InterruptLine(scheduler, queue, config.moderation, interruptHandler, { policy: config.interruptPolicy }));
-    this.#rx = new RxEngine(config, this.counters, this.#irq, noRing);
-    this.#tx = new TxEngine(config, this.counters, this.#irq, noRing);
+    const drop = config.faults?.dropInterrupt;
+    const options = { policy: config.interruptPolicy, ...(drop === undefined ? {} : { drop }) };
+    this.#irq = Array.from({ length: queues }, (_, queue) => new InterruptLine(scheduler, queue, config.moderation, interruptHandler, options));
+    const { faults } = config;
+    const engines = faults === undefined ? config : { ...config, iommu: faults.translator(config.iommu) };
+    if (faults !== undefined) faults.raise = (queue, frames) => this.#irq[queue].raise(frames);
+    this.#rx = new RxEngine(engines, this.counters, this.#irq, noRing);
+    this.#tx = new TxEngine(engines, this.counters, this.#irq, noRing);
   }
 
   // ── registers ──
@@ -40,8 +45,9 @@ export class NicDevice {
     this.#rx.configure(queue, this.#ringAt(iovaHigh, iovaLow, size), bufferBytes);
   }
 
-  /** Sets a transmit queue's ring. */
+  /** Resets a transmit queue and sets its ring. */
   configureTx(queue: number, iovaHigh: number, iovaLow: number, size: number): void {
+    this.#config.faults?.resetTx(queue);
     this.#tx.configure(queue, this.#ringAt(iovaHigh, iovaLow, size));
   }
 
@@ -76,6 +82,11 @@ export class NicDevice {
   /** Interrupt mask and status registers of a queue. */
   interrupt(queue: number): InterruptLine {
     return this.#irq[queue];
+  }
+
+  /** Link status register. */
+  get isLinkUp(): boolean {
+    return this.#config.faults?.isLinkUp ?? true;
   }
 
   /** Frames arrive from the wire. */

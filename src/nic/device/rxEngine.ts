@@ -55,6 +55,7 @@ export class RxEngine {
 
   /** Frames arrive from the wire. */
   receive(wire: WireBatch): void {
+    this.#config.faults?.onWire(wire, this.#counters, this.#config.observer);
     this.#classify(wire);
     for (let queue = 0; queue < this.#queues.length; queue++) this.#receiveOnQueue(queue, wire);
   }
@@ -130,11 +131,15 @@ export class RxEngine {
     }
     if (frames === 0) return;
     const batch = this.#batch;
-    const limit = wanted < BATCH_FRAMES * MAX_SEGMENTS ? wanted : BATCH_FRAMES * MAX_SEGMENTS;
+    const { faults } = this.#config;
+    let limit = wanted < BATCH_FRAMES * MAX_SEGMENTS ? wanted : BATCH_FRAMES * MAX_SEGMENTS;
+    // A descriptor that is not written back yet still looks free in some formats.
+    if (faults?.writeBack !== undefined) limit = Math.min(limit, rx.ring.size - faults.writeBack.pendingSlots(queue));
     format.rxFetch(memory, rx.ring, rx.head, format.rxAvailable(memory, rx.ring, rx.head, rx.doorbell, limit), batch);
     const accepted = this.#dmaFrames(queue, wire);
     if (accepted === 0) return;
-    format.rxWriteBack(memory, rx.ring, rx.head, batch);
+    if (faults?.writeBack === undefined) format.rxWriteBack(memory, rx.ring, rx.head, batch);
+    else faults.writeBack.writeBack(queue, rx.ring, rx.head, batch, room, accepted);
     if (!cache.isCoherent) this.#writeDirtyLines();
     rx.head += batch.count;
     this.#irq[queue].raise(accepted);
@@ -208,14 +213,14 @@ export class RxEngine {
       const room = descriptors.lenBytes[segment] - prefix;
       const chunk = left < room ? left : room;
       const target = iommu.translate(descriptors.iovaHigh[segment], descriptors.iovaLow[segment], chunk + prefix, DMA_WRITE);
+      descriptors.address[segment] = target;
       if (target === 0) isLost = true;
       else {
         const buffer = cache.hostAddressOf(target);
-        pages.move(buffer, Owner.device, Owner.device);
         const index = pages.indexOf(buffer);
+        if (pages.owner[index] !== Owner.device) this.#strayWrite(buffer);
         pages.packetId[index] = packetId;
         tags.payload[index] = buffer + prefix;
-        descriptors.address[segment] = target;
         u32[row] = target + prefix;
         u32[row + 1] = source;
         u32[row + 2] = chunk;
@@ -242,6 +247,7 @@ export class RxEngine {
     }
     const counters = this.#counters;
     if (isLost) {
+      this.#forgetPacket(first, segments);
       counters.rxDmaErrors++;
       observer.onLost(packetId, LOSS_DMA, wire.address[i], wire.lenBytes[i], queue);
     } else {
@@ -249,5 +255,19 @@ export class RxEngine {
       counters.rxBytes += wire.lenBytes[i];
     }
     return row;
+  }
+
+  /** Buffers of a frame that was lost carry no packet. */
+  #forgetPacket(first: number, segments: number): void {
+    const { pages, cache } = this.#config;
+    const { address } = this.#batch;
+    for (let i = first; i < first + segments; i++) if (address[i] !== 0) pages.packetId[pages.indexOf(cache.hostAddressOf(address[i]))] = 0;
+  }
+
+  /** A buffer that is not the device's: the driver broke the rule, unless a fault made it believe that the device was done. */
+  #strayWrite(buffer: number): void {
+    const { faults, pages } = this.#config;
+    if (faults?.mayBeOutOfStep === true) faults.strayWrites++;
+    else pages.move(buffer, Owner.device, Owner.device);
   }
 }

@@ -65,6 +65,7 @@ export class TxEngine {
     const { memory, format } = this.#config;
     const tx = this.#queues[queue];
     tx.isWorkScheduled = false;
+    if (this.#config.faults !== undefined && this.#isStopped(queue, tx)) return;
     let frames = 0;
     for (;;) {
       const available = format.txAvailable(memory, tx.ring, tx.head, tx.doorbell, FETCH_SLOTS);
@@ -77,6 +78,16 @@ export class TxEngine {
       format.txWriteBack(memory, tx.ring, before, tx.head - before);
     }
     if (frames > 0) this.#irq[queue].raise(frames, 'tx');
+  }
+
+  /** No link, or an engine that stands: frames stay on the ring until it goes on, or until the queue is reset. */
+  #isStopped(queue: number, tx: TxRegisters): boolean {
+    const resumesNs = this.#config.faults!.txResumesNs(queue);
+    if (resumesNs === 0) return false;
+    if (resumesNs === Infinity) return true;
+    tx.isWorkScheduled = true;
+    this.#scheduler.schedule(resumesNs, this.#handler, queue);
+    return true;
   }
 
   /** Sends the whole frames of the batch and moves the head behind them; gives their number. */
@@ -108,7 +119,7 @@ export class TxEngine {
     const buffer = iommu.translate(iovaHigh[first], iovaLow[first], lenBytes[first], DMA_READ);
     let address = buffer;
     let frameBytes = lenBytes[first];
-    if (last > first || (flags[first] & (DESC_CSUM | DESC_CSUM_IPV4 | DESC_VLAN)) !== 0) {
+    if (buffer !== 0 && (last > first || (flags[first] & (DESC_CSUM | DESC_CSUM_IPV4 | DESC_VLAN)) !== 0)) {
       address = this.#fifo;
       frameBytes = this.#gather(first, last);
       if (frameBytes === 0) address = 0;

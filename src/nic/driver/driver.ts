@@ -1,7 +1,8 @@
 import { EAGAIN } from '../../base/index.js';
 import type { XskSocket } from '../../umem/index.js';
 import { isDeviceBound, MAX_SKB_FRAGS } from '../../vm/index.js';
-import { VERDICT_COUNT } from '../../xdp/index.js';
+import { Outcome, VERDICT_COUNT } from '../../xdp/index.js';
+import { TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.js';
 import { NO_DOORBELL } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { NicDevice } from '../device/nicDevice.js';
@@ -13,7 +14,7 @@ import type { BufferMistake } from './mistakeLog.js';
 import type { BufferUse, NetDriver, RingUse } from './netDriver.js';
 import { Napi, NAPI_POLL_WEIGHT } from './napi.js';
 import type { NapiMistake } from './napi.js';
-import { releaseStackBuffers } from './packetEnd.js';
+import { endForeignPacket, NO_PACKET, releaseStackBuffers } from './packetEnd.js';
 import { NO_POOL_STATS, PagePool } from './pagePool.js';
 import { newCounters } from './queuePair.js';
 import type { DriverCounters, QueuePair } from './queuePair.js';
@@ -21,9 +22,13 @@ import { cleanRx } from './receive.js';
 import { rxLayout } from './rxLayout.js';
 import { RxQueue } from './rxQueue.js';
 import type { SplitPages } from './splitPages.js';
-import { cleanTx } from './txCompletion.js';
+import { cleanTx, reclaimTx } from './txCompletion.js';
 import { TxQueue } from './txQueue.js';
+import { Watchdog } from './watchdog.js';
 import { queueSocketPacket } from './xskTransmit.js';
+
+/** dev->watchdog_timeo: a transmit queue on which nothing has moved for so long hangs. */
+const TX_TIMEOUT_NS = 5e9;
 
 /**
  * A driver with native XDP, for every profile: NAPI poll, verdicts, XDP_TX, redirect and completion. The stages are in files of their own.
@@ -42,6 +47,7 @@ export class NicDriver implements NetDriver {
   #polling = -1;
   readonly #napis: readonly Napi[];
   readonly #adaptive: readonly (AdaptiveModeration | undefined)[];
+  readonly #watchdog: Watchdog | undefined;
   #device: NicDevice | undefined;
 
   constructor(config: DriverConfig) {
@@ -77,7 +83,8 @@ export class NicDriver implements NetDriver {
       wantsRxHints: config.program !== undefined && isDeviceBound(config.program.spec),
     };
     this.#adaptive = this.#pairs.map(() => (config.isModerationAdaptive ? createAdaptiveModeration(profile.moderation, profile.linkMbps) : undefined));
-    const { softirqs, napi } = config;
+    const { softirqs, napi, watchdogNs } = config;
+    if (watchdogNs !== undefined) this.#watchdog = new Watchdog(scheduler, watchdogNs, { tick: () => this.#onWatchdog(), progress: () => this.#progress() });
     this.#napis = this.#pairs.map(({ queue }) => new Napi(scheduler, softirqs[queue % softirqs.length], queue, (budget) => this.#poll(queue, budget), napi));
   }
 
@@ -93,8 +100,12 @@ export class NicDriver implements NetDriver {
 
   close(): void {
     const { dma } = this.#config;
-    for (const { rx, tx } of this.#pairs) {
-      rx.drain();
+    for (const pair of this.#pairs) reclaimTx(this.#state, pair);
+    for (const { queue, rx, tx } of this.#pairs) {
+      let packetId = NO_PACKET;
+      rx.drain((buffer) => {
+        packetId = endForeignPacket(this.#state, queue, buffer, packetId, Outcome.rxStranded);
+      });
       rx.buffers.destroy();
       tx.free(dma);
     }
@@ -110,6 +121,7 @@ export class NicDriver implements NetDriver {
     return {
       rxSize: rx.ring.size, rxPosted: rx.posted, rxLowWater: rx.lowWater, rxAllocFailed: rx.allocFailed,
       txSize: tx.ring.size, txFrames: tx.frames, txFull: tx.fullCount, txHighWater: tx.highWater,
+      txRxBuffers: tx.countHeld(TX_XDP_TX) + tx.countHeld(TX_XDP_XMIT), txOwnPages: tx.countHeld(TX_XSK_SKB),
     };
   }
 
@@ -122,6 +134,10 @@ export class NicDriver implements NetDriver {
 
   mistakes(): readonly (BufferMistake | NapiMistake)[] {
     return [...this.#buffers.flatMap((buffers) => buffers.mistakes.list), ...this.#napis.flatMap((napi) => napi.mistakes)];
+  }
+
+  #progress(): number {
+    return this.#pairs.reduce((sum, { tx, rx }) => sum + tx.cleanRecord + rx.nextToClean, 0);
   }
 
   get #dev(): NicDevice {
@@ -167,7 +183,11 @@ export class NicDriver implements NetDriver {
   #refill({ queue, rx, counters }: QueuePair): void {
     const doorbell = rx.refill();
     counters.rxAllocFailed = rx.allocFailed;
-    if (doorbell !== NO_DOORBELL) this.#dev.rxDoorbell(queue, doorbell);
+    if (doorbell !== NO_DOORBELL) {
+      counters.rxKicks++;
+      this.#dev.rxDoorbell(queue, doorbell);
+    }
+    if (rx.posted === 0) this.#watchdog?.wake();
   }
 
   /** xdp_do_flush for AF_XDP: wakes the applications whose sockets got packets or completions. */
@@ -178,11 +198,44 @@ export class NicDriver implements NetDriver {
     readySockets.clear();
   }
 
+  // ── watchdog ──
+
+  /** Something may be stuck: the watchdog, if there is one, looks after it at its next tick. */
+  wakeWatchdog(): void {
+    this.#watchdog?.wake();
+  }
+
+  /** Polls every queue (igb triggers their interrupts by software), and resets transmit queues that hang or have lost their link. */
+  #onWatchdog(): boolean {
+    const { nowNs } = this.#config.scheduler;
+    let isWaiting = false;
+    for (const pair of this.#pairs) {
+      const { queue, tx, rx } = pair;
+      if (tx.isStuck(nowNs, TX_TIMEOUT_NS) || (tx.isBusy && !this.#dev.isLinkUp)) this.#resetTx(pair);
+      this.onInterrupt(queue);
+      isWaiting ||= tx.isBusy || rx.posted === 0;
+    }
+    this.#flushSockets();
+    return isWaiting;
+  }
+
+  /** ndo_tx_timeout, for one queue: what is on the ring is lost. */
+  #resetTx(pair: QueuePair): void {
+    const { queue, tx, counters } = pair;
+    counters.txTimeouts++;
+    reclaimTx(this.#state, pair);
+    tx.reset();
+    this.#dev.configureTx(queue, IOVA_HIGH, tx.ring.iovaLow, tx.ring.size);
+  }
+
   // ── transmit from outside a poll ──
 
   kick(queue: number): void {
-    const { tx } = this.#pairs[queue];
-    if (tx.flush()) this.#dev.txDoorbell(queue, tx.publish());
+    const { tx, counters } = this.#pairs[queue];
+    if (!tx.flush()) return;
+    const doorbell = tx.publish();
+    if (doorbell !== NO_DOORBELL) counters.txKicks++;
+    this.#dev.txDoorbell(queue, doorbell);
   }
 
   /** XskTransmit: queues a copy of the packet on the socket's queue (copy mode); the send call ends with `kick`. */

@@ -38,6 +38,8 @@ export interface DriverConfig {
   readonly rxRingSize: number;
   readonly txRingSize: number;
   readonly headroomBytes: number;
+  /** Period of the driver's watchdog, ns; `undefined` for none. */
+  readonly watchdogNs?: number | undefined;
   readonly ifindex: number;
   readonly mtu: number;
   readonly vm: Vm;

@@ -19,6 +19,9 @@ export interface RingUse {
   readonly txFull: number;
   /** Most slots in use at once. */
   readonly txHighWater: number;
+  /** Buffers on the TX ring that are receive buffers, and such that are pages of their own (skbs of sockets); left out: none. */
+  readonly txRxBuffers?: number;
+  readonly txOwnPages?: number;
 }
 
 /** How the receive buffers of a queue fared. */
@@ -50,6 +53,8 @@ export interface NetDriver extends XskTransmit, XdpXmitDevice {
   close(): void;
   /** The interrupt of a queue. */
   onInterrupt(queue: number): void;
+  /** Something may be stuck; for drivers that have a watchdog. */
+  wakeWatchdog?(): void;
   /** Rings the TX doorbell after frames were queued from outside a poll. */
   kick(queue: number): void;
 }

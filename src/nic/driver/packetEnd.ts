@@ -64,6 +64,23 @@ export function failPacket(state: DriverState, pair: QueuePair, buffer: number, 
   else endPacket(state, pair, buffer, packetId, outcome, retval);
 }
 
+/** In place of a packet's number: the buffer carries none, or one whose end the device has told. */
+export const NO_PACKET = 0;
+
+/**
+ * A buffer comes back whose packet nobody is going to look at: it ends, unless it is the one that the buffer before it carries. Descriptors
+ * that make no sense can put several packets into one frame.
+ *
+ * @param before packet of the buffer before it
+ * @returns packet of this one
+ */
+export function endForeignPacket({ config, layout }: DriverState, queue: number, buffer: number, before: number, outcome: Outcome): number {
+  const { ledger } = config.allocator;
+  const packetId = ledger.packetId[ledger.indexOf(buffer)];
+  if (packetId !== NO_PACKET && packetId !== before) config.observer.onPacketEnd(packetId, outcome, NO_VERDICT, queue, buffer + layout.packetOffBytes, 0, 0);
+  return packetId;
+}
+
 /** The stack is done with the packets of this poll. */
 export function releaseStackBuffers(pair: QueuePair): void {
   for (let i = 0; i < pair.stackCount; i++) pair.rx.buffers.recycle(pair.stackBuffers[i], Owner.stack);

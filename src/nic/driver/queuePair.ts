@@ -44,8 +44,19 @@ export interface DriverCounters {
   xdpExceptions: number;
   txPackets: number;
   txBytes: number;
+  /** Of these, frames of XDP_TX and of redirects. */
+  txXdpPackets: number;
+  txXdpBytes: number;
   txXdpXmit: number;
   txXdpXmitErrors: number;
+  /** Rounds of completion that brought frames of XDP_TX back, and redirected ones. */
+  xdpTxCompletions: number;
+  txXdpXmitCompletions: number;
+  /** Doorbells that were rung. */
+  rxKicks: number;
+  txKicks: number;
+  /** Resets of the transmit queue, as it hung or its link was gone. */
+  txTimeouts: number;
   polls: number;
 }
 
@@ -53,6 +64,6 @@ export function newCounters(): DriverCounters {
   return {
     rxPackets: 0, rxBytes: 0, rxErrors: 0, rxLengthErrors: 0, rxCsumGood: 0, rxCsumErrors: 0, rxAllocFailed: 0, xdpDrop: 0, xdpPass: 0, xdpTx: 0,
     xdpTxErrors: 0, xdpTxFull: 0, xdpRedirect: 0, xdpRedirectErrors: 0, xdpAborted: 0, xdpInvalid: 0, xdpExceptions: 0, txPackets: 0, txBytes: 0,
-    txXdpXmit: 0, txXdpXmitErrors: 0, polls: 0,
+    txXdpPackets: 0, txXdpBytes: 0, txXdpXmit: 0, txXdpXmitErrors: 0, xdpTxCompletions: 0, txXdpXmitCompletions: 0, rxKicks: 0, txKicks: 0, txTimeouts: 0, polls: 0,
   };
 }

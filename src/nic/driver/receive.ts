@@ -4,7 +4,7 @@ import { addFragment, Outcome, prepareXdpBuff, sharedInfoAddress, startFragments
 import { BATCH_FRAMES, MAX_SEGMENTS, DESC_EOP, DESC_L3_BAD, DESC_L4_BAD, DESC_L4_CHECKED, DESC_RX_ERROR } from '../device/batch.js';
 import { NO_VERDICT } from './driverState.js';
 import type { DriverState } from './driverState.js';
-import { endPacket, passToStack } from './packetEnd.js';
+import { endForeignPacket, endPacket, NO_PACKET, passToStack } from './packetEnd.js';
 import type { QueuePair } from './queuePair.js';
 import { carryOut } from './verdict.js';
 
@@ -25,7 +25,8 @@ export function cleanRx(state: DriverState, pair: QueuePair, budget: number): nu
   let slot = rx.nextToClean % rx.ring.size;
   let first = 0;
   for (let i = 0; i < seen; i++) {
-    if ((flags[i] & DESC_EOP) === 0) continue;
+    // A frame without end takes as many descriptors as a frame may have at most, and is dropped then.
+    if ((flags[i] & DESC_EOP) === 0 && i - first + 1 < MAX_SEGMENTS) continue;
     let frameBytes = 0;
     let isWhole = true;
     for (let segment = first; segment <= i; segment++) {
@@ -34,10 +35,10 @@ export function cleanRx(state: DriverState, pair: QueuePair, budget: number): nu
     }
     if (!isWhole || (flags[i] & DESC_RX_ERROR) !== 0) {
       counters.rxErrors++;
-      dropFrame(state, pair, slot, i - first + 1, !isWhole);
-    } else if (!hasSaneLength(state, lenBytes, first, i)) {
+      dropFrame(state, pair, slot, i - first + 1);
+    } else if ((flags[i] & DESC_EOP) === 0 || !hasSaneLength(state, lenBytes, first, i)) {
       counters.rxLengthErrors++;
-      dropFrame(state, pair, slot, i - first + 1, false);
+      dropFrame(state, pair, slot, i - first + 1);
     } else {
       counters.rxPackets++;
       counters.rxBytes += frameBytes;
@@ -60,19 +61,13 @@ function hasSaneLength({ layout }: DriverState, lenBytes: Int32Array, first: num
   return true;
 }
 
-/**
- * A frame that the driver doesn't look at.
- *
- * @param wasLost the device has told the observer of the packet's end already
- */
-function dropFrame({ config, layout }: DriverState, pair: QueuePair, firstSlot: number, segments: number, wasLost: boolean): void {
+/** A frame that the driver doesn't look at. */
+function dropFrame(state: DriverState, pair: QueuePair, firstSlot: number, segments: number): void {
   const { rx } = pair;
-  const { ledger } = config.allocator;
+  let packetId = NO_PACKET;
   for (let segment = 0; segment < segments; segment++) {
     const buffer = rx.buffer[(firstSlot + segment) % rx.ring.size];
-    if (segment === 0 && !wasLost) {
-      config.observer.onPacketEnd(ledger.packetId[ledger.indexOf(buffer)], Outcome.rxError, NO_VERDICT, pair.queue, buffer + layout.packetOffBytes, 0, 0);
-    }
+    packetId = endForeignPacket(state, pair.queue, buffer, packetId, Outcome.rxError);
     rx.buffers.recycleDirect(buffer, Owner.device);
   }
 }
@@ -87,18 +82,20 @@ function receiveFrame(state: DriverState, pair: QueuePair, firstSlot: number, fi
   const context = vm.contextAddress;
   const buffer = rx.buffer[firstSlot];
   ledger.move(buffer, Owner.device, Owner.driver);
+  const packetId = ledger.packetId[ledger.indexOf(buffer)];
   prepareXdpBuff(u32, context, pair.rxq, buffer, frameSizeBytes, packetOffBytes, rx.batch.lenBytes[first]);
   if (!profile.xdp.hasMetadata) u32[(context + XDP_MD_DATA_META) >>> 2] = u32[(context + XDP_MD_DATA) >>> 2] + 1;
   if (last > first) {
     const sharedInfo = sharedInfoAddress(buffer, frameSizeBytes);
     startFragments(u32, context, sharedInfo);
+    let glued = packetId;
     for (let segment = first + 1; segment <= last; segment++) {
       const fragment = rx.buffer[(firstSlot + segment - first) % rx.ring.size];
       ledger.move(fragment, Owner.device, Owner.driver);
+      glued = endForeignPacket(state, pair.queue, fragment, glued, Outcome.rxError);
       addFragment(u32, sharedInfo, fragment + deviceOffBytes, rx.batch.lenBytes[segment]);
     }
   }
-  const packetId = ledger.packetId[ledger.indexOf(buffer)];
   if (program === undefined) {
     passToStack(state, pair, buffer, packetId, NO_VERDICT);
     return;

@@ -98,6 +98,7 @@ export class RxQueue {
           break;
         }
         this.#pages.move(fresh, Owner.pool, Owner.device);
+        this.#pages.packetId[this.#pages.indexOf(fresh)] = 0;
         buffer[slot] = fresh;
         if (++slot === size) slot = 0;
         batch.iovaLow[count] = buffers.iovaLow(fresh) + deviceOffBytes;
@@ -137,13 +138,14 @@ export class RxQueue {
   /** dma_sync_single_range_for_cpu of everything that the device wrote. */
   #syncForCpu(count: number): void {
     const { buffers, buffer, batch } = this;
-    const { deviceOffBytes } = this.#layout;
+    const { deviceOffBytes, deviceBytes } = this.#layout;
     const { size } = this.ring;
     const prefix = this.#format.rxPrefixBytes;
     let isFirst = true;
     let slot = this.nextToClean % size;
     for (let i = 0; i < count; i++) {
-      const bytes = batch.lenBytes[i] + (isFirst ? prefix : 0);
+      // A length that makes no sense is found later: what lies beyond the buffer is not the device's.
+      const bytes = Math.min(batch.lenBytes[i] + (isFirst ? prefix : 0), deviceBytes);
       isFirst = (batch.flags[i] & DESC_EOP) !== 0;
       if (bytes > 0) this.#dma.syncForCpu(buffers.iovaLow(buffer[slot]) + deviceOffBytes, bytes, this.#direction, 'RX poll');
       if (++slot === size) slot = 0;
@@ -160,10 +162,16 @@ export class RxQueue {
     }
   }
 
-  /** Takes all buffers back from the device when the ring is shut down. */
-  drain(): void {
+  /**
+   * Takes all buffers back from the device when the ring is shut down.
+   *
+   * @param onBuffer called for each of them before it goes back
+   */
+  drain(onBuffer: (buffer: number) => void = () => {}): void {
     for (; this.nextToClean < this.nextToUse; this.nextToClean++) {
-      this.buffers.releaseAtShutdown(this.buffer[this.nextToClean % this.ring.size], Owner.device);
+      const buffer = this.buffer[this.nextToClean % this.ring.size];
+      onBuffer(buffer);
+      this.buffers.releaseAtShutdown(buffer, Owner.device);
     }
     freeCoherentRing(this.#dma, this.ring, this.#format.rxRingBytes(this.ring.size), 'RX ring');
   }

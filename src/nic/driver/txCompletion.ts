@@ -13,47 +13,80 @@ import type { QueuePair } from './queuePair.js';
  * @returns slots that are free again
  */
 export function cleanTx(state: DriverState, pair: QueuePair): number {
-  const { allocator, dma, targets } = state.config;
-  const { tx, rx, counters } = pair;
+  const { tx, counters } = pair;
   const slots = tx.completed();
   const end = tx.nextToClean + slots;
+  let hasXdpTx = false;
+  let hasXdpXmit = false;
   while (tx.nextToClean < end) {
     const record = tx.cleanRecord & tx.recordMask;
-    const buffer = tx.buffer[record];
-    const ownMapping = tx.unmapIovaLow[record];
-    if (ownMapping !== 0) dma.unmap(ownMapping, tx.lenBytes[record], DMA_TO_DEVICE, 'TX completion');
-    reportIfLost(state, pair, buffer);
-    switch (tx.kind[record]) {
-      case TX_XDP_TX:
-      case TX_XDP_XMIT:
-        rx.buffers.recycleDirect(buffer, Owner.txRing);
-        break;
-      case TX_XSK_SKB: {
-        allocator.free(buffer, Owner.txRing);
-        const socket = targets.sockets[tx.socketId[record]];
-        socket.complete(tx.completionOffBytes[record]);
-        state.readySockets.add(socket);
-        break;
-      }
-      default:
-        throw new Error(`cleanTx: TX record ${record} completed, but holds nothing`);
-    }
+    const isXdp = tx.kind[record] !== TX_XSK_SKB;
+    if (tx.kind[record] === TX_XDP_TX) hasXdpTx = true;
+    else if (isXdp) hasXdpXmit = true;
+    reportIfLost(state, pair, tx.buffer[record], Outcome.txDmaError);
+    giveBack(state, pair, record, true);
     if (tx.frameSlots[record] > 0) {
       counters.txPackets++;
+      if (isXdp) counters.txXdpPackets++;
       tx.frames++;
     }
     counters.txBytes += tx.lenBytes[record];
+    if (isXdp) counters.txXdpBytes += tx.lenBytes[record];
     tx.release(record);
   }
-  if (slots > 0 && pair.waitingSocket !== undefined) {
-    state.readySockets.add(pair.waitingSocket);
-    pair.waitingSocket = undefined;
-  }
+  if (hasXdpTx) counters.xdpTxCompletions++;
+  if (hasXdpXmit) counters.txXdpXmitCompletions++;
+  if (slots > 0) wakeWaitingSocket(state, pair);
   return slots;
 }
 
+/**
+ * Takes back all that is on the TX ring, sent or not, when the queue is reset or shut down (igb_clean_tx_ring): frames that were on the wire
+ * are sent, whether or not the driver knew; the others are lost.
+ */
+export function reclaimTx(state: DriverState, pair: QueuePair): void {
+  const { tx } = pair;
+  while (tx.cleanRecord !== tx.nextRecord) {
+    const record = tx.cleanRecord & tx.recordMask;
+    reportIfLost(state, pair, tx.buffer[record], Outcome.txStalled);
+    giveBack(state, pair, record, false);
+    tx.release(record);
+  }
+  wakeWaitingSocket(state, pair);
+}
+
+/** @param isPolling this is the NAPI context of the queue */
+function giveBack(state: DriverState, { tx, rx }: QueuePair, record: number, isPolling: boolean): void {
+  const { allocator, dma, targets } = state.config;
+  const buffer = tx.buffer[record];
+  const ownMapping = tx.unmapIovaLow[record];
+  if (ownMapping !== 0) dma.unmap(ownMapping, tx.lenBytes[record], DMA_TO_DEVICE, 'TX completion');
+  switch (tx.kind[record]) {
+    case TX_XDP_TX:
+    case TX_XDP_XMIT:
+      if (isPolling) rx.buffers.recycleDirect(buffer, Owner.txRing);
+      else rx.buffers.recycle(buffer, Owner.txRing);
+      break;
+    case TX_XSK_SKB: {
+      allocator.free(buffer, Owner.txRing);
+      const socket = targets.sockets[tx.socketId[record]];
+      socket.complete(tx.completionOffBytes[record]);
+      state.readySockets.add(socket);
+      break;
+    }
+    default:
+      throw new Error(`TX record ${record} comes back, but holds nothing`);
+  }
+}
+
+function wakeWaitingSocket({ readySockets }: DriverState, pair: QueuePair): void {
+  if (pair.waitingSocket === undefined) return;
+  readySockets.add(pair.waitingSocket);
+  pair.waitingSocket = undefined;
+}
+
 /** A frame that comes back without having been on the wire was lost in the device. */
-function reportIfLost({ config }: DriverState, { queue }: QueuePair, buffer: number): void {
+function reportIfLost({ config }: DriverState, { queue }: QueuePair, buffer: number, outcome: Outcome): void {
   const { allocator, tags, memory, observer } = config;
   const { ledger } = allocator;
   const index = ledger.indexOf(buffer);
@@ -62,5 +95,5 @@ function reportIfLost({ config }: DriverState, { queue }: QueuePair, buffer: num
   tags.kind[index] = TX_NONE;
   if (kind === TX_XSK_SKB) return;
   const { address, lenBytes } = xdpFrameData(memory.u32, buffer);
-  observer.onPacketEnd(ledger.packetId[index], Outcome.txDmaError, tags.retval[index], queue, address, lenBytes, 0);
+  observer.onPacketEnd(ledger.packetId[index], outcome, tags.retval[index], queue, address, lenBytes, 0);
 }

@@ -61,6 +61,9 @@ export class TxQueue {
   #pendingFirst = 0;
   #flushed = 0;
   #frameBuffers = 0;
+  /** What `isStuck` saw, and since when. */
+  #watchedRecord = -1;
+  #watchedNs = 0;
   #frameFlags = 0;
 
   constructor(memory: HostMemory, dma: DmaApi, format: DescriptorFormat, queue: number, size: number) {
@@ -151,10 +154,43 @@ export class TxQueue {
     pending.count = 0;
   }
 
+  /** Frames are on the ring, or their completions. */
+  get isBusy(): boolean {
+    return this.cleanRecord !== this.nextRecord;
+  }
+
+  /** Buffers of one kind (TX_*) that are on the ring. */
+  countHeld(kind: number): number {
+    let count = 0;
+    for (let record = this.cleanRecord; record < this.nextRecord; record++) if (this.kind[record & this.recordMask] === kind) count++;
+    return count;
+  }
+
+  /** dev_watchdog: frames are on the ring, and none has come back for so long. Asked again and again, as it remembers what it saw. */
+  isStuck(nowNs: number, timeoutNs: number): boolean {
+    if (!this.isBusy || this.cleanRecord !== this.#watchedRecord) {
+      this.#watchedRecord = this.cleanRecord;
+      this.#watchedNs = nowNs;
+    }
+    return nowNs - this.#watchedNs >= timeoutNs;
+  }
+
   /** How many slots from `nextToClean` on the device is done with: whole frames. */
   completed(): number {
     const queued = this.#flushed - this.nextToClean;
     return queued === 0 ? 0 : this.#format.txPoll(this.#memory, this.ring, this.nextToClean, queued);
+  }
+
+  /** Empties the ring after a reset of the device's queue; all records have been released. */
+  reset(): void {
+    const { address, size, state } = this.ring;
+    this.#memory.u8.fill(0, address, address + this.#format.txRingBytes(size));
+    state.fill(0);
+    this.#format.txInit(this.#memory, this.ring);
+    this.nextToUse = 0;
+    this.nextToClean = 0;
+    this.#pendingFirst = 0;
+    this.#flushed = 0;
   }
 
   /** Gives the ring's memory back. */

@@ -193,7 +193,9 @@ export const virtioSplitFormat: DescriptorFormat = {
     const { view, u8 } = memory;
     const { lenBytes, flags, packetType, address } = batch;
     const used = usedAt(ring);
-    const finished = (view.getUint16(used + RING_IDX, true) - first) & INDEX_MASK;
+    const ahead = (view.getUint16(used + RING_IDX, true) - first) & INDEX_MASK;
+    // An index that runs ahead by more than the ring is none that a device could have written.
+    const finished = ahead > ring.size ? 0 : ahead;
     let row = 0;
     while (row < finished && row < limit) {
       let slot = (first + row) % ring.size;
