@@ -29,7 +29,7 @@ const UNDECIDED = 255;
  */
 export class PacketBook {
   readonly stage: Uint8Array;
-  readonly retval: Int32Array;
+  readonly retval: Float64Array;
   /** The packet as the program left it. */
   readonly data: Uint32Array;
   readonly lenBytes: Uint32Array;
@@ -49,7 +49,7 @@ export class PacketBook {
     if (ledger.unitBytes !== PAGE_BYTES) throw new RangeError('PacketBook: the driver kit deals with whole pages');
     this.#config = config;
     this.stage = new Uint8Array(ledger.count);
-    this.retval = new Int32Array(ledger.count);
+    this.retval = new Float64Array(ledger.count);
     this.data = new Uint32Array(ledger.count);
     this.lenBytes = new Uint32Array(ledger.count);
     this.metaBytes = new Uint32Array(ledger.count);
