@@ -141,7 +141,9 @@ function interfaceOf({ ifindex, mtu }: NicSettings): NetInterface {
 
 /** Pages that rings, pools and packets on their way can hold at the same time. */
 function pagesNeeded({ queues, rxRingSize, txRingSize, profile }: NicSettings): number {
-  return queues * (rxRingSize + txRingSize + profile.poolRingSize + 256) + 64;
+  // A half of two pages keeps both from being given back.
+  const pagesPerBuffer = profile.bufferModel === 'split_page' && profile.frameSizeBytes === PAGE_BYTES ? 2 : 1;
+  return queues * ((rxRingSize + txRingSize) * pagesPerBuffer + profile.poolRingSize + 256) + 64;
 }
 
 /** Wire slots, copy lists, FIFOs and what alignment costs. */
