@@ -65,6 +65,9 @@ export interface FormatCapabilities {
   /** What the driver sees of what the device found, where the format tells less or other things. */
   readonly rxSeen?: (found: RxOffloads) => Partial<RxOffloads>;
 
+  /** Bits of a buffer's I/O address, more than 32; 64 when left out. */
+  readonly addressBits?: number;
+
   readonly txBufferBytesMax: number;
   readonly txSegmentsMax: number;
   /** Kinds of frames with DESC_CSUM; TX_CHECKSUMS when left out. */
@@ -81,7 +84,9 @@ const L4 = PACKET_TCP | PACKET_UDP | PACKET_SCTP;
 
 const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 /** Buffers begin at multiples of 8. */
-const iova = fc.record({ iovaLow: word.map((value) => value & ~7), iovaHigh: word });
+function iovas({ addressBits = 64 }: FormatCapabilities): fc.Arbitrary<{ iovaLow: number; iovaHigh: number }> {
+  return fc.record({ iovaLow: word.map((value) => value & ~7), iovaHigh: addressBits === 64 ? word : fc.nat(2 ** (addressBits - 32) - 1) });
+}
 
 interface RxFrame extends RxOffloads {
   readonly lenBytes: number;
@@ -126,8 +131,9 @@ function rxFrames(prefixBytes: number, { rxFlags, rxPacketTypes, rssTypesOf, tim
   });
 }
 
-function txFrames(format: DescriptorFormat, { txBufferBytesMax, txSegmentsMax, txChecksums = TX_CHECKSUMS }: FormatCapabilities): fc.Arbitrary<TxFrame[]> {
-  const buffer = fc.record({ at: iova, lenBytes: fc.integer({ min: 1, max: txBufferBytesMax }) }).map(({ at, lenBytes }) => ({ ...at, lenBytes }));
+function txFrames(format: DescriptorFormat, capabilities: FormatCapabilities): fc.Arbitrary<TxFrame[]> {
+  const { txBufferBytesMax, txSegmentsMax, txChecksums = TX_CHECKSUMS } = capabilities;
+  const buffer = fc.record({ at: iovas(capabilities), lenBytes: fc.integer({ min: 1, max: txBufferBytesMax }) }).map(({ at, lenBytes }) => ({ ...at, lenBytes }));
   const frame = fc
     .record({
       buffers: fc.array(buffer, { minLength: 1, maxLength: txSegmentsMax }),
@@ -374,7 +380,7 @@ class TxBench {
 export function describeFormat(format: DescriptorFormat, capabilities: FormatCapabilities): void {
   const { ringSizes = RING_SIZES } = capabilities;
   const size = fc.constantFrom(...ringSizes);
-  const step = fc.record({ post: fc.array(iova, { maxLength: 20 }), receive: fc.nat(12), poll: fc.nat(30) });
+  const step = fc.record({ post: fc.array(iovas(capabilities), { maxLength: 20 }), receive: fc.nat(12), poll: fc.nat(30) });
   const pace = fc.record({ post: fc.nat(10), send: fc.nat(10), clean: fc.nat(40) });
 
   describe(`${format.name} descriptors come back`, () => {
