@@ -43,11 +43,12 @@ export function nextItrClass(from: ItrClass, { packets, bytes }: ItrSample): Itr
 }
 
 /**
- * EITR of a queue pair: the slower of its rings counts. Links that aren't at 1000 Mbit/s always have 4k interrupts a second.
+ * EITR of a queue pair: the slower of its rings counts. Links at 10 and 100 Mbit/s always have 4k interrupts a second; the 2500 of igc are
+ * treated like 1000 (igc_set_itr).
  * @param isConservative ethtool's rx-usecs 3, the default: never faster than 'low'
  */
 export function itrOf(rx: ItrClass, tx: ItrClass, linkMbps: number, isConservative: boolean): number {
-  if (linkMbps !== 1000) return ITR_VALUES.bulk;
+  if (linkMbps < 1000) return ITR_VALUES.bulk;
   const slower = ORDER[Math.max(ORDER.indexOf(rx), ORDER.indexOf(tx))];
   return ITR_VALUES[isConservative && slower === 'lowest' ? 'low' : slower];
 }

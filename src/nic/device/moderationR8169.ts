@@ -6,10 +6,10 @@
 //  └───────────┴───────────┴───────────┴───────────┘
 import type { InterruptModeration } from './interrupt.js';
 
-/** Time of one unit at the finest scale, ns, by link speed. */
+/** Time of one unit at the finest scale, ns, by link speed (rtl_coalesce_info_8168_8136 and rtl_coalesce_info_8169). */
 export const R8169_BASE_NS = {
   rtl8168: { 10: 40_960, 100: 2560, 1000: 5000 },
-  rtl8169: { 1000: 320 },
+  rtl8169: { 10: 40_960, 100: 2560, 1000: 320 },
 } as const;
 
 const SCALES = [1, 8, 16, 32] as const;

@@ -32,7 +32,7 @@ export function initialModeration({ rxUsecs, rxFrames, txUsecs, txFrames }: Mode
 export function createAdaptiveModeration(support: ModerationSupport, linkMbps: number): AdaptiveModeration | undefined {
   switch (support.adaptive) {
     case 'itr':
-      return new ItrModeration(initialModeration(support), linkMbps);
+      return new ItrModeration(initialModeration(support), linkMbps, support.rxUsecs === ITR_CONSERVATIVE);
     case 'dim':
       return new DimModeration(initialModeration(support));
     default:
@@ -40,18 +40,23 @@ export function createAdaptiveModeration(support: ModerationSupport, linkMbps: n
   }
 }
 
+/** rx-usecs 3 of igb and igc, their default, means adaptive without the fastest class; 1 means with it. */
+const ITR_CONSERVATIVE = 3;
+
 /** igb and igc: after each poll, by the frames since the last one; each direction has its class. */
 class ItrModeration implements AdaptiveModeration {
   readonly #base: InterruptModeration;
   readonly #linkMbps: number;
+  readonly #isConservative: boolean;
   #last: HandledFrames = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
-  #rx: ItrClass = 'low';
-  #tx: ItrClass = 'low';
+  #rx: ItrClass = 'lowest';
+  #tx: ItrClass = 'lowest';
   #itr = -1;
 
-  constructor(base: InterruptModeration, linkMbps: number) {
+  constructor(base: InterruptModeration, linkMbps: number, isConservative: boolean) {
     this.#base = base;
     this.#linkMbps = linkMbps;
+    this.#isConservative = isConservative;
   }
 
   onPollDone(handled: HandledFrames): InterruptModeration | undefined {
@@ -59,7 +64,7 @@ class ItrModeration implements AdaptiveModeration {
     this.#rx = nextItrClass(this.#rx, { packets: handled.rxPackets - rxPackets, bytes: handled.rxBytes - rxBytes });
     this.#tx = nextItrClass(this.#tx, { packets: handled.txPackets - txPackets, bytes: handled.txBytes - txBytes });
     this.#last = { rxPackets: handled.rxPackets, rxBytes: handled.rxBytes, txPackets: handled.txPackets, txBytes: handled.txBytes };
-    const itr = itrOf(this.#rx, this.#tx, this.#linkMbps, false);
+    const itr = itrOf(this.#rx, this.#tx, this.#linkMbps, this.#isConservative);
     if (itr === this.#itr) return undefined;
     this.#itr = itr;
     return { ...this.#base, minIntervalNs: itrIntervalNs(itr) };
@@ -80,7 +85,10 @@ class DimModeration implements AdaptiveModeration {
   }
 
   onPollDone({ rxPackets, rxBytes }: HandledFrames, nowNs: number): InterruptModeration | undefined {
-    if (this.#startNs < 0) this.#start(rxPackets, rxBytes, nowNs);
+    if (this.#startNs < 0) {
+      this.#start(rxPackets, rxBytes, nowNs);
+      return undefined;
+    }
     if (++this.#events < DIM_EVENTS) return undefined;
     const stats = dimStats(rxPackets - this.#startPackets, rxBytes - this.#startBytes, (nowNs - this.#startNs) / 1000);
     this.#start(rxPackets, rxBytes, nowNs);

@@ -15,7 +15,7 @@ export function busyPoll(napi: Napi, budget: number = BUSY_POLL_BUDGET, prefer =
     if (prefer) napi.state |= NAPI_PREFER_BUSY_POLL;
     return 0;
   }
-  napi.state |= NAPI_SCHED | NAPI_IN_BUSY_POLL | (prefer ? NAPI_PREFER_BUSY_POLL : 0);
+  napi.state |= NAPI_SCHED | NAPI_IN_BUSY_POLL;
   const work = napi.pollDriver(budget);
   return work + stop(napi, budget, prefer);
 }

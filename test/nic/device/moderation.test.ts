@@ -25,9 +25,13 @@ describe('ITR of igb and igc', () => {
     expect(nextItrClass(from, { packets, bytes })).toBe(to);
   });
 
-  it('takes the slower ring, 4k on other links than 1G, and never the fastest when conservative', () => {
+  it('takes the slower ring, 4k on slow links, and never the fastest when conservative', () => {
     expect([itrOf('lowest', 'lowest', 1000, false), itrOf('lowest', 'lowest', 1000, true), itrOf('lowest', 'bulk', 1000, false), itrOf('low', 'lowest', 100, false)]).toEqual([56, 196, 980, 980]);
     expect(itrIntervalNs(ITR_START)).toBe(162_000);
+  });
+
+  it('at 2500 Mbit/s igc goes by its classes, and is not held at 4k interrupts', () => {
+    expect([itrOf('low', 'lowest', 2500, true), itrOf('low', 'lowest', 10, true)]).toEqual([196, 980]);
   });
 });
 
@@ -35,6 +39,10 @@ describe('IntrMitigate', () => {
   it('has its fields where the data sheet has them', () => {
     const moderation = decodeIntrMitigate({ register: 0x1234, scale: 1 }, R8169_BASE_NS.rtl8168[1000]);
     expect(moderation).toEqual({ txDelayNs: 40_000, txFrames: 8, rxDelayNs: 120_000, rxFrames: 16 });
+  });
+
+  it('the RTL8169 has units for slow links, too', () => {
+    expect([R8169_BASE_NS.rtl8169[10], R8169_BASE_NS.rtl8169[100], R8169_BASE_NS.rtl8169[1000]]).toEqual([40_960, 2560, 320]);
   });
 
   it('refuses what no scale reaches', () => {

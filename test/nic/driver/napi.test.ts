@@ -183,6 +183,16 @@ describe('busy poll', () => {
     expect(bench.polled).toBe(20);
   });
 
+  it('that gets the NAPI leaves no word to anybody: without timers, the softirq polls what is left with its whole budget', () => {
+    const bench = new Bench();
+    bench.line.mask();
+    bench.arrive(100);
+    expect(busyPoll(bench.napi, 8, true)).toBe(16);
+    expect(bench.napi.has(NAPI_PREFER_BUSY_POLL)).toBe(false);
+    bench.run(0);
+    expect(bench.polled).toBe(100);
+  });
+
   it('that finds the softirq at work leaves word that it prefers to poll', () => {
     const bench = new Bench({ deferHardIrqs: 1, groFlushTimeoutNs: 500 });
     bench.arrive(100);
