@@ -33,7 +33,7 @@ describe('help', () => {
     }
     const words = stdout.replace(/\s+/g, ' ');
     for (const text of [
-      'plain a power of two from 64 to 8192 (512)', '(10,000,000)', 'queues, 1 to 64', '1 to 256 (one a queue)', '68 to 9000; above 3498', 'SEC("xdp.frags")',
+      "(the NIC's default; its limits: sim nic show NAME)", '(10,000,000)', 'queues (4, or as many as the NIC has)', '1 to 256 (one a queue)', 'above what one buffer takes (plain: 3498)', 'SEC("xdp.frags")',
       'docs/report.md', 'l2fwd sends back', 'replaces stack, tx, xsk, xsk-tx and dropped.pcapng', 'jit, or interpreter, the reference', 'generic and offload are not there yet',
     ]) {
       expect(words).toContain(text);

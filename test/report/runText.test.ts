@@ -50,6 +50,8 @@ describe('the whole report', () => {
         ok  pages                 2112 in use: 2044 on RX rings, 68 idle in the pools
         ok  pages after shutdown  all given back
         ok  DMA mappings          0 left over, 0 faults
+        ok  DMA rules             every buffer was mapped, synced and unmapped as it must be
+        ok  buffer rules          every buffer went back by a way that is open to it
         ok  ownership             every hand-over came from the owner
       "
     `);
@@ -101,6 +103,8 @@ describe('the whole report', () => {
         ok  pages                 1024 in use: 1022 on RX rings, 2 idle in the pools
         ok  pages after shutdown  all given back
         ok  DMA mappings          0 left over, 0 faults
+        ok  DMA rules             every buffer was mapped, synced and unmapped as it must be
+        ok  buffer rules          every buffer went back by a way that is open to it
         ok  ownership             every hand-over came from the owner
         ok  chunks of 2 sockets   all accounted for: fillRing 2,048
       "
