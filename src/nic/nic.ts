@@ -15,6 +15,7 @@ import type { FaultPlan } from './device/faults/faultPlan.js';
 import type { PacketFates } from './device/faults/packetFates.js';
 import { FlowSteering } from './device/flowSteering.js';
 import { Iommu } from './device/iommu.js';
+import { maxFrameBytes } from './device/mac.js';
 import { NicDevice } from './device/nicDevice.js';
 import { defaultRssKey, Rss } from './device/rss.js';
 import { HardwareClock } from './device/timestamps.js';
@@ -156,13 +157,18 @@ export function checkAttach(settings: NicSettings, program: LoadedProgram): Prob
       hint: 'choose a NIC whose driver has it, see: sim nic list',
     };
   }
-  if (mtu <= xdp.mtuMaxLinear || (frags && (xdp.features & NETDEV_XDP_ACT_RX_SG) !== 0)) return undefined;
+  // A longer headroom than usual leaves less of a buffer for the packet.
+  const { packetBytes } = rxLayout(profile, headroomOf(settings));
+  const room = packetBytes - maxFrameBytes(0);
+  const most = Math.min(xdp.mtuMaxLinear, room);
+  if (mtu <= most || (frags && (xdp.features & NETDEV_XDP_ACT_RX_SG) !== 0)) return undefined;
+  const reason = room < xdp.mtuMaxLinear ? `a headroom of ${headroomOf(settings)} leaves ${packetBytes} bytes of a buffer, ${maxFrameBytes(0)} of them for Ethernet header and two VLAN tags` : xdp.mtuReason;
   const mend = (xdp.features & NETDEV_XDP_ACT_RX_SG) === 0 ? '' : ', or put the program into SEC("xdp.frags")';
   return {
     code: 'attach-mtu',
     where,
-    message: `MTU ${mtu} is too large (${errnoName(xdp.mtuErrno)}): the driver takes at most ${xdp.mtuMaxLinear} with a program without multi-buffer support, as ${xdp.mtuReason}`,
-    hint: `use --mtu ${xdp.mtuMaxLinear} or less${mend}`,
+    message: `MTU ${mtu} is too large (${errnoName(xdp.mtuErrno)}): the driver takes at most ${most} with a program without multi-buffer support, as ${reason}`,
+    hint: `use --mtu ${most} or less${mend}`,
   };
 }
 
