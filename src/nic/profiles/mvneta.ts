@@ -18,7 +18,7 @@ export const mvnetaProfile: NicProfile = {
   format: plainFormat,
   formatNote: 'the plain descriptors stand in for the descriptors of the device, which are not modelled',
   queues: queuePairs(8, 8),
-  rxRing: ring(512, 1, 512),
+  rxRing: ring(512, 2, 512),
   txRing: ring(1024, 192, 1024),
   mtu: mtuUpTo(9000),
   headroom: headroomOfDriver(256),
