@@ -81,6 +81,8 @@ export interface Nic {
   readonly tags: BufferTags;
   readonly iommu: Iommu;
   readonly dma: DmaApi;
+  /** Frames that the device had no descriptor for, by queue. */
+  readonly missed: Float64Array;
   /** The faults that are injected, `undefined` without a plan. */
   readonly faults: DeviceFaults | undefined;
   /** Shuts device and driver down. */
@@ -208,8 +210,10 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   if (faults !== undefined) faults.onTrouble = () => driver.wakeWatchdog?.();
   allocator.shouldFail ??= faults?.failAllocation;
   const rss = profile.rss ?? NO_RSS;
+  const missed = new Float64Array(queues);
   const deviceObserver: DeviceObserver = {
     onLost(packetId, reason, address, lenBytes, queue) {
+      if (reason === LOSS_MISSED) missed[queue]++;
       observer.onPacketEnd(packetId, OUTCOME_OF_LOSS[reason], -1, queue, address, lenBytes, 0);
     },
     onTransmit(queue, buffer, address, lenBytes) {
@@ -248,7 +252,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
     driver.close();
     faults?.endSwallowed(deviceObserver);
   };
-  return ok({ settings, device, driver, tags, iommu, dma, faults, close });
+  return ok({ settings, device, driver, tags, iommu, dma, missed, faults, close });
 }
 
 /** The observer, which hears the first end of each packet only. */

@@ -44,6 +44,7 @@ export function passToStack(
   const { ledger } = allocator;
   const { u32 } = memory;
   report(state, pair.queue, packetId, outcome, retval);
+  if (outcome === Outcome.stack) pair.counters.stackPackets++;
   pair.rx.buffers.giveUp(buffer);
   ledger.move(buffer, Owner.driver, Owner.stack);
   pair.stackBuffers[pair.stackCount++] = buffer;

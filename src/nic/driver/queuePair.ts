@@ -30,6 +30,9 @@ export interface DriverCounters {
   rxCsumErrors: number;
   /** Buffers that could not be allocated. */
   rxAllocFailed: number;
+  /** Packets that went to the stack, with a program and without, not by way of a CPUMAP; their bytes as they were received. */
+  stackPackets: number;
+  stackBytes: number;
   xdpDrop: number;
   xdpPass: number;
   xdpTx: number;
@@ -62,7 +65,7 @@ export interface DriverCounters {
 
 export function newCounters(): DriverCounters {
   return {
-    rxPackets: 0, rxBytes: 0, rxErrors: 0, rxLengthErrors: 0, rxCsumGood: 0, rxCsumErrors: 0, rxAllocFailed: 0, xdpDrop: 0, xdpPass: 0, xdpTx: 0,
+    rxPackets: 0, rxBytes: 0, rxErrors: 0, rxLengthErrors: 0, rxCsumGood: 0, rxCsumErrors: 0, rxAllocFailed: 0, stackPackets: 0, stackBytes: 0, xdpDrop: 0, xdpPass: 0, xdpTx: 0,
     xdpTxErrors: 0, xdpTxFull: 0, xdpRedirect: 0, xdpRedirectErrors: 0, xdpAborted: 0, xdpInvalid: 0, xdpExceptions: 0, txPackets: 0, txBytes: 0,
     txXdpPackets: 0, txXdpBytes: 0, txXdpXmit: 0, txXdpXmitErrors: 0, xdpTxCompletions: 0, txXdpXmitCompletions: 0, rxKicks: 0, txKicks: 0, txTimeouts: 0, polls: 0,
   };

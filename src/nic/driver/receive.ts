@@ -44,7 +44,9 @@ export function cleanRx(state: DriverState, pair: QueuePair, budget: number): nu
       counters.rxBytes += frameBytes;
       if ((flags[i] & (DESC_L3_BAD | DESC_L4_BAD)) !== 0) counters.rxCsumErrors++;
       else if ((flags[i] & DESC_L4_CHECKED) !== 0) counters.rxCsumGood++;
+      const { stackPackets } = counters;
       receiveFrame(state, pair, slot, first, i);
+      if (counters.stackPackets !== stackPackets) counters.stackBytes += frameBytes;
     }
     slot += i + 1 - first;
     if (slot >= rx.ring.size) slot -= rx.ring.size;

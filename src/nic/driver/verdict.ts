@@ -41,7 +41,7 @@ function xdpTx(state: DriverState, pair: QueuePair, buffer: number, packetId: nu
     return;
   }
   if (outcome === Outcome.txRingFull) counters.xdpTxFull++;
-  if (state.config.profile.quirks.countsFailedTxAsSent === true) counters.xdpTx++;
+  if (state.config.profile.quirks.countsFailedTxAsSent === true && outcome !== Outcome.txNoHeadroom) counters.xdpTx++;
   else counters.xdpTxErrors++;
   failPacket(state, pair, buffer, packetId, outcome, XDP_TX);
 }

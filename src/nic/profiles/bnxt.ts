@@ -1,4 +1,4 @@
-import { EINVAL } from '../../base/index.js';
+import { EOPNOTSUPP } from '../../base/index.js';
 import { plainFormat } from '../device/formats/plain.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { missedOfQueue, ofDevice, ofDriver } from './statistics.js';
 
 /** Broadcom NetXtreme-C/E: page_pool, headroom 256, multi-buffer. */
 export const bnxtProfile: NicProfile = {
@@ -19,7 +20,7 @@ export const bnxtProfile: NicProfile = {
   formatNote: 'the plain descriptors stand in for the BDs and completion records of the device, which are not modelled',
   queues: queuePairs(64, 4),
   rxRing: ring(511, 64, 8191),
-  txRing: ring(511, 64, 2047),
+  txRing: ring(511, 19, 2047),
   mtu: mtuUpTo(9000),
   headroom: headroomOfDriver(256),
   frameSizeBytes: 4096,
@@ -29,9 +30,9 @@ export const bnxtProfile: NicProfile = {
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG,
     since: '4.11',
-    mtuMaxLinear: 3498,
-    mtuErrno: EINVAL,
-    mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags); the real driver allows 3502; the MAC of the model counts two VLAN tags',
+    mtuMaxLinear: 3502,
+    mtuErrno: EOPNOTSUPP,
+    mtuReason: 'one page holds 4096 - 18 (Ethernet header and one VLAN tag) - 256 (headroom) - 320 (skb_shared_info)',
     hasMetadata: true,
     queueRule: 'combined channels, and one more TX ring an RX ring',
   },
@@ -42,9 +43,13 @@ export const bnxtProfile: NicProfile = {
   notes: ['The driver has no XDP counters.'],
   readRxHints: noRxHints,
   statistics: [
-    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets },
-    { name: 'tx_packets', value: ({ hw }) => hw.txPackets },
-    { name: 'rx_bytes', value: ({ hw }) => hw.rxBytes },
-    { name: 'tx_bytes', value: ({ hw }) => hw.txBytes },
+    { perQueue: [['[N]: rx_discards', missedOfQueue], ['[N]: rx_errors', 'rxErrors'], ['[N]: rx_l4_csum_errors', 'rxCsumErrors'], ['[N]: rx_buf_errors', 'rxLengthErrors']] },
+    ...ofDriver({ rx_total_l4_csum_errors: 'rxCsumErrors', rx_total_buf_errors: 'rxLengthErrors', rx_total_oom_discards: 'rxAllocFailed' }),
+    ...ofDevice({ rx_total_ring_discards: 'rxMissed' }),
+    ...ofDriver({ tx_total_resets: 'txTimeouts' }),
+    ...ofDevice({
+      rx_good_frames: 'rxPackets', rx_mcast_frames: 'rxMulticast', rx_bcast_frames: 'rxBroadcast', rx_fcs_err_frames: 'rxCrcErrors', rx_oversz_frames: 'rxOverLength', rx_undrsz_frames: 'rxRunts', rx_bytes: 'rxBytes',
+      tx_good_frames: 'txPackets', tx_bytes: 'txBytes',
+    }),
   ],
 };

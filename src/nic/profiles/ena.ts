@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { ofDriver } from './statistics.js';
 
 /** Amazon Elastic Network Adapter: headroom 256, half of the queues for XDP. */
 export const enaProfile: NicProfile = {
@@ -39,9 +40,18 @@ export const enaProfile: NicProfile = {
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: false, tso: false, lro: false },
   moderation: { rxUsecs: 16, rxFrames: 32, txUsecs: 16, txFrames: 32, adaptive: 'dim' },
   quirks: { countsFailedTxAsSent: true },
-  notes: [],
+  notes: ['XDP_TX is counted as sent also when the ring was full.', 'Frames of programs are counted with the queue, where the real driver has queues of their own (queue_N_xdp_tx_cnt).', 'The real driver rounds ring sizes down to a power of two; the model refuses others.', 'The real driver has pages of its own; a page_pool stands in for them.'],
   readRxHints: noRxHints,
   statistics: [
-    { perQueue: [['queue_N_rx_cnt', (queue) => queue.rxPackets], ['queue_N_rx_bytes', (queue) => queue.rxBytes], ['queue_N_rx_xdp_aborted', (queue) => queue.xdpAborted], ['queue_N_rx_xdp_drop', (queue) => queue.xdpDrop], ['queue_N_rx_xdp_pass', (queue) => queue.xdpPass], ['queue_N_rx_xdp_tx', (queue) => queue.xdpTx], ['queue_N_rx_xdp_invalid', (queue) => queue.xdpInvalid], ['queue_N_rx_xdp_redirect', (queue) => queue.xdpRedirect]] },
+    ...ofDriver({ tx_timeout: 'txTimeouts' }),
+    { perQueue: [['queue_N_tx_cnt', 'txPackets'], ['queue_N_tx_bytes', 'txBytes'], ['queue_N_tx_tx_poll', 'polls'], ['queue_N_tx_doorbells', 'txKicks']] },
+    {
+      perQueue: [
+        ['queue_N_rx_cnt', 'rxPackets'], ['queue_N_rx_bytes', 'rxBytes'], ['queue_N_rx_csum_good', 'rxCsumGood'], ['queue_N_rx_csum_bad', 'rxCsumErrors'], ['queue_N_rx_page_alloc_fail', 'rxAllocFailed'],
+        // ena_xdp_execute: a redirect that failed and a packet without room for struct xdp_frame count as aborted.
+        ['queue_N_rx_xdp_aborted', ({ xdpAborted, xdpRedirectErrors, xdpTxErrors }) => xdpAborted + xdpRedirectErrors + xdpTxErrors], ['queue_N_rx_xdp_drop', 'xdpDrop'], ['queue_N_rx_xdp_pass', 'xdpPass'],
+        ['queue_N_rx_xdp_tx', 'xdpTx'], ['queue_N_rx_xdp_invalid', 'xdpInvalid'], ['queue_N_rx_xdp_redirect', 'xdpRedirect'],
+      ],
+    },
   ],
 };

@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { ofDevice, ofDriver } from './statistics.js';
 
 /** Intel 40 gigabit: headroom 192, multi-buffer. */
 export const i40eProfile: NicProfile = {
@@ -43,12 +44,15 @@ export const i40eProfile: NicProfile = {
   notes: ['The driver has no XDP counters.'],
   readRxHints: noRxHints,
   statistics: [
-    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets },
-    { name: 'tx_packets', value: ({ hw }) => hw.txPackets },
-    { name: 'rx_bytes', value: ({ hw }) => hw.rxBytes },
-    { name: 'tx_bytes', value: ({ hw }) => hw.txBytes },
-    { name: 'port.rx_dropped', value: ({ hw }) => hw.rxMissed },
-    { perQueue: [['tx_queue_N_packets', (queue) => queue.txPackets], ['tx_queue_N_bytes', (queue) => queue.txBytes]] },
-    { perQueue: [['rx_queue_N_packets', (queue) => queue.rxPackets], ['rx_queue_N_bytes', (queue) => queue.rxBytes]] },
+    ...ofDevice({
+      rx_packets: 'rxPackets', tx_packets: 'txPackets', rx_bytes: 'rxBytes', tx_bytes: 'txBytes', rx_errors: 'rxCrcErrors', rx_dropped: 'rxMissed', rx_length_errors: 'rxOverLength', rx_crc_errors: 'rxCrcErrors',
+      rx_multicast: 'rxMulticast', rx_broadcast: 'rxBroadcast',
+    }),
+    ...ofDriver({ rx_pg_alloc_fail: 'rxAllocFailed' }),
+    { perQueue: [['tx-N.packets', 'txPackets'], ['tx-N.bytes', 'txBytes'], ['rx-N.packets', 'rxPackets'], ['rx-N.bytes', 'rxBytes']] },
+    ...ofDevice({
+      'port.rx_bytes': 'rxBytes', 'port.tx_bytes': 'txBytes', 'port.rx_multicast': 'rxMulticast', 'port.rx_broadcast': 'rxBroadcast', 'port.rx_dropped': 'rxMissed', 'port.rx_crc_errors': 'rxCrcErrors',
+      'port.rx_undersize': 'rxRunts', 'port.rx_oversize': 'rxOverLength',
+    }),
   ],
 };

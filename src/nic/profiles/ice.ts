@@ -1,4 +1,4 @@
-import { EINVAL } from '../../base/index.js';
+import { EOPNOTSUPP } from '../../base/index.js';
 import { iceFormat } from '../device/formats/ice.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { timestampHashAndVlan } from './rxHints.js';
+import { ofDevice, ofDriver } from './statistics.js';
 
 /** Intel 100 gigabit: headroom 192, multi-buffer. */
 export const iceProfile: NicProfile = {
@@ -31,10 +32,10 @@ export const iceProfile: NicProfile = {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_XSK_ZEROCOPY | NETDEV_XDP_ACT_RX_SG | NETDEV_XDP_ACT_NDO_XMIT_SG,
     since: '5.5',
     mtuMaxLinear: 3046,
-    mtuErrno: EINVAL,
+    mtuErrno: EOPNOTSUPP,
     mtuReason: 'buffers of 3072 bytes less 26 (Ethernet header, two VLAN tags, FCS)',
     hasMetadata: true,
-    queueRule: 'one XDP TX ring an RX queue',
+    queueRule: 'one XDP TX ring a CPU, shared under a lock when there are fewer',
   },
   rss: { indirectionSize: 512, keyBytes: 52, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: true, rxScatter: true, tso: false, lro: false },
@@ -43,12 +44,12 @@ export const iceProfile: NicProfile = {
   notes: ['The driver has no XDP counters.'],
   readRxHints: timestampHashAndVlan,
   statistics: [
-    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets },
-    { name: 'tx_packets', value: ({ hw }) => hw.txPackets },
-    { name: 'rx_bytes', value: ({ hw }) => hw.rxBytes },
-    { name: 'tx_bytes', value: ({ hw }) => hw.txBytes },
-    { name: 'rx_dropped.nic', value: ({ hw }) => hw.rxMissed },
-    { perQueue: [['tx_queue_N_packets', (queue) => queue.txPackets], ['tx_queue_N_bytes', (queue) => queue.txBytes]] },
-    { perQueue: [['rx_queue_N_packets', (queue) => queue.rxPackets], ['rx_queue_N_bytes', (queue) => queue.rxBytes]] },
+    ...ofDevice({ rx_multicast: 'rxMulticast', rx_broadcast: 'rxBroadcast', rx_bytes: 'rxBytes', tx_bytes: 'txBytes', rx_dropped: 'rxMissed' }),
+    ...ofDriver({ rx_pg_alloc_fail: 'rxAllocFailed' }),
+    { perQueue: [['tx_queue_N_packets', 'txPackets'], ['tx_queue_N_bytes', 'txBytes']] },
+    { perQueue: [['rx_queue_N_packets', 'rxPackets'], ['rx_queue_N_bytes', 'rxBytes']] },
+    ...ofDevice({ 'rx_bytes.nic': 'rxBytes', 'tx_bytes.nic': 'txBytes', 'rx_multicast.nic': 'rxMulticast', 'rx_broadcast.nic': 'rxBroadcast' }),
+    ...ofDriver({ 'tx_timeout.nic': 'txTimeouts' }),
+    ...ofDevice({ 'rx_undersize.nic': 'rxRunts', 'rx_oversize.nic': 'rxOverLength', 'rx_csum_bad.nic': 'rxChecksumErrors', 'rx_dropped.nic': 'rxMissed', 'rx_crc_errors.nic': 'rxCrcErrors' }),
   ],
 };

@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { missedOfQueue, ofDevice, ofDriver } from './statistics.js';
 
 /** Intel gigabit: advanced descriptors, split pages, headroom 192. */
 export const igbProfile: NicProfile = {
@@ -18,8 +19,8 @@ export const igbProfile: NicProfile = {
   format: igbFormat,
   formatNote: '',
   queues: queuePairs(8, 4),
-  rxRing: ring(256, 80, 4096, { multipleOf: 8, roundsUp: true }),
-  txRing: ring(256, 80, 4096, { multipleOf: 8, roundsUp: true }),
+  rxRing: ring(256, 64, 4096, { multipleOf: 8, roundsUp: true }),
+  txRing: ring(256, 64, 4096, { multipleOf: 8, roundsUp: true }),
   mtu: mtuUpTo(9000),
   headroom: headroomOfDriver(192),
   frameSizeBytes: 2048,
@@ -43,14 +44,15 @@ export const igbProfile: NicProfile = {
   notes: ['The driver has no XDP counters.'],
   readRxHints: noRxHints,
   statistics: [
-    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets },
-    { name: 'tx_packets', value: ({ hw }) => hw.txPackets },
-    { name: 'rx_bytes', value: ({ hw }) => hw.rxBytes },
-    { name: 'tx_bytes', value: ({ hw }) => hw.txBytes },
-    { name: 'multicast', value: ({ hw }) => hw.rxMulticast },
-    { name: 'rx_crc_errors', value: ({ hw }) => hw.rxCrcErrors },
-    { name: 'rx_missed_errors', value: ({ hw }) => hw.rxMissed },
-    { perQueue: [['tx_queue_N_packets', (queue) => queue.txPackets], ['tx_queue_N_bytes', (queue) => queue.txBytes]] },
-    { perQueue: [['rx_queue_N_packets', (queue) => queue.rxPackets], ['rx_queue_N_bytes', (queue) => queue.rxBytes]] },
+    ...ofDevice({
+      rx_packets: 'rxPackets', tx_packets: 'txPackets', rx_bytes: 'rxBytes', tx_bytes: 'txBytes', rx_broadcast: 'rxBroadcast', rx_multicast: 'rxMulticast', multicast: 'rxMulticast', rx_crc_errors: 'rxCrcErrors',
+      // RNBC counts frames that found no descriptor, MPC those of them that were lost: all, as there is no FIFO to wait in.
+      rx_no_buffer_count: 'rxMissed', rx_missed_errors: 'rxMissed',
+    }),
+    ...ofDriver({ tx_timeout_count: 'txTimeouts' }),
+    ...ofDevice({ rx_long_length_errors: 'rxOverLength', rx_short_length_errors: 'rxRunts', rx_long_byte_count: 'rxBytes' }),
+    { perQueue: [['tx_queue_N_packets', 'txPackets'], ['tx_queue_N_bytes', 'txBytes']] },
+    // drops is the register RQDPC.
+    { perQueue: [['rx_queue_N_packets', 'rxPackets'], ['rx_queue_N_bytes', 'rxBytes'], ['rx_queue_N_drops', missedOfQueue], ['rx_queue_N_csum_err', 'rxCsumErrors'], ['rx_queue_N_alloc_failed', 'rxAllocFailed']] },
   ],
 };

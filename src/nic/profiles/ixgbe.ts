@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { ofDevice, ofDriver } from './statistics.js';
 
 /** Intel 10 gigabit: advanced descriptors, split pages, headroom 192. */
 export const ixgbeProfile: NicProfile = {
@@ -30,9 +31,9 @@ export const ixgbeProfile: NicProfile = {
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_XSK_ZEROCOPY,
     since: '4.12',
-    mtuMaxLinear: 1510,
+    mtuMaxLinear: 1514,
     mtuErrno: EINVAL,
-    mtuReason: 'buffers of 1536 bytes less headers',
+    mtuReason: 'buffers of 1536 bytes less 22 (Ethernet header, one VLAN tag, FCS)',
     hasMetadata: true,
     queueRule: 'one XDP TX ring a CPU, 64 at most; refuses SR-IOV, DCB and RSC',
   },
@@ -40,16 +41,19 @@ export const ixgbeProfile: NicProfile = {
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: false, rxScatter: true, tso: false, lro: false },
   moderation: { rxUsecs: 0, rxFrames: 1, txUsecs: 0, txFrames: 1, adaptive: 'none' },
   quirks: {},
-  notes: ['The driver has no XDP counters.', 'The real driver allows an MTU of 1514 with 2K buffers and 3050 with 3K; the MAC of the model counts two VLAN tags.'],
+  notes: ['The driver has no XDP counters.', 'With a larger MTU before it is loaded the real driver takes buffers of 3K, and programs up to an MTU of 3050.'],
   readRxHints: noRxHints,
   statistics: [
-    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets },
-    { name: 'tx_packets', value: ({ hw }) => hw.txPackets },
-    { name: 'rx_bytes', value: ({ hw }) => hw.rxBytes },
-    { name: 'tx_bytes', value: ({ hw }) => hw.txBytes },
-    { name: 'rx_missed_errors', value: ({ hw }) => hw.rxMissed },
-    { name: 'rx_crc_errors', value: ({ hw }) => hw.rxCrcErrors },
-    { perQueue: [['tx_queue_N_packets', (queue) => queue.txPackets], ['tx_queue_N_bytes', (queue) => queue.txBytes]] },
-    { perQueue: [['rx_queue_N_packets', (queue) => queue.rxPackets], ['rx_queue_N_bytes', (queue) => queue.rxBytes]] },
+    ...ofDriver({ rx_packets: 'rxPackets', tx_packets: 'txPackets', rx_bytes: 'rxBytes', tx_bytes: 'txBytes' }),
+    ...ofDevice({
+      rx_pkts_nic: 'rxPackets', tx_pkts_nic: 'txPackets', rx_bytes_nic: 'rxBytes', tx_bytes_nic: 'txBytes', multicast: 'rxMulticast', broadcast: 'rxBroadcast', rx_no_buffer_count: 'rxMissed',
+      rx_crc_errors: 'rxCrcErrors', rx_missed_errors: 'rxMissed',
+    }),
+    ...ofDriver({ tx_timeout_count: 'txTimeouts' }),
+    ...ofDevice({ rx_long_length_errors: 'rxOverLength', rx_short_length_errors: 'rxRunts', rx_csum_offload_errors: 'rxChecksumErrors' }),
+    ...ofDriver({ alloc_rx_page_failed: 'rxAllocFailed' }),
+    ...ofDevice({ rx_no_dma_resources: 'rxMissed' }),
+    { perQueue: [['tx_queue_N_packets', 'txPackets'], ['tx_queue_N_bytes', 'txBytes']] },
+    { perQueue: [['rx_queue_N_packets', 'rxPackets'], ['rx_queue_N_bytes', 'rxBytes']] },
   ],
 };

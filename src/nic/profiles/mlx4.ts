@@ -1,4 +1,4 @@
-import { EINVAL } from '../../base/index.js';
+import { EOPNOTSUPP } from '../../base/index.js';
 import { plainFormat } from '../device/formats/plain.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { timestampAndHash } from './rxHints.js';
+import { droppedByVerdict, missedOfQueue, ofDevice, ofDriver } from './statistics.js';
 
 /** Mellanox ConnectX-3: a page a packet, headroom 256. */
 export const mlx4Profile: NicProfile = {
@@ -30,26 +31,29 @@ export const mlx4Profile: NicProfile = {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT,
     since: '4.8',
     mtuMaxLinear: 3498,
-    mtuErrno: EINVAL,
-    mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags)',
+    mtuErrno: EOPNOTSUPP,
+    mtuReason: 'one page holds 4096 - 14 (Ethernet header) - 8 (two VLAN tags) - 256 (headroom) - 320 (skb_shared_info)',
     hasMetadata: true,
-    queueRule: '',
+    queueRule: 'a TX ring an RX ring',
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: true, rxScatter: false, tso: false, lro: false },
   moderation: { rxUsecs: 16, rxFrames: 32, txUsecs: 16, txFrames: 32, adaptive: 'dim' },
   quirks: {},
-  notes: [],
+  notes: ['The real driver has pages of its own; a page_pool stands in for them.'],
   readRxHints: timestampAndHash,
   statistics: [
-    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets },
-    { name: 'tx_packets', value: ({ hw }) => hw.txPackets },
-    { name: 'rx_bytes', value: ({ hw }) => hw.rxBytes },
-    { name: 'tx_bytes', value: ({ hw }) => hw.txBytes },
-    { name: 'rx_xdp_drop', value: ({ total }) => total.xdpDrop },
-    { name: 'rx_xdp_redirect', value: ({ total }) => total.xdpRedirect },
-    { name: 'rx_xdp_redirect_fail', value: ({ total }) => total.xdpRedirectErrors },
-    { name: 'rx_xdp_tx', value: ({ total }) => total.xdpTx },
-    { name: 'rx_xdp_tx_full', value: ({ total }) => total.xdpTxFull },
+    ...ofDriver({ rx_packets: 'stackPackets', tx_packets: 'txPackets', rx_bytes: 'stackBytes', tx_bytes: 'txBytes', rx_errors: ({ rxErrors, rxLengthErrors }) => rxErrors + rxLengthErrors }),
+    ...ofDevice({ rx_dropped: 'rxMissed', multicast: 'rxMulticast', rx_length_errors: 'rxOverLength', rx_over_errors: 'rxMissed', rx_crc_errors: 'rxCrcErrors' }),
+    ...ofDriver({
+      tx_timeout: 'txTimeouts', rx_csum_good: 'rxCsumGood', rx_xdp_drop: droppedByVerdict, rx_xdp_redirect: 'xdpRedirect', rx_xdp_redirect_fail: 'xdpRedirectErrors', rx_xdp_tx: 'xdpTx', rx_xdp_tx_full: 'xdpTxFull',
+    }),
+    { perQueue: [['txN_packets', 'txPackets'], ['txN_bytes', 'txBytes']] },
+    {
+      perQueue: [
+        ['rxN_packets', 'stackPackets'], ['rxN_bytes', 'stackBytes'], ['rxN_dropped', missedOfQueue], ['rxN_xdp_drop', droppedByVerdict], ['rxN_xdp_redirect', 'xdpRedirect'], ['rxN_xdp_redirect_fail', 'xdpRedirectErrors'], ['rxN_xdp_tx', 'xdpTx'],
+        ['rxN_xdp_tx_full', 'xdpTxFull'],
+      ],
+    },
   ],
 };

@@ -1,4 +1,4 @@
-import { EINVAL } from '../../base/index.js';
+import { EOPNOTSUPP } from '../../base/index.js';
 import { plainFormat } from '../device/formats/plain.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { POOL_STATISTICS, droppedByVerdict, marvellXdp, ofDevice, ofDriver } from './statistics.js';
 
 /** Marvell Armada: page_pool, headroom 256, multi-buffer. */
 export const mvnetaProfile: NicProfile = {
@@ -29,25 +30,25 @@ export const mvnetaProfile: NicProfile = {
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG | NETDEV_XDP_ACT_NDO_XMIT_SG,
     since: '5.5',
-    mtuMaxLinear: 3498,
-    mtuErrno: EINVAL,
-    mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags); the real driver allows 3520; the MAC of the model counts two VLAN tags',
+    mtuMaxLinear: 3520,
+    mtuErrno: EOPNOTSUPP,
+    mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info)',
     hasMetadata: true,
-    queueRule: '',
+    queueRule: 'refuses hardware buffer management',
   },
   rss: { indirectionSize: 1, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: true, tso: false, lro: false },
   moderation: { rxUsecs: 0, rxFrames: 1, txUsecs: 0, txFrames: 1, adaptive: 'none' },
   quirks: {},
-  notes: [],
+  notes: ['The real driver takes an RX ring of a single descriptor; the stand-in format keeps one slot free, so that 2 are needed.'],
   readRxHints: noRxHints,
   statistics: [
-    { name: 'rx_xdp_redirect', value: ({ total }) => total.xdpRedirect },
-    { name: 'rx_xdp_pass', value: ({ total }) => total.xdpPass },
-    { name: 'rx_xdp_drop', value: ({ total }) => total.xdpDrop },
-    { name: 'rx_xdp_tx', value: ({ total }) => total.xdpTx },
-    { name: 'rx_xdp_tx_errors', value: ({ total }) => total.xdpTxErrors },
-    { name: 'tx_xdp_xmit', value: ({ total }) => total.txXdpXmit },
-    { name: 'tx_xdp_xmit_errors', value: ({ total }) => total.txXdpXmitErrors },
+    ...ofDevice({
+      good_octets_received: 'rxBytes', good_frames_received: 'rxPackets', broadcast_frames_received: 'rxBroadcast', multicast_frames_received: 'rxMulticast', undersize_received: 'rxRunts', oversize_received: 'rxOverLength',
+      bad_crc_event: 'rxCrcErrors', rx_discard: 'rxMissed', good_octets_sent: 'txBytes', good_frames_sent: 'txPackets',
+    }),
+    ...ofDriver({ refill_errors: 'rxAllocFailed' }),
+    ...marvellXdp(droppedByVerdict),
+    ...POOL_STATISTICS,
   ],
 };

@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { ofDevice, ofDriver } from './statistics.js';
 
 /** Netronome Agilio: XDP in the driver and, with BPF firmware, in the NIC. */
 export const nfpProfile: NicProfile = {
@@ -31,20 +32,25 @@ export const nfpProfile: NicProfile = {
     since: '4.10',
     mtuMaxLinear: 3498,
     mtuErrno: EINVAL,
-    mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags)',
+    mtuReason: 'a free list buffer must fit into a page: 4096 - 256 (headroom) - 22 (Ethernet header and two VLAN tags) - 320 (skb_shared_info)',
     hasMetadata: true,
-    queueRule: '',
+    queueRule: 'a TX ring an RX ring',
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: false, tso: false, lro: false },
   moderation: { rxUsecs: 0, rxFrames: 1, txUsecs: 0, txFrames: 1, adaptive: 'none' },
   quirks: { redirectIsInvalid: true },
-  notes: ['XDP_REDIRECT is an invalid action (NFD3).', 'Offload into the NIC is not modelled.', 'The driver has no XDP counters.'],
+  notes: ['The real driver has buffers of its own; a page_pool stands in for them.', 'XDP_REDIRECT is an invalid action (NFD3).', 'Offload into the NIC is not modelled.', 'The driver has no XDP counters.'],
   readRxHints: noRxHints,
   statistics: [
-    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets },
-    { name: 'tx_packets', value: ({ hw }) => hw.txPackets },
-    { name: 'rx_bytes', value: ({ hw }) => hw.rxBytes },
-    { name: 'tx_bytes', value: ({ hw }) => hw.txBytes },
+    { perQueue: [['rvec_N_rx_pkts', 'rxPackets'], ['rvec_N_tx_pkts', 'txPackets']] },
+    ...ofDriver({ hw_rx_csum_ok: 'rxCsumGood', hw_rx_csum_err: 'rxCsumErrors', rx_replace_buf_alloc_fail: 'rxAllocFailed' }),
+    ...ofDevice({
+      dev_rx_discards: 'rxMissed', dev_rx_errors: 'rxCrcErrors', dev_rx_bytes: 'rxBytes', dev_rx_pkts: 'rxPackets', dev_rx_mc_pkts: 'rxMulticast', dev_rx_bc_pkts: 'rxBroadcast', dev_tx_errors: 'txDmaErrors', dev_tx_bytes: 'txBytes',
+      dev_tx_pkts: 'txPackets',
+      // Programs that run in the NIC are not modelled.
+      bpf_pass_pkts: 0, bpf_pass_bytes: 0, bpf_app1_pkts: 0, bpf_app1_bytes: 0, bpf_app2_pkts: 0, bpf_app2_bytes: 0, bpf_app3_pkts: 0, bpf_app3_bytes: 0,
+    }),
+    { perQueue: [['txq_N_pkts', 'txPackets'], ['txq_N_bytes', 'txBytes'], ['rxq_N_pkts', 'rxPackets'], ['rxq_N_bytes', 'rxBytes']] },
   ],
 };

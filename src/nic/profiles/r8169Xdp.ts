@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { ofDevice } from './statistics.js';
 
 /** Realtek gigabit with a private XDP driver, not mainline: page_pool, headroom 256. */
 export const r8169XdpProfile: NicProfile = {
@@ -42,11 +43,13 @@ export const r8169XdpProfile: NicProfile = {
   notes: ['Private, not mainline: r8169 in the kernel has no native XDP.'],
   readRxHints: noRxHints,
   statistics: [
-    { name: 'tx_packets', value: ({ hw }) => hw.txPackets },
-    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets },
-    { name: 'rx_errors', value: ({ total }) => total.rxErrors },
-    { name: 'rx_missed', value: ({ hw }) => hw.rxMissed },
-    { name: 'broadcast', value: ({ hw }) => hw.rxBroadcast },
-    { name: 'multicast', value: ({ hw }) => hw.rxMulticast },
+    ...ofDevice({ tx_packets: 'txPackets' }),
+    { name: 'rx_packets', value: ({ hw }) => hw.rxPackets - hw.rxCrcErrors },
+    ...ofDevice({ tx_errors: 'txDmaErrors', rx_errors: 'rxCrcErrors' }),
+    // 16 bits of the tally counter block; a link in full duplex has neither collisions nor alignment errors.
+    { name: 'rx_missed', value: ({ hw }) => hw.rxMissed & 0xffff },
+    ...ofDevice({ align_errors: 0, tx_single_collisions: 0, tx_multi_collisions: 0 }),
+    { name: 'unicast', value: ({ hw }) => hw.rxPackets - hw.rxCrcErrors - hw.rxBroadcast - hw.rxMulticast },
+    ...ofDevice({ broadcast: 'rxBroadcast', multicast: 'rxMulticast', tx_aborted: 0, tx_underrun: 0 }),
   ],
 };

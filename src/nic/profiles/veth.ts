@@ -3,11 +3,11 @@ import { ETH_HLEN, XDP_RSS_L4, XDP_RSS_TYPE_NONE } from '../../vm/index.js';
 import type { RxHints } from '../../vm/index.js';
 import type { DescriptorBatch } from '../device/batch.js';
 import { plainFormat } from '../device/formats/plain.js';
-import type { NetDriver } from '../driver/netDriver.js';
 import {
   NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG,
 } from './profile.js';
 import type { NicProfile } from './profile.js';
+import { droppedByVerdict } from './statistics.js';
 
 const ETH_P_8021Q = 0x8100;
 const ETH_P_8021AD = 0x88a8;
@@ -23,8 +23,8 @@ const ETH_P_IPV6 = 0x86dd;
  * - Packets that the peer's stack sends are skbs. veth_convert_skb_to_xdp_buff copies them into fragments of a page that are no larger
  *   than needs be: `len` rounded up to 64 bytes, and 576 for headroom and skb_shared_info. So the tailroom is what rounding leaves, only
  *   the last fragment of a page has its rest too; here it reaches to the end of the page always.
- * - A program without multi-buffer support can be attached up to an MTU of 3506 = 4096 - 256 - 320 - 14 (veth_xdp_set). Here the MAC
- *   allows for two VLAN tags, which costs 8 bytes of that.
+ * - A program without multi-buffer support can be attached up to an MTU of 3506 = 4096 - 256 - 320 - 14 (veth_xdp_set), which leaves no
+ *   room for VLAN tags: frames of that MTU with tags take a second buffer here. The real driver makes such an skb linear, in a larger buffer.
  */
 export const vethProfile: NicProfile = {
   name: 'veth',
@@ -47,9 +47,9 @@ export const vethProfile: NicProfile = {
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG | NETDEV_XDP_ACT_NDO_XMIT_SG,
     since: '4.19',
-    mtuMaxLinear: 3498,
+    mtuMaxLinear: 3506,
     mtuErrno: ERANGE,
-    mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags; the driver itself allows 3506)',
+    mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 14 (Ethernet header)',
     hasMetadata: true,
     queueRule: 'the peer must exist and have no more TX queues than this end has RX queues',
   },
@@ -59,7 +59,19 @@ export const vethProfile: NicProfile = {
   quirks: {},
   notes: [],
   readRxHints: readSkbHints,
-  statistics: [],
+  // Without peer_ifindex. What is dropped is counted by who dropped it: xdp_drops is the program (XDP_DROP, XDP_ABORTED, numbers that are no
+  // verdict), drops the driver (a redirect that failed, XDP_TX without room for struct xdp_frame), xdp_tx_errors the peer's full ring. Bytes are
+  // counted without the Ethernet header, as a packet that arrives as an skb is stripped of it by then (veth_xdp_rcv).
+  statistics: [
+    {
+      perQueue: [
+        ['rx_queue_N_xdp_packets', 'rxPackets'], ['rx_queue_N_xdp_bytes', ({ rxBytes, rxPackets }) => rxBytes - rxPackets * ETH_HLEN],
+        ['rx_queue_N_drops', ({ xdpRedirectErrors, xdpTxErrors, xdpTxFull }) => xdpRedirectErrors + xdpTxErrors - xdpTxFull], ['rx_queue_N_xdp_redirect', 'xdpRedirect'],
+        ['rx_queue_N_xdp_drops', droppedByVerdict], ['rx_queue_N_xdp_tx', 'xdpTx'], ['rx_queue_N_xdp_tx_errors', 'xdpTxFull'],
+      ],
+    },
+    { perQueue: [['tx_queue_N_xdp_xmit', 'txXdpXmit'], ['tx_queue_N_xdp_xmit_errors', 'txXdpXmitErrors']] },
+  ],
 };
 
 /**
@@ -79,34 +91,4 @@ function readSkbHints(hints: RxHints, { rssHash, rssType }: DescriptorBatch, ind
   hints.hash = rssHash[index] || 1;
   hints.hashType = isL4 ? XDP_RSS_L4 : XDP_RSS_TYPE_NONE;
   hints.vlanError = -ENODATA;
-}
-
-/**
- * The driver's counters under the names of `ethtool -S` on a veth, in its order, without `peer_ifindex`.
- *
- * What is dropped is counted by who dropped it: `xdp_drops` is the program (XDP_DROP, XDP_ABORTED, numbers that are no verdict),
- * `drops` the driver (a redirect that failed, XDP_TX without room for struct xdp_frame), `xdp_tx_errors` the peer's full ring. Bytes
- * are counted without the Ethernet header, as a packet that arrives as an skb is stripped of it by then (veth_xdp_rcv).
- */
-export function vethStatistics(driver: NetDriver, queues: number): Map<string, number> {
-  const statistics = new Map<string, number>();
-  for (let queue = 0; queue < queues; queue++) {
-    const counters = driver.counters(queue);
-    // A full ring is counted for XDP_TX and for ndo_xdp_xmit together; the latter's losses are its errors.
-    const txFull = driver.ringUse(queue).txFull - counters.txXdpXmitErrors;
-    const rx = `rx_queue_${queue}_`;
-    statistics.set(`${rx}xdp_packets`, counters.rxPackets);
-    statistics.set(`${rx}xdp_bytes`, counters.rxBytes - counters.rxPackets * ETH_HLEN);
-    statistics.set(`${rx}drops`, counters.xdpRedirectErrors + counters.xdpTxErrors - txFull);
-    statistics.set(`${rx}xdp_redirect`, counters.xdpRedirect);
-    statistics.set(`${rx}xdp_drops`, counters.xdpDrop + counters.xdpExceptions);
-    statistics.set(`${rx}xdp_tx`, counters.xdpTx);
-    statistics.set(`${rx}xdp_tx_errors`, txFull);
-  }
-  for (let queue = 0; queue < queues; queue++) {
-    const counters = driver.counters(queue);
-    statistics.set(`tx_queue_${queue}_xdp_xmit`, counters.txXdpXmit);
-    statistics.set(`tx_queue_${queue}_xdp_xmit_errors`, counters.txXdpXmitErrors);
-  }
-  return statistics;
 }

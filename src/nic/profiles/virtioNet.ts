@@ -2,8 +2,9 @@ import { EINVAL } from '../../base/index.js';
 import { virtioSplitFormat } from '../device/formats/virtioSplit.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
-  NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG,
+  NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG, NETDEV_XDP_ACT_XSK_ZEROCOPY,
 } from './profile.js';
+import type { DriverCounters } from '../driver/queuePair.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
 
@@ -28,22 +29,41 @@ export const virtioNetProfile: NicProfile = {
   poolRingSize: 1024,
   refillThreshold: 16,
   xdp: {
-    features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG,
+    features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_XSK_ZEROCOPY | NETDEV_XDP_ACT_RX_SG,
     since: '4.10',
-    mtuMaxLinear: 3498,
+    mtuMaxLinear: 3506,
     mtuErrno: EINVAL,
-    mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags); the real driver allows about 3506; the MAC of the model counts two VLAN tags',
+    mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 14 (Ethernet header)',
     hasMetadata: true,
-    queueRule: 'a TX queue a CPU, or shared ones under a lock',
+    queueRule: 'a TX queue a CPU, or shared ones under a lock; refuses GRO_HW and CSUM of the host that cannot be switched off',
   },
   rss: undefined,
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: true, tso: false, lro: false },
   moderation: { rxUsecs: 0, rxFrames: 1, txUsecs: 0, txFrames: 1, adaptive: 'none' },
   quirks: {},
-  notes: [],
+  notes: ['From 6.10 on the names of the counters begin with rxN_ and txN_.', 'A program without multi-buffer support: up to 6.1 an MTU of 4064.', 'The real driver has fragments of pages; a page_pool stands in for them.'],
   readRxHints: noRxHints,
   statistics: [
-    { perQueue: [['rx_queue_N_packets', (queue) => queue.rxPackets], ['rx_queue_N_bytes', (queue) => queue.rxBytes], ['rx_queue_N_xdp_packets', (queue) => queue.rxPackets], ['rx_queue_N_xdp_tx', (queue) => queue.xdpTx], ['rx_queue_N_xdp_redirects', (queue) => queue.xdpRedirect], ['rx_queue_N_xdp_drops', (queue) => queue.xdpDrop]] },
-    { perQueue: [['tx_queue_N_packets', (queue) => queue.txPackets], ['tx_queue_N_bytes', (queue) => queue.txBytes], ['tx_queue_N_xdp_tx', (queue) => queue.txXdpXmit], ['tx_queue_N_xdp_tx_drops', (queue) => queue.txXdpXmitErrors]] },
+    {
+      perQueue: [
+        ['rx_queue_N_packets', 'rxPackets'], ['rx_queue_N_bytes', 'rxBytes'], ['rx_queue_N_drops', (queue) => queue.rxErrors + queue.rxLengthErrors + dropped(queue)], ['rx_queue_N_xdp_packets', 'rxPackets'],
+        // Counted before anything can fail (virtnet_xdp_handler).
+        ['rx_queue_N_xdp_tx', ({ xdpTx, xdpTxErrors }) => xdpTx + xdpTxErrors], ['rx_queue_N_xdp_redirects', ({ xdpRedirect, xdpRedirectErrors }) => xdpRedirect + xdpRedirectErrors], ['rx_queue_N_xdp_drops', dropped],
+        ['rx_queue_N_kicks', 'rxKicks'],
+      ],
+    },
+    {
+      perQueue: [
+        ['tx_queue_N_packets', 'txPackets'], ['tx_queue_N_bytes', 'txBytes'],
+        // virtnet_xdp_xmit sends frames of XDP_TX and redirected ones.
+        ['tx_queue_N_xdp_tx', ({ xdpTx, xdpTxFull, txXdpXmit, txXdpXmitErrors }) => xdpTx + xdpTxFull + txXdpXmit + txXdpXmitErrors], ['tx_queue_N_xdp_tx_drops', ({ xdpTxFull, txXdpXmitErrors }) => xdpTxFull + txXdpXmitErrors],
+        ['tx_queue_N_kicks', 'txKicks'],
+      ],
+    },
   ],
 };
+
+/** What ends at `err_xdp`: everything that is neither passed nor taken over by another queue. */
+function dropped({ xdpDrop, xdpExceptions, xdpTxErrors, xdpRedirectErrors }: DriverCounters): number {
+  return xdpDrop + xdpExceptions + xdpTxErrors + xdpRedirectErrors;
+}

@@ -1,7 +1,7 @@
 import { ok } from '../../base/index.js';
 import type { Result } from '../../base/index.js';
 import { compareObservations } from '../../cases/index.js';
-import { vethStatistics } from '../../nic/index.js';
+import { nicStatistics } from '../../nic/index.js';
 import type { Simulation } from '../../sim/index.js';
 import { ETH_HLEN } from '../../vm/index.js';
 import type { KernelObject } from '../kernelObject.js';
@@ -45,7 +45,7 @@ export function compareCounters(simulation: Simulation, result: LockstepResult, 
  */
 function simulatedCounters(simulation: Simulation, { run, simulator }: LockstepResult, mode: XdpMode): Map<string, number> {
   const isNative = mode === 'native';
-  const driver = [...vethStatistics(simulation.nic.driver, 1)];
+  const driver = [...nicStatistics(simulation.nic)];
   return new Map([
     ...driver.map(([name, count]): [string, number] => [name, isNative ? count : 0]),
     ['link.rx_packets', run.packetsReceived],

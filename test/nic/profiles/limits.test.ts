@@ -27,7 +27,7 @@ describe('profiles', () => {
   it.each([
     ['r8169', 'rxRing', 512, 'EOPNOTSUPP', 'fixed at 256, as NUM_RX_DESC', 'leave it out: it is fixed at 256'],
     ['veth', 'txRing', 128, 'EOPNOTSUPP', 'fixed at 256, as VETH_RING_SIZE', 'leave it out: it is fixed at 256'],
-    ['igb', 'rxRing', 8192, 'EINVAL', 'at most 4096', 'use 80 to 4096'],
+    ['igb', 'rxRing', 8192, 'EINVAL', 'at most 4096', 'use 64 to 4096'],
     ['ice', 'rxRing', 32, 'EINVAL', 'at least 64', 'use 64 to 8160'],
     ['mlx5', 'rxRing', 8193, 'EINVAL', 'at most 8192', 'use 2 to 8192'],
     ['igc', 'queues', 5, 'EINVAL', 'at most 4', 'use 1 to 4'],
@@ -45,7 +45,7 @@ describe('profiles', () => {
     ['igb', 'rxRing', 257, 264], ['ixgbe', 'txRing', 4089, 4096], ['i40e', 'rxRing', 65, 96], ['ice', 'rxRing', 8129, 8160],
     ['mlx5', 'rxRing', 1000, 1024], ['mlx5', 'rxRing', 1024, 1024], ['mlx4', 'txRing', 65, 128],
     // What is refused, and drivers that don't round.
-    ['igb', 'rxRing', 79, 79], ['igb', 'rxRing', 4097, 4097], ['plain', 'rxRing', 100, 100], ['r8169', 'rxRing', 255, 255],
+    ['igb', 'rxRing', 63, 63], ['igb', 'rxRing', 4097, 4097], ['plain', 'rxRing', 100, 100], ['r8169', 'rxRing', 255, 255],
   ] as const)('%s makes of %s %d: %d', (name, setting, value, effective) => {
     expect(effectiveSetting(findProfile(name)![setting], value)).toBe(effective);
   });
