@@ -42,7 +42,7 @@ export interface DmaConfig {
   readonly unmappable?: readonly UnmappableRegion[];
   /** Longest scatter entry that the device takes, bytes (dma_set_max_seg_size), 64 KiB unless told otherwise. */
   readonly maxSegmentBytes?: number;
-  /** Scatter entries must not cross a multiple of this, bytes (dma_set_seg_boundary), 4 GiB unless told otherwise. */
+  /** I/O addresses of a scatter entry must not cross a multiple of this, bytes (dma_set_seg_boundary), 4 GiB unless told otherwise. */
   readonly segmentBoundaryBytes?: number;
 }
 
@@ -92,10 +92,10 @@ export class DmaApi {
     return this.#map(MappingKind.single, hostAddress, sizeBytes, direction, 1, site, attrs);
   }
 
-  /** dma_mapping_error: the mapping failed. It must be asked for every mapping. */
+  /** dma_mapping_error: the mapping failed. It must be asked for every mapping, with the very address that mapping gave. */
   mappingError(iovaLow: number): boolean {
     const first = this.#mappings.find(iovaLow);
-    if (first !== 0) this.#mappings.isErrorChecked[first] = 1;
+    if (first !== 0 && this.#mappings.iovaLow[first] === iovaLow) this.#mappings.isErrorChecked[first] = 1;
     return iovaLow === DMA_MAPPING_ERROR;
   }
 
@@ -129,9 +129,11 @@ export class DmaApi {
   mapSg(list: readonly ScatterEntry[], entries: number, direction: number, site: string = UNNAMED, attrs = 0): number {
     for (let i = 0; i < entries; i++) {
       const entry = list[i];
-      this.debug.checkSegment(entry.hostAddress, entry.sizeBytes, direction, site);
       entry.iovaLow = this.#map(MappingKind.scatterGather, entry.hostAddress, entry.sizeBytes, direction, entries, site, attrs);
-      if (entry.iovaLow !== DMA_MAPPING_ERROR) continue;
+      if (entry.iovaLow !== DMA_MAPPING_ERROR) {
+        this.debug.checkSegment(entry.iovaLow, site);
+        continue;
+      }
       while (i-- > 0) this.#unmap(MappingKind.scatterGather, list[i].iovaLow, list[i].sizeBytes, direction, entries, site, attrs);
       return 0;
     }

@@ -86,13 +86,15 @@ export class DmaDebug {
     return !isRefused;
   }
 
-  /** A scatter entry that is about to be mapped (class 18). */
-  checkSegment(hostAddress: number, sizeBytes: number, direction: number, site: string): void {
+  /** A scatter entry that was just mapped (class 18). The boundary is one of I/O addresses (check_sg_segment). */
+  checkSegment(iovaLow: number, site: string): void {
     const { maxSegmentBytes, segmentBoundaryBytes } = this.#parts;
-    const crosses = Math.floor(hostAddress / segmentBoundaryBytes) !== Math.floor((hostAddress + sizeBytes - 1) / segmentBoundaryBytes);
+    const first = this.#mappings.find(iovaLow);
+    const sizeBytes = this.#mappings.sizeBytes[first];
+    const crosses = Math.floor(iovaLow / segmentBoundaryBytes) !== Math.floor((iovaLow + sizeBytes - 1) / segmentBoundaryBytes);
     if (sizeBytes <= maxSegmentBytes && !crosses) return;
     const detail = crosses ? `it crosses a boundary of ${segmentBoundaryBytes} bytes` : `${sizeBytes} bytes, at most ${maxSegmentBytes} are allowed`;
-    this.#record(DMA_ERRORS.segmentLimit, detail, this.#describeBuffer(hostAddress), plannedMapping(sizeBytes, direction, site), site);
+    this.#report(DMA_ERRORS.segmentLimit, detail, first, iovaLow, site);
   }
 
   /**

@@ -130,6 +130,14 @@ describe("the kernel's classes", () => {
     ]);
   });
 
+  it('8 asking for another address than mapping gave is not asking', () => {
+    const bench = new DmaBench();
+    const iovaLow = bench.dma.mapPage(bench.page(0), 4096, DMA_FROM_DEVICE, MAP);
+    bench.dma.mappingError(iovaLow + 256);
+    bench.dma.unmap(iovaLow, 4096, DMA_FROM_DEVICE, 'rx clean');
+    expect(bench.dma.debug.counts[8]).toBe(1);
+  });
+
   it('8 dma_mapping_error never asked', () => {
     const bench = new DmaBench();
     const iova = bench.dma.mapSingle(bench.page(3, 7), 4096, DMA_FROM_DEVICE, MAP);
@@ -239,13 +247,20 @@ describe("the kernel's classes", () => {
   it('18 scatter entry that is too long, or that crosses a boundary', () => {
     const bench = new DmaBench({ maxSegmentBytes: 2048, segmentBoundaryBytes: 8192 });
     bench.dma.mapSg([{ hostAddress: bench.page(2), sizeBytes: 3000, iovaLow: 0 }], 1, DMA_TO_DEVICE, 'tx frags');
-    bench.dma.mapSg([{ hostAddress: bench.page(3) + 4000, sizeBytes: 100, iovaLow: 0 }], 1, DMA_TO_DEVICE, 'tx frags');
+    bench.dma.mapSg([{ hostAddress: bench.page(4) + 4000, sizeBytes: 100, iovaLow: 0 }], 1, DMA_TO_DEVICE, 'tx frags');
     expect(bench.messages).toEqual([
       '18 tx frags: maps a scatter entry beyond the limits of the device (3000 bytes, at most 2048 are allowed). ' +
-        'Buffer: page 2 at offset 0 (8192 bytes into pages). Mapping: none yet: 3000 bytes, DMA_TO_DEVICE, to be mapped by tx frags.',
+        'Buffer: page 2 at offset 0 (8192 bytes into pages). Mapping: iova 0x100010000, 3000 bytes, DMA_TO_DEVICE, mapped by tx frags.',
       '18 tx frags: maps a scatter entry beyond the limits of the device (it crosses a boundary of 8192 bytes). ' +
-        'Buffer: page 3 at offset 4000 (16288 bytes into pages). Mapping: none yet: 100 bytes, DMA_TO_DEVICE, to be mapped by tx frags.',
+        'Buffer: page 4 at offset 4000 (20384 bytes into pages). Mapping: iova 0x100011fa0, 100 bytes, DMA_TO_DEVICE, mapped by tx frags.',
     ]);
+  });
+
+  it('18 the boundary is one of I/O addresses, whatever the host addresses are', () => {
+    const bench = new DmaBench({ segmentBoundaryBytes: 8192 });
+    const entry = { hostAddress: bench.page(3) + 4000, sizeBytes: 100, iovaLow: 0 };
+    bench.dma.mapSg([entry], 1, DMA_TO_DEVICE, 'tx frags');
+    expect([entry.iovaLow, bench.messages]).toEqual([0x10fa0, []]);
   });
 
   it('19 mappings left when the driver goes', () => {

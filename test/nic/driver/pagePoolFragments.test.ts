@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Owner } from '../../../src/memory/index.js';
+import { PP_FLAG_DMA_MAP, PP_FLAG_PAGE_FRAG } from '../../../src/nic/driver/pagePoolParams.js';
 import { PoolBench } from './poolSupport.js';
 
 const HALF = 2048;
@@ -44,6 +45,15 @@ describe('page_pool_alloc_frag', () => {
     expect(bench.alloc(2)).toEqual([a, b]);
     expect(bench.moved()).toEqual({ recycle_cached: 1, alloc_fast: 1 });
     expect(bench.pool.idle).toBe(126);
+  });
+
+  it('6.1 counts every piece behind the first as fast, and a page used again on the spot as nothing cached', () => {
+    const bench = fragmentBench({ release: '6.1', flags: PP_FLAG_DMA_MAP | PP_FLAG_PAGE_FRAG });
+    const [a, b] = bench.alloc(2);
+    expect(bench.moved()).toEqual({ alloc_empty: 1, alloc_slow: 1, alloc_fast: 1 });
+    bench.toCache([a, b]);
+    expect(bench.alloc(2)).toEqual([a, b]);
+    expect(bench.moved()).toEqual({ alloc_fast: 2 });
   });
 
   it('the first fragment may come back before the second is given out', () => {
