@@ -78,7 +78,7 @@ export class RxEngine {
       const hash = rss.hashParsed(u8, address[i], frame);
       rssHash[i] = hash;
       rssType[i] = rss.hashType;
-      queue[i] = rss.queueFor(hash);
+      queue[i] = rss.hashType === XDP_RSS_TYPE_NONE ? 0 : rss.queueFor(hash);
       if (isSteered) {
         const action = steering.match(u8, address[i], frame);
         if (action === FLOW_DISCARD) {

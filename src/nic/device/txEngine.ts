@@ -1,11 +1,10 @@
-import { ETH_HLEN } from '../../vm/index.js';
 import type { Scheduler } from '../scheduler.js';
 import { BATCH_FRAMES, DESC_CSUM, DESC_CSUM_IPV4, DESC_EOP, DESC_MALFORMED, DESC_VLAN, DescriptorBatch, MAX_SEGMENTS } from './batch.js';
 import type { DeviceCounters, NicDeviceConfig } from './deviceConfig.js';
 import type { RingMemory } from './formats/descriptorFormat.js';
 import type { InterruptLine } from './interrupt.js';
 import { DMA_READ } from './iommu.js';
-import { insertChecksums, insertIpv4Checksum } from './txChecksum.js';
+import { insertChecksums } from './txChecksum.js';
 import { insertVlanTag, VLAN_TAG_BYTES } from './vlan.js';
 
 /** Descriptors that are fetched at once. */
@@ -157,7 +156,6 @@ export class TxEngine {
   /** False: the descriptor asks for what can't be done; the frame goes out as it is. */
   #insertChecksums(first: number, frameBytes: number): boolean {
     const { flags, packetType, l3Start, csumStart, csumOffset } = this.#batch;
-    if ((flags[first] & DESC_CSUM) === 0) return insertIpv4Checksum(this.#config.memory, this.#fifo, frameBytes, l3Start[first] || ETH_HLEN);
     return insertChecksums(this.#config.memory, this.#fifo, frameBytes, flags[first], packetType[first], l3Start[first], csumStart[first], csumOffset[first]);
   }
 }

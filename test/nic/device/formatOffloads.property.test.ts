@@ -1,10 +1,10 @@
 import { fc, test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { HostMemory, Owner, PAGE_BYTES, PageAllocator } from '../../../src/memory/index.js';
 import {
   BufferTags, CacheModel, DESC_CSUM, DESC_L3_BAD, DESC_L4_BAD, DESC_L4_CHECKED, DESC_VLAN, DMA_BIDIRECTIONAL, DmaApi, FlowSteering, HardwareClock, Iommu, IOVA_HIGH,
   NicDevice, NO_DOORBELL, ParsedFrame, parseFrame, preloadPseudoHeader, PROFILES, requestChecksum, CHECKSUM_PROTOCOL, RING_STATE_WORDS, Rss, RSS_KEY_MICROSOFT,
-  WireBatch, DescriptorBatch,
+  WireBatch, DescriptorBatch, PACKET_IPV4,
 } from '../../../src/nic/index.js';
 import { NO_OFFLOAD, TxQueue } from '../../../src/nic/driver/txQueue.js';
 import type { DescriptorFormat, RingMemory } from '../../../src/nic/index.js';
@@ -140,4 +140,19 @@ describe.each(FORMATS)('offloads of $name descriptors', ({ format }) => {
       if (isTagged && !['plain', 'virtio-split'].includes(format.name)) expect(tells).toBe(true);
     },
   );
+});
+
+describe('r8169 asked for the IPv4 header checksum alone', () => {
+  it('finds the header behind a tag that lies in the frame', () => {
+    const format = FORMATS.find(({ name }) => name === 'r8169-v2')?.format;
+    if (format === undefined) throw new Error('no r8169-v2');
+    const { bytes, l3Start } = buildFrame({
+      isIpv6: false, protocol: 17, tags: [[0x8100, 100]], options: new Uint8Array(0), addresses: new Uint8Array(32).fill(10), ports: Uint8Array.of(0, 1, 0, 2),
+      payload: new Uint8Array(40), padding: new Uint8Array(0),
+    });
+    const wrong = bytes.slice();
+    wrong[l3Start + 10] ^= 0xff;
+    const sent = new Bench(format, false).send(wrong, [], { ...NO_OFFLOAD, flags: DESC_CSUM, packetType: PACKET_IPV4 });
+    expect(Buffer.from(sent).toString('hex')).toBe(Buffer.from(bytes).toString('hex'));
+  });
 });

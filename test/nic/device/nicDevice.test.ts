@@ -23,6 +23,7 @@ class DeviceBench {
   readonly sent: { queue: number; packetId: number; buffer: number; bytes: Uint8Array }[] = [];
   readonly interrupts: number[] = [];
   readonly device: NicDevice;
+  readonly rss: Rss;
   readonly rx: RingMemory[] = [];
   readonly tx: RingMemory[] = [];
   /** First bytes of the buffers that were queued on TX ring 0, in order. */
@@ -34,13 +35,14 @@ class DeviceBench {
 
   constructor(queues = 1) {
     const { memory, iommu } = this;
+    this.rss = new Rss(RSS_KEY_MICROSOFT, queues);
     this.device = new NicDevice(
       {
         memory, pages: this.allocator.ledger, tags: new BufferTags(this.allocator.ledger), iommu, cache: CacheModel.coherent(memory), scheduler: this.scheduler,
         format: plainFormat, queues, moderation: 0, interruptPolicy: 'mask', steering: new FlowSteering(0, queues), clock: new HardwareClock(),
         offloads: { rxChecksum: false, rxVlanStrip: false, rxTimestamp: true },
         mac: { address: Uint8Array.of(2, 0, 0, 0, 0, 1), promiscuous: false, mtu: 9000 },
-        rss: new Rss(RSS_KEY_MICROSOFT, queues),
+        rss: this.rss,
         observer: {
           onLost: (id, reason, _address, _len, queue) => this.lost.push({ id, reason, queue }),
           onTransmit: (queue, buffer, address, len) => {
@@ -219,6 +221,16 @@ describe('NicDevice, receiving', () => {
     expect(bench.lost.length).toBeGreaterThan(5);
     expect(bench.lost.every(({ queue }) => queue === 1)).toBe(true);
     expect(bench.polled().length + bench.lost.length).toBe(40);
+  });
+
+  it('what is not hashed goes to queue 0, whatever the indirection table says', () => {
+    const bench = new DeviceBench(2);
+    expect(bench.rss.setIndirection(new Uint16Array(128).fill(1)).ok).toBe(true);
+    const arp = new Uint8Array(60);
+    arp.set([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 2, 0x08, 0x06]);
+    bench.arrive([arp, udpFrame(100)]);
+    // Nobody has posted a buffer, so each is missed on its queue.
+    expect(bench.lost.map(({ id, queue }) => [id, queue])).toEqual([[1, 0], [2, 1]]);
   });
 });
 
