@@ -8,7 +8,7 @@ export { igbFormat, igcFormat, ixgbeFormat } from './device/formats/intelAdvance
 export * from './device/formats/r8169.js';
 export * from './device/formats/r8169Bits.js';
 export { explainR8169Tx } from './device/formats/r8169TxFaults.js';
-export { DMA_READ, DMA_WRITE, Iommu, IOMMU_READ, IOMMU_WRITE, IOVA_HIGH } from './device/iommu.js';
+export { Iommu, IOMMU_READ, IOMMU_WRITE, IOVA_HIGH } from './device/iommu.js';
 export type { IommuFault } from './device/iommu.js';
 export { DeviceFaults } from './device/faults/deviceFaults.js';
 export type { FaultCounts } from './device/faults/deviceFaults.js';

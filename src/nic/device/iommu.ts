@@ -5,11 +5,6 @@ export const IOMMU_READ = 1;
 /** Device may write the page. */
 export const IOMMU_WRITE = 2;
 
-/** Older names of the permissions. */
-export const DMA_READ = IOMMU_READ;
-export const DMA_WRITE = IOMMU_WRITE;
-export const DMA_BIDIRECTIONAL = IOMMU_READ | IOMMU_WRITE;
-
 /** High word of every I/O virtual address: no host address has one, so a forgotten mapping can't work by luck. */
 export const IOVA_HIGH = 1;
 

@@ -5,7 +5,7 @@ import type { FlowSteering } from './flowSteering.js';
 import { RING_STATE_WORDS } from './formats/descriptorFormat.js';
 import type { RingMemory } from './formats/descriptorFormat.js';
 import { InterruptLine } from './interrupt.js';
-import { DMA_BIDIRECTIONAL } from './iommu.js';
+import { IOMMU_READ, IOMMU_WRITE } from './iommu.js';
 import type { Rss } from './rss.js';
 import { RxEngine } from './rxEngine.js';
 import type { HardwareClock } from './timestamps.js';
@@ -52,7 +52,7 @@ export class NicDevice {
   }
 
   #ringAt(iovaHigh: number, iovaLow: number, size: number): RingMemory {
-    const address = this.#config.iommu.translate(iovaHigh, iovaLow, 1, DMA_BIDIRECTIONAL);
+    const address = this.#config.iommu.translate(iovaHigh, iovaLow, 1, IOMMU_READ | IOMMU_WRITE);
     return { address, iovaLow, size, state: new Int32Array(RING_STATE_WORDS) };
   }
 

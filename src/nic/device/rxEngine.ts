@@ -7,7 +7,7 @@ import type { DeviceCounters, DeviceLoss, NicDeviceConfig } from './deviceConfig
 import { FLOW_DISCARD, FLOW_NONE } from './flowSteering.js';
 import type { RingMemory } from './formats/descriptorFormat.js';
 import type { InterruptLine } from './interrupt.js';
-import { DMA_WRITE } from './iommu.js';
+import { IOMMU_WRITE } from './iommu.js';
 import { filterFrame, MAC_ACCEPT, MAC_OVER_LENGTH, MAC_RUNT } from './mac.js';
 import { ParsedFrame, parseFrame } from './parseFrame.js';
 import { rxChecksumFlags } from './rxChecksum.js';
@@ -212,7 +212,7 @@ export class RxEngine {
       const prefix = segment === first ? format.rxPrefixBytes : 0;
       const room = descriptors.lenBytes[segment] - prefix;
       const chunk = left < room ? left : room;
-      const target = iommu.translate(descriptors.iovaHigh[segment], descriptors.iovaLow[segment], chunk + prefix, DMA_WRITE);
+      const target = iommu.translate(descriptors.iovaHigh[segment], descriptors.iovaLow[segment], chunk + prefix, IOMMU_WRITE);
       descriptors.address[segment] = target;
       if (target === 0) isLost = true;
       else {

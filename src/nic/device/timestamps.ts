@@ -99,5 +99,6 @@ export function timestampLow32(timeNs: number): number {
  */
 export function extendTimestamp32(cachedNs: number, stamp32: number): number {
   const delta = (stamp32 - timestampLow32(cachedNs) + TWO_32) % TWO_32;
-  return delta > TWO_32 / 2 - 1 ? cachedNs + delta - TWO_32 : cachedNs + delta;
+  // In this order, as a whole time plus 4 s may be beyond 2^53.
+  return cachedNs + (delta > TWO_32 / 2 - 1 ? delta - TWO_32 : delta);
 }

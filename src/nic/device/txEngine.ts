@@ -3,7 +3,7 @@ import { BATCH_FRAMES, DESC_CSUM, DESC_CSUM_IPV4, DESC_EOP, DESC_MALFORMED, DESC
 import type { DeviceCounters, NicDeviceConfig } from './deviceConfig.js';
 import type { RingMemory } from './formats/descriptorFormat.js';
 import type { InterruptLine } from './interrupt.js';
-import { DMA_READ } from './iommu.js';
+import { IOMMU_READ } from './iommu.js';
 import { insertChecksums } from './txChecksum.js';
 import { insertVlanTag, VLAN_TAG_BYTES } from './vlan.js';
 
@@ -115,7 +115,7 @@ export class TxEngine {
       counters.txMalformed++;
       return;
     }
-    const buffer = iommu.translate(iovaHigh[first], iovaLow[first], lenBytes[first], DMA_READ);
+    const buffer = iommu.translate(iovaHigh[first], iovaLow[first], lenBytes[first], IOMMU_READ);
     let address = buffer;
     let frameBytes = lenBytes[first];
     if (buffer !== 0 && (last > first || (flags[first] & (DESC_CSUM | DESC_CSUM_IPV4 | DESC_VLAN)) !== 0)) {
@@ -145,7 +145,7 @@ export class TxEngine {
     let end = this.#fifo;
     let isReadable = true;
     for (let segment = first; segment <= last; segment++) {
-      const from = iommu.translate(iovaHigh[segment], iovaLow[segment], lenBytes[segment], DMA_READ);
+      const from = iommu.translate(iovaHigh[segment], iovaLow[segment], lenBytes[segment], IOMMU_READ);
       if (from === 0 || end + lenBytes[segment] > this.#fifo + FIFO_BYTES) isReadable = false;
       else memory.u8.copyWithin(end, from, from + lenBytes[segment]);
       end += lenBytes[segment];

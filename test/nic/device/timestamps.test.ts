@@ -76,4 +76,9 @@ describe('extendTimestamp32', () => {
   it('is wrong by 2^32 ns when the cached time is too old', () => {
     expect(extendTimestamp32(10 * SECOND, timestampLow32(13 * SECOND))).toBe(13 * SECOND - 2 ** 32);
   });
+
+  it('is exact up to 2^53', () => {
+    const timeNs = 2 ** 53 - 3_000_000_001;
+    expect(extendTimestamp32(timeNs + 1_000_000_000, timestampLow32(timeNs))).toBe(timeNs);
+  });
 });

@@ -53,8 +53,9 @@ export interface DescriptorFormat {
   /** Makes slots before `tail` known: through memory, and through the value for the doorbell that it gives back, or NO_DOORBELL. */
   rxPublish(memory: HostMemory, ring: RingMemory, tail: number): number;
   /**
-   * Reads finished descriptors into `batch` (lenBytes, flags, rssHash, rssType, timestampNs, packetType, vlanTci), at most `limit`; gives
-   * their number. A frame that is not whole within `limit` is given in part, if the format can tell.
+   * Reads finished descriptors into `batch` (lenBytes, flags, rssHash, rssType, timestampNs, packetType, vlanTci), at most `limit`,
+   * which must not exceed what the driver has posted: behind that lie finished descriptors of the lap before. Gives their number. A frame that
+   * is not whole within `limit` is given in part, if the format can tell.
    */
   rxPoll(memory: HostMemory, ring: RingMemory, first: number, limit: number, batch: DescriptorBatch): number;
 

@@ -1,7 +1,7 @@
-import type { HostMemory } from '../../../memory/index.js';
 import {
   DESC_EOP, DESC_L3_BAD, DESC_L3_CHECKED, DESC_L4_BAD, DESC_L4_CHECKED, DESC_RSS, DESC_RX_ERROR, DESC_TIMESTAMP, DESC_VLAN,
 } from '../batch.js';
+import { extendTimestamp32 } from '../timestamps.js';
 import type { DescriptorFormat } from './descriptorFormat.js';
 import { checksumFlags } from './i40e.js';
 import { packetTypeOfPtype, packetTypeOfUmbcast, ptypeOf, umbcastOf, xdpRssOf } from './i40eBits.js';
@@ -59,12 +59,6 @@ function statusError(flags: number): number {
   if ((flags & DESC_L3_BAD) !== 0) status |= STATUS0_IPE;
   if ((flags & DESC_L4_BAD) !== 0) status |= STATUS0_L4E;
   return status;
-}
-
-/** Whole time of a stamp, ns: the one within 2^31 ns of the clock that has these lower 32 bits (ice_ptp_extend_32b_ts). */
-function extendStamp({ u32 }: HostMemory, registers: number, stamp: number): number {
-  const low = u32[registers + CLOCK_LOW];
-  return u32[registers + CLOCK_HIGH] * 2 ** 32 + low + ((stamp - low) | 0);
 }
 
 /** Descriptors of ice. */
@@ -131,7 +125,7 @@ export const iceFormat: DescriptorFormat = {
       timestampNs[count] = 0;
       if ((status1 & TS_VALID) !== 0) {
         found |= DESC_TIMESTAMP;
-        timestampNs[count] = extendStamp(memory, registers, u32[word + 7]);
+        timestampNs[count] = extendTimestamp32(u32[registers + CLOCK_HIGH] * 2 ** 32 + u32[registers + CLOCK_LOW], u32[word + 7]);
       }
       lenBytes[count] = u32[word + 1] & PKT_LEN_MASK;
       flags[count] = found;

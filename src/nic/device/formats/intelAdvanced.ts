@@ -19,7 +19,10 @@ const GIGABIT_RX_BITS = {
 const GIGABIT_BUFFER_BYTES = 1 << 15;
 const IXGBE_BUFFER_BYTES = 1 << 14;
 
-/** Descriptors of igb. Its receive time stamps are in a register, for one frame at a time, and not in the descriptor. */
+/**
+ * Descriptors of igb. Receive time stamps are not part of the model: the 82576 has them in a register, for one frame at a time, later chips
+ * before the packet as igc does (TSIP), and no XDP program can ask the driver for them.
+ */
 export const igbFormat: DescriptorFormat = {
   name: 'igb',
   description: 'Intel 82576, I350, I210: advanced descriptors, tail registers (82576 data sheet, 7.1.5 and 7.2.2)',
