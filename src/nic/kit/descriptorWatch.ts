@@ -1,6 +1,6 @@
 import { Owner } from '../../memory/index.js';
 import { Outcome } from '../../xdp/index.js';
-import { R8169_DESCRIPTOR_BYTES, R8169_EOR, R8169_FS, R8169_OWN, R8169_RX_LENGTH, R8169_TX_LENGTH } from '../device/formats/r8169Bits.js';
+import { R8169_DESCRIPTOR_BYTES, R8169_EOR, R8169_OWN, R8169_RX_LENGTH, R8169_TX_LENGTH } from '../device/formats/r8169Bits.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { CoherentBlock } from './coherentBlock.js';
 import type { KitParts } from './kitParts.js';
@@ -87,7 +87,7 @@ export class DescriptorWatch {
     if (offBytes % R8169_DESCRIPTOR_BYTES === OPTS1) {
       if ((value & R8169_OWN) !== 0) return;
       barriers.isReadPending = true;
-      if (this.isEnabled && this.#carries(slot, PageStage.posted)) book.see(this.#page[slot], (value & R8169_FS) !== 0);
+      if (this.isEnabled && this.#carries(slot, PageStage.posted)) book.see(this.#page[slot]);
     } else if (barriers.isReadPending) {
       barriers.isReadPending = false;
       mistakes.add('missing-dma-rmb', this.#packetId(slot), () => `RX descriptor ${slot}: ${fieldName(offBytes)} is read after OWN without dma_rmb() in between: the CPU may have read it before the device wrote it`);
@@ -101,7 +101,7 @@ export class DescriptorWatch {
     const isOwned = this.isOwned(slot);
     if (this.isEnabled && isOwned) {
       mistakes.add('descriptor-written-after-own', this.#packetId(slot), () =>
-        `${this.#name} descriptor ${slot}: ${fieldName(offBytes)} is written after OWN was given to the device, which may have read the descriptor already and use what stood there before`);
+        `${this.#name} descriptor ${slot}: ${fieldName(offBytes)} is written after OWN was given to the device, which may have read the descriptor already and use ${this.#describeAddress(slot)}`);
     }
     if (field !== OPTS1) {
       if (!isOwned) this.#writtenAt[slot] = barriers.writes + 1;
@@ -146,9 +146,8 @@ export class DescriptorWatch {
       if (!this.#carries(slot, PageStage.posted)) continue;
       const page = this.#page[slot];
       const index = book.indexOf(page);
-      const opts1 = this.#word(slot, OPTS1);
-      if ((opts1 & R8169_OWN) === 0 && book.packetId(index) !== 0) {
-        book.see(page, (opts1 & R8169_FS) !== 0);
+      if (!this.isOwned(slot) && book.packetId(index) !== 0) {
+        book.see(page);
         if (book.stage[index] === PageStage.received) book.end(index, Outcome.rxStranded);
       } else {
         config.allocator.ledger.move(page, Owner.device, Owner.driver);
@@ -176,6 +175,13 @@ export class DescriptorWatch {
     this.#txJudge.judge(slot, opts1, this.#word(slot, OPTS2), index);
     book.queue(page, slot);
     this.unrung++;
+  }
+
+  /** What the descriptor's address points to at this moment. */
+  #describeAddress(slot: number): string {
+    const { iovas, book } = this.#parts;
+    const page = this.#word(slot, ADDR_HIGH) === IOVA_HIGH ? iovas.pageOf(this.#word(slot, ADDR_LOW)) : NO_PAGE;
+    return page === NO_PAGE ? 'what stood there before' : `the address that stood there before: ${book.describe(book.indexOf(page))}`;
   }
 
   #checkEnd(slot: number, opts1: number): void {

@@ -1,4 +1,5 @@
 import { IOVA_HIGH } from '../device/iommu.js';
+import { decodeIntrMitigate, R8169_BASE_NS } from '../device/moderationR8169.js';
 import type { NicDevice } from '../device/nicDevice.js';
 import type { CoherentBlock } from './coherentBlock.js';
 import { DescriptorWatch } from './descriptorWatch.js';
@@ -16,6 +17,7 @@ export const TxConfig = 0x40;
 export const RxConfig = 0x44;
 export const RxMaxSize = 0xda;
 export const CPlusCmd = 0xe0;
+export const IntrMitigateRegister = 0xe2;
 export const RxDescAddrLow = 0xe4;
 export const RxDescAddrHigh = 0xe8;
 
@@ -36,8 +38,8 @@ const FILE_BYTES = 256;
 const QUEUE = 0;
 
 /**
- * The register file of a Realtek NIC, as a driver maps it (`ioremap`). Rings, doorbell, interrupt mask and status are wired to the device; the
- * others keep what was written to them.
+ * The register file of a Realtek NIC, as a driver maps it (`ioremap`). Rings, doorbell, interrupt mask, status and moderation (at 1000 Mbit/s)
+ * are wired to the device; the others keep what was written to them.
  */
 export class DeviceRegisters {
   rx: DescriptorWatch | undefined;
@@ -84,10 +86,14 @@ export class DeviceRegisters {
       return;
     }
     this.#file.setUint16(offset, value, true);
-    if (offset !== IntrMask) return;
-    const line = this.#dev.interrupt(QUEUE);
-    if (value === 0) line.mask();
-    else line.unmask();
+    if (offset === IntrMask) {
+      const line = this.#dev.interrupt(QUEUE);
+      if (value === 0) line.mask();
+      else line.unmask();
+    } else if (offset === IntrMitigateRegister) {
+      // The scale stands in CPlusCmd[1:0], which is written before.
+      this.#dev.interrupt(QUEUE).moderate(decodeIntrMitigate({ register: value, scale: this.read16(CPlusCmd) & 3 }, R8169_BASE_NS.rtl8168[1000]));
+    }
   }
 
   write32(offset: number, value: number): void {

@@ -305,7 +305,7 @@ export class DriverKernel {
     if (act === XDP_TX) counters.xdpTxErrors++;
   }
 
-  /** Says once in the log that a program returned a number that is no verdict. */
+  /** The kernel says once in its log that a program returned a number that is no verdict; here the packet's end tells. */
   bpf_warn_invalid_xdp_action(_act: number): void {}
 
   // ── the way up (include/linux/skbuff.h) ──

@@ -12,7 +12,6 @@ import { NO_POOL_STATS } from '../driver/pagePool.js';
 import type { PagePool } from '../driver/pagePool.js';
 import { newCounters } from '../driver/queuePair.js';
 import type { DriverCounters } from '../driver/queuePair.js';
-import { Softirq } from '../driver/softirq.js';
 import type { CoherentBlock } from './coherentBlock.js';
 import { DeviceRegisters } from './deviceRegisters.js';
 import { DriverKernel } from './driverKernel.js';
@@ -67,7 +66,7 @@ export class KitDriver implements NetDriver {
     const mistakes = new DriverMistakes();
     const parts: KitParts = { config, mistakes, book: new PacketBook(config), iovas: new IovaPages(), barriers: { writes: 0, isReadPending: false } };
     this.#parts = parts;
-    this.#napi = new Napi(scheduler, new Softirq(scheduler), 0, (budget) => this.#poll(budget));
+    this.#napi = new Napi(scheduler, config.softirqs[0], 0, (budget) => this.#poll(budget), config.napi);
     this.#napi.disable();
     const context = { isPolling: () => mistakes.where === POLL, describe: () => `the ${mistakes.where}` };
     const frameOf = (index: number): XdpFrame => {

@@ -41,6 +41,8 @@ export class PacketBook {
   readonly #config: DriverConfig;
   /** What the packet's end will be if the page goes back now; UNDECIDED: the verdict says it. */
   readonly #failure: Uint8Array;
+  /** Packet of the page that the driver saw last. */
+  #lastSeen = 0;
   /** Pages that got a verdict during the present poll. */
   readonly #judged: number[] = [];
 
@@ -83,16 +85,14 @@ export class PacketBook {
     this.slot[index] = slot;
   }
 
-  /**
-   * The driver has seen that the device is done with the page.
-   *
-   * @param isFirst the frame begins in it; what has no beginning ends with the page where it begins
-   */
-  see(page: number, isFirst: boolean): void {
+  /** The driver has seen that the device is done with the page. Of a frame in several pages the first one stands for the packet. */
+  see(page: number): void {
     const { ledger } = this.#config.allocator;
     ledger.move(page, Owner.device, Owner.driver);
     const index = ledger.indexOf(page);
-    this.stage[index] = ledger.packetId[index] === 0 || !isFirst ? PageStage.idle : PageStage.received;
+    const packetId = ledger.packetId[index];
+    this.stage[index] = packetId === 0 || packetId === this.#lastSeen ? PageStage.idle : PageStage.received;
+    if (packetId !== 0) this.#lastSeen = packetId;
     this.retval[index] = NO_VERDICT;
     this.data[index] = this.#config.tags.payload[index];
     this.lenBytes[index] = 0;
