@@ -1,7 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../../src/base/index.js';
-import { r8169Xdp } from '../../../src/nic/index.js';
+import { NETDEV_XDP_ACT_RX_SG, r8169Xdp } from '../../../src/nic/index.js';
 import { createSimulation, XSK_APPLICATIONS } from '../../../src/sim/index.js';
 import type { ProgramEntryMap } from '../../../src/vm/index.js';
 import { map } from '../../replay/support/kernelPrograms.js';
@@ -137,7 +137,8 @@ describe('the example driver', () => {
   it('drops a frame longer than its buffers', () => {
     const frames = [{ bytes: frameFor(2, 4000) }, { bytes: frameFor(2, 100) }];
     const { profile } = r8169Settings();
-    const run = runDriver(r8169Xdp, frames, { mtu: 9000, profile: { ...profile, xdp: { ...profile.xdp, mtuMaxLinear: 9000 }, offloads: { ...profile.offloads, rxScatter: true } } });
+    const scattering = { ...profile, xdp: { ...profile.xdp, features: profile.xdp.features | NETDEV_XDP_ACT_RX_SG }, offloads: { ...profile.offloads, rxScatter: true } };
+    const run = runDriver(r8169Xdp, frames, { mtu: 9000, profile: scattering }, returning(2, { frags: true }));
     expectClean(run);
     expect(run.outcomes).toEqual({ stack: 1, rx_error: 1 });
     expect(run.driver.statistics().rx_length_errors).toBe(2);
