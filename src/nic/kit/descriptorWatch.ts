@@ -67,6 +67,13 @@ export class DescriptorWatch {
     return count;
   }
 
+  /** TX buffers that are on the ring, sent ones included that the driver hasn't freed. */
+  get sending(): number {
+    let count = 0;
+    for (let slot = 0; slot < this.slots; slot++) if (this.#carries(slot, PageStage.queued)) count++;
+    return count;
+  }
+
   /** RX descriptors that the device has finished and whose packet the driver hasn't handled. */
   get unhandled(): number {
     let count = 0;

@@ -136,6 +136,7 @@ export class KitDriver implements NetDriver {
     return {
       rxSize: rx?.slots ?? 0, rxPosted: rx?.posted ?? 0, rxLowWater: this.#rxLowWater, rxAllocFailed: this.#counters.rxAllocFailed,
       txSize: tx?.slots ?? 0, txFrames: this.#counters.txPackets, txFull: this.#counters.xdpTxFull, txHighWater: tx?.highWater ?? 0,
+      txRxBuffers: tx?.sending ?? 0,
     };
   }
 
