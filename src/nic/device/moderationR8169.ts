@@ -31,12 +31,16 @@ export function decodeIntrMitigate({ register, scale }: IntrMitigate, baseNs: nu
   return { txDelayNs: field(12) * unitNs, txFrames: field(8) * FRAMES_PER_STEP, rxDelayNs: field(4) * unitNs, rxFrames: field(0) * FRAMES_PER_STEP };
 }
 
-/** The register with the finest scale that reaches both delays, rounded up; undefined when a delay or a frame count (60) is out of reach (ERANGE). */
+/**
+ * The register with the finest scale that reaches both delays, rounded up. A count of 1 is none. Undefined when a delay or a count (60) is out
+ * of reach (ERANGE), and for a count without a delay, which the chip can't do (EINVAL).
+ */
 export function encodeIntrMitigate({ rxDelayNs, rxFrames, txDelayNs, txFrames }: InterruptModeration, baseNs: number): IntrMitigate | undefined {
   const scale = SCALES.findIndex((factor) => Math.max(rxDelayNs, txDelayNs) <= FIELD_MAX * baseNs * factor);
   if (scale < 0 || Math.max(rxFrames, txFrames) > FIELD_MAX * FRAMES_PER_STEP) return undefined;
+  if ((rxFrames > 1 && rxDelayNs === 0) || (txFrames > 1 && txDelayNs === 0)) return undefined;
   const unitNs = baseNs * SCALES[scale];
   const time = (delayNs: number): number => Math.ceil(delayNs / unitNs);
-  const frames = (count: number): number => Math.ceil(count / FRAMES_PER_STEP);
+  const frames = (count: number): number => (count === 1 ? 0 : Math.ceil(count / FRAMES_PER_STEP));
   return { register: (time(txDelayNs) << 12) | (frames(txFrames) << 8) | (time(rxDelayNs) << 4) | frames(rxFrames), scale };
 }

@@ -52,8 +52,14 @@ describe('IntrMitigate', () => {
     expect(encodeIntrMitigate({ ...most, rxFrames: 61 }, 320)).toBeUndefined();
   });
 
-  const frames = fc.integer({ min: 0, max: 60 });
-  const delay = fc.integer({ min: 0, max: 15 * 32 * 2560 });
+  it('refuses a count without a delay, which the chip can not do; a count of 1 is none', () => {
+    const none = { rxDelayNs: 0, rxFrames: 0, txDelayNs: 0, txFrames: 0 };
+    expect([encodeIntrMitigate({ ...none, rxFrames: 4 }, 5000), encodeIntrMitigate({ ...none, txFrames: 4, rxDelayNs: 5000 }, 5000)]).toEqual([undefined, undefined]);
+    expect(encodeIntrMitigate({ ...none, rxDelayNs: 5000, rxFrames: 1, txFrames: 1 }, 5000)).toEqual({ register: 0x10, scale: 0 });
+  });
+
+  const frames = fc.integer({ min: 2, max: 60 });
+  const delay = fc.integer({ min: 1, max: 15 * 32 * 2560 });
   test.prop([fc.record({ rxDelayNs: delay, txDelayNs: delay, rxFrames: frames, txFrames: frames })])('what it encodes is never less than asked for, by less than a unit', (asked) => {
     const encoded = encodeIntrMitigate(asked, 2560);
     expect(encoded).toBeDefined();
