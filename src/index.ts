@@ -15,7 +15,7 @@ export { findProfile, PROFILES } from './nic/index.js';
 export type { NicProfile, NicSettings } from './nic/index.js';
 // A driver of one's own: docs/write-a-driver.md.
 export {
-  ChipCmd, CmdReset, CmdRxEnb, CmdTxEnb, CPlusCmd, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE, DRIVER_MISTAKES, IntrMask, IntrStatus, KitDriver, makeR8169Xdp,
+  BROKEN_DRIVERS, ChipCmd, CmdReset, CmdRxEnb, CmdTxEnb, CPlusCmd, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE, DRIVER_MISTAKES, IntrMask, IntrMitigateRegister, IntrStatus, KitDriver, makeR8169Xdp,
   NPQ, PP_FLAG_DMA_MAP, PP_FLAG_DMA_SYNC_DEV, R8169_STEPS, r8169Xdp, RxConfig, RxDescAddrHigh, RxDescAddrLow, RxErr, RxMaxSize, RxOK, RxOverflow, TxConfig,
   TxDescStartAddrHigh, TxDescStartAddrLow, TxErr, TxOK, TxPoll, XDP_XMIT_FLUSH,
 } from './nic/index.js';

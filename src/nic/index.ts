@@ -56,6 +56,8 @@ export * from './scheduler.js';
 export { CoherentBlock } from './kit/coherentBlock.js';
 export * from './kit/deviceRegisters.js';
 export { DriverKernel } from './kit/driverKernel.js';
+export { BROKEN_DRIVERS } from './kit/examples/broken/brokenDrivers.js';
+export type { BrokenDriver } from './kit/examples/broken/brokenDrivers.js';
 export { makeR8169Xdp, r8169Xdp } from './kit/examples/r8169/r8169Xdp.js';
 export { R8169_STEPS } from './kit/examples/r8169/steps.js';
 export type { R8169Steps } from './kit/examples/r8169/steps.js';

@@ -27,7 +27,10 @@ export function rtl8169_mark_to_asic(tp: R8169Private, slot: number, page: numbe
   rxRing.write32(desc + OPTS1, (DescOwn | eor | RX_BUF_SIZE) >>> 0);
 }
 
-/** Fills the RX ring with pages from the pool, as far as there are any; what is missing is tried again in the next poll. */
+/**
+ * Fills the RX ring with pages from the pool, as far as there are any; what is missing is tried again in the next poll. With an empty ring
+ * there is no next one: the device drops everything and raises no interrupt. A driver in C has ndo_open fail with -ENOMEM then.
+ */
 export function rtl8169_rx_fill(tp: R8169Private): void {
   const { kernel, rxPages, rxSize } = tp;
   while (tp.fill_rx - tp.cur_rx < rxSize) {
