@@ -17,6 +17,8 @@ export interface SplitPageStats {
   page_reuse_count: number;
   /** Pages that could not, as somebody still had the other half. */
   page_busy_count: number;
+  /** Pages that could not, as they are of another NUMA node than the CPU that polls. */
+  page_waive_count: number;
 }
 
 /** What split pages are made of. */
@@ -33,6 +35,8 @@ export interface SplitPagesParts {
   /** Where the device begins to write in a buffer, and how many bytes it may write: what is synced at a refill. */
   readonly offsetBytes: number;
   readonly maxLenBytes: number;
+  /** NUMA node of the CPU that polls, 0 when left out. */
+  readonly nid?: number;
 }
 
 /** What happened to a buffer since it was given out. */
@@ -47,7 +51,7 @@ const GIVEN_UP = 2;
  *
  * A page is charged with 65535 references when it comes from the page allocator, and the driver notes in `bias` how many of these are still
  * its own. XDP_DROP leaves the half where it is (`recycleDirect`). A half that goes on with its frame (`giveUp`) takes one reference along and
- * the page turns to its other half (ixgbe_rx_buffer_flip), if that one is back (ixgbe_can_reuse_rx_page); else the driver unmaps the page and
+ * the page turns to its other half (ixgbe_rx_buffer_flip), if that one is back and the page of the local node (ixgbe_can_reuse_rx_page); else the driver unmaps the page and
  * gives up all its references (__page_frag_cache_drain), and whoever returns the last half frees it (page_frag_free). Pages for reuse go back
  * onto the ring before new ones, oldest first.
  *
@@ -55,7 +59,7 @@ const GIVEN_UP = 2;
  * nothing else differs, as no buffer reaches from one into the other.
  */
 export class SplitPages implements RxBuffers {
-  readonly stats: SplitPageStats = { alloc_rx_page: 0, alloc_rx_page_failed: 0, page_reuse_count: 0, page_busy_count: 0 };
+  readonly stats: SplitPageStats = { alloc_rx_page: 0, alloc_rx_page_failed: 0, page_reuse_count: 0, page_busy_count: 0, page_waive_count: 0 };
   readonly queue: number;
   readonly mistakes: MistakeLog;
   readonly #allocator: PageAllocator;
@@ -63,6 +67,7 @@ export class SplitPages implements RxBuffers {
   readonly #pages: StructPages;
   readonly #dma: PoolDma;
   readonly #dmaDir: number;
+  #nid: number;
   readonly #bufferBytes: number;
   readonly #offsetBytes: number;
   readonly #maxLenBytes: number;
@@ -80,7 +85,7 @@ export class SplitPages implements RxBuffers {
   #heldPages = 0;
   #outCount = 0;
 
-  constructor({ allocator, dma, queue, ringSize, bufferBytes, dmaDir, offsetBytes, maxLenBytes }: SplitPagesParts) {
+  constructor({ allocator, dma, queue, ringSize, bufferBytes, dmaDir, offsetBytes, maxLenBytes, nid = 0 }: SplitPagesParts) {
     if (bufferBytes !== allocator.ledger.unitBytes) {
       throw new RangeError(`SplitPages: buffers of ${bufferBytes} bytes, but each ${allocator.ledger.unitBytes} bytes have their owner`);
     }
@@ -93,6 +98,7 @@ export class SplitPages implements RxBuffers {
     this.#pages = allocator.pages;
     this.#dma = dma;
     this.#dmaDir = dmaDir;
+    this.#nid = nid;
     this.#bufferBytes = bufferBytes;
     this.#offsetBytes = offsetBytes;
     this.#maxLenBytes = maxLenBytes;
@@ -148,7 +154,7 @@ export class SplitPages implements RxBuffers {
   }
 
   #allocPage(): number {
-    const page = this.#allocator.alloc(Owner.pool);
+    const page = this.#allocator.alloc(Owner.pool, this.#nid);
     if (page === 0) return 0;
     const iovaLow = this.#dma.mapPage(page, this.#dmaDir);
     if (iovaLow === 0) {
@@ -175,6 +181,7 @@ export class SplitPages implements RxBuffers {
     this.#state[unit] = GIVEN_UP;
     const index = this.#headIndexOf(buffer);
     const bias = --this.#bias[index];
+    if (this.#isRemote(buffer, index)) return;
     if (this.#pages.refCount[index] - bias > 1) {
       this.stats.page_busy_count++;
       this.#abandon(buffer, index);
@@ -196,7 +203,8 @@ export class SplitPages implements RxBuffers {
     }
     this.#outCount--;
     this.#state[this.#ledger.indexOf(buffer)] = IDLE;
-    this.#reuse(buffer, this.#headIndexOf(buffer));
+    const index = this.#headIndexOf(buffer);
+    if (!this.#isRemote(buffer, index)) this.#reuse(buffer, index);
   }
 
   /** page_frag_free, from any context: a half that went on with its frame is back. */
@@ -211,6 +219,19 @@ export class SplitPages implements RxBuffers {
     }
     this.#ledger.move(buffer, from, Owner.pool);
     this.#fragFree(buffer);
+  }
+
+  /** The queue's interrupt went to a CPU of another node: pages of the old one leave as their frames come by. */
+  updateNid(nid: number): void {
+    this.#nid = nid;
+  }
+
+  /** A page of another node is given up, whoever else has it (dev_page_is_reusable). */
+  #isRemote(buffer: number, index: number): boolean {
+    if (this.#pages.nid[index] === this.#nid) return false;
+    this.stats.page_waive_count++;
+    this.#abandon(buffer, index);
+    return true;
   }
 
   #fragFree(buffer: number): void {

@@ -114,6 +114,25 @@ describe('SplitPages', () => {
     expect(bench.dma.take()).toEqual([[bench.buffers.iovaLow(a), (half - a) + 192, 1536]]);
   });
 
+  it('pages of another NUMA node are not reused: not after a drop, and not when their frame goes on', () => {
+    const bench = new SplitBench();
+    const a = bench.receive();
+    const b = bench.receive();
+    bench.moved();
+    bench.buffers.updateNid(1);
+    bench.drop(a);
+    expect(bench.moved()).toEqual({ page_waive_count: 1 });
+    expect(bench.state()).toEqual([2, 1, 1, 1, 0]);
+    bench.send(b);
+    expect(bench.moved()).toEqual({ page_waive_count: 1 });
+    expect(bench.state()).toEqual([2, 1, 1, 0, 0]);
+    bench.complete(b);
+    expect(bench.state()).toEqual([0, 0, 0, 0, 0]);
+    const c = bench.receive();
+    bench.drop(c);
+    expect(bench.moved()).toEqual({ alloc_rx_page: 1, page_reuse_count: 1 });
+  });
+
   it('a page with both halves away is unmapped and left to them; the last one frees it', () => {
     const bench = new SplitBench();
     const a = bench.receive();
