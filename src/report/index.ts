@@ -11,6 +11,7 @@ export type { TypeInspection } from './inspectTypes.js';
 export * from './mapReport.js';
 export * from './nicReport.js';
 export * from './nicText.js';
+export * from './nicViews.js';
 export * from './progress.js';
 export * from './runCapture.js';
 export * from './runReport.js';

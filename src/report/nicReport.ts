@@ -5,6 +5,7 @@ import {
 } from '../nic/index.js';
 import type { NicProfile } from '../nic/index.js';
 import type { RxHints } from '../vm/index.js';
+import { NIC_VIEWS } from './nicViews.js';
 
 /** Names of xdp-features as netdev-genl has them (Documentation/netlink/specs/netdev.yaml). */
 const FEATURES: readonly (readonly [bit: number, name: string])[] = [
@@ -41,5 +42,6 @@ export function nicReport(profile: NicProfile): Record<string, unknown> {
   return {
     schema: 1, ...data, descriptorFormat: format.name, rss: rss ?? null, xdp: { ...xdp, since: xdp.since ?? null, features: xdpFeatureNames(xdp.features) },
     rxHints: rxHintNames(profile), statistics: statisticNames(profile),
+    views: Object.fromEntries(Object.entries(NIC_VIEWS).map(([view, print]) => [view, print(profile)])),
   };
 }

@@ -1,5 +1,6 @@
 import type { NicProfile } from '../nic/index.js';
-import { xdpFeatureNames } from './nicReport.js';
+import { rxHintNames, xdpFeatureNames } from './nicReport.js';
+import { NIC_VIEWS } from './nicViews.js';
 import { textTable } from './textTable.js';
 
 /** `sim nic list`: a line a profile. */
@@ -7,31 +8,36 @@ export function nicListText(profiles: readonly NicProfile[]): string {
   return `${textTable(profiles.map(({ name, description }) => [name, description])).join('\n')}\n`;
 }
 
-/** `sim nic show NAME`: driver, rings and channels in the shapes of `ethtool -i`, `-g`, `-l` and `-c`, and what XDP finds. */
+/** `sim nic show NAME --view VIEW`: what the tool prints. */
+export function nicViewText(profile: NicProfile, view: string): string {
+  return `${NIC_VIEWS[view](profile).join('\n')}\n`;
+}
+
+/** `sim nic show NAME`: what XDP finds, then all views. */
 export function nicText(profile: NicProfile, heading: (text: string) => string): string {
-  const { name, driver, bus, chips, rxRing, txRing, queues, moderation, xdp, headroom, frameSizeBytes, mtu, notes, formatNote } = profile;
+  const { name, chips, xdp, headroom, frameSizeBytes, bufferModel, mtu, notes, formatNote, format, quirks } = profile;
   const features = xdpFeatureNames(xdp.features);
   const lines = [
-    `driver: ${driver}`, `bus-info: ${bus}`, `chips: ${chips}`, '',
-    heading(`Ring parameters for ${name}:`),
-    'Pre-set maximums:', `RX:\t\t${rxRing.max}`, `TX:\t\t${txRing.max}`,
-    'Current hardware settings:', `RX:\t\t${rxRing.default}`, `TX:\t\t${txRing.default}`, '',
-    heading(`Channel parameters for ${name}:`),
-    'Pre-set maximums:', `Combined:\t${queues.max}`, 'Current hardware settings:', `Combined:\t${queues.default}`, '',
-    heading(`Coalesce parameters for ${name}:`),
-    `rx-usecs:\t${moderation.rxUsecs}`, `rx-frames:\t${moderation.rxFrames}`, `tx-usecs:\t${moderation.txUsecs}`, `tx-frames:\t${moderation.txFrames}`, '',
-    heading('XDP:'),
+    heading(`XDP on ${name} (${chips})`),
     ...textTable([
       ['native since', xdp.since ?? 'never'],
       ['features', features.length === 0 ? 'none' : features.join(' ')],
+      ['hints', rxHintNames(profile).join(' ') || 'none'],
       ['headroom', `${headroom.default} bytes`],
-      ['frame size', `${frameSizeBytes} bytes`],
+      ['frame size', `${frameSizeBytes} bytes, ${bufferModel}`],
+      ['descriptors', formatNote === '' ? format.name : formatNote],
       ['MTU', `${mtu.min} to ${mtu.max}`],
       ...(features.length === 0 ? [] : [['MTU, one buffer', `${xdp.mtuMaxLinear}: ${xdp.mtuReason}`], ['metadata', xdp.hasMetadata ? 'yes' : 'no']]),
-      ...(xdp.queueRule === '' ? [] : [['queues', xdp.queueRule]]),
+      ...(xdp.queueRule === '' ? [] : [['to attach', xdp.queueRule]]),
+      ...Object.keys(quirks).map((quirk) => ['quirk', quirk]),
     ]),
-    ...(formatNote === '' ? [] : ['', formatNote]),
-    ...(notes.length === 0 ? [] : ['', ...notes]),
+    ...notes.map((note) => `  ${note}`), '',
+    ...Object.entries(NIC_VIEWS).flatMap(([view, print]) => [heading(commandOf(view, name)), ...print(profile), '']),
   ];
-  return `${lines.join('\n')}\n`;
+  return `${lines.join('\n').trimEnd()}\n`;
+}
+
+function commandOf(view: string, name: string): string {
+  if (view === 'link') return `# ip link show ${name}`;
+  return view === 'bpftool' ? '# bpftool net list' : `# ethtool -${view} ${name}`;
 }

@@ -1,3 +1,4 @@
+import { nicStatistics } from '../nic/index.js';
 import type { DriverCounters, Nic, PagePoolStats } from '../nic/index.js';
 import type { FaultRecord, RunResult, Simulation } from '../sim/index.js';
 import type { XdpStatistics, XskSocket } from '../umem/index.js';
@@ -39,6 +40,8 @@ export interface RunReport {
   /** Where each packet ended; the sum is `packets.received`. */
   readonly outcomes: Readonly<Record<string, number>>;
   readonly counters: Readonly<Record<string, number>>;
+  /** `ethtool -S` under the names of the NIC's driver. */
+  readonly ethtool: Readonly<Record<string, number>>;
   readonly rings: readonly RingReport[];
   readonly pool: PoolReport;
   readonly xsk: readonly XskReport[];
@@ -176,7 +179,8 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     duration_ns: result.durationNs,
     verdicts: verdictCounts(nic),
     outcomes: Object.fromEntries(OUTCOMES.map(({ code, name }) => [name, result.outcomes[code]])),
-    counters: ethtoolCounters(nic),
+    counters: genericCounters(nic),
+    ethtool: Object.fromEntries(nicStatistics(nic)),
     rings: queuesOf(nic).map((queue) => ringReport(nic, queue)),
     pool: poolReport(nic),
     xsk: simulation.sockets.map((socket) => xskReport(socket, names.xskApplication)),
@@ -217,8 +221,8 @@ function verdictCounts(nic: Nic): Record<string, number> {
   return counts;
 }
 
-/** `ethtool -S`: hardware counters, then the driver's per queue. */
-function ethtoolCounters(nic: Nic): Record<string, number> {
+/** The same for every NIC: hardware counters, then the driver's per queue. */
+function genericCounters(nic: Nic): Record<string, number> {
   const hw = nic.device.counters;
   const counters: Record<string, number> = {
     rx_packets: hw.rxPackets,

@@ -25,7 +25,7 @@ describe('JSON', () => {
   it('has the fields that scripts depend on, with these names and no others', () => {
     expect(Object.keys(report)).toEqual([
       'schema', 'object', 'program', 'frags', 'capture', 'seed', 'engine', 'mode', 'cpus', 'nic', 'packets', 'duration_ns', 'verdicts', 'outcomes', 'counters',
-      'rings', 'pool', 'xsk', 'maps', 'variables', 'variables_omitted', 'network_missed', 'log', 'log_lines', 'events', 'event_counts', 'faults', 'fault_count', 'audit',
+      'ethtool', 'rings', 'pool', 'xsk', 'maps', 'variables', 'variables_omitted', 'network_missed', 'log', 'log_lines', 'events', 'event_counts', 'faults', 'fault_count', 'audit',
     ]);
     expect(report).toMatchObject({
       schema: 1,
@@ -72,7 +72,7 @@ describe('JSON', () => {
         }
       }
     };
-    const { maps, variables: _variables, counters, ...others } = reportOf('test/cli/objects/null_value.o', 'dns.pcap');
+    const { maps, variables: _variables, counters, ethtool: _ethtool, ...others } = reportOf('test/cli/objects/null_value.o', 'dns.pcap');
     for (const part of [others, Object.values(maps), report.xsk, Object.values(reportOf('count_percpu', 'dns.pcap').maps).map(({ entries, ...map }) => [map, Object.keys(entries[0]!)])]) collect(part);
     for (const name of Object.keys(counters)) names.add(name.replace(/_\d+_/, '_N_'));
     expect([...names].filter((name) => !text.includes(`\`${name}\``))).toEqual([]);

@@ -1,5 +1,5 @@
 import { findProfile, PROFILES } from '../../nic/index.js';
-import { nicListText, nicReport, nicText } from '../../report/index.js';
+import { NIC_VIEWS, nicListText, nicReport, nicText, nicViewText } from '../../report/index.js';
 import type { Command } from '../command.js';
 import { EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem } from '../output.js';
@@ -9,6 +9,7 @@ import { closestTo } from '../spelling.js';
 interface NicArguments {
   readonly what: readonly string[];
   readonly json: boolean;
+  readonly view?: string;
 }
 
 /** `sim nic list` and `sim nic show NAME`. */
@@ -17,16 +18,20 @@ export const nicCommand: Command = {
   describe: 'list the NICs, or show one as ethtool would',
   positionals: [['what', 'list, or show NAME']],
   variadic: true,
-  options: { json: { type: 'boolean', default: false, describe: 'print as JSON' } },
+  options: {
+    view: { type: 'string', describe: 'one view only: i, g, l, c, k, S as ethtool has them; link of ip; bpftool' },
+    json: { type: 'boolean', default: false, describe: 'print as JSON' },
+  },
   examples: [
     ['sim nic list', 'all NICs'],
-    ['sim nic show igb', 'driver, rings, channels, XDP features'],
+    ['sim nic show igb', 'XDP features, then driver, rings, channels, ...'],
+    ['sim nic show mlx5 --view S', 'what ethtool -S would show'],
   ],
   epilogue: 'Exit status: 0 done; 2 wrong usage.',
   run: (terminal, args) => nic(terminal, args as unknown as NicArguments),
 };
 
-function nic(terminal: Terminal, { what: [verb, name, ...rest], json }: NicArguments): number {
+function nic(terminal: Terminal, { what: [verb, name, ...rest], json, view }: NicArguments): number {
   const print = (value: unknown, text: string): number => {
     terminal.out.write(json ? `${JSON.stringify(value, undefined, 2)}\n` : text);
     return EXIT_OK;
@@ -43,5 +48,9 @@ function nic(terminal: Terminal, { what: [verb, name, ...rest], json }: NicArgum
     const hint = closest === undefined ? 'sim nic list shows all' : `did you mean ${closest}?`;
     return reportProblem(terminal, { code: 'nic-unknown', where: 'sim nic show', message: `there is no NIC '${name}'`, hint });
   }
-  return print(nicReport(profile), nicText(profile, headingStyle(terminal)));
+  if (view === undefined) return print(nicReport(profile), nicText(profile, headingStyle(terminal)));
+  if (!Object.hasOwn(NIC_VIEWS, view)) {
+    return reportProblem(terminal, { code: 'nic-view', where: '--view', message: `there is no view '${view}'`, hint: `use one of: ${Object.keys(NIC_VIEWS).join(', ')}` });
+  }
+  return print({ schema: 1, name, view, lines: NIC_VIEWS[view](profile) }, nicViewText(profile, view));
 }

@@ -119,6 +119,8 @@ export interface NicProfile {
   readonly formatNote: string;
   /** Receive and transmit queue pairs (`ethtool -L`). */
   readonly queues: Limit;
+  /** `ethtool -l` counts receive and transmit queues apart, not pairs. */
+  readonly hasSeparateChannels?: boolean;
   /** Descriptors (`ethtool -G`). */
   readonly rxRing: Limit;
   readonly txRing: Limit;

@@ -11,10 +11,13 @@ export const noRxHints: NicProfile['readRxHints'] = (hints) => {
   hints.vlanError = -EOPNOTSUPP;
 };
 
-/** Time stamp and hash as the descriptor has them, -ENODATA where it has none; no function for VLAN tags (mlx4, igc). */
+/**
+ * Time stamp and hash as the descriptor has them, -ENODATA where it has none; no function for VLAN tags (mlx4, igc). Completions of mlx4 and
+ * mlx5 always have a field for the time stamp: 0 stands for a device that isn't stamping.
+ */
 export const timestampAndHash: NicProfile['readRxHints'] = (hints, batch, index) => {
   const flags = batch.flags[index];
-  hints.timestampError = (flags & DESC_TIMESTAMP) === 0 ? -ENODATA : 0;
+  hints.timestampError = (flags & DESC_TIMESTAMP) === 0 || batch.timestampNs[index] === 0 ? -ENODATA : 0;
   hints.timestampNs = batch.timestampNs[index];
   hints.hashError = (flags & DESC_RSS) === 0 ? -ENODATA : 0;
   hints.hash = batch.rssHash[index];

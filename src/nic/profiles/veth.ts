@@ -36,6 +36,7 @@ export const vethProfile: NicProfile = {
   format: plainFormat,
   formatNote: 'stands in for the ptr_ring of 256 pointers, which has no descriptors',
   queues: { min: 1, max: 64, default: 1, errno: EINVAL, reason: 'the model has 64 queue pairs' },
+  hasSeparateChannels: true,
   rxRing: { min: 256, max: 256, default: 256, errno: EOPNOTSUPP, reason: 'VETH_RING_SIZE is a constant, and there is no set_ringparam' },
   txRing: { min: 256, max: 256, default: 256, errno: EOPNOTSUPP, reason: 'VETH_RING_SIZE is a constant, and there is no set_ringparam' },
   mtu: { min: 68, max: 9000, default: 1500, errno: EINVAL, reason: 'IPv4 needs 68 bytes, and the model stops at 9000' },
