@@ -72,7 +72,7 @@ function linkView(profile: NicProfile): string[] {
   return [
     `${IFINDEX}: ${profile.name}: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu ${profile.mtu.default} ${mode} qdisc mq state UP mode DEFAULT group default qlen 1000`,
     '    link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff',
-    `    prog/${mode} id ${PROGRAM_ID} `,
+    `    prog/${mode} id ${PROGRAM_ID}`,
   ];
 }
 
