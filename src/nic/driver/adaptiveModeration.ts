@@ -1,6 +1,6 @@
 import type { InterruptModeration } from '../device/interrupt.js';
 import { DIM_EVENTS, DIM_PROFILES, DIM_START, dimStats, nextDim } from '../device/moderationDim.js';
-import { itrIntervalNs, itrOf, nextItrClass } from '../device/moderationItr.js';
+import { ITR_START, itrIntervalNs, itrOf, nextItrClass } from '../device/moderationItr.js';
 import type { ItrClass } from '../device/moderationItr.js';
 import type { ModerationSupport } from '../profiles/profile.js';
 
@@ -23,8 +23,12 @@ export interface AdaptiveModeration {
   onPollDone(handled: HandledFrames, nowNs: number): InterruptModeration | undefined;
 }
 
-/** Moderation as the driver sets it when the device is opened. */
-export function initialModeration({ rxUsecs, rxFrames, txUsecs, txFrames }: ModerationSupport): InterruptModeration {
+/**
+ * Moderation as the driver sets it when the device is opened. The rx-usecs of igb and igc are a mode then, not a time: EITR holds interrupts
+ * apart, and one that comes after a pause isn't delayed.
+ */
+export function initialModeration({ rxUsecs, rxFrames, txUsecs, txFrames, adaptive }: ModerationSupport): InterruptModeration {
+  if (adaptive === 'itr') return { rxDelayNs: 0, rxFrames: 0, txDelayNs: 0, txFrames: 0, minIntervalNs: itrIntervalNs(ITR_START) };
   return { rxDelayNs: rxUsecs * 1000, rxFrames, txDelayNs: txUsecs * 1000, txFrames };
 }
 

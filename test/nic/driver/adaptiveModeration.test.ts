@@ -28,6 +28,10 @@ describe('adaptive moderation of the driver', () => {
     expect([intervalAfter(adaptive(igbProfile), 10), intervalAfter(adaptive(igcProfile), 10)]).toEqual([49_000, 49_000]);
   });
 
+  it('rx-usecs 3 is no delay: the first interrupt comes at once, the next one 162 µs later', () => {
+    expect(initialModeration(igbProfile.moderation)).toEqual({ rxDelayNs: 0, rxFrames: 0, txDelayNs: 0, txFrames: 0, minIntervalNs: 162_000 });
+  });
+
   it('with rx-usecs 1 they take 70k', () => {
     expect(intervalAfter(adaptive(igbProfile, { rxUsecs: 1 }), 10)).toBe(14_000);
   });
