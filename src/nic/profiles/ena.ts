@@ -31,6 +31,7 @@ export const enaProfile: NicProfile = {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT,
     since: '5.6',
     mtuMaxLinear: 3498,
+    // ena_xdp_set: the check was read, its errno was not.
     mtuErrno: EINVAL,
     mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags)',
     hasMetadata: true,

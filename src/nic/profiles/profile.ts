@@ -30,11 +30,17 @@ export const NETDEV_XDP_ACT_NDO_XMIT_SG = 64;
 
 /** What a driver offers to XDP. */
 export interface XdpSupport {
-  /** NETDEV_XDP_ACT_* bits; without BASIC the driver has no native XDP. */
+  /**
+   * NETDEV_XDP_ACT_* bits while a program is attached; without BASIC the driver has no native XDP. NDO_XMIT and NDO_XMIT_SG come and go with the
+   * program (xdp_features_set_redirect_target), but in mvneta, mvpp2 and mtk_eth_soc, which always have them.
+   */
   readonly features: number;
   /** Kernel that brought native XDP; `undefined`: never. */
   readonly since: string | undefined;
-  /** Largest MTU at which a program without multi-buffer support can be attached, and the errno (positive) beyond it. */
+  /**
+   * Largest MTU at which a program without multi-buffer support can be attached, and the errno (positive) beyond it: the driver's numbers.
+   * Where one buffer holds less than a frame of that MTU with two VLAN tags, which the MAC lets in, attaching stops earlier (`checkAttach`).
+   */
   readonly mtuMaxLinear: number;
   readonly mtuErrno: number;
   readonly mtuReason: string;
