@@ -92,6 +92,7 @@ export class Outage {
 
   /** Ends the outage. A window in which that happens breaks nothing again. */
   reset(nowNs: number): void {
+    if (nowNs >= this.#untilNs) return;
     this.#untilNs = -Infinity;
     this.#resetNs = nowNs;
   }
