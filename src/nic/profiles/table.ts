@@ -9,6 +9,7 @@ import { mlx4Profile } from './mlx4.js';
 import { mlx5Profile } from './mlx5.js';
 import { mtkEthSocProfile } from './mtkEthSoc.js';
 import { mvnetaProfile } from './mvneta.js';
+import { mvpp2Profile } from './mvpp2.js';
 import { nfpProfile } from './nfp.js';
 import { octeontx2Profile } from './octeontx2.js';
 import { plainProfile } from './plain.js';
@@ -21,7 +22,7 @@ import type { NicProfile } from './profile.js';
 /** Every NIC profile. A new one is a file beside this and a row here. */
 export const PROFILES: readonly NicProfile[] = [
   plainProfile, vethProfile, r8169Profile, r8169XdpProfile, igbProfile, igcProfile, ixgbeProfile, i40eProfile,
-  iceProfile, mlx5Profile, mlx4Profile, bnxtProfile, nfpProfile, mvnetaProfile, octeontx2Profile, mtkEthSocProfile, enaProfile, virtioNetProfile,
+  iceProfile, mlx5Profile, mlx4Profile, bnxtProfile, nfpProfile, mvnetaProfile, mvpp2Profile, octeontx2Profile, mtkEthSocProfile, enaProfile, virtioNetProfile,
 ];
 
 /** The profile with this name. */

@@ -1,0 +1,58 @@
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { runCommandLine } from '../../src/cli/commandLine.js';
+import { DMA_ERRORS } from '../../src/nic/index.js';
+import { temporaryFolder } from '../support/temporaryFolder.js';
+import { fencedBlocks, replaceBetween } from '../support/documents.js';
+
+const folder = temporaryFolder();
+const DOCUMENTS = ['docs/nic.md', 'docs/add-a-nic.md', 'docs/architecture.md', 'README.md'];
+
+/** Runs a `npx sim …` line in this process. */
+async function sim(line: string): Promise<{ exitCode: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  const terminal = { out: { write: (text: string) => (out += text) }, err: { write: (text: string) => (err += text) }, env: {}, nowMs: () => 0 };
+  const exitCode = await runCommandLine(line.split(' ').slice(2), terminal);
+  return { exitCode, out, err };
+}
+
+describe.each(DOCUMENTS)('%s', (path) => {
+  const blocks = fencedBlocks(readFileSync(path, 'utf8'));
+
+  it.each(blocks.flatMap(({ language, text }) => (language === 'sh' ? text.trim().split('\n').filter((line) => line.startsWith('npx sim ')) : [])))('%s', async (line) => {
+    expect(await sim(line)).toMatchObject({ exitCode: 0 });
+  });
+
+  // A block of what is printed belongs to the commands or the code before it.
+  const printing = path === 'README.md' ? [] : blocks.flatMap((block, i) => (block.language === 'text' && i > 0 ? [{ what: blocks[i - 1], printed: block.text }] : []));
+
+  it.each(printing)('prints $printed', async ({ what, printed }) => {
+    if (what.language === 'sh') {
+      const [line] = what.text.trim().split('\n').slice(-1);
+      expect((await sim(line)).out).toContain(printed.trim());
+      return;
+    }
+    const lines: string[] = [];
+    const spy = vi.spyOn(console, 'log').mockImplementation((text: string) => void lines.push(text));
+    try {
+      await import(/* @vite-ignore */ folder.write('example.ts', what.text.replace("'xdp-sim'", JSON.stringify(resolve('src/index.ts')))));
+    } finally {
+      spy.mockRestore();
+    }
+    expect(lines.join('\n')).toBe(printed.trim());
+  });
+
+  it('links to files that are there', () => {
+    const links = [...readFileSync(path, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target]) => target);
+    for (const target of links) expect(() => statSync(resolve(dirname(path), target)), target).not.toThrow();
+  });
+});
+
+describe('docs/nic.md', () => {
+  it('has the DMA rules that the checker has (UPDATE_DOCS=1 writes them)', () => {
+    const rows = Object.values(DMA_ERRORS).map(({ number, key, what, hint }) => `| ${number} | \`${key}\` | ${what} | ${hint} |`);
+    replaceBetween('docs/nic.md', 'table of the DMA rules', `\n| | rule | broken by a driver that | to mend it |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n\n`);
+  });
+});
