@@ -164,7 +164,11 @@ export function checkAttach(settings: NicSettings, program: LoadedProgram): Prob
   const room = packetBytes - maxFrameBytes(0);
   const most = Math.min(xdp.mtuMaxLinear, room);
   if (mtu <= most || (frags && (xdp.features & NETDEV_XDP_ACT_RX_SG) !== 0)) return undefined;
-  const reason = room < xdp.mtuMaxLinear ? `a headroom of ${headroomOf(settings)} leaves ${packetBytes} bytes of a buffer, ${maxFrameBytes(0)} of them for Ethernet header and two VLAN tags` : xdp.mtuReason;
+  const isUsual = headroomOf(settings) === profile.headroom.default;
+  const reason = room >= xdp.mtuMaxLinear
+    ? xdp.mtuReason
+    : `a headroom of ${headroomOf(settings)} leaves ${packetBytes} bytes of a buffer, ${maxFrameBytes(0)} of them for Ethernet header and two VLAN tags` +
+      (isUsual ? ` (the driver itself, which counts fewer tags, stops at ${xdp.mtuMaxLinear})` : '');
   const mend = (xdp.features & NETDEV_XDP_ACT_RX_SG) === 0 ? '' : ', or put the program into SEC("xdp.frags")';
   return {
     code: 'attach-mtu',

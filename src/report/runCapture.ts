@@ -11,6 +11,7 @@ import type { XskSocket } from '../umem/index.js';
 import type { EngineName, LoadedObject, ObjectSpec } from '../vm/index.js';
 import { CaptureOutput } from './captureOutput.js';
 import { eventTypes } from './eventReport.js';
+import { parseFaultPlan } from './faultOption.js';
 import { parseInnerMaps } from './innerMapOption.js';
 import { recordCases } from './recordCases.js';
 import { runReport } from './runReport.js';
@@ -44,6 +45,10 @@ export interface RunOptions {
   readonly offload?: readonly string[] | undefined;
   /** A driver of one's own; left out: the model's. */
   readonly driver?: XdpDriverFactory | undefined;
+  /** `KIND:key=value,...`: faults of the NIC (faultOption.ts). */
+  readonly fault?: readonly string[] | undefined;
+  /** Period of the driver's watchdog: a number and ns, us, ms or s. */
+  readonly watchdog?: string | undefined;
   readonly seed: number;
   /** `VAR=VALUE` and `NAME=FILE`. */
   readonly set: readonly string[];
@@ -181,6 +186,8 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
   if (!DMA_MODES.includes(options.dma)) return choice('unknown-dma-mode', '--dma', options.dma, DMA_MODES);
   const offloads = parseOffloads(options.offload ?? []);
   if (!offloads.ok) return offloads;
+  const faults = parseFaultPlan(options.fault ?? [], options.watchdog);
+  if (!faults.ok) return faults;
   const settings = {
     profile,
     queues: options.queues ?? Math.min(RUN_DEFAULTS.queues, profile.queues.max),
@@ -190,6 +197,7 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
     headroomBytes: options.headroom,
     isDmaCoherent: options.dma === 'coherent',
     offloads: offloads.value,
+    faults: faults.value,
     interruptDelayNs: options.rxUsecs === undefined ? undefined : options.rxUsecs * 1000,
     ifindex: 1,
   };

@@ -1,5 +1,5 @@
 import { nicStatistics } from '../nic/index.js';
-import type { DriverCounters, Nic, PagePoolStats } from '../nic/index.js';
+import type { DeviceFaults, DriverCounters, Nic, PagePoolStats } from '../nic/index.js';
 import type { FaultRecord, RunResult, Simulation } from '../sim/index.js';
 import type { XdpStatistics, XskSocket } from '../umem/index.js';
 import type { JsonValue } from '../vm/index.js';
@@ -14,6 +14,15 @@ import { counted } from './textTable.js';
  * Result of `sim run`, as `--json` prints it. `docs/report.md` explains every field. A change that removes or renames a field
  * raises `schema`.
  */
+/** Faults that were injected into the NIC. */
+export interface NicFaultReport {
+  readonly injected: Readonly<Record<string, number>>;
+  /** After flipped descriptors: frames that were no packets, packets that no driver saw, transfers into buffers that were taken back already. */
+  readonly phantom_frames: number;
+  readonly swallowed_packets: number;
+  readonly stray_writes: number;
+}
+
 export interface RunReport {
   readonly schema: 1;
   readonly object: string;
@@ -42,6 +51,8 @@ export interface RunReport {
   readonly counters: Readonly<Record<string, number>>;
   /** `ethtool -S` under the names of the NIC's driver. */
   readonly ethtool: Readonly<Record<string, number>>;
+  /** How often each kind of fault of the plan struck; only with `--fault`. */
+  readonly nic_faults?: NicFaultReport;
   readonly rings: readonly RingReport[];
   readonly pool: PoolReport;
   readonly xsk: readonly XskReport[];
@@ -181,6 +192,7 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     outcomes: Object.fromEntries(OUTCOMES.map(({ code, name }) => [name, result.outcomes[code]])),
     counters: genericCounters(nic),
     ethtool: Object.fromEntries(nicStatistics(nic)),
+    ...(nic.faults === undefined ? {} : { nic_faults: nicFaultReport(nic.faults) }),
     rings: queuesOf(nic).map((queue) => ringReport(nic, queue)),
     pool: poolReport(nic),
     xsk: simulation.sockets.map((socket) => xskReport(socket, names.xskApplication)),
@@ -256,6 +268,11 @@ function genericCounters(nic: Nic): Record<string, number> {
     for (const [name, field] of names) counters[name.replace('N', String(queue))] = driver[field];
   }
   return counters;
+}
+
+function nicFaultReport(faults: DeviceFaults): NicFaultReport {
+  const { injected, phantomFrames, swallowedPackets, strayWrites } = faults.counts();
+  return { injected: injected as Record<string, number>, phantom_frames: phantomFrames, swallowed_packets: swallowedPackets, stray_writes: strayWrites };
 }
 
 function ringReport(nic: Nic, queue: number): RingReport {

@@ -1,4 +1,4 @@
-import { findProfile, maxFrameBytes } from '../nic/index.js';
+import { FAULT_KINDS, findProfile, maxFrameBytes } from '../nic/index.js';
 import { Outcome, OUTCOMES } from '../xdp/index.js';
 import { ETH_HLEN } from '../vm/index.js';
 import { eventSections } from './eventText.js';
@@ -30,6 +30,7 @@ export function runText(report: RunReport, heading: Heading): string {
     outcomes(report),
     queues(report),
     rings(report),
+    nicFaults(report),
     sockets(report),
     pool(report),
     ...mapSections(report.maps),
@@ -134,6 +135,13 @@ function queues({ rings: all, counters }: RunReport): string[] {
     .map((counts, queue) => [queue, ...counts])
     .filter(([, packets]) => packets > 0);
   return rows.length === 0 ? [] : ['Queues', ...textTable([['queue', 'rx', 'pass', 'drop', 'tx', 'redirect', 'exceptions'], ...rows])];
+}
+
+/** What was made to go wrong, and how often it did. */
+function nicFaults({ nic_faults: found }: RunReport): string[] {
+  if (found === undefined) return [];
+  const rows = FAULT_KINDS.filter(({ kind }) => found.injected[kind] !== undefined).map(({ kind, text }) => [kind, found.injected[kind], text]);
+  return rows.length === 0 ? [] : ['Faults of the NIC', ...textTable(rows)];
 }
 
 function rings({ rings: all, nic, counters }: RunReport): string[] {

@@ -2,12 +2,12 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { runCommandLine } from '../../src/cli/commandLine.js';
-import { DMA_ERRORS } from '../../src/nic/index.js';
+import { DMA_ERRORS, FAULT_KINDS } from '../../src/nic/index.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { fencedBlocks, replaceBetween } from '../support/documents.js';
 
 const folder = temporaryFolder();
-const DOCUMENTS = ['docs/nic.md', 'docs/add-a-nic.md', 'docs/architecture.md', 'README.md'];
+const DOCUMENTS = ['docs/nic.md', 'docs/add-a-nic.md', 'docs/faults.md', 'docs/architecture.md', 'README.md'];
 
 /** Runs a `npx sim …` line in this process. */
 async function sim(line: string): Promise<{ exitCode: number; out: string; err: string }> {
@@ -54,5 +54,12 @@ describe('docs/nic.md', () => {
   it('has the DMA rules that the checker has (UPDATE_DOCS=1 writes them)', () => {
     const rows = Object.values(DMA_ERRORS).map(({ number, key, what, hint }) => `| ${number} | \`${key}\` | ${what} | ${hint} |`);
     replaceBetween('docs/nic.md', 'table of the DMA rules', `\n| | rule | broken by a driver that | to mend it |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n\n`);
+  });
+});
+
+describe('docs/faults.md', () => {
+  it('has the kinds of faults that there are (UPDATE_DOCS=1 writes them)', () => {
+    const rows = FAULT_KINDS.map(({ kind, text, opportunity }) => `| \`${kind}\` | ${text} | ${opportunity} |`);
+    replaceBetween('docs/faults.md', 'table of the faults', `\n| kind | what happens | dice are thrown for each |\n| --- | --- | --- |\n${rows.join('\n')}\n\n`);
   });
 });

@@ -1,5 +1,5 @@
 import type { ArgumentsCamelCase, InferredOptionTypes } from 'yargs';
-import { PROFILES } from '../../nic/index.js';
+import { FAULT_KINDS, PROFILES } from '../../nic/index.js';
 import { counted, isClean, loadDriverModule, ProgressLine, RUN_DEFAULTS, runCapture, runText, runVerdict, speed, XSK_MODES } from '../../report/index.js';
 import type { Command, OptionTable } from '../command.js';
 import { EXIT_FAILED, EXIT_OK } from '../exitCodes.js';
@@ -30,6 +30,8 @@ const OPTIONS = {
   headroom: { type: 'number', describe: "bytes before the packet, where the driver lets them be set (the NIC's default)", group: 'NIC:' },
   dma: { type: 'string', default: RUN_DEFAULTS.dma as string, describe: "coherent, as on x86, or non-coherent: the CPU sees what the device wrote only after a sync", group: 'NIC:' },
   offload: { type: 'string', array: true, nargs: 1, describe: 'NAME=on|off: rxChecksum, rxVlanStrip or rxTimestamp, as ethtool -K sets them', group: 'NIC:' },
+  fault: { type: 'string', array: true, nargs: 1, describe: `KIND or KIND:rate=0.01,at=1ms..2ms,for=10us: what goes wrong in the NIC, see docs/faults.md; kinds: ${FAULT_KINDS.map(({ kind }) => kind).join(', ')}`, group: 'NIC:' },
+  watchdog: { type: 'string', describe: "period of the driver's watchdog, such as 2s (none)", group: 'NIC:' },
   'rx-usecs': { type: 'number', describe: "interrupt moderation, microseconds (the driver's own)", group: 'NIC:' },
   xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_MODES.join(', ')}. rxdrop receives and drops, l2fwd sends back with MAC addresses swapped, auto is rxdrop when there is an XSKMAP, else none`, group: 'NIC:' },
   event: { type: 'string', array: true, nargs: 1, describe: 'MAP="struct NAME": decode what goes through a RINGBUF or PERF_EVENT_ARRAY by a type of the object', group: 'Report:' },
@@ -63,7 +65,7 @@ async function run(terminal: Terminal, args: RunArguments): Promise<number> {
   const { err, env, nowMs } = terminal;
   const progress = new ProgressLine(err.isTTY === true && env.TERM !== 'dumb' ? (text) => err.write(text) : undefined, nowMs);
   const result = runCapture(
-    { ...args, program: args.prog, instructionBudget: args.budget, set: args.set ?? [], map: args.map ?? [], offload: args.offload ?? [], driver: driver?.value },
+    { ...args, program: args.prog, instructionBudget: args.budget, set: args.set ?? [], map: args.map ?? [], offload: args.offload ?? [], fault: args.fault ?? [], driver: driver?.value },
     (packets) => progress.update(packets),
     () => {
       progress.clear();

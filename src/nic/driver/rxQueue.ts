@@ -55,7 +55,8 @@ export class RxQueue {
     this.#format = format;
     this.#pages = pages;
     this.#layout = layout;
-    this.#refillThreshold = refillThreshold;
+    // A small ring must not run empty before it is refilled.
+    this.#refillThreshold = Math.max(1, Math.min(refillThreshold, size >>> 2));
     this.#dma = dma;
     this.#direction = direction;
     this.buffers = buffers;
