@@ -7,7 +7,7 @@ import type { Terminal } from '../output.js';
 import { closestTo } from '../spelling.js';
 
 interface NicArguments {
-  readonly what: readonly string[];
+  readonly action: readonly string[];
   readonly json: boolean;
   readonly view?: string;
 }
@@ -16,7 +16,7 @@ interface NicArguments {
 export const nicCommand: Command = {
   name: 'nic',
   describe: 'list the NICs, or show one as ethtool would',
-  positionals: [['what', 'list, or show NAME']],
+  positionals: [['action', 'list, or show NAME']],
   variadic: true,
   options: {
     view: { type: 'string', describe: 'one view only: i, g, l, c, k, S as ethtool has them; link of ip; bpftool' },
@@ -31,7 +31,7 @@ export const nicCommand: Command = {
   run: (terminal, args) => nic(terminal, args as unknown as NicArguments),
 };
 
-function nic(terminal: Terminal, { what: [verb, name, ...rest], json, view }: NicArguments): number {
+function nic(terminal: Terminal, { action: [verb, name, ...rest], json, view }: NicArguments): number {
   const print = (value: unknown, text: string): number => {
     terminal.out.write(json ? `${JSON.stringify(value, undefined, 2)}\n` : text);
     return EXIT_OK;
@@ -40,7 +40,7 @@ function nic(terminal: Terminal, { what: [verb, name, ...rest], json, view }: Ni
     return print({ schema: 1, nics: PROFILES.map((profile) => ({ name: profile.name, description: profile.description })) }, nicListText(PROFILES));
   }
   if (verb !== 'show' || name === undefined || rest.length > 0) {
-    return reportProblem(terminal, { code: 'usage', where: 'sim nic', message: "expected 'list' or 'show NAME'", hint: 'sim nic list' });
+    return reportProblem(terminal, { code: 'usage', where: 'sim nic', message: verb === 'show' && name === undefined ? 'show which NIC?' : `there is no '${[verb, name, ...rest].filter((word) => word !== undefined).join(' ')}'`, hint: 'write sim nic list, or sim nic show NAME' });
   }
   const profile = findProfile(name);
   if (profile === undefined) {
