@@ -50,6 +50,7 @@ export * from './profiles/statistics.js';
 export * from './bufferTags.js';
 export * from './ethtool.js';
 export * from './nic.js';
+export * from './nicSettings.js';
 export * from './profiles/profile.js';
 export * from './profiles/table.js';
 export * from './scheduler.js';

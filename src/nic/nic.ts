@@ -1,5 +1,5 @@
-import { errnoName, fail, ok } from '../base/index.js';
-import type { Problem, Result } from '../base/index.js';
+import { fail, ok } from '../base/index.js';
+import type { Result } from '../base/index.js';
 import { PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
 import type { XskSocket } from '../umem/index.js';
@@ -8,14 +8,11 @@ import { Outcome } from '../xdp/index.js';
 import type { RedirectTargets } from '../xdp/index.js';
 import { BufferTags, TX_NONE, TX_XDP_TX, TX_XSK_SKB } from './bufferTags.js';
 import { LOSS_ADDRESS, LOSS_CRC, LOSS_DMA, LOSS_LINK, LOSS_MISSED, LOSS_OVER_LENGTH, LOSS_RUNT, LOSS_STEERED } from './device/deviceConfig.js';
-import type { DeviceLoss, DeviceObserver, OffloadSettings } from './device/deviceConfig.js';
+import type { DeviceLoss, DeviceObserver } from './device/deviceConfig.js';
 import { DeviceFaults } from './device/faults/deviceFaults.js';
-import { checkFaultPlan } from './device/faults/faultPlan.js';
-import type { FaultPlan } from './device/faults/faultPlan.js';
 import type { PacketFates } from './device/faults/packetFates.js';
 import { FlowSteering } from './device/flowSteering.js';
 import { Iommu } from './device/iommu.js';
-import { maxFrameBytes } from './device/mac.js';
 import { NicDevice } from './device/nicDevice.js';
 import { defaultRssKey, Rss } from './device/rss.js';
 import { HardwareClock } from './device/timestamps.js';
@@ -24,39 +21,13 @@ import { DmaApi } from './dma/dmaApi.js';
 import { initialModeration } from './driver/adaptiveModeration.js';
 import { NicDriver } from './driver/driver.js';
 import type { DriverConfig } from './driver/driverState.js';
-import type { NapiSettings } from './driver/napi.js';
 import type { NetDriver } from './driver/netDriver.js';
 import { Softirq } from './driver/softirq.js';
 import { rxLayout } from './driver/rxLayout.js';
-import { checkLimit, effectiveSetting } from './profiles/checkLimits.js';
-import { NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_RX_SG } from './profiles/profile.js';
-import type { NicProfile, RssSupport } from './profiles/profile.js';
+import { checkAttach, checkSettings, effectiveSettings, headroomOf } from './nicSettings.js';
+import type { NicSettings } from './nicSettings.js';
+import type { RssSupport } from './profiles/profile.js';
 import type { Scheduler } from './scheduler.js';
-
-/** How a NIC is set up; what is left out is the profile's default. */
-export interface NicSettings {
-  readonly profile: NicProfile;
-  readonly queues: number;
-  readonly rxRingSize: number;
-  readonly txRingSize: number;
-  readonly mtu: number;
-  /** Bytes before the packet; left out: the profile's. */
-  readonly headroomBytes?: number | undefined;
-  /** False: the CPU's cache and the device don't see each other's writes until the driver syncs, as on many Arm machines. Left out: true, as on x86. */
-  readonly isDmaCoherent?: boolean | undefined;
-  /**
-   * Time from the first received frame to its interrupt, ns (`ethtool -C adaptive-rx off rx-usecs …`); left out: the profile's moderation, which
-   * may be adaptive.
-   */
-  readonly interruptDelayNs?: number | undefined;
-  /** Deferral of interrupts (napi_defer_hard_irqs, gro_flush_timeout); left out: none. */
-  readonly napi?: Partial<NapiSettings> | undefined;
-  /** Offloads that are switched otherwise than the driver does (`ethtool -K`). */
-  readonly offloads?: Partial<OffloadSettings> | undefined;
-  /** What is to go wrong; left out: nothing. */
-  readonly faults?: FaultPlan | undefined;
-  readonly ifindex: number;
-}
 
 /** Where a NIC reports to. One call for each packet's end, one for each frame that an application sent. */
 export interface NicObserver {
@@ -105,78 +76,6 @@ const NO_RSS: RssSupport = { indirectionSize: 128, keyBytes: 40, spread: 'interl
 
 /** Locally administered address of the model NIC. */
 const MAC_ADDRESS = Uint8Array.from([0x02, 0, 0, 0, 0, 0x01]);
-
-/** Headroom with these settings, bytes. */
-export function headroomOf({ profile, headroomBytes }: NicSettings): number {
-  return headroomBytes ?? profile.headroom.default;
-}
-
-/** What the driver makes of settings that it takes: some round ring sizes up. */
-export function effectiveSettings(settings: NicSettings): NicSettings {
-  const { profile, rxRingSize, txRingSize } = settings;
-  return { ...settings, rxRingSize: effectiveSetting(profile.rxRing, rxRingSize), txRingSize: effectiveSetting(profile.txRing, txRingSize) };
-}
-
-/** Checks settings against the limits of the profile: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-headroom`, `nic-coalesce`, `nic-offload`, `fault-*`. */
-export function checkSettings(settings: NicSettings): Problem | undefined {
-  const { profile, queues, rxRingSize, txRingSize, mtu, interruptDelayNs } = settings;
-  const problem =
-    checkLimit(profile.queues, queues, 'nic-queues', 'queue count', profile.name) ??
-    checkLimit(profile.rxRing, rxRingSize, 'nic-ring-size', 'RX ring size', profile.name) ??
-    checkLimit(profile.txRing, txRingSize, 'nic-ring-size', 'TX ring size', profile.name) ??
-    checkLimit(profile.mtu, mtu, 'nic-mtu', 'MTU', profile.name) ??
-    checkLimit(profile.headroom, headroomOf(settings), 'nic-headroom', 'headroom', profile.name);
-  if (problem !== undefined) return problem;
-  if (interruptDelayNs !== undefined && (!Number.isFinite(interruptDelayNs) || interruptDelayNs < 0)) {
-    return { code: 'nic-coalesce', where: `NIC ${profile.name}`, message: `an interrupt delay of ${interruptDelayNs} ns is out of range (EINVAL)`, hint: 'use 0 or more' };
-  }
-  for (const [name, isOn] of Object.entries(settings.offloads ?? {}) as [keyof OffloadSettings, boolean][]) {
-    if (!isOn || profile.offloads[name]) continue;
-    return { code: 'nic-offload', where: `NIC ${profile.name}`, message: `${name} can't be switched on: the device doesn't have it (EOPNOTSUPP)`, hint: 'leave it off, or choose a NIC that has it: sim nic list' };
-  }
-  return settings.faults && checkFaultPlan(settings.faults);
-}
-
-/** Whether the driver lets this program be attached natively with these settings (dev_xdp_attach, net/core/dev.c, 6.18, and the driver). */
-export function checkAttach(settings: NicSettings, program: LoadedProgram): Problem | undefined {
-  const { profile, mtu } = settings;
-  const { attachType, section, name, frags } = program.spec;
-  const where = `program ${name} on NIC ${profile.name}`;
-  if (attachType !== 'xdp') {
-    return {
-      code: 'attach-type',
-      where,
-      message: `a program in section ${section} belongs into an entry of a ${attachType.toUpperCase()}, not on a device (EINVAL)`,
-      hint: 'attach one in SEC("xdp")',
-    };
-  }
-  const { xdp } = profile;
-  if ((xdp.features & NETDEV_XDP_ACT_BASIC) === 0) {
-    return {
-      code: 'attach-no-native',
-      where,
-      message: `the driver ${profile.driver} has no native XDP (EOPNOTSUPP)`,
-      hint: 'choose a NIC whose driver has it, see: sim nic list',
-    };
-  }
-  // A longer headroom than usual leaves less of a buffer for the packet.
-  const { packetBytes } = rxLayout(profile, headroomOf(settings));
-  const room = packetBytes - maxFrameBytes(0);
-  const most = Math.min(xdp.mtuMaxLinear, room);
-  if (mtu <= most || (frags && (xdp.features & NETDEV_XDP_ACT_RX_SG) !== 0)) return undefined;
-  const isUsual = headroomOf(settings) === profile.headroom.default;
-  const reason = room >= xdp.mtuMaxLinear
-    ? xdp.mtuReason
-    : `a headroom of ${headroomOf(settings)} leaves ${packetBytes} bytes of a buffer, ${maxFrameBytes(0)} of them for Ethernet header and two VLAN tags` +
-      (isUsual ? ` (the driver itself, which counts fewer tags, stops at ${xdp.mtuMaxLinear})` : '');
-  const mend = (xdp.features & NETDEV_XDP_ACT_RX_SG) === 0 ? '' : ', or put the program into SEC("xdp.frags")';
-  return {
-    code: 'attach-mtu',
-    where,
-    message: `MTU ${mtu} is too large (${errnoName(xdp.mtuErrno)}): the driver takes at most ${most} with a program without multi-buffer support, as ${reason}`,
-    hint: `use --mtu ${most} or less${mend}`,
-  };
-}
 
 /** What `createNic` needs besides settings. */
 export interface NicParts {

@@ -80,3 +80,15 @@ describe('profiles', () => {
     expect(new Set(PROFILES.map(({ name }) => name)).size).toBe(PROFILES.length);
   });
 });
+
+describe('settings that no driver would see', () => {
+  it.each([
+    [{ ifindex: 0 }, 'nic-ifindex'],
+    [{ ifindex: NaN }, 'nic-ifindex'],
+    [{ ifindex: 2 ** 31 }, 'nic-ifindex'],
+    [{ napi: { deferHardIrqs: -1 } }, 'nic-napi'],
+    [{ napi: { groFlushTimeoutNs: NaN } }, 'nic-napi'],
+  ] as const)('%j is refused: %s', (change, code) => {
+    expect(checkSettings(nicSettings(change))).toMatchObject({ code });
+  });
+});

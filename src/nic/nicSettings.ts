@@ -1,0 +1,121 @@
+import { errnoName } from '../base/index.js';
+import type { Problem } from '../base/index.js';
+import type { LoadedProgram } from '../vm/index.js';
+import type { OffloadSettings } from './device/deviceConfig.js';
+import { checkFaultPlan } from './device/faults/faultPlan.js';
+import type { FaultPlan } from './device/faults/faultPlan.js';
+import { maxFrameBytes } from './device/mac.js';
+import type { NapiSettings } from './driver/napi.js';
+import { rxLayout } from './driver/rxLayout.js';
+import { checkLimit, effectiveSetting } from './profiles/checkLimits.js';
+import { NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_RX_SG } from './profiles/profile.js';
+import type { NicProfile } from './profiles/profile.js';
+
+const INT_MAX = 2 ** 31 - 1;
+
+/** How a NIC is set up; what is left out is the profile's default. */
+export interface NicSettings {
+  readonly profile: NicProfile;
+  readonly queues: number;
+  readonly rxRingSize: number;
+  readonly txRingSize: number;
+  readonly mtu: number;
+  /** Bytes before the packet; left out: the profile's. */
+  readonly headroomBytes?: number | undefined;
+  /** False: the CPU's cache and the device don't see each other's writes until the driver syncs, as on many Arm machines. Left out: true, as on x86. */
+  readonly isDmaCoherent?: boolean | undefined;
+  /**
+   * Time from the first received frame to its interrupt, ns (`ethtool -C adaptive-rx off rx-usecs …`); left out: the profile's moderation, which
+   * may be adaptive.
+   */
+  readonly interruptDelayNs?: number | undefined;
+  /** Deferral of interrupts (napi_defer_hard_irqs, gro_flush_timeout); left out: none. */
+  readonly napi?: Partial<NapiSettings> | undefined;
+  /** Offloads that are switched otherwise than the driver does (`ethtool -K`). */
+  readonly offloads?: Partial<OffloadSettings> | undefined;
+  /** What is to go wrong; left out: nothing. */
+  readonly faults?: FaultPlan | undefined;
+  readonly ifindex: number;
+}
+
+/** Headroom with these settings, bytes. */
+export function headroomOf({ profile, headroomBytes }: NicSettings): number {
+  return headroomBytes ?? profile.headroom.default;
+}
+
+/** What the driver makes of settings that it takes: some round ring sizes up. */
+export function effectiveSettings(settings: NicSettings): NicSettings {
+  const { profile, rxRingSize, txRingSize } = settings;
+  return { ...settings, rxRingSize: effectiveSetting(profile.rxRing, rxRingSize), txRingSize: effectiveSetting(profile.txRing, txRingSize) };
+}
+
+/**
+ * Checks settings against the limits of the profile: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-headroom`, `nic-coalesce`, `nic-offload`,
+ * `nic-napi`, `nic-ifindex`, `fault-*`.
+ */
+export function checkSettings(settings: NicSettings): Problem | undefined {
+  const { profile, queues, rxRingSize, txRingSize, mtu, interruptDelayNs } = settings;
+  const problem =
+    checkLimit(profile.queues, queues, 'nic-queues', 'queue count', profile.name) ??
+    checkLimit(profile.rxRing, rxRingSize, 'nic-ring-size', 'RX ring size', profile.name) ??
+    checkLimit(profile.txRing, txRingSize, 'nic-ring-size', 'TX ring size', profile.name) ??
+    checkLimit(profile.mtu, mtu, 'nic-mtu', 'MTU', profile.name) ??
+    checkLimit(profile.headroom, headroomOf(settings), 'nic-headroom', 'headroom', profile.name);
+  if (problem !== undefined) return problem;
+  if (interruptDelayNs !== undefined && (!Number.isFinite(interruptDelayNs) || interruptDelayNs < 0)) {
+    return { code: 'nic-coalesce', where: `NIC ${profile.name}`, message: `an interrupt delay of ${interruptDelayNs} ns is out of range (EINVAL)`, hint: 'use 0 or more' };
+  }
+  for (const [name, isOn] of Object.entries(settings.offloads ?? {}) as [keyof OffloadSettings, boolean][]) {
+    if (!isOn || profile.offloads[name]) continue;
+    return { code: 'nic-offload', where: `NIC ${profile.name}`, message: `${name} can't be switched on: the device doesn't have it (EOPNOTSUPP)`, hint: 'leave it off, or choose a NIC that has it: sim nic list' };
+  }
+  for (const [name, value] of Object.entries(settings.napi ?? {})) {
+    if (value === undefined || (Number.isFinite(value) && value >= 0)) continue;
+    return { code: 'nic-napi', where: `NIC ${profile.name}`, message: `${name} of ${value} is out of range (ERANGE)`, hint: 'use 0 or more' };
+  }
+  if (!Number.isInteger(settings.ifindex) || settings.ifindex < 1 || settings.ifindex > INT_MAX) {
+    return { code: 'nic-ifindex', where: `NIC ${profile.name}`, message: `${settings.ifindex} is no interface number`, hint: `use a whole number from 1 to ${INT_MAX}` };
+  }
+  return settings.faults && checkFaultPlan(settings.faults);
+}
+
+/** Whether the driver lets this program be attached natively with these settings (dev_xdp_attach, net/core/dev.c, 6.18, and the driver). */
+export function checkAttach(settings: NicSettings, program: LoadedProgram): Problem | undefined {
+  const { profile, mtu } = settings;
+  const { attachType, section, name, frags } = program.spec;
+  const where = `program ${name} on NIC ${profile.name}`;
+  if (attachType !== 'xdp') {
+    return {
+      code: 'attach-type',
+      where,
+      message: `a program in section ${section} belongs into an entry of a ${attachType.toUpperCase()}, not on a device (EINVAL)`,
+      hint: 'attach one in SEC("xdp")',
+    };
+  }
+  const { xdp } = profile;
+  if ((xdp.features & NETDEV_XDP_ACT_BASIC) === 0) {
+    return {
+      code: 'attach-no-native',
+      where,
+      message: `the driver ${profile.driver} has no native XDP (EOPNOTSUPP)`,
+      hint: 'choose a NIC whose driver has it, see: sim nic list',
+    };
+  }
+  // A longer headroom than usual leaves less of a buffer for the packet.
+  const { packetBytes } = rxLayout(profile, headroomOf(settings));
+  const room = packetBytes - maxFrameBytes(0);
+  const most = Math.min(xdp.mtuMaxLinear, room);
+  if (mtu <= most || (frags && (xdp.features & NETDEV_XDP_ACT_RX_SG) !== 0)) return undefined;
+  const isUsual = headroomOf(settings) === profile.headroom.default;
+  const reason = room >= xdp.mtuMaxLinear
+    ? xdp.mtuReason
+    : `a headroom of ${headroomOf(settings)} leaves ${packetBytes} bytes of a buffer, ${maxFrameBytes(0)} of them for Ethernet header and two VLAN tags` +
+      (isUsual ? ` (the driver itself, which counts fewer tags, stops at ${xdp.mtuMaxLinear})` : '');
+  const mend = (xdp.features & NETDEV_XDP_ACT_RX_SG) === 0 ? '' : ', or put the program into SEC("xdp.frags")';
+  return {
+    code: 'attach-mtu',
+    where,
+    message: `MTU ${mtu} is too large (${errnoName(xdp.mtuErrno)}): the driver takes at most ${most} with a program without multi-buffer support, as ${reason}`,
+    hint: `use --mtu ${most} or less${mend}`,
+  };
+}
