@@ -62,6 +62,7 @@ export type { BrokenDriver } from './kit/examples/broken/brokenDrivers.js';
 export { makeR8169Xdp, r8169Xdp } from './kit/examples/r8169/r8169Xdp.js';
 export { R8169_STEPS } from './kit/examples/r8169/steps.js';
 export type { R8169Steps } from './kit/examples/r8169/steps.js';
+export { guardDriver } from './kit/guardDriver.js';
 export { KitDriver, kitDriver } from './kit/kitDriver.js';
 export { DRIVER_MISTAKES } from './kit/mistakes.js';
 export type { DriverMistake, DriverMistakeCode } from './kit/mistakes.js';

@@ -1,4 +1,4 @@
-import { ok } from '../base/index.js';
+import { catchProblem, ok } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
 import { WireBatch } from '../nic/index.js';
@@ -132,9 +132,14 @@ export class Simulation {
    * Plays a capture, lets everything come to rest, shuts the NIC down and audits. Once per simulation.
    *
    * @param onProgress called now and then with the number of packets so far
-   * @returns what happened; a broken capture is a Problem
+   * @returns what happened; a broken capture is a Problem, and so is what a driver of one's own throws (`driver-threw`)
    */
   run(reader: CaptureReader, watcher: PacketWatcher = {}, onProgress: (packets: number) => void = () => {}): Result<RunResult> {
+    const played = catchProblem(() => this.#play(reader, watcher, onProgress));
+    return played.ok ? played.value : played;
+  }
+
+  #play(reader: CaptureReader, watcher: PacketWatcher, onProgress: (packets: number) => void): Result<RunResult> {
     const opened = CaptureTraffic.open(this.memory, reader, BOOT_NS);
     if (!opened.ok) return opened;
     const traffic = opened.value;

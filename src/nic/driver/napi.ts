@@ -71,6 +71,11 @@ export class Napi {
     return (this.state & bits) !== 0;
   }
 
+  /** The driver's poll function runs. */
+  get isPolling(): boolean {
+    return this.#isPolling;
+  }
+
   /** napi_schedule_prep: whether the caller owns the NAPI now and has to call `enqueue`. Someone else's poll runs once more instead. */
   schedulePrep(): boolean {
     if (this.has(NAPI_DISABLE)) return false;
@@ -148,6 +153,11 @@ export class Napi {
   /** napi_disable: nobody polls any more, and what was scheduled is forgotten. Not from inside a poll, where the kernel would wait forever. */
   disable(): void {
     if (this.#isPolling) throw new Error(`Napi: napi_disable of queue ${this.queue} inside its own poll`);
+    this.abandon();
+  }
+
+  /** What `disable` does, also from inside of a poll: for a driver that would be polled for ever. */
+  abandon(): void {
     this.state = NAPI_DISABLE;
     this.#timerNs = Infinity;
     this.#deferCount = 0;

@@ -78,7 +78,7 @@ export function checkPagePoolParams(params: PagePoolParams): Problem | undefined
   const isMapped = (flags & PP_FLAG_DMA_MAP) !== 0;
   const isSynced = (flags & PP_FLAG_DMA_SYNC_DEV) !== 0;
   const known = PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV | (release === '6.1' ? PP_FLAG_PAGE_FRAG : 0);
-  if ((flags & ~known) !== 0) {
+  if (!Number.isInteger(flags) || (flags & ~known) !== 0) {
     const hint = 'use PP_FLAG_DMA_MAP and PP_FLAG_DMA_SYNC_DEV only';
     return refusal('page-pool-flags', `-EINVAL: flags ${flags} have bits beyond ${known}`, hint);
   }
@@ -102,7 +102,7 @@ export function checkPagePoolParams(params: PagePoolParams): Problem | undefined
     const message = `fragments of ${bufferBytes} bytes without PP_FLAG_PAGE_FRAG: page_pool_alloc_frag would give none`;
     return refusal('page-pool-frag', message, 'set PP_FLAG_PAGE_FRAG');
   }
-  if (offsetBytes < 0 || maxLenBytes < 0 || offsetBytes + maxLenBytes > PAGE_BYTES) {
+  if (!Number.isInteger(offsetBytes) || !Number.isInteger(maxLenBytes) || offsetBytes < 0 || maxLenBytes < 0 || offsetBytes + maxLenBytes > PAGE_BYTES) {
     const message = `offset ${offsetBytes} and max_len ${maxLenBytes} leave the page: syncing would touch a neighbour's bytes`;
     return refusal('page-pool-range', message, `keep them within ${PAGE_BYTES} bytes`);
   }

@@ -1,9 +1,11 @@
 import { IOVA_HIGH } from '../device/iommu.js';
 import { decodeIntrMitigate, R8169_BASE_NS } from '../device/moderationR8169.js';
+import { R8169_DESCRIPTOR_BYTES } from '../device/formats/r8169Bits.js';
 import type { NicDevice } from '../device/nicDevice.js';
 import type { CoherentBlock } from './coherentBlock.js';
 import { DescriptorWatch } from './descriptorWatch.js';
 import type { KitParts } from './kitParts.js';
+import { describeNumber } from './mistakes.js';
 import { TxJudge } from './txJudge.js';
 
 // Registers of the Realtek family (drivers/net/ethernet/realtek/r8169_main.c, enum rtl_registers, Linux 6.18).
@@ -39,7 +41,7 @@ const QUEUE = 0;
 
 /**
  * The register file of a Realtek NIC, as a driver maps it (`ioremap`). Rings, doorbell, interrupt mask, status and moderation (at 1000 Mbit/s)
- * are wired to the device; the others keep what was written to them.
+ * are wired to the device; the others keep what was written to them. What lies outside reads as ones.
  */
 export class DeviceRegisters {
   rx: DescriptorWatch | undefined;
@@ -57,18 +59,19 @@ export class DeviceRegisters {
   }
 
   read8(offset: number): number {
-    return this.#file.getUint8(offset);
+    return this.#check(offset, 1) ? this.#file.getUint8(offset) : 0xff;
   }
 
   read16(offset: number): number {
-    return this.#file.getUint16(offset, true);
+    return this.#check(offset, 2) ? this.#file.getUint16(offset, true) : 0xffff;
   }
 
   read32(offset: number): number {
-    return this.#file.getUint32(offset, true);
+    return this.#check(offset, 4) ? this.#file.getUint32(offset, true) : 0xffffffff;
   }
 
   write8(offset: number, value: number): void {
+    if (!this.#check(offset, 1)) return;
     if (offset === TxPoll) {
       if ((value & NPQ) !== 0) this.#ringDoorbell(value);
       return;
@@ -79,6 +82,7 @@ export class DeviceRegisters {
   }
 
   write16(offset: number, value: number): void {
+    if (!this.#check(offset, 2)) return;
     if (offset === IntrStatus) {
       // Writing 1 clears.
       this.#file.setUint16(offset, this.#file.getUint16(offset, true) & ~value, true);
@@ -97,6 +101,7 @@ export class DeviceRegisters {
   }
 
   write32(offset: number, value: number): void {
+    if (!this.#check(offset, 4)) return;
     this.#file.setUint32(offset, value, true);
   }
 
@@ -132,6 +137,7 @@ export class DeviceRegisters {
     const started = value & ~before;
     if ((started & CmdRxEnb) !== 0) {
       const block = this.#ringAt(RxDescAddrLow);
+      if (block === undefined) return;
       if (this.rx === undefined || block.watch !== this.rx) this.rx = new DescriptorWatch(this.#parts, block, undefined);
       block.watch = this.rx;
       this.rx.isEnabled = true;
@@ -139,7 +145,8 @@ export class DeviceRegisters {
     }
     if ((started & CmdTxEnb) !== 0) {
       const block = this.#ringAt(TxDescStartAddrLow);
-      const slots = Math.floor(block.sizeBytes / 16);
+      if (block === undefined) return;
+      const slots = Math.floor(block.sizeBytes / R8169_DESCRIPTOR_BYTES);
       if (this.tx === undefined || block.watch !== this.tx) {
         this.txJudge = new TxJudge(this.#parts, block, slots);
         this.tx = new DescriptorWatch(this.#parts, block, this.txJudge);
@@ -153,14 +160,20 @@ export class DeviceRegisters {
     if ((value & CmdReset) !== 0) this.#file.setUint8(ChipCmd, value & ~CmdReset);
   }
 
-  /** The coherent memory whose I/O address stands in a pair of registers. */
-  #ringAt(low: number): CoherentBlock {
+  /** The coherent memory whose I/O address stands in a pair of registers; without it the device would fetch descriptors from nowhere, and stays off. */
+  #ringAt(low: number): CoherentBlock | undefined {
     const iovaLow = this.read32(low);
-    const block = this.#blocks.find((each) => each.iovaLow === iovaLow);
+    const block = this.#blocks.find((each) => each.iovaLow === iovaLow && each.sizeBytes >= R8169_DESCRIPTOR_BYTES);
     if (block === undefined) {
       const name = low === RxDescAddrLow ? 'RxDescAddr (0xe4)' : 'TxDescStartAddr (0x20)';
-      throw new Error(`DeviceRegisters: ${name} holds ${iovaLow.toString(16)}, where no memory of dma_alloc_coherent begins; write it before ChipCmd enables the ring`);
+      this.#parts.mistakes.add('ring-not-mapped', 0, () => `ChipCmd enables a ring, but ${name} holds ${iovaLow.toString(16)}, where no memory of dma_alloc_coherent begins that holds a descriptor: the device would read descriptors from nowhere`);
     }
     return block;
+  }
+
+  #check(offset: number, sizeBytes: number): boolean {
+    if (Number.isInteger(offset) && offset >= 0 && offset + sizeBytes <= FILE_BYTES) return true;
+    this.#parts.mistakes.add('bad-access', 0, () => `${sizeBytes} bytes at ${describeNumber(offset)} of the registers, which are ${FILE_BYTES} bytes`);
+    return false;
   }
 }

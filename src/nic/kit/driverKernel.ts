@@ -1,3 +1,4 @@
+import { ProblemError } from '../../base/index.js';
 import { Owner, PAGE_BYTES } from '../../memory/index.js';
 import { metadataBytes, XDP_BUFF_FLAGS, XDP_MD_DATA, XDP_MD_DATA_END } from '../../vm/index.js';
 import type { LoadedProgram } from '../../vm/index.js';
@@ -6,12 +7,14 @@ import type { XdpRxqInfo } from '../../xdp/index.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import { bufferDma } from '../driver/bufferDma.js';
 import { NO_VERDICT } from '../driver/driverState.js';
+import { NAPI_DISABLE } from '../driver/napi.js';
 import type { Napi } from '../driver/napi.js';
 import { PagePool } from '../driver/pagePool.js';
 import type { NapiContext, PagePoolParams } from '../driver/pagePoolParams.js';
 import type { DriverCounters } from '../driver/queuePair.js';
 import { CoherentBlock } from './coherentBlock.js';
 import type { KitParts } from './kitParts.js';
+import { describeNumber } from './mistakes.js';
 import { PacketMemory } from './packetMemory.js';
 import { PageStage } from './packetBook.js';
 import type { RedirectPath } from './redirectPath.js';
@@ -73,19 +76,29 @@ export class DriverKernel {
   /** Zeroed memory for a ring, at a page's start. */
   dma_alloc_coherent(sizeBytes: number, name: string): CoherentBlock {
     const { config, blocks } = this.#parts;
+    if (!Number.isInteger(sizeBytes) || sizeBytes <= 0) {
+      throw new ProblemError({ code: 'coherent-size', message: `dma_alloc_coherent: ${sizeBytes} bytes for ${name}`, hint: 'ask for the bytes of the ring: descriptors times their size' });
+    }
     const { hostAddress, iovaLow } = config.dma.allocCoherent(name, sizeBytes, this.#parts.mistakes.where);
-    const block = new CoherentBlock(config.memory, hostAddress, iovaLow, sizeBytes);
+    const block = new CoherentBlock(config.memory, hostAddress, iovaLow, sizeBytes, this.#parts.mistakes);
     blocks.push(block);
     return block;
   }
 
   dma_free_coherent(block: CoherentBlock): void {
-    const { config, blocks } = this.#parts;
-    blocks.splice(blocks.indexOf(block), 1);
+    const { config, blocks, mistakes } = this.#parts;
+    const at = blocks.indexOf(block);
+    if (at < 0) {
+      mistakes.add('coherent-not-allocated', 0, () => `dma_free_coherent() of ${block?.isFreed === true ? 'memory that was freed before' : 'what dma_alloc_coherent() never gave'}: the kernel would free pages that somebody else has`);
+      return;
+    }
+    blocks.splice(at, 1);
+    block.isFreed = true;
     config.dma.freeCoherent(block.sizeBytes, block.hostAddress, block.iovaLow, 'dma_free_coherent');
   }
 
   dma_map_single(address: number, sizeBytes: number, direction: number): number {
+    if (!this.#isRange('dma_map_single', address, sizeBytes)) return 0;
     const iovaLow = this.#parts.config.dma.mapSingle(address, sizeBytes, direction, 'dma_map_single');
     if (iovaLow !== 0) this.#parts.iovas.note(iovaLow, address - (address & (PAGE_BYTES - 1)));
     return iovaLow;
@@ -97,6 +110,7 @@ export class DriverKernel {
 
   dma_unmap_single(iovaLow: number, sizeBytes: number, direction: number): void {
     const { config, iovas, book, mistakes } = this.#parts;
+    if (!this.#isRange('dma_unmap_single', iovaLow, sizeBytes)) return;
     const page = iovas.pageOf(iovaLow);
     const index = page === 0 ? -1 : book.indexOf(page);
     const { pp, dmaAddrLow } = config.allocator.pages;
@@ -109,10 +123,12 @@ export class DriverKernel {
 
   /** dma_sync_single_for_cpu, with any range inside of a mapping. */
   dma_sync_single_for_cpu(iovaLow: number, sizeBytes: number, direction: number): void {
+    if (!this.#isRange('dma_sync_single_for_cpu', iovaLow, sizeBytes)) return;
     this.#parts.config.dma.syncForCpu(iovaLow, sizeBytes, direction, 'dma_sync_single_for_cpu');
   }
 
   dma_sync_single_for_device(iovaLow: number, sizeBytes: number, direction: number): void {
+    if (!this.#isRange('dma_sync_single_for_device', iovaLow, sizeBytes)) return;
     this.#parts.config.dma.syncForDevice(iovaLow, sizeBytes, direction, 'dma_sync_single_for_device');
   }
 
@@ -153,7 +169,8 @@ export class DriverKernel {
 
   page_pool_get_dma_addr(page: number): number {
     const { pages } = this.#parts.config.allocator;
-    return pages.dmaAddrLow[this.#indexOf(page)] ?? 0;
+    const index = this.#indexOf(page);
+    return index < 0 ? 0 : pages.dmaAddrLow[index];
   }
 
   /** Only in the NAPI poll of the pool's queue. */
@@ -204,7 +221,7 @@ export class DriverKernel {
     const { u32 } = memory;
     const page = xdp.data_hard_start;
     const index = this.#indexOf(page);
-    if (index < 0) return XDP_ABORTED;
+    if (index < 0 || !this.#isPacketInside('bpf_prog_run_xdp', index, page, xdp.data_meta, xdp.data, xdp.data_end, xdp.frame_sz)) return XDP_ABORTED;
     this.#checkBuff(xdp, index);
     counters.rxPackets++;
     counters.rxBytes += xdp.data_end - xdp.data;
@@ -245,7 +262,7 @@ export class DriverKernel {
     const { config, book, frameOf } = this.#parts;
     const { u32 } = config.memory;
     const index = this.#indexOf(xdp.data_hard_start);
-    if (index < 0) return undefined;
+    if (index < 0 || !this.#isPacketInside('xdp_convert_buff_to_frame', index, xdp.data_hard_start, xdp.data_meta, xdp.data, xdp.data_end, xdp.frame_sz)) return undefined;
     const flags = u32[(config.vm.contextAddress + XDP_BUFF_FLAGS) >>> 2];
     if (!convertBuffToFrame(u32, xdp.data_hard_start, xdp.frame_sz, xdp.data_meta, xdp.data, xdp.data_end, flags)) {
       book.blame(index, Outcome.txNoHeadroom);
@@ -292,10 +309,12 @@ export class DriverKernel {
 
   #returnFrame(frame: XdpFrame, isDirect: boolean): void {
     const { config, pools, book } = this.#parts;
-    const id = config.allocator.pages.pp[this.#indexOf(frame.page)];
+    const index = this.#indexOf(frame.page);
+    if (index < 0) return;
+    const id = config.allocator.pages.pp[index];
     const pool = pools.find((each) => each.id === id);
     if (pool !== undefined) this.page_pool_put_full_page(pool, frame.page, isDirect);
-    else book.giveBack(this.#indexOf(frame.page));
+    else book.giveBack(index);
   }
 
   /** The tracepoint xdp:xdp_exception: an XDP_ABORTED, a verdict that is none, an XDP_TX or redirect that failed. */
@@ -335,6 +354,13 @@ export class DriverKernel {
     const { book, mistakes, passToStack, counters } = this.#parts;
     const index = this.#indexOf(skb.head);
     if (index < 0) return;
+    // The page is the stack's whatever the lengths say; of a packet that isn't there, nothing is.
+    const dataEnd = Number.isInteger(skb.len) ? skb.data + skb.len : NaN;
+    const dataMeta = Number.isInteger(skb.metaBytes) ? skb.data - skb.metaBytes : NaN;
+    if (!this.#isPacketInside('napi_gro_receive', index, skb.head, dataMeta, skb.data, dataEnd, PAGE_BYTES)) {
+      skb.data = skb.head;
+      skb.len = skb.metaBytes = 0;
+    }
     if (book.stage[index] === PageStage.received) {
       counters.rxPackets++;
       counters.rxBytes += skb.len;
@@ -349,11 +375,15 @@ export class DriverKernel {
   // ── NAPI (include/linux/netdevice.h) ──
 
   napi_enable(): void {
-    this.#parts.napi.enable();
+    const { napi, mistakes } = this.#parts;
+    if (!napi.has(NAPI_DISABLE)) mistakes.add('napi-enabled-twice', 0, () => 'napi_enable() of a NAPI that is enabled already: the kernel stops with a BUG there');
+    napi.enable();
   }
 
   napi_disable(): void {
-    this.#parts.napi.disable();
+    const { napi, mistakes } = this.#parts;
+    if (napi.isPolling) mistakes.add('napi-disabled-in-poll', 0, () => 'napi_disable() inside of its own poll: the kernel would wait for ever, here the call is left out');
+    else napi.disable();
   }
 
   /** True when this call scheduled the poll. */
@@ -371,9 +401,25 @@ export class DriverKernel {
   #indexOf(page: number): number {
     const { book, mistakes } = this.#parts;
     const index = book.indexOf(page);
-    if (index >= 0 && (page & (PAGE_BYTES - 1)) === 0) return index;
-    mistakes.add('not-a-page', 0, () => `0x${page.toString(16)} is not the start of a page`);
-    return index;
+    if (index >= 0 && page % PAGE_BYTES === 0) return index;
+    mistakes.add('not-a-page', 0, () => `${describeNumber(page)} is not the start of a page`);
+    return -1;
+  }
+
+  /** A range that the DMA API can be asked about; whether it is mapped is for that to say. */
+  #isRange(call: string, address: number, sizeBytes: number): boolean {
+    if (isU32(address) && isU32(sizeBytes) && (sizeBytes > 0 || call !== 'dma_map_single')) return true;
+    this.#parts.mistakes.add('bad-access', 0, () => `${call}() of ${typeof sizeBytes === 'number' ? sizeBytes : describeNumber(sizeBytes)} bytes at ${describeNumber(address)}`);
+    return false;
+  }
+
+  #isPacketInside(call: string, index: number, page: number, dataMeta: number, data: number, dataEnd: number, frameSizeBytes: number): boolean {
+    const areIntegers = Number.isInteger(dataMeta) && Number.isInteger(data) && Number.isInteger(dataEnd) && Number.isInteger(frameSizeBytes);
+    if (areIntegers && page <= dataMeta && dataMeta <= data && data <= dataEnd && dataEnd <= page + frameSizeBytes && frameSizeBytes <= PAGE_BYTES) return true;
+    const { book, mistakes } = this.#parts;
+    mistakes.add('packet-outside-page', book.packetId(index), () =>
+      `${call}() with data ${data - page} and data_end ${dataEnd - page} bytes behind the start of the page, metadata at ${dataMeta - page} and frame_sz ${String(frameSizeBytes)}: that isn't a packet in a page of ${PAGE_BYTES} bytes, and nothing is done with it`);
+    return false;
   }
 
   #checkBuff(xdp: XdpBuff, index: number): void {
@@ -398,4 +444,8 @@ export class DriverKernel {
     }
     if (book.stage[index] === PageStage.received) config.dma.debug.checkCpuAccess(xdp.data, xdp.data_end - xdp.data, false, 'bpf_prog_run_xdp');
   }
+}
+
+function isU32(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 0xffffffff;
 }

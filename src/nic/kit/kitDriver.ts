@@ -4,7 +4,7 @@ import type { XskSocket } from '../../umem/index.js';
 import { Outcome, VERDICT_COUNT } from '../../xdp/index.js';
 import type { NicDevice } from '../device/nicDevice.js';
 import type { DriverConfig } from '../driver/driverState.js';
-import { Napi } from '../driver/napi.js';
+import { Napi, NAPI_DISABLE, NAPI_SCHED } from '../driver/napi.js';
 import type { NapiMistake } from '../driver/napi.js';
 import type { NetDriver, BufferUse, RingUse } from '../driver/netDriver.js';
 import type { BufferMistake } from '../driver/mistakeLog.js';
@@ -16,9 +16,10 @@ import type { CoherentBlock } from './coherentBlock.js';
 import { DeviceRegisters } from './deviceRegisters.js';
 import { DriverKernel } from './driverKernel.js';
 import { foundByOthers } from './foundByOthers.js';
+import { guardDriver } from './guardDriver.js';
 import { IovaPages } from './iovaPages.js';
 import type { KitParts } from './kitParts.js';
-import { DriverMistakes } from './mistakes.js';
+import { describeNumber, DriverMistakes } from './mistakes.js';
 import type { DriverMistake } from './mistakes.js';
 import { PacketBook, PageStage } from './packetBook.js';
 import { RedirectPath } from './redirectPath.js';
@@ -28,11 +29,15 @@ import type { XdpFrame } from './xdpObjects.js';
 
 const POLL = 'NAPI poll';
 const STALL_SEC = 60;
+/** Polls in a row that find nothing new although the driver wants them: after so many it is taken to go on for ever. */
+const POLLS_WITHOUT_END = 1000;
+/** Results of poll beyond this are no `int`. */
+const INT_MAX = 0x7fffffff;
 const NAPI_HINT = 'return how many packets were handled, never more than the budget; napi_complete_done() only with less than the budget';
 
 /** Puts a user's driver where the model's own would be: for `NicParts.createDriver` and the `driver` of a simulation. */
 export function kitDriver(factory: XdpDriverFactory): (config: DriverConfig) => NetDriver {
-  return (config) => new KitDriver(config, factory);
+  return (config) => new KitDriver(config, guardDriver(factory, 'the driver'));
 }
 
 /** A user's driver as NIC, simulation and reports see it; the kernel around it; and what was noticed about it. */
@@ -57,6 +62,10 @@ export class KitDriver implements NetDriver {
   #rxLowWater = Infinity;
   /** What napi_complete_done said during the present poll, undefined when it wasn't called. */
   #completion: boolean | undefined;
+  #idlePolls = 0;
+  /** Poll would not have ended: it isn't called any more. */
+  #isAbandoned = false;
+  #lastPollNs = -1;
 
   constructor(config: DriverConfig, factory: XdpDriverFactory) {
     const { allocator, scheduler } = config;
@@ -115,7 +124,10 @@ export class KitDriver implements NetDriver {
 
   onInterrupt(_queue: number): void {
     this.registers.raise();
-    this.#run('interrupt handler', () => this.#driver.interrupt());
+    this.#run('interrupt handler', () => {
+      this.#driver.interrupt();
+      this.#judgeInterrupt();
+    });
   }
 
   kick(_queue: number): void {}
@@ -174,9 +186,14 @@ export class KitDriver implements NetDriver {
   // ── NAPI ──
 
   #poll(budget: number): number {
+    if (this.#isAbandoned) {
+      this.#napi.abandon();
+      return 0;
+    }
     const { mistakes, book } = this.#parts;
     const counters = this.#counters;
     counters.polls++;
+    const seenBefore = book.seen;
     const { vm } = this.#config;
     vm.environment.tNs = this.#config.scheduler.nowNs;
     vm.environment.cpu = 0;
@@ -184,7 +201,7 @@ export class KitDriver implements NetDriver {
     let work = 0;
     this.#completion = undefined;
     this.#run(POLL, () => {
-      work = this.#driver.poll(budget);
+      work = this.#resultOfPoll(this.#driver.poll(budget), budget);
       this.#judgePoll(work, budget, received);
       if (this.#redirectPath.waiting > 0 || this.#redirectPath.hasWokenSockets) this.#missingFlush();
       book.endPoll();
@@ -194,7 +211,37 @@ export class KitDriver implements NetDriver {
     this.#stackPages.length = 0;
     const posted = this.registers.rx?.posted ?? 0;
     if (posted < this.#rxLowWater) this.#rxLowWater = posted;
-    return work;
+    return this.#isEndless(work, book.seen > seenBefore) ? 0 : work;
+  }
+
+  /** What poll returned, 0 for what is no number of packets. More than the budget is for NAPI to judge. */
+  #resultOfPoll(work: unknown, budget: number): number {
+    if (Number.isInteger(work) && (work as number) >= 0 && (work as number) <= INT_MAX) return work as number;
+    this.#parts.mistakes.add('poll-result-wrong', 0, () => `poll returned ${describeNumber(work)} of a budget of ${budget}: NAPI counts packets, and takes this for 0 here`);
+    return 0;
+  }
+
+  /** A driver that schedules itself, or claims work that isn't there, would be polled for ever: the softirq keeps the CPU on a real machine, too. */
+  #isEndless(work: number, isProgress: boolean): boolean {
+    const { nowNs } = this.#config.scheduler;
+    const isAgain = !isProgress && (nowNs === this.#lastPollNs || work > 0);
+    this.#lastPollNs = nowNs;
+    this.#idlePolls = isAgain ? this.#idlePolls + 1 : 0;
+    if (this.#idlePolls < POLLS_WITHOUT_END) return false;
+    this.#idlePolls = 0;
+    this.#run(POLL, () => this.#parts.mistakes.add('poll-without-end', 0, () =>
+      `poll ran ${POLLS_WITHOUT_END} times without taking a packet from the ring, and was to run again: it would go on for ever, so NAPI is disabled here, and packets stay on the ring`));
+    this.#napi.abandon();
+    this.#isAbandoned = true;
+    return true;
+  }
+
+  /** Packets are on the ring, and nobody is going to poll them. */
+  #judgeInterrupt(): void {
+    const unhandled = this.registers.rx?.unhandled ?? 0;
+    if (unhandled === 0 || this.#napi.has(NAPI_SCHED) || this.#isAbandoned) return;
+    const why = this.#napi.has(NAPI_DISABLE) ? 'while NAPI is disabled, which napi_schedule() respects' : 'without napi_schedule()';
+    this.#parts.mistakes.add('interrupt-ignored', 0, () => `the interrupt handler returned ${why}, with ${unhandled} packets on the ring: nobody polls them, and they end as rx_stranded`);
   }
 
   #judgePoll(work: number, budget: number, received: number): void {
@@ -236,10 +283,16 @@ export class KitDriver implements NetDriver {
 
   #xdpXmit(frames: readonly XdpFrame[], count: number, flags: number): number | undefined {
     if (this.#driver.xdpXmit === undefined) return undefined;
-    const sent = this.#driver.xdpXmit(frames, count, flags);
+    const sent = this.#resultOfXmit(this.#driver.xdpXmit(frames, count, flags), count);
     if (sent > 0) this.#counters.txXdpXmit += sent;
     this.#counters.txXdpXmitErrors += count - Math.max(0, sent);
     return sent;
+  }
+
+  #resultOfXmit(sent: unknown, count: number): number {
+    if (Number.isInteger(sent) && (sent as number) <= count) return sent as number;
+    this.#parts.mistakes.add('xmit-result-wrong', 0, () => `ndo_xdp_xmit returned ${describeNumber(sent)} for ${count} frames: the kernel frees the frames behind that number, and loses or frees others than were left`);
+    return typeof sent === 'number' && sent > count ? count : 0;
   }
 
   // ── pages ──
@@ -287,8 +340,11 @@ export class KitDriver implements NetDriver {
     const { mistakes } = this.#parts;
     const before = mistakes.where;
     mistakes.where = where;
-    part();
-    mistakes.where = before;
+    try {
+      part();
+    } finally {
+      mistakes.where = before;
+    }
   }
 }
 

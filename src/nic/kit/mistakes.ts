@@ -21,6 +21,16 @@ export const DRIVER_MISTAKES = {
   'poll-not-completed': 'call napi_complete_done() when less than the budget was done, and enable the interrupt if it says so',
   'interrupt-left-off': 'write the interrupt mask again after napi_complete_done() returned true',
   'not-a-page': 'pass the page that page_pool_dev_alloc_pages() gave, not an address inside of it',
+  'bad-access': 'compute addresses and offsets as integers, and stay inside of the page, the ring or the registers: on a real machine this is an oops, or somebody else\'s memory',
+  'ring-not-mapped': 'write the address that dma_alloc_coherent() gave into the ring\'s registers, upper half first, before ChipCmd enables the ring',
+  'coherent-not-allocated': 'give dma_free_coherent() each block once, and only what dma_alloc_coherent() gave',
+  'packet-outside-page': 'check the length in the descriptor, and take data, data_end and frame_sz from page, headroom and length: xdp_init_buff(), then xdp_prepare_buff()',
+  'poll-without-end': 'call napi_schedule() in the interrupt handler only, and return the whole budget only when so many packets were handled',
+  'poll-result-wrong': 'return how many received packets were handled: an integer from 0 to the budget',
+  'xmit-result-wrong': 'return how many of the frames were queued: an integer from 0 to their count, or a negative errno for none',
+  'napi-disabled-in-poll': 'call napi_disable() in ndo_stop, never in the poll, whose end it waits for',
+  'napi-enabled-twice': 'call napi_enable() once in ndo_open, and again only after napi_disable()',
+  'interrupt-ignored': 'mask the interrupt, call napi_schedule() and acknowledge IntrStatus in the handler, after napi_enable() in ndo_open',
 } as const;
 
 export type DriverMistakeCode = keyof typeof DRIVER_MISTAKES;
@@ -61,4 +71,10 @@ export class DriverMistakes {
   countOf(code: DriverMistakeCode): number {
     return this.#counts.get(code) ?? 0;
   }
+}
+
+/** What a driver gave for a number: `0x1f00`, or `NaN`, `undefined`, `a string`. */
+export function describeNumber(value: unknown): string {
+  if (typeof value !== 'number') return value === undefined || value === null ? String(value) : `a ${typeof value}`;
+  return Number.isInteger(value) && value >= 0 ? `0x${value.toString(16)}` : String(value);
 }

@@ -38,6 +38,8 @@ export class PacketBook {
   readonly slot: Int32Array;
   /** The page is given to ndo_xdp_xmit, and the driver can't know where it comes from. */
   readonly isForeign: Uint8Array;
+  /** Filled pages that the driver has taken from the device so far. */
+  seen = 0;
   readonly #config: DriverConfig;
   /** What the packet's end will be if the page goes back now; UNDECIDED: the verdict says it. */
   readonly #failure: Uint8Array;
@@ -63,8 +65,8 @@ export class PacketBook {
   /** Number of the page that holds an address, -1 when it lies in none. */
   indexOf(address: number): number {
     const { ledger } = this.#config.allocator;
-    const index = ledger.indexOf(address);
-    return index < ledger.count ? index : -1;
+    const offBytes = address - ledger.baseAddress;
+    return Number.isInteger(offBytes) && offBytes >= 0 && offBytes < ledger.count * PAGE_BYTES ? ledger.indexOf(address) : -1;
   }
 
   packetId(index: number): number {
@@ -92,7 +94,10 @@ export class PacketBook {
     const index = ledger.indexOf(page);
     const packetId = ledger.packetId[index];
     this.stage[index] = packetId === 0 || packetId === this.#lastSeen ? PageStage.idle : PageStage.received;
-    if (packetId !== 0) this.#lastSeen = packetId;
+    if (packetId !== 0) {
+      this.#lastSeen = packetId;
+      this.seen++;
+    }
     this.retval[index] = NO_VERDICT;
     this.data[index] = this.#config.tags.payload[index];
     this.lenBytes[index] = 0;
