@@ -309,3 +309,12 @@ describe('random plans over random traffic', () => {
     120_000,
   );
 });
+
+describe('a run ends', () => {
+  it('when no page can be had for ever, and the watchdog looks after the empty ring', () => {
+    // Each look failed, and asked for the next one.
+    const { result } = run('plain', [{ kind: 'alloc' }], { watchdogNs: 2e9 });
+    expect(result.audit.ok).toBe(true);
+    expect(result.durationNs).toBeLessThan(60e9);
+  });
+});

@@ -35,10 +35,15 @@ export class Watchdog {
 
   /** There may be something to look after at the next tick. */
   wake(): void {
-    if (this.#isArmed) return;
+    if (this.#isArmed || this.#hasGivenUp()) return;
     this.#isArmed = true;
     const periods = Math.floor((this.#scheduler.nowNs - this.#startNs) / this.#periodNs) + 1;
     this.#scheduler.schedule(this.#startNs + periods * this.#periodNs, this.#handler, 0);
+  }
+
+  /** Looking after something may fail again and ask for the next tick; only work that is done starts it anew. */
+  #hasGivenUp(): boolean {
+    return this.#uselessTicks >= USELESS_TICKS && this.#watched.progress() === this.#lastProgress;
   }
 
   #run(): void {
@@ -46,6 +51,6 @@ export class Watchdog {
     const progress = this.#watched.progress();
     this.#uselessTicks = progress === this.#lastProgress ? this.#uselessTicks + 1 : 0;
     this.#lastProgress = progress;
-    if (this.#watched.tick() && this.#uselessTicks < USELESS_TICKS) this.wake();
+    if (this.#watched.tick()) this.wake();
   }
 }

@@ -321,7 +321,11 @@ export class DriverKernel {
   trace_xdp_exception(act: number): void {
     const { counters } = this.#parts;
     counters.xdpExceptions++;
-    if (act === XDP_TX) counters.xdpTxErrors++;
+    if (act === XDP_TX) {
+      // It was counted when the program said so, and has not been sent.
+      counters.xdpTx--;
+      counters.xdpTxErrors++;
+    }
   }
 
   /** The kernel says once in its log that a program returned a number that is no verdict; here the packet's end tells. */
