@@ -317,4 +317,11 @@ describe('a run ends', () => {
     expect(result.audit.ok).toBe(true);
     expect(result.durationNs).toBeLessThan(60e9);
   });
+
+  it('when a frame has no end, and NAPI polls by its timer as long as there is work', () => {
+    // The descriptor was seen, counted as work, and polled again every 200 microseconds.
+    const { result } = run('plain', [{ kind: 'eop' }], { frames: stream(1), nic: { napi: { deferHardIrqs: 100, groFlushTimeoutNs: 200_000 } } });
+    expect(result.audit.ok).toBe(true);
+    expect(result.durationNs).toBeLessThan(1e9);
+  });
 });

@@ -11,7 +11,7 @@ import { carryOut } from './verdict.js';
 /**
  * Handles finished RX descriptors up to the budget; a frame whose last descriptor lies beyond it waits.
  *
- * @returns descriptors seen, at most the budget
+ * @returns descriptors handled, at most the budget; the budget when there may be more
  */
 export function cleanRx(state: DriverState, pair: QueuePair, budget: number): number {
   const { vm, scheduler } = state.config;
@@ -21,7 +21,8 @@ export function cleanRx(state: DriverState, pair: QueuePair, budget: number): nu
   environment.tNs = scheduler.nowNs;
   environment.cpu = pair.queue % environment.possibleCpus;
   // A busy poll's budget may be smaller than a frame.
-  const seen = rx.poll(budget < MAX_SEGMENTS ? MAX_SEGMENTS : budget < BATCH_FRAMES ? budget : BATCH_FRAMES);
+  const limit = budget < MAX_SEGMENTS ? MAX_SEGMENTS : budget < BATCH_FRAMES ? budget : BATCH_FRAMES;
+  const seen = rx.poll(limit);
   let slot = rx.nextToClean % rx.ring.size;
   let first = 0;
   for (let i = 0; i < seen; i++) {
@@ -53,7 +54,9 @@ export function cleanRx(state: DriverState, pair: QueuePair, budget: number): nu
     first = i + 1;
   }
   rx.nextToClean += first;
-  return seen < budget ? seen : budget;
+  if (seen === limit && first > 0) return budget;
+  // What is left has no end, which only a broken device leaves behind. It is no work: counted as such, it would be polled for ever.
+  return first < budget ? first : budget;
 }
 
 /** What the device wrote back must fit into the buffers: a driver that trusts a length reads and hands over foreign memory. */
