@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { runCommandLine } from '../../src/cli/commandLine.js';
 import { DMA_ERRORS, FAULT_KINDS } from '../../src/nic/index.js';
@@ -37,7 +37,7 @@ describe.each(DOCUMENTS)('%s', (path) => {
     const lines: string[] = [];
     const spy = vi.spyOn(console, 'log').mockImplementation((text: string) => void lines.push(text));
     try {
-      await import(/* @vite-ignore */ folder.write('example.ts', what.text.replace("'xdp-sim'", JSON.stringify(resolve('src/index.ts')))));
+      await import(/* @vite-ignore */ folder.write(`${basename(path, '.md')}.ts`, what.text.replace("'xdp-sim'", JSON.stringify(resolve('src/index.ts')))));
     } finally {
       spy.mockRestore();
     }
