@@ -74,6 +74,19 @@ describe.each(PROFILES)('%s', (profile) => {
     expectBalance(result);
   });
 
+  it('tells frames that the IOMMU refused from stalled ones, also when the completion interrupt was lost', () => {
+    let refused = 0;
+    for (let seed = 1; seed <= 16; seed++) {
+      const result = run(profile, [{ kind: 'interrupt', rate: 0.5 }, { kind: 'tx_dma', rate: 0.5 }], { seed, frames: stream(40, { gapNs: 0 }) });
+      expectBalance(result);
+      const tx = injected(result, 'tx_dma');
+      refused += tx;
+      expect(result.outcomes.tx_dma_error ?? 0, `seed ${seed}`).toBe(tx);
+      expect(result.outcomes.tx_stalled, `seed ${seed}`).toBeUndefined();
+    }
+    expect(refused).toBeGreaterThan(100);
+  });
+
   it('counts lengths of 0 as errors', () => {
     const result = run(profile, [{ kind: 'empty', rate: 0.1 }]);
     const lost = injected(result, 'empty');

@@ -42,13 +42,14 @@ export function cleanTx(state: DriverState, pair: QueuePair): number {
 
 /**
  * Takes back all that is on the TX ring, sent or not, when the queue is reset or shut down (igb_clean_tx_ring): frames that were on the wire
- * are sent, whether or not the driver knew; the others are lost.
+ * are sent, whether or not the driver knew; the others are lost, in the device if it is done with their descriptors.
  */
 export function reclaimTx(state: DriverState, pair: QueuePair): void {
   const { tx } = pair;
+  const doneSlots = tx.nextToClean + tx.completed();
   while (tx.cleanRecord !== tx.nextRecord) {
     const record = tx.cleanRecord & tx.recordMask;
-    reportIfLost(state, pair, tx.buffer[record], Outcome.txStalled);
+    reportIfLost(state, pair, tx.buffer[record], tx.nextToClean < doneSlots ? Outcome.txDmaError : Outcome.txStalled);
     giveBack(state, pair, record, false);
     tx.release(record);
   }
