@@ -1,13 +1,14 @@
 import { ProblemError, fail, ok } from '../../base/index.js';
 import type { Result } from '../../base/index.js';
 import { Owner, PAGE_BYTES } from '../../memory/index.js';
-import type { OwnerLedger, PageAllocator, StructPages } from '../../memory/index.js';
+import type { OwnerLedger, StructPages } from '../../memory/index.js';
 import { MistakeLog } from './mistakeLog.js';
-import { PP_FLAG_DMA_MAP, PP_FLAG_DMA_SYNC_DEV, checkPagePoolParams, ringSizeOf } from './pagePoolParams.js';
+import { PagePoolPages, SYNC_ALL } from './pagePoolPages.js';
+import { checkPagePoolParams, ringSizeOf } from './pagePoolParams.js';
 import type { NapiContext, PagePoolParts, PagePoolRelease } from './pagePoolParams.js';
+import { PagePoolShutdown } from './pagePoolShutdown.js';
 import { NO_POOL_STATS } from './pagePoolStats.js';
 import type { PagePoolStats, PagePoolWarning } from './pagePoolStats.js';
-import type { PoolDma } from './poolDma.js';
 import { PtrRing } from './ptrRing.js';
 import type { RxBuffers } from './rxBuffers.js';
 
@@ -16,12 +17,6 @@ const CACHE_SIZE = 128;
 const CACHE_REFILL = 64;
 /** References that a page is charged with while fragments of it are given out (BIAS_MAX); the kernel's is as large as a long allows. */
 const BIAS_MAX = 2 ** 30;
-/** dma_sync_size -1: as much as `maxLenBytes`. */
-const SYNC_ALL = 0xffffffff;
-/** Between two warnings that a shutdown stalls (DEFER_WARN_INTERVAL). */
-const WARN_INTERVAL_SEC = 60;
-/** Buffers in flight that a warning names. */
-const NAMED_BUFFERS = 4;
 
 export { NO_POOL_STATS } from './pagePoolStats.js';
 export type { PagePoolStats, PagePoolWarning } from './pagePoolStats.js';
@@ -39,27 +34,18 @@ export class PagePool implements RxBuffers {
   /** Number of the pool, from 1 on, among all that share a page allocator. */
   readonly id: number;
   readonly queue: number;
-  /** Pages that were ever taken from and given back to the page allocator, modulo 2^32. */
-  holdCount = 0;
-  releaseCount = 0;
   readonly mistakes: MistakeLog;
-  readonly warnings: PagePoolWarning[] = [];
-  readonly #allocator: PageAllocator;
   readonly #ledger: OwnerLedger;
-  readonly #pages: StructPages;
-  readonly #dma: PoolDma;
+  readonly #pages: PagePoolPages;
+  readonly #structPages: StructPages;
   readonly #context: NapiContext;
   readonly #release: PagePoolRelease;
-  readonly #isMapped: boolean;
-  readonly #dmaDir: number;
-  readonly #offsetBytes: number;
-  readonly #maxLenBytes: number;
   readonly #bufferBytes: number;
   readonly #buffersPerPage: number;
   readonly #cache = new Uint32Array(CACHE_SIZE);
   #cacheCount = 0;
   readonly #ring: PtrRing;
-  #syncs: boolean;
+  readonly #shutdown: PagePoolShutdown;
   #hasNapi: boolean;
   #nid: number;
   /** Page of which fragments are being given out, where the next one begins, and how many were given out. */
@@ -68,9 +54,6 @@ export class PagePool implements RxBuffers {
   #fragUsers = 0;
   /** Fragments that the pool has, of pages of which others are out. */
   #looseFragments = 0;
-  #isDestroyed = false;
-  #deferStartSec = 0;
-  #deferWarnSec = 0;
 
   /** A pool, or why page_pool_create refuses to make it. */
   static create(parts: PagePoolParts): Result<PagePool> {
@@ -86,25 +69,20 @@ export class PagePool implements RxBuffers {
     if (bufferBytes !== allocator.ledger.unitBytes) {
       throw new RangeError(`PagePool: buffers of ${bufferBytes} bytes, but each ${allocator.ledger.unitBytes} bytes have their owner`);
     }
-    this.#allocator = allocator;
-    this.#ledger = allocator.ledger;
+    this.#pages = new PagePoolPages(parts);
+    this.id = this.#pages.id;
+    this.queue = parts.queue;
     this.mistakes = new MistakeLog(allocator.ledger);
-    this.#pages = allocator.pages;
-    this.#dma = parts.dma;
+    this.#ledger = allocator.ledger;
+    this.#structPages = allocator.pages;
     this.#context = parts.context ?? ALWAYS_POLLING;
-    this.#release = parts.release ?? '6.18';
-    this.#isMapped = (parts.flags & PP_FLAG_DMA_MAP) !== 0;
-    this.#syncs = (parts.flags & PP_FLAG_DMA_SYNC_DEV) !== 0;
-    this.#dmaDir = parts.dmaDir;
-    this.#offsetBytes = parts.offsetBytes;
-    this.#maxLenBytes = parts.maxLenBytes;
     this.#bufferBytes = bufferBytes;
     this.#buffersPerPage = PAGE_BYTES / bufferBytes;
+    this.#release = this.#pages.release;
     this.#hasNapi = parts.hasNapi === true && this.#release !== '6.1';
     this.#nid = parts.nid ?? 0;
     this.#ring = new PtrRing(ringSizeOf(parts));
-    this.queue = parts.queue;
-    this.id = this.#pages.registerPool();
+    this.#shutdown = new PagePoolShutdown(this.#pages, this.#ring, parts.queue);
   }
 
   /** A buffer owned by the pool, 0 when there is no memory (page_pool_alloc_pages, page_pool_alloc_frag). */
@@ -131,8 +109,8 @@ export class PagePool implements RxBuffers {
     do {
       const page = this.#ring.consume();
       if (page === 0) break;
-      if (this.#pages.nid[this.#allocator.pageIndexOf(page)] !== this.#nid) {
-        this.#returnPage(page);
+      if (this.#structPages.nid[this.#pages.indexOf(page)] !== this.#nid) {
+        this.#pages.giveBack(page);
         stats.alloc_waive++;
         break;
       }
@@ -145,36 +123,10 @@ export class PagePool implements RxBuffers {
 
   /** __page_pool_alloc_netmems_slow: a bulk of pages, one to the caller and the others into the cache. */
   #allocSlow(): number {
-    const cache = this.#cache;
-    let taken = 0;
-    for (; taken < CACHE_REFILL; taken++) {
-      const page = this.#allocator.alloc(Owner.pool, this.#nid);
-      if (page === 0) break;
-      cache[taken] = page;
-    }
-    for (let i = 0; i < taken; i++) {
-      const page = cache[i];
-      if (this.#isMapped && !this.#map(page)) {
-        this.#allocator.free(page, Owner.pool);
-        continue;
-      }
-      const index = this.#allocator.pageIndexOf(page);
-      this.#pages.pp[index] = this.id;
-      this.#pages.ppRefCount[index] = 1;
-      this.holdCount = (this.holdCount + 1) >>> 0;
-      cache[this.#cacheCount++] = page;
-    }
+    this.#cacheCount = this.#pages.alloc(this.#cache, CACHE_REFILL, this.#nid);
     if (this.#cacheCount === 0) return 0;
     this.stats.alloc_slow++;
-    return cache[--this.#cacheCount];
-  }
-
-  #map(page: number): boolean {
-    const iovaLow = this.#dma.mapPage(page, this.#dmaDir);
-    if (iovaLow === 0) return false;
-    this.#pages.dmaAddrLow[this.#allocator.pageIndexOf(page)] = iovaLow;
-    if (this.#syncs) this.#dma.syncForDevice(iovaLow, this.#offsetBytes, this.#maxLenBytes, this.#dmaDir);
-    return true;
+    return this.#cache[--this.#cacheCount];
   }
 
   /**
@@ -203,7 +155,7 @@ export class PagePool implements RxBuffers {
   }
 
   #firstFragment(page: number): number {
-    this.#pages.ppRefCount[this.#allocator.pageIndexOf(page)] = BIAS_MAX;
+    this.#structPages.ppRefCount[this.#pages.indexOf(page)] = BIAS_MAX;
     this.#fragUsers = 1;
     this.#fragOffBytes = this.#bufferBytes;
     this.#looseFragments += this.#buffersPerPage - 1;
@@ -212,20 +164,20 @@ export class PagePool implements RxBuffers {
 
   /** page_pool_drain_frag: the page again when all its fragments are back and nobody else has it, 0 when it is left to its fragments. */
   #drainFragments(page: number): number {
-    const index = this.#allocator.pageIndexOf(page);
+    const index = this.#pages.indexOf(page);
     if (this.#unref(index, BIAS_MAX - this.#fragUsers) !== 0) return 0;
     this.#looseFragments -= this.#buffersPerPage;
-    if (this.#pages.refCount[index] !== 1) {
-      this.#returnPage(page);
+    if (this.#structPages.refCount[index] !== 1) {
+      this.#pages.giveBack(page);
       return 0;
     }
-    if (this.#syncs) this.#syncForDevice(index, SYNC_ALL);
+    this.#pages.syncForDevice(index, SYNC_ALL);
     return page;
   }
 
   /** page_pool_unref_page: gives up `count` fragments; how many are left. A page without any counts as one piece again. */
   #unref(index: number, count: number): number {
-    const { ppRefCount } = this.#pages;
+    const { ppRefCount } = this.#structPages;
     const left = ppRefCount[index] - count;
     if (left < 0) {
       const page = this.#ledger.baseAddress + index * PAGE_BYTES;
@@ -240,8 +192,7 @@ export class PagePool implements RxBuffers {
 
   /** Low word of the I/O address of a buffer of this pool (page_pool_get_dma_addr), 0 when the pool doesn't map its pages. */
   iovaLow(buffer: number): number {
-    const iovaLow = this.#pages.dmaAddrLow[this.#allocator.pageIndexOf(buffer)];
-    return iovaLow === 0 ? 0 : iovaLow + (buffer & (PAGE_BYTES - 1));
+    return this.#pages.iovaLow(buffer);
   }
 
   /**
@@ -271,7 +222,7 @@ export class PagePool implements RxBuffers {
     const isDirect = allowDirect || (this.#hasNapi && this.#context.isPolling(this.queue));
     if (!this.#keepOrRelease(page, isDirect, syncBytes) || this.#produce(page)) return;
     this.stats.recycle_ring_full++;
-    this.#returnPage(page);
+    this.#pages.giveBack(page);
   }
 
   /**
@@ -295,7 +246,7 @@ export class PagePool implements RxBuffers {
     let next = 0;
     while (next < ringCount && this.#produce(buffers[next])) next++;
     if (next < ringCount) stats.recycle_ring_full++;
-    for (; next < ringCount; next++) this.#returnPage(buffers[next]);
+    for (; next < ringCount; next++) this.#pages.giveBack(buffers[next]);
   }
 
   /**
@@ -304,10 +255,10 @@ export class PagePool implements RxBuffers {
    */
   #takeBack(buffer: number, from: Owner): number {
     this.#ledger.move(buffer, from, Owner.pool);
-    const index = this.#allocator.pageIndexOf(buffer);
-    if (this.#pages.pp[index] !== this.id) {
+    const index = this.#pages.indexOf(buffer);
+    if (this.#structPages.pp[index] !== this.id) {
       this.#blameForeignPage(buffer, index);
-      if (index >= this.#pages.pp.length) return 0;
+      if (index >= this.#structPages.pp.length) return 0;
     }
     if (this.#buffersPerPage > 1) {
       this.#looseFragments++;
@@ -319,14 +270,14 @@ export class PagePool implements RxBuffers {
 
   /** __page_pool_put_page: true when the page is still to go into the ring. One that somebody else refers to leaves the pool. */
   #keepOrRelease(page: number, isDirect: boolean, syncBytes: number): boolean {
-    const index = this.#allocator.pageIndexOf(page);
+    const index = this.#pages.indexOf(page);
     const { stats } = this;
-    if (this.#pages.refCount[index] > 1) {
+    if (this.#structPages.refCount[index] > 1) {
       stats.recycle_released_refcnt++;
-      this.#returnPage(page);
+      this.#pages.giveBack(page);
       return false;
     }
-    if (this.#syncs) this.#syncForDevice(index, syncBytes);
+    this.#pages.syncForDevice(index, syncBytes);
     if (!isDirect) return true;
     if (this.#cacheCount === CACHE_SIZE) {
       stats.recycle_cache_full++;
@@ -343,50 +294,40 @@ export class PagePool implements RxBuffers {
     return true;
   }
 
-  #syncForDevice(index: number, syncBytes: number): void {
-    const lenBytes = syncBytes < this.#maxLenBytes ? syncBytes : this.#maxLenBytes;
-    this.#dma.syncForDevice(this.#pages.dmaAddrLow[index], this.#offsetBytes, lenBytes, this.#dmaDir);
-  }
-
-  /** page_pool_return_page: unmaps a page and gives it back to the page allocator, or leaves it to who else refers to it: the stack. */
-  #returnPage(page: number): void {
-    const index = this.#allocator.pageIndexOf(page);
-    this.#unmap(index);
-    this.#pages.pp[index] = 0;
-    this.releaseCount = (this.releaseCount + 1) >>> 0;
-    const isShared = this.#pages.refCount[index] > 1;
-    if (isShared) this.#allocator.movePage(page, Owner.pool, Owner.stack);
-    this.#allocator.free(page, isShared ? Owner.stack : Owner.pool);
-  }
-
-  /** 6.18 knows which pages are mapped and never unmaps one twice (page_pool_release_dma_index); 6.1 believes the caller. */
-  #unmap(index: number): void {
-    const { dmaAddrLow } = this.#pages;
-    if (!this.#isMapped || (dmaAddrLow[index] === 0 && this.#release !== '6.1')) return;
-    this.#dma.unmapPage(dmaAddrLow[index], this.#dmaDir);
-    dmaAddrLow[index] = 0;
-  }
-
   /** The way of a buffer that a ring still held when the device was shut down: back to the page allocator, and in no statistic. */
   releaseAtShutdown(buffer: number, from: Owner): void {
     const page = this.#takeBack(buffer, from);
-    if (page !== 0) this.#returnPage(page);
+    if (page !== 0) this.#pages.giveBack(page);
   }
 
   /** page_pool_update_nid: the queue's interrupt went to a CPU of another node; pages of the old one leave as they come by. */
   updateNid(nid: number): void {
     this.#nid = nid;
-    while (this.#cacheCount > 0) this.#returnPage(this.#cache[--this.#cacheCount]);
+    while (this.#cacheCount > 0) this.#pages.giveBack(this.#cache[--this.#cacheCount]);
   }
 
   /** Pages that the pool took and hasn't given back, wherever they are (page_pool_inflight); negative after a driver's mistake. */
   get inflightPages(): number {
-    return (this.holdCount - this.releaseCount) | 0;
+    return this.#pages.inflight;
   }
 
   /** The same in buffers. */
   get inflight(): number {
     return this.inflightPages * this.#buffersPerPage;
+  }
+
+  /** Pages that were ever taken from and given back to the page allocator, modulo 2^32. */
+  get holdCount(): number {
+    return this.#pages.holdCount;
+  }
+
+  get releaseCount(): number {
+    return this.#pages.releaseCount;
+  }
+
+  /** What the kernel would have written to its log. */
+  get warnings(): readonly PagePoolWarning[] {
+    return this.#shutdown.warnings;
   }
 
   /** Buffers that lie in cache and ring, or are the rest of a page of which fragments are out. */
@@ -400,16 +341,11 @@ export class PagePool implements RxBuffers {
    * @param nowSec virtual time
    */
   destroy(nowSec = 0): void {
-    if (this.#isDestroyed) return;
-    this.#deferStartSec = nowSec;
-    this.#deferWarnSec = nowSec + WARN_INTERVAL_SEC;
+    if (this.#shutdown.hasBegun) return;
     this.#hasNapi = false;
     this.#freeFragments();
-    while (this.#cacheCount > 0) this.#returnPage(this.#cache[--this.#cacheCount]);
-    this.#isDestroyed = true;
-    if (this.#isMapped && this.#release !== '6.1') this.#scrub();
-    this.#emptyRing(nowSec);
-    this.#warnIfNegative(nowSec);
+    while (this.#cacheCount > 0) this.#pages.giveBack(this.#cache[--this.#cacheCount]);
+    this.#shutdown.begin(nowSec);
   }
 
   /**
@@ -419,71 +355,21 @@ export class PagePool implements RxBuffers {
    * @returns pages in flight; at 0 the pool is gone, below 0 it never will be
    */
   releaseRetry(nowSec: number): number {
-    if (!this.#isDestroyed) throw new Error('PagePool.releaseRetry: the pool was not destroyed');
-    this.#emptyRing(nowSec);
-    const inflight = this.inflightPages;
-    this.#warnIfNegative(nowSec);
-    if (inflight > 0 && nowSec >= this.#deferWarnSec) {
-      this.#deferWarnSec = nowSec + WARN_INTERVAL_SEC;
-      this.#warnOfStall(nowSec);
-    }
-    return inflight;
+    return this.#shutdown.retry(nowSec);
   }
 
   /** page_pool_free_frag: the rest of the present page is given up. */
   #freeFragments(): void {
     const page = this.#fragPage;
     this.#fragPage = 0;
-    if (page === 0 || this.#unref(this.#allocator.pageIndexOf(page), BIAS_MAX - this.#fragUsers) !== 0) return;
+    if (page === 0 || this.#unref(this.#pages.indexOf(page), BIAS_MAX - this.#fragUsers) !== 0) return;
     this.#looseFragments -= this.#buffersPerPage;
-    this.#returnPage(page);
-  }
-
-  /** page_pool_scrub: unmaps what is in flight, as the device may be gone before it comes back. */
-  #scrub(): void {
-    const { pp } = this.#pages;
-    this.#syncs = false;
-    for (let index = pp.indexOf(this.id); index !== -1; index = pp.indexOf(this.id, index + 1)) this.#unmap(index);
-  }
-
-  #emptyRing(nowSec: number): void {
-    for (let page = this.#ring.consume(); page !== 0; page = this.#ring.consume()) {
-      const references = this.#pages.refCount[this.#allocator.pageIndexOf(page)];
-      if (references !== 1) {
-        this.#warn('refcount-violation', nowSec, `page_pool refcnt ${references} violation: ${this.#ledger.describe(page)}`);
-      }
-      this.#returnPage(page);
-    }
-  }
-
-  #warnIfNegative(nowSec: number): void {
-    const inflight = this.inflightPages;
-    if (inflight >= 0) return;
-    const what = `more pages came back to page_pool ${this.id} of queue ${this.queue} than it gave out`;
-    this.#warn('negative-inflight', nowSec, `Negative(${inflight}) inflight packet-pages: ${what}`);
-  }
-
-  #warn(kind: PagePoolWarning['kind'], nowSec: number, message: string): void {
-    this.warnings.push({ kind, message, inflight: this.inflightPages, sec: nowSec - this.#deferStartSec });
-  }
-
-  #warnOfStall(nowSec: number): void {
-    const id = this.#release === '6.1' ? ' ' : `: id ${this.id}, `;
-    const facts = `stalled pool shutdown${id}${this.inflightPages} inflight ${nowSec - this.#deferStartSec} sec (queue ${this.queue})`;
-    this.#warn('stalled-shutdown', nowSec, `page_pool_release_retry() ${facts}: ${this.describeInflight().join('; ')}`);
+    this.#pages.giveBack(page);
   }
 
   /** Buffers of the pool that somebody else has, with owner and packet; the first ones. */
-  describeInflight(limit: number = NAMED_BUFFERS): string[] {
-    const { pp } = this.#pages;
-    const { baseAddress, owner } = this.#ledger;
-    const found: string[] = [];
-    for (let index = pp.indexOf(this.id); index !== -1 && found.length < limit; index = pp.indexOf(this.id, index + 1)) {
-      for (let unit = index * this.#buffersPerPage; unit < (index + 1) * this.#buffersPerPage; unit++) {
-        if (owner[unit] !== Owner.pool) found.push(this.#ledger.describe(baseAddress + unit * this.#bufferBytes));
-      }
-    }
-    return found.slice(0, limit);
+  describeInflight(limit?: number): string[] {
+    return this.#pages.describeInflight(limit);
   }
 
   #blameDirectRecycle(buffer: number): void {
@@ -496,7 +382,7 @@ export class PagePool implements RxBuffers {
   }
 
   #blameForeignPage(buffer: number, index: number): void {
-    const pool = this.#pages.pp[index] ?? 0;
+    const pool = this.#structPages.pp[index] ?? 0;
     this.mistakes.add(
       'foreign-page',
       buffer,

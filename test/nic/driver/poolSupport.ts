@@ -45,6 +45,7 @@ export class PoolBench {
   readonly allocator: PageAllocator;
   readonly iommu: Iommu;
   readonly dma: SyncRecorder;
+  readonly parts: PagePoolParts;
   readonly pool: PagePool;
   #before: Record<string, number> = {};
 
@@ -52,7 +53,7 @@ export class PoolBench {
     this.allocator = parts.allocator ?? new PageAllocator(new HostMemory(8), pages, { unitBytes: parts.bufferBytes ?? 4096 });
     this.iommu = new Iommu(iommuPages);
     this.dma = new SyncRecorder(this.iommu);
-    this.pool = new PagePool({
+    this.parts = {
       allocator: this.allocator,
       dma: this.dma,
       queue: 0,
@@ -62,7 +63,8 @@ export class PoolBench {
       maxLenBytes: 0,
       poolSize: 1024,
       ...parts,
-    });
+    };
+    this.pool = new PagePool(this.parts);
   }
 
   alloc(count: number): number[] {
