@@ -5,15 +5,14 @@ import {
 import type { DescriptorFormat } from './descriptorFormat.js';
 import { packetTypeOfPtype, packetTypeOfUmbcast, ptypeOf, TX_DESC_CMD_ICRC, umbcastOf, xdpRssOf } from './i40eBits.js';
 import { i40eTx } from './i40eTx.js';
-import { BUFFER_SIZE_BYTES, fetchAddresses, postAddresses, publishTail, slotsBeforeTail } from './tailRegister.js';
+import { addressRing } from './tailRegister.js';
 
 // Receive descriptor of i40e: 16 bytes, little endian. The read form is pkt_addr and hdr_addr, as in igb. Written back:
 //
 //        63  62      52 51       38 37    30 29 27 26     19 18           0
 //    0 | RSS hash                      | l2tag1 31:16      | mirror 15:0   |
 //    8 | SPH | hdr_len | length      | ptype  |    | error   | status      |
-const BYTES = 16;
-const WORDS = BYTES / 4;
+const WORDS = 16 / 4;
 
 // Second quad word, low half: status, error, and two bits of ptype (I40E_RX_DESC_STATUS_*, I40E_RX_DESC_ERROR_*).
 const STATUS_DD = 1 << 0;
@@ -64,16 +63,9 @@ function statusError(flags: number, packetType: number): number {
 export const i40eFormat: DescriptorFormat = {
   name: 'i40e',
   description: 'Intel X710, XL710: 16-byte descriptors, tail registers (XL710 data sheet, 8.3.2 and 8.4.2)',
-  rxDescriptorBytes: BYTES,
-  rxRingBytes: (size) => size * BYTES + BUFFER_SIZE_BYTES,
+  ...addressRing(WORDS),
   rxPrefixBytes: 0,
   ...i40eTx(TX_DESC_CMD_ICRC),
-
-  rxInit() {},
-  rxPost: (memory, ring, first, batch) => postAddresses(memory, ring, first, batch, WORDS),
-  rxPublish: publishTail,
-  rxAvailable: slotsBeforeTail,
-  rxFetch: (memory, ring, first, count, batch) => fetchAddresses(memory, ring, first, count, batch, WORDS),
 
   rxWriteBack(memory, ring, first, batch) {
     const { u32 } = memory;

@@ -6,7 +6,7 @@ import type { DescriptorFormat } from './descriptorFormat.js';
 import { checksumFlags } from './i40e.js';
 import { packetTypeOfPtype, packetTypeOfUmbcast, ptypeOf, umbcastOf, xdpRssOf } from './i40eBits.js';
 import { i40eTx } from './i40eTx.js';
-import { fetchAddresses, postAddresses, publishTail, slotsBeforeTail } from './tailRegister.js';
+import { addressRing } from './tailRegister.js';
 
 // Receive descriptor of ice with the flexible layout of its driver (RXDID 2, ICE_RXDID_FLEX_NIC): 32 bytes, little endian. The read form is
 // pkt_addr, hdr_addr and 16 bytes of 0. Written back, by bytes:
@@ -17,8 +17,7 @@ import { fetchAddresses, postAddresses, publishTail, slotsBeforeTail } from './t
 //    24 flow_id u32                             28 ts_high u32
 //
 // The time stamp has 40 bits: nanoseconds modulo 2^32 in ts_high, fractions in ts_low, whose bit 0 says that there is a stamp.
-const BYTES = 32;
-const WORDS = BYTES / 4;
+const WORDS = 32 / 4;
 
 const RXDID_FLEX_NIC = 2;
 const UMBCAST_SHIFT = 8 + 6;
@@ -65,16 +64,9 @@ function statusError(flags: number): number {
 export const iceFormat: DescriptorFormat = {
   name: 'ice',
   description: 'Intel E810: flexible 32-byte receive descriptors, 16-byte transmit descriptors, tail registers (ice_lan_tx_rx.h)',
-  rxDescriptorBytes: BYTES,
-  rxRingBytes: (size) => size * BYTES + REGISTER_BYTES,
+  ...addressRing(WORDS, REGISTER_BYTES),
   rxPrefixBytes: 0,
   ...i40eTx(0),
-
-  rxInit() {},
-  rxPost: (memory, ring, first, batch) => postAddresses(memory, ring, first, batch, WORDS),
-  rxPublish: publishTail,
-  rxAvailable: slotsBeforeTail,
-  rxFetch: (memory, ring, first, count, batch) => fetchAddresses(memory, ring, first, count, batch, WORDS),
 
   rxWriteBack(memory, ring, first, batch) {
     const { u32 } = memory;

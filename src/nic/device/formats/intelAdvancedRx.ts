@@ -7,7 +7,7 @@ import {
   packetTypeOf, pktTypeBits, RSS_TYPE_OF_XDP_RSS, RXD_STAT_DD, RXD_STAT_EOP, RXD_STAT_IPCS, RXD_STAT_TCPCS,
   RXD_STAT_VP, RXDADV_STAT_TSIP, XDP_RSS_OF_RSS_TYPE,
 } from './intelBits.js';
-import { BUFFER_SIZE_BYTES, fetchAddresses, postAddresses, publishTail, slotsBeforeTail } from './tailRegister.js';
+import { addressRing } from './tailRegister.js';
 
 // Advanced receive descriptor of igb, igc and ixgbe: 16 bytes, little endian. What the device writes back lies over what the driver wrote:
 //
@@ -21,8 +21,7 @@ import { BUFFER_SIZE_BYTES, fetchAddresses, postAddresses, publishTail, slotsBef
 //              63                      48 47                  32 31       24 23   20 19             0
 //
 // The model writes status and error into every descriptor of a frame; the data sheets promise most of it for the last one only.
-const BYTES = 16;
-const WORDS = BYTES / 4;
+const WORDS = 16 / 4;
 const LEN_MASK = 0xffff;
 const NS_PER_S = 1e9;
 
@@ -94,15 +93,8 @@ export function advancedRx(bits: AdvancedRxBits): RxFormat {
   }
 
   return {
-    rxDescriptorBytes: BYTES,
-    rxRingBytes: (size) => size * BYTES + BUFFER_SIZE_BYTES,
+    ...addressRing(WORDS),
     rxPrefixBytes: hasTimestampHeader ? TIMESTAMP_HEADER_BYTES : 0,
-
-    rxInit() {},
-    rxPost: (memory, ring, first, batch) => postAddresses(memory, ring, first, batch, WORDS),
-    rxPublish: publishTail,
-    rxAvailable: slotsBeforeTail,
-    rxFetch: (memory, ring, first, count, batch) => fetchAddresses(memory, ring, first, count, batch, WORDS),
 
     rxWriteBack(memory, ring, first, batch) {
       const { u32 } = memory;

@@ -1,6 +1,6 @@
 import type { HostMemory } from '../../../memory/index.js';
 import type { DescriptorBatch } from '../batch.js';
-import type { RingMemory } from './descriptorFormat.js';
+import type { DescriptorFormat, RingMemory } from './descriptorFormat.js';
 
 // Rings of Intel's NICs: the device owns the slots from its head up to the tail register (RDT, TDT). Head = tail means empty, so one slot
 // always stays unused. The register holds a slot's number, not a count.
@@ -21,7 +21,7 @@ export function slotsBeforeTail(_memory: HostMemory, ring: RingMemory, head: num
  * Bytes behind the descriptors of an RX ring in which the size of the queue's buffers is kept. In hardware that is a register of the queue
  * (SRRCTL.BSIZEPKT; RXDCTX.DBUFF of i40e and ice), since the descriptors don't say it; device and driver of the model share nothing but memory.
  */
-export const BUFFER_SIZE_BYTES = 16;
+const BUFFER_SIZE_BYTES = 16;
 
 /**
  * Writes the read form of RX descriptors: pkt_addr in the first eight bytes, 0 in the rest. hdr_addr shares its eight bytes with the
@@ -29,7 +29,7 @@ export const BUFFER_SIZE_BYTES = 16;
  *
  * @param words 32-bit words of a descriptor
  */
-export function postAddresses(memory: HostMemory, ring: RingMemory, first: number, batch: DescriptorBatch, words: number): void {
+function postAddresses(memory: HostMemory, ring: RingMemory, first: number, batch: DescriptorBatch, words: number): void {
   const { u32 } = memory;
   const { iovaLow, iovaHigh, lenBytes, count } = batch;
   const base = ring.address >>> 2;
@@ -45,7 +45,7 @@ export function postAddresses(memory: HostMemory, ring: RingMemory, first: numbe
 }
 
 /** Reads pkt_addr of RX descriptors, and the size of the buffers from where `postAddresses` keeps it. */
-export function fetchAddresses(memory: HostMemory, ring: RingMemory, first: number, count: number, batch: DescriptorBatch, words: number): void {
+function fetchAddresses(memory: HostMemory, ring: RingMemory, first: number, count: number, batch: DescriptorBatch, words: number): void {
   const { u32 } = memory;
   const { iovaLow, iovaHigh, lenBytes } = batch;
   const base = ring.address >>> 2;
@@ -59,4 +59,25 @@ export function fetchAddresses(memory: HostMemory, ring: RingMemory, first: numb
     if (++slot === ring.size) slot = 0;
   }
   batch.count = count;
+}
+
+/** Of the receiving half of a format, all but what is written back. */
+type RxAddresses = Pick<DescriptorFormat, 'rxDescriptorBytes' | 'rxRingBytes' | 'rxInit' | 'rxPost' | 'rxPublish' | 'rxAvailable' | 'rxFetch'>;
+
+/**
+ * An RX ring with a tail register, whose descriptors in their read form are an address.
+ *
+ * @param words 32-bit words of a descriptor
+ * @param registerBytes bytes behind the descriptors, at least the 16 in which the size of the buffers is kept
+ */
+export function addressRing(words: number, registerBytes: number = BUFFER_SIZE_BYTES): RxAddresses {
+  return {
+    rxDescriptorBytes: words * 4,
+    rxRingBytes: (size) => size * words * 4 + registerBytes,
+    rxInit() {},
+    rxPost: (memory, ring, first, batch) => postAddresses(memory, ring, first, batch, words),
+    rxPublish: publishTail,
+    rxAvailable: slotsBeforeTail,
+    rxFetch: (memory, ring, first, count, batch) => fetchAddresses(memory, ring, first, count, batch, words),
+  };
 }
