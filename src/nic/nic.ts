@@ -4,8 +4,8 @@ import { PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { LoadedProgram, Vm } from '../vm/index.js';
-import { Outcome } from '../xdp/index.js';
-import type { RedirectTargets } from '../xdp/index.js';
+import { NO_TRACER, Outcome } from '../xdp/index.js';
+import type { RedirectTargets, XdpTracer } from '../xdp/index.js';
 import { BufferTags, TX_NONE, TX_XDP_TX, TX_XSK_SKB } from './bufferTags.js';
 import { LOSS_ADDRESS, LOSS_CRC, LOSS_DMA, LOSS_LINK, LOSS_MISSED, LOSS_OVER_LENGTH, LOSS_RUNT, LOSS_STEERED } from './device/deviceConfig.js';
 import type { DeviceLoss, DeviceObserver } from './device/deviceConfig.js';
@@ -86,6 +86,8 @@ export interface NicParts {
   readonly program: LoadedProgram | undefined;
   readonly targets: RedirectTargets;
   readonly observer: NicObserver;
+  /** Hears the tracepoints of XDP; left out: nobody does. */
+  readonly tracer?: XdpTracer | undefined;
   /** Makes the driver; left out: the one of the model, which fits every profile. */
   readonly createDriver?: ((config: DriverConfig) => NetDriver) | undefined;
 }
@@ -95,7 +97,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   const settings = effectiveSettings(requested);
   const problem = checkSettings(settings) ?? (parts.program === undefined ? undefined : checkAttach(settings, parts.program));
   if (problem !== undefined) return fail(problem);
-  const { profile, queues, mtu, ifindex, rxRingSize, txRingSize } = settings;
+  const { profile, queues, mtu, ifindex, rxRingSize, txRingSize, xdpMode = 'native' } = settings;
   const { memory, allocator, scheduler, vm, program, targets } = parts;
   const faults = settings.faults && new DeviceFaults(settings.faults, { memory, format: profile.format, scheduler, queues });
   const observer = faults?.fates === undefined ? parts.observer : endOnce(parts.observer, faults.fates);
@@ -108,7 +110,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   const tags = new BufferTags(allocator.ledger);
   const makeDriver = parts.createDriver ?? ((config: DriverConfig) => new NicDriver(config));
   const driver = makeDriver({
-    memory, allocator, tags, dma, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program, targets, observer, watchdogNs: settings.faults?.watchdogNs,
+    memory, allocator, tags, dma, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program: xdpMode === 'offload' ? undefined : program, xdpMode, targets, observer, tracer: parts.tracer ?? NO_TRACER, watchdogNs: settings.faults?.watchdogNs,
   });
   if (faults !== undefined) faults.onTrouble = () => driver.wakeWatchdog?.();
   allocator.shouldFail ??= faults?.failAllocation;

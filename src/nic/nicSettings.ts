@@ -1,6 +1,7 @@
 import { errnoName } from '../base/index.js';
 import type { Problem } from '../base/index.js';
 import type { LoadedProgram } from '../vm/index.js';
+import type { XdpMode } from '../xdp/index.js';
 import type { OffloadSettings } from './device/deviceConfig.js';
 import { checkFaultPlan } from './device/faults/faultPlan.js';
 import type { FaultPlan } from './device/faults/faultPlan.js';
@@ -36,6 +37,8 @@ export interface NicSettings {
   /** What is to go wrong; left out: nothing. */
   readonly faults?: FaultPlan | undefined;
   readonly ifindex: number;
+  /** Where the program runs; left out: native. */
+  readonly xdpMode?: XdpMode | undefined;
 }
 
 /** Headroom with these settings, bytes. */
@@ -92,6 +95,9 @@ export function checkAttach(settings: NicSettings, program: LoadedProgram): Prob
       hint: 'attach one in SEC("xdp")',
     };
   }
+  if (settings.xdpMode === 'offload') return { code: 'unsupported-mode', where, message: 'offload XDP is not modelled yet', hint: 'use native' };
+  // The stack runs it: the driver isn't asked.
+  if (settings.xdpMode === 'generic') return undefined;
   const { xdp } = profile;
   if ((xdp.features & NETDEV_XDP_ACT_BASIC) === 0) {
     return {

@@ -6,3 +6,4 @@ export * from './tracepoints.js';
 export * from './verdict.js';
 export * from './xdpBuff.js';
 export * from './xdpFrame.js';
+export * from './xdpMode.js';

@@ -1,7 +1,7 @@
 import type { HostMemory, PageAllocator } from '../../memory/index.js';
 import type { XskSocket } from '../../umem/index.js';
 import type { LoadedProgram, Vm } from '../../vm/index.js';
-import type { Outcome, RedirectTargets, XdpXmitDevice } from '../../xdp/index.js';
+import type { Outcome, RedirectTargets, XdpMode, XdpTracer, XdpXmitDevice } from '../../xdp/index.js';
 import type { BufferTags } from '../bufferTags.js';
 import type { DmaApi } from '../dma/dmaApi.js';
 import type { NicProfile } from '../profiles/profile.js';
@@ -45,8 +45,11 @@ export interface DriverConfig {
   readonly vm: Vm;
   /** Program of the device; `undefined` passes everything. */
   readonly program: LoadedProgram | undefined;
+  /** Where `program` runs. Of a program that the device itself runs the driver knows nothing: `program` is `undefined` then. */
+  readonly xdpMode: XdpMode;
   readonly targets: RedirectTargets;
   readonly observer: DriverObserver;
+  readonly tracer: XdpTracer;
 }
 
 /** What the stages of a driver work on. Each stage is a file of functions that take this and a queue pair. */
