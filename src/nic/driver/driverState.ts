@@ -1,7 +1,7 @@
 import type { HostMemory, PageAllocator } from '../../memory/index.js';
 import type { XskSocket } from '../../umem/index.js';
 import type { LoadedProgram, Vm } from '../../vm/index.js';
-import type { Outcome, RedirectTargets, XdpMode, XdpTracer, XdpTracer, XdpXmitDevice } from '../../xdp/index.js';
+import type { Outcome, RedirectTargets, XdpMode, XdpTracer, XdpXmitDevice } from '../../xdp/index.js';
 import type { BufferTags } from '../bufferTags.js';
 import type { DmaApi } from '../dma/dmaApi.js';
 import type { NicProfile } from '../profiles/profile.js';
