@@ -2,6 +2,8 @@ import type { HostMemory } from '../../../memory/index.js';
 import { ETHERTYPE_VLAN } from '../../../packet/index.js';
 import { DESC_CSUM, DESC_CSUM_PROTOCOL, DESC_DONE, DESC_EOP, DESC_FIRST, DESC_L4_BAD, DESC_L4_CHECKED, DESC_MALFORMED, DESC_VLAN } from '../batch.js';
 import type { DescriptorFormat, RingMemory } from './descriptorFormat.js';
+import { giveBack, givenBack, ownedByDevice } from './ownerBit.js';
+import type { OwnerBit } from './ownerBit.js';
 import { publishTail, slotsBeforeTail } from './tailRegister.js';
 
 // MediaTek MT7988 (NETSYS v3): 8 little-endian words, struct mtk_rx_dma_v2 and mtk_tx_dma_v2 of mtk_eth_soc.h (Linux 6.18).
@@ -30,6 +32,8 @@ const RXD5_FROM_GDM1 = 1 << 26;
 const RXD5_NO_FOE_ENTRY = 0x7fff;
 const OWNER_CPU = 0x80000000;
 const LS0 = 1 << 30;
+/** In txd3. */
+const TX_OWNER: OwnerBit = { words: WORDS, word: 2, bit: OWNER_CPU, ofDevice: 0, last: LS0 };
 const TXD4_SWC_TO_GDM1 = (1 << 30) | (1 << 8);
 const TXD5_CHKSUM = 7 << 28;
 const TXD6_INS_VLAN = 1 << 16;
@@ -157,14 +161,7 @@ export const mtkEthSocFormat: DescriptorFormat = {
   txAvailable(memory, ring, head, doorbell, limit) {
     const end = (doorbell - ring.iovaLow) >>> 0;
     if (end % BYTES !== 0 || end >= ring.size * BYTES) return 0;
-    const most = slotsBeforeTail(memory, ring, head, end / BYTES, limit);
-    let slot = head % ring.size;
-    let count = 0;
-    while (count < most && (memory.u32[(ring.address >>> 2) + slot * WORDS + 2] & OWNER_CPU) === 0) {
-      count++;
-      if (++slot === ring.size) slot = 0;
-    }
-    return count;
+    return ownedByDevice(memory, ring, head, slotsBeforeTail(memory, ring, head, end / BYTES, limit), TX_OWNER);
   },
 
   /** The list of the model goes around the ring: a frame with a pointer to anywhere else is malformed. */
@@ -195,25 +192,8 @@ export const mtkEthSocFormat: DescriptorFormat = {
     batch.count = slots;
   },
 
-  txWriteBack(memory, ring, first, slots) {
-    let slot = first % ring.size;
-    for (let i = 0; i < slots; i++) {
-      memory.u32[(ring.address >>> 2) + slot * WORDS + 2] |= OWNER_CPU;
-      if (++slot === ring.size) slot = 0;
-    }
-  },
-
-  txPoll(memory, ring, first, limit) {
-    let slot = first % ring.size;
-    let whole = 0;
-    for (let count = 1; count <= limit; count++) {
-      const txd3 = memory.u32[(ring.address >>> 2) + slot * WORDS + 2];
-      if ((txd3 & OWNER_CPU) === 0) break;
-      if ((txd3 & LS0) !== 0) whole = count;
-      if (++slot === ring.size) slot = 0;
-    }
-    return whole;
-  },
+  txWriteBack: (memory, ring, first, slots) => giveBack(memory, ring, first, slots, TX_OWNER),
+  txPoll: (memory, ring, first, limit) => givenBack(memory, ring, first, limit, TX_OWNER),
 };
 
 /** DESC_* of what the first descriptor of a frame asks for. CHKSUM is three bits (IP, TCP, UDP), which the driver only ever sets together. */

@@ -2,6 +2,8 @@ import type { HostMemory } from '../../../memory/index.js';
 import { DESC_CSUM, DESC_DONE, DESC_EOP, DESC_RSS, DESC_TIMESTAMP } from '../batch.js';
 import type { DescriptorBatch } from '../batch.js';
 import type { DescriptorFormat, RingMemory } from './descriptorFormat.js';
+import { giveBack, givenBack } from './ownerBit.js';
+import type { OwnerBit } from './ownerBit.js';
 
 // The teaching format: 16 bytes, little endian, the same fields in both directions.
 //
@@ -19,6 +21,7 @@ const TX_CSUM = 8;
 const BYTES = 16;
 const WORDS = BYTES / 4;
 const TAIL_MASK = 0x7fffffff;
+const TX_OWNER: OwnerBit = { words: WORDS, word: 2, bit: DESC_DONE << 16, ofDevice: 0, last: DESC_EOP << 16 };
 
 function fetch(memory: HostMemory, ring: RingMemory, first: number, count: number, batch: DescriptorBatch): void {
   const { u32 } = memory;
@@ -156,27 +159,6 @@ export const plainFormat: DescriptorFormat = {
     }
   },
 
-  txWriteBack(memory, ring, first, slots) {
-    const { u32 } = memory;
-    const base = (ring.address >>> 2) + 2;
-    let slot = first % ring.size;
-    for (let i = 0; i < slots; i++) {
-      u32[base + slot * WORDS] |= DESC_DONE << 16;
-      if (++slot === ring.size) slot = 0;
-    }
-  },
-
-  txPoll(memory, ring, first, limit) {
-    const { u32 } = memory;
-    const base = (ring.address >>> 2) + 2;
-    let slot = first % ring.size;
-    let whole = 0;
-    for (let count = 1; count <= limit; count++) {
-      const bits = u32[base + slot * WORDS] >>> 16;
-      if ((bits & DESC_DONE) === 0) break;
-      if ((bits & DESC_EOP) !== 0) whole = count;
-      if (++slot === ring.size) slot = 0;
-    }
-    return whole;
-  },
+  txWriteBack: (memory, ring, first, slots) => giveBack(memory, ring, first, slots, TX_OWNER),
+  txPoll: (memory, ring, first, limit) => givenBack(memory, ring, first, limit, TX_OWNER),
 };

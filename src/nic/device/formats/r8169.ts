@@ -2,13 +2,14 @@ import { DESC_CSUM, DESC_CSUM_IPV4, DESC_CSUM_PROTOCOL, DESC_EOP, DESC_FIRST, DE
 import type { DescriptorBatch } from '../batch.js';
 import { TCP_CSUM_OFFSET, UDP_CSUM_OFFSET } from '../txChecksum.js';
 import type { DescriptorFormat } from './descriptorFormat.js';
+import { giveBack, givenBack, ownedByDevice } from './ownerBit.js';
 import {
   R8169_DESCRIPTOR_BYTES, R8169_EOR, R8169_FS, R8169_LS, R8169_OWN, R8169_TX_LENGTH, R8169_TX_TAGC, R8169_TX_V1_IPCS, R8169_TX_V1_TCPCS, R8169_TX_V1_UDPCS,
   R8169_TX_V2_IPV4CS, R8169_TX_V2_IPV6CS, R8169_TX_V2_TCPCS, R8169_TX_V2_TCPHO_MAX, R8169_TX_V2_TCPHO_SHIFT, R8169_TX_V2_UDPCS, R8169_TXPOLL_NPQ, r8169SwapTci, r8169TxOpts1,
   r8169TxOpts2,
 } from './r8169Bits.js';
 import type { R8169TxLayout } from './r8169Bits.js';
-import { ownedByDevice, r8169Receive } from './r8169Rx.js';
+import { R8169_OWNER, r8169Receive } from './r8169Rx.js';
 import { hasLateChecksum, r8169TxFault } from './r8169TxFaults.js';
 
 const WORDS = R8169_DESCRIPTOR_BYTES / 4;
@@ -16,7 +17,6 @@ const OPTS1 = 0;
 const OPTS2 = 1;
 const ADDR_LOW = 2;
 const ADDR_HIGH = 3;
-const OWN_CLEAR = 0x7fffffff;
 
 /** Offloads of the first descriptor of a frame, read into row `i`. */
 function readOffloads(batch: DescriptorBatch, i: number, opts1: number, opts2: number, layout: R8169TxLayout): void {
@@ -115,22 +115,9 @@ function makeR8169Format(name: string, description: string, layout: R8169TxLayou
 
     txPublish: () => R8169_TXPOLL_NPQ,
 
-    txPoll(memory, ring, first, limit) {
-      const { u32 } = memory;
-      const base = (ring.address >>> 2) + OPTS1;
-      let slot = first % ring.size;
-      let whole = 0;
-      for (let count = 1; count <= limit; count++) {
-        const opts1 = u32[base + slot * WORDS];
-        if ((opts1 & R8169_OWN) !== 0) break;
-        // LS is the driver's own; the device leaves it.
-        if ((opts1 & R8169_LS) !== 0) whole = count;
-        if (++slot === ring.size) slot = 0;
-      }
-      return whole;
-    },
-
-    txAvailable: ownedByDevice,
+    // LS is the driver's own; the device leaves it.
+    txPoll: (memory, ring, first, limit) => givenBack(memory, ring, first, limit, R8169_OWNER),
+    txAvailable: (memory, ring, head, _doorbell, limit) => ownedByDevice(memory, ring, head, limit, R8169_OWNER),
 
     /**
      * A descriptor outside a frame (FS missing) is a frame of its own, malformed; a frame that has no LS before the next FS ends there,
@@ -182,15 +169,7 @@ function makeR8169Format(name: string, description: string, layout: R8169TxLayou
       batch.count = slots;
     },
 
-    txWriteBack(memory, ring, first, slots) {
-      const { u32 } = memory;
-      const base = (ring.address >>> 2) + OPTS1;
-      let slot = first % ring.size;
-      for (let i = 0; i < slots; i++) {
-        u32[base + slot * WORDS] &= OWN_CLEAR;
-        if (++slot === ring.size) slot = 0;
-      }
-    },
+    txWriteBack: (memory, ring, first, slots) => giveBack(memory, ring, first, slots, R8169_OWNER),
   };
 }
 

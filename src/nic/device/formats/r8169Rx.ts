@@ -1,6 +1,8 @@
 import { DESC_DONE, DESC_EOP, DESC_FIRST, DESC_VLAN } from '../batch.js';
 import { NO_DOORBELL } from './descriptorFormat.js';
 import type { DescriptorFormat } from './descriptorFormat.js';
+import { ownedByDevice } from './ownerBit.js';
+import type { OwnerBit } from './ownerBit.js';
 import {
   R8169_DESCRIPTOR_BYTES, R8169_EOR, R8169_FCS_BYTES, R8169_FS, R8169_LS, R8169_OWN, R8169_RX_LENGTH, R8169_RX_RES, R8169_RX_RWT, R8169_RX_TAVA, r8169PacketType, r8169RxFlags,
   r8169RxStatus, r8169SwapTci,
@@ -15,19 +17,8 @@ const ADDR_HIGH = 3;
 /** Word of the driver's `ring.state`: bytes in the polled descriptors of a frame whose last descriptor was not polled yet. */
 const STATE_FRAME_BYTES = 0;
 
-/** Slots from `head` on that are the device's: it goes from descriptor to descriptor until OWN is clear; no register tells a tail. */
-export const ownedByDevice: DescriptorFormat['rxAvailable'] = (memory, ring, head, _doorbell, limit) => {
-  const { u32 } = memory;
-  const base = (ring.address >>> 2) + OPTS1;
-  const most = limit < ring.size ? limit : ring.size;
-  let slot = head % ring.size;
-  let count = 0;
-  while (count < most && (u32[base + slot * WORDS] & R8169_OWN) !== 0) {
-    count++;
-    if (++slot === ring.size) slot = 0;
-  }
-  return count;
-};
+/** OWN, in opts1 of RX and TX descriptors alike. The device goes from one to the next until it is clear; no register tells a tail. */
+export const R8169_OWNER: OwnerBit = { words: WORDS, word: OPTS1, bit: R8169_OWN, ofDevice: R8169_OWN, last: R8169_LS };
 
 /**
  * Receiving, the same on all chips.
@@ -97,7 +88,7 @@ export const r8169Receive: Pick<DescriptorFormat, 'rxInit' | 'rxPost' | 'rxPubli
     return count;
   },
 
-  rxAvailable: ownedByDevice,
+  rxAvailable: (memory, ring, head, _doorbell, limit) => ownedByDevice(memory, ring, head, limit, R8169_OWNER),
 
   rxFetch(memory, ring, first, count, batch) {
     const { u32 } = memory;
