@@ -129,7 +129,9 @@ export class TestRunner {
     const linear = linearPart(input);
     // Metadata takes its room from the headroom: the packet itself always begins at the same place.
     const headroomBytes = XDP_PACKET_HEADROOM - metaBytes;
-    const rxq = { ifindex: input.ingressIfindex || LOOPBACK_IFINDEX, queueIndex: input.rxQueueIndex ?? 0, fragSizeBytes: PAGE_BYTES };
+    const ifindex = input.ingressIfindex || LOOPBACK_IFINDEX;
+    // The kernel sets frag_size for the loopback's queue. Of another device it takes the queue that the core registered, not the driver's.
+    const rxq = { ifindex, queueIndex: input.rxQueueIndex ?? 0, fragSizeBytes: ifindex === LOOPBACK_IFINDEX ? PAGE_BYTES : 0 };
     // kzalloc in bpf_test_init: a program that moves the bounds outwards sees zeros, not an earlier packet.
     u8.fill(0, page, page + PAGE_BYTES);
     u8.set(input.data.subarray(0, linear), page + headroomBytes);
