@@ -4,6 +4,7 @@ import type { DriverState } from './driverState.js';
 import { endPacket, failPacket, passToStack } from './packetEnd.js';
 import type { QueuePair } from './queuePair.js';
 import { redirect } from './redirect.js';
+import { traceException } from './xdpException.js';
 import { queueXdpFrame } from './xdpTransmit.js';
 
 /** Does with the packet in the context block what the program said. */
@@ -30,6 +31,7 @@ export function carryOut(state: DriverState, pair: QueuePair, buffer: number, pa
   counters.xdpExceptions++;
   if (retval === XDP_ABORTED) counters.xdpAborted++;
   else counters.xdpInvalid++;
+  traceException(state, retval === XDP_ABORTED ? 'aborted' : 'invalidVerdict', retval);
   failPacket(state, pair, buffer, packetId, retval === XDP_ABORTED ? Outcome.xdpAborted : Outcome.invalidVerdict, retval);
 }
 
@@ -40,6 +42,7 @@ function xdpTx(state: DriverState, pair: QueuePair, buffer: number, packetId: nu
     counters.xdpTx++;
     return;
   }
+  traceException(state, outcome === Outcome.txNoHeadroom ? 'txConversion' : 'txSend', XDP_TX);
   if (outcome === Outcome.txRingFull) counters.xdpTxFull++;
   if (state.config.profile.quirks.countsFailedTxAsSent === true && outcome !== Outcome.txNoHeadroom) counters.xdpTx++;
   else counters.xdpTxErrors++;

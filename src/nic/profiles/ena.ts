@@ -35,6 +35,7 @@ export const enaProfile: NicProfile = {
     mtuErrno: EINVAL,
     mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags)',
     hasMetadata: true,
+    untraced: ['invalidVerdict', 'txSend'],
     queueRule: 'as many spare queues as RX queues',
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },

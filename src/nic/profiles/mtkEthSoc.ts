@@ -34,6 +34,7 @@ export const mtkEthSocProfile: NicProfile = {
     mtuErrno: EOPNOTSUPP,
     mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info)',
     hasMetadata: true,
+    untraced: ['txConversion', 'txSend', 'redirect'],
     queueRule: 'refuses hwlro',
   },
   rss: undefined,

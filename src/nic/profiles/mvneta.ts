@@ -34,6 +34,7 @@ export const mvnetaProfile: NicProfile = {
     mtuErrno: EOPNOTSUPP,
     mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info)',
     hasMetadata: true,
+    untraced: ['txConversion', 'txSend', 'redirect'],
     queueRule: 'refuses hardware buffer management',
   },
   rss: { indirectionSize: 1, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },

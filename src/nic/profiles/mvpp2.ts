@@ -32,6 +32,7 @@ export const mvpp2Profile: NicProfile = {
     mtuErrno: EOPNOTSUPP,
     mtuReason: 'MVPP2_MAX_RX_BUF_SIZE: one page less 224 (headroom) and 320 (skb_shared_info)',
     hasMetadata: true,
+    untraced: ['txConversion', 'txSend', 'redirect'],
     queueRule: 'a buffer pool and two TX queues a CPU',
   },
   rss: { indirectionSize: 32, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: true, flowRules: 4 },

@@ -35,6 +35,7 @@ export const octeontx2Profile: NicProfile = {
     mtuErrno: EOPNOTSUPP,
     mtuReason: 'buffers of 1530 bytes less 22 (Ethernet header and two VLAN tags)',
     hasMetadata: false,
+    untraced: ['invalidVerdict', 'txConversion', 'txSend', 'redirect'],
     queueRule: 'a TX queue an RX queue',
   },
   rss: { indirectionSize: 256, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },

@@ -28,6 +28,12 @@ export const NETDEV_XDP_ACT_HW_OFFLOAD = 16;
 export const NETDEV_XDP_ACT_RX_SG = 32;
 export const NETDEV_XDP_ACT_NDO_XMIT_SG = 64;
 
+/**
+ * A verdict that came to nothing: XDP_ABORTED, a number that is no verdict, XDP_TX without room for struct xdp_frame, XDP_TX that found no place
+ * on the ring, a redirect that was refused.
+ */
+export type XdpFailure = 'aborted' | 'invalidVerdict' | 'txConversion' | 'txSend' | 'redirect';
+
 /** What a driver offers to XDP. */
 export interface XdpSupport {
   /**
@@ -46,6 +52,8 @@ export interface XdpSupport {
   readonly mtuReason: string;
   /** False: ctx->data_meta is invalid (data + 1), bpf_xdp_adjust_meta gives -ENOTSUPP. */
   readonly hasMetadata: boolean;
+  /** Failures that the driver doesn't tell the tracepoint xdp_exception of; left out: it tells of all. */
+  readonly untraced?: readonly XdpFailure[];
   /** Channels that attaching takes away or needs besides the RX queues, in words; empty for none. */
   readonly queueRule: string;
 }
