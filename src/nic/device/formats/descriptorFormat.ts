@@ -94,3 +94,10 @@ export interface DescriptorFormat {
   /** Marks `slots` slots, whole frames, as done. */
   txWriteBack(memory: HostMemory, ring: RingMemory, first: number, slots: number): void;
 }
+
+/** The receiving half of a format. */
+export type RxFormat = Pick<DescriptorFormat,
+  'rxDescriptorBytes' | 'rxRingBytes' | 'rxPrefixBytes' | 'rxInit' | 'rxPost' | 'rxPublish' | 'rxPoll' | 'rxAvailable' | 'rxFetch' | 'rxWriteBack'>;
+
+/** The sending half. */
+export type TxFormat = Omit<DescriptorFormat, keyof RxFormat | 'name' | 'description'>;

@@ -2,13 +2,13 @@ import {
   DESC_CSUM, DESC_CSUM_IPV4, DESC_EOP, DESC_MALFORMED, DESC_VLAN, PACKET_IPV4, PACKET_IPV6, PACKET_SCTP, PACKET_TCP, PACKET_UDP,
 } from '../batch.js';
 import type { DescriptorBatch } from '../batch.js';
+import type { TxFormat } from './descriptorFormat.js';
 import {
   TX_DESC_BUF_SZ_MASK, TX_DESC_BUF_SZ_SHIFT, TX_DESC_CMD_EOP, TX_DESC_CMD_IIPT_IPV4, TX_DESC_CMD_IIPT_IPV6, TX_DESC_CMD_IIPT_MASK,
   TX_DESC_CMD_IL2TAG1, TX_DESC_CMD_L4T_MASK, TX_DESC_CMD_L4T_SCTP, TX_DESC_CMD_L4T_TCP, TX_DESC_CMD_L4T_UDP, TX_DESC_CMD_RS,
   TX_DESC_DTYPE_DATA, TX_DESC_DTYPE_DESC_DONE, TX_DESC_DTYPE_MASK, TX_DESC_L2TAG1_SHIFT, TX_DESC_OFFSET_SHIFT, TX_OFFSET_IPLEN_MASK,
   TX_OFFSET_IPLEN_SHIFT, TX_OFFSET_L4LEN_SHIFT, TX_OFFSET_MACLEN_MASK,
 } from './i40eBits.js';
-import type { TxFormat } from './intelAdvancedTx.js';
 import { SCTP_CHECK_OFFSET, TCP_CHECK_OFFSET, UDP_CHECK_OFFSET } from './intelBits.js';
 import { publishTail, slotsBeforeTail } from './tailRegister.js';
 

@@ -2,7 +2,7 @@ import type { HostMemory } from '../../../memory/index.js';
 import {
   DESC_EOP, DESC_L3_BAD, DESC_L3_CHECKED, DESC_L4_BAD, DESC_L4_CHECKED, DESC_RSS, DESC_RX_ERROR, DESC_TIMESTAMP, DESC_VLAN, PACKET_UDP,
 } from '../batch.js';
-import type { DescriptorFormat } from './descriptorFormat.js';
+import type { RxFormat } from './descriptorFormat.js';
 import {
   packetTypeOf, pktTypeBits, RSS_TYPE_OF_XDP_RSS, RXD_STAT_DD, RXD_STAT_EOP, RXD_STAT_IPCS, RXD_STAT_TCPCS,
   RXD_STAT_VP, RXDADV_STAT_TSIP, XDP_RSS_OF_RSS_TYPE,
@@ -45,10 +45,6 @@ export interface AdvancedRxBits {
   /** The device writes a time stamp into the buffer, before the packet. */
   readonly hasTimestampHeader: boolean;
 }
-
-/** The receiving half of a format. */
-export type RxFormat = Pick<DescriptorFormat,
-  'rxDescriptorBytes' | 'rxRingBytes' | 'rxPrefixBytes' | 'rxInit' | 'rxPost' | 'rxPublish' | 'rxPoll' | 'rxAvailable' | 'rxFetch' | 'rxWriteBack'>;
 
 function writeTimestampHeader({ view }: HostMemory, address: number, tNs: number): void {
   const seconds = Math.floor(tNs / NS_PER_S);

@@ -2,7 +2,7 @@ import {
   DESC_CSUM, DESC_CSUM_IPV4, DESC_EOP, DESC_MALFORMED, DESC_VLAN, PACKET_IPV4, PACKET_SCTP, PACKET_TCP, PACKET_UDP,
 } from '../batch.js';
 import type { DescriptorBatch } from '../batch.js';
-import type { DescriptorFormat } from './descriptorFormat.js';
+import type { TxFormat } from './descriptorFormat.js';
 import {
   ADVTXD_DCMD_DEXT, ADVTXD_DCMD_EOP, ADVTXD_DCMD_IFCS, ADVTXD_DCMD_RS, ADVTXD_DCMD_TSE, ADVTXD_DCMD_VLE, ADVTXD_DTALEN_MASK, ADVTXD_DTYP_CTXT,
   ADVTXD_DTYP_DATA, ADVTXD_DTYP_MASK, ADVTXD_IDX_MASK, ADVTXD_IDX_SHIFT, ADVTXD_IPLEN_MASK, ADVTXD_L4T_RESERVED, ADVTXD_L4T_SCTP,
@@ -36,11 +36,6 @@ const LAST = ADVTXD_DCMD_EOP | ADVTXD_DCMD_RS;
 
 /** Words of `RingMemory.state`, device's side, for each context: vlan_macip_lens, and type_tucmd, which is 0 as long as there is none. */
 const STATE_WORDS = 2;
-
-/** The sending half of a format. */
-export type TxFormat = Pick<DescriptorFormat,
-  'txDescriptorBytes' | 'txRingBytes' | 'spareSlots' | 'hasTxChecksum' | 'hasTxVlan' | 'txInit' | 'txSlots' | 'txPost' | 'txPublish' | 'txPoll'
-  | 'txAvailable' | 'txFetch' | 'txWriteBack'>;
 
 /** By the third word. Without DEXT it is a legacy descriptor, whatever lies in DTYP. */
 function isContext(cmd: number): boolean {

@@ -6,7 +6,6 @@ import { mlx5Transmit } from './mlx5Tx.js';
 export const mlx5Format: DescriptorFormat = {
   name: 'mlx5',
   description: 'NVIDIA ConnectX-4 and later: work queue elements and 64-byte completion queue entries with owner bits, big endian (include/linux/mlx5, Linux 6.18)',
-  spareSlots: 0,
   ...mlx5Receive,
   ...mlx5Transmit,
 };

@@ -5,7 +5,7 @@ import {
 } from '../batch.js';
 import type { DescriptorBatch } from '../batch.js';
 import { NO_DOORBELL } from './descriptorFormat.js';
-import type { DescriptorFormat, RingMemory } from './descriptorFormat.js';
+import type { RingMemory, RxFormat } from './descriptorFormat.js';
 import {
   MLX5_BYTE_COUNT_MASK, MLX5_COUNTER_MASK, MLX5_CQE_BYTE_CNT, MLX5_CQE_BYTES, MLX5_CQE_HDR_TYPE, MLX5_CQE_HDS_IP_EXT, MLX5_CQE_L2_OK, MLX5_CQE_L3_IPV4, MLX5_CQE_L3_IPV6, MLX5_CQE_L3_MASK,
   MLX5_CQE_L3_OK, MLX5_CQE_L4_MASK, MLX5_CQE_L4_OK, MLX5_CQE_L4_TCP_ACK_AND_DATA, MLX5_CQE_L4_UDP, MLX5_CQE_OP_OWN, MLX5_CQE_RESP_ERR, MLX5_CQE_RESP_SEND,
@@ -116,10 +116,8 @@ function readFrame(memory: HostMemory, ring: RingMemory, cqe: number, first: num
   }
 }
 
-type Receive = Pick<DescriptorFormat, 'rxDescriptorBytes' | 'rxRingBytes' | 'rxPrefixBytes' | 'rxInit' | 'rxPost' | 'rxPublish' | 'rxPoll' | 'rxAvailable' | 'rxFetch' | 'rxWriteBack'>;
-
 /** The receiving half of the mlx5 format. */
-export const mlx5Receive: Receive = {
+export const mlx5Receive: RxFormat = {
   rxDescriptorBytes: MLX5_DS_BYTES,
   rxRingBytes: (size) => mlx5RingBytes(size, MLX5_DS_BYTES),
   rxPrefixBytes: 0,

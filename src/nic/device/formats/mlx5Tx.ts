@@ -1,7 +1,7 @@
 import type { HostMemory } from '../../../memory/index.js';
 import { DESC_CSUM, DESC_CSUM_IPV4, DESC_CSUM_PROTOCOL, DESC_EOP, DESC_FIRST, DESC_MALFORMED, DESC_VLAN, PACKET_IPV6 } from '../batch.js';
 import type { DescriptorBatch } from '../batch.js';
-import type { DescriptorFormat, RingMemory } from './descriptorFormat.js';
+import type { RingMemory, TxFormat } from './descriptorFormat.js';
 import {
   MLX5_BYTE_COUNT_MASK, MLX5_COUNTER_MASK, MLX5_CQE_BYTES, MLX5_CQE_OP_OWN, MLX5_CQE_REQ, MLX5_CQE_WQE_COUNTER, MLX5_DS_ADDR_HIGH, MLX5_DS_ADDR_LOW,
   MLX5_DS_BYTE_COUNT, MLX5_DS_BYTES, MLX5_DS_LKEY, MLX5_DS_PER_WQEBB, MLX5_LKEY, MLX5_SND_DBR, MLX5_STATE_CQ, MLX5_STATE_DONE, MLX5_WQEBB_BYTES, mlx5Cq,
@@ -134,15 +134,11 @@ function readData(memory: HostMemory, ring: RingMemory, slot: number, buffers: n
   return isGood;
 }
 
-type Transmit = Pick<
-  DescriptorFormat,
-  'txDescriptorBytes' | 'txRingBytes' | 'hasTxChecksum' | 'hasTxVlan' | 'txInit' | 'txSlots' | 'txPost' | 'txPublish' | 'txPoll' | 'txAvailable' | 'txFetch' | 'txWriteBack'
->;
-
 /** The sending half of the mlx5 format. */
-export const mlx5Transmit: Transmit = {
+export const mlx5Transmit: TxFormat = {
   txDescriptorBytes: MLX5_WQEBB_BYTES,
   txRingBytes: (size) => mlx5RingBytes(size, MLX5_WQEBB_BYTES),
+  spareSlots: 0,
   hasTxChecksum: true,
   hasTxVlan: true,
 
