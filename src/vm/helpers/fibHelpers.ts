@@ -1,12 +1,11 @@
 import { EAFNOSUPPORT, EINVAL, ENODEV } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
-import { ETH_HLEN, RETURN_INT, XDP_MD_INGRESS_IFINDEX } from '../layout.js';
+import { RETURN_INT } from '../layout.js';
 import { AF_INET, AF_INET6 } from '../network/bpfSock.js';
 import { RT_TABLE_MAIN, sourceForV4, sourceForV6 } from '../network/fib.js';
 import type { Flow } from '../network/fib.js';
 import type { Network } from '../network/network.js';
 import type { NetInterface, Route } from '../network/scenario.js';
-import { linearBytes } from '../xdpBuffer.js';
 import type { HelperSupport } from './helper.js';
 
 // ── struct bpf_fib_lookup (include/uapi/linux/bpf.h), 64 bytes ──
@@ -174,28 +173,3 @@ function needsStrict(u8: Uint8Array, at: number): boolean {
   for (let i = 0; i < 15; i++) if (u8[at + i] !== 0) return false;
   return u8[at + 15] === 1;
 }
-
-/** Fits; doesn't. */
-const MTU_CHK_SUCCESS = 0;
-const MTU_CHK_FRAG_NEEDED = 1;
-
-/**
- * bpf_check_mtu(ctx, ifindex, mtu_len, len_diff, flags) (bpf_xdp_check_mtu, net/core/filter.c, 6.18): whether the packet, or one of
- * `*mtu_len` bytes behind its Ethernet header, would fit after growing by `len_diff`.
- */
-export const checkMtu: HelperSupport = {
-  args: ['ptr_to_ctx', 'anything', 'ptr_to_mem', 'anything', 'anything'],
-  returns: RETURN_INT,
-  make: ({ args, memory, network, contextAddress }) => (_ctx, ifindex, mtuLen, lenDiff, flags) => {
-    if (!args.isContext(1) || !args.isMemory(3, 4, true)) return 0;
-    network.asked.add('bpf_check_mtu');
-    const { u32, view } = memory;
-    if (flags !== 0 || args.upperHalf(5) !== 0) return -EINVAL;
-    const device = network.device(ifindex === 0 ? u32[(contextAddress + XDP_MD_INGRESS_IFINDEX) >>> 2] : ifindex >>> 0);
-    if (device === undefined) return -ENODEV;
-    const asked = view.getUint32(mtuLen >>> 0, true);
-    const lenBytes = asked === 0 ? linearBytes(u32, contextAddress) : asked + ETH_HLEN;
-    view.setUint32(mtuLen >>> 0, device.mtu, true);
-    return ((lenBytes + lenDiff) | 0) > device.mtu + ETH_HLEN ? MTU_CHK_FRAG_NEEDED : MTU_CHK_SUCCESS;
-  },
-};

@@ -1,11 +1,12 @@
 import { RETURN_INT } from '../layout.js';
 import { forEachMapElem, loop } from './callbackHelpers.js';
 import { csumDiff } from './checksumHelpers.js';
-import { checkMtu, fibLookup } from './fibHelpers.js';
+import { fibLookup } from './fibHelpers.js';
 import { dynptrData, dynptrFromMem, dynptrRead, dynptrWrite } from './dynptrHelpers.js';
 import type { HelperSpec, HelperSupport } from './helper.js';
 import { spinLock, spinUnlock } from './lockHelpers.js';
 import { mapDeleteElem, mapLookupElem, mapLookupPercpuElem, mapPeekElem, mapPopElem, mapPushElem, mapUpdateElem } from './mapHelpers.js';
+import { checkMtu } from './mtuHelpers.js';
 import { perfEventOutput, perfEventRead, perfEventReadValue } from './perfEventHelpers.js';
 import { snprintf, tracePrintk, traceVprintk } from './printkHelpers.js';
 import { probeReadKernel, probeReadKernelStr, probeReadUser, probeReadUserStr } from './probeReadHelpers.js';

@@ -3,12 +3,13 @@ import type { Result } from '../../base/index.js';
 import { conntrackOf, flowOf, socketOf } from './parseConnections.js';
 import { RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN } from './fib.js';
 import { Devices } from './devices.js';
+import { ETH_HLEN } from '../layout.js';
 import { JsonFields } from './jsonFields.js';
 import { DEFAULT_SYNCOOKIES, SYNCOOKIE_SECRET_BYTES } from './scenario.js';
 import type { InterfaceAddress, NetInterface, Neighbour, NetworkScenario, Route, RouteType, RoutingRule, SyncookieSettings } from './scenario.js';
 
 const SECTIONS = ['$schema', 'interfaces', 'routes', 'rules', 'neighbours', 'sockets', 'conntrack', 'flows', 'syncookies'];
-const INTERFACE_FIELDS = ['ifindex', 'name', 'mac', 'mtu', 'up', 'forwarding', 'addresses', 'vrf'];
+const INTERFACE_FIELDS = ['ifindex', 'name', 'mac', 'mtu', 'hard_header_len', 'up', 'forwarding', 'addresses', 'vrf'];
 const ROUTE_FIELDS = ['to', 'type', 'via', 'dev', 'metric', 'table', 'tos', 'src', 'mtu_lock', 'encap'];
 const RULE_FIELDS = ['priority', 'family', 'from', 'to', 'iif', 'oif', 'fwmark', 'fwmask', 'table', 'action'];
 const NEIGHBOUR_FIELDS = ['to', 'dev', 'mac', 'state'];
@@ -22,6 +23,8 @@ const TABLES: Readonly<Record<string, number>> = { default: RT_TABLE_DEFAULT, ma
 const DEFAULT_MTU = 1500;
 const MIN_MTU = 68;
 const MAX_MTU = 65536;
+/** dev->hard_header_len is an unsigned short. */
+const MAX_HARD_HEADER_BYTES = 65535;
 /** Metric that ip(8) gives to an IPv6 route that names none (IP6_RT_PRIO_USER). */
 const DEFAULT_METRIC_V6 = 1024;
 
@@ -78,6 +81,7 @@ function interfaceOf(fields: JsonFields): NetInterface {
     name: fields.text('name', `if${ifindex}`),
     mac: fields.mac('mac', new Uint8Array(6)),
     mtu: fields.number('mtu', DEFAULT_MTU, MAX_MTU, MIN_MTU),
+    hardHeaderBytes: fields.number('hard_header_len', ETH_HLEN, MAX_HARD_HEADER_BYTES),
     up: fields.boolean('up', true),
     forwarding: forwardingOf(fields),
     addresses,

@@ -21,6 +21,8 @@ export interface NetInterface {
   readonly name: string;
   readonly mac: Uint8Array;
   readonly mtu: number;
+  /** Bytes of the link-layer header that the MTU doesn't count (dev->hard_header_len); 14, Ethernet's, when left out. */
+  readonly hardHeaderBytes?: number;
   /** Routes through an interface that is down don't count. */
   readonly up: boolean;
   /** net.ipv4.conf.NAME.forwarding and net.ipv6.conf.NAME.forwarding. */
