@@ -1,12 +1,14 @@
 import { hex } from '../../base/index.js';
 import type { HostMemory, OwnerLedger } from '../../memory/index.js';
-import { IOVA_HIGH } from '../device/iommu.js';
 import { CACHE_LINE_BYTES } from './cacheModel.js';
 import { directionName, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from './direction.js';
-import { DMA_ERROR_NUMBERS, DMA_ERRORS } from './errorClasses.js';
-import type { DmaErrorClass } from './errorClasses.js';
+import { DmaReports } from './dmaReports.js';
+import type { DmaReport } from './dmaReports.js';
+import { DMA_ERRORS } from './errorClasses.js';
 import { MappingKind } from './mappingTable.js';
 import type { MappingTable } from './mappingTable.js';
+
+export type { DmaReport } from './dmaReports.js';
 
 /** Memory that must not, or can't, be mapped for DMA. */
 export interface UnmappableRegion {
@@ -14,23 +16,6 @@ export interface UnmappableRegion {
   readonly sizeBytes: number;
   readonly kind: 'stack' | 'text' | 'vmalloc';
 }
-
-/** A mistake that was seen. `message` holds all of it; the parts are there for tools. */
-export interface DmaReport {
-  readonly number: number;
-  readonly key: string;
-  readonly message: string;
-  readonly hint: string;
-  /** The memory: number of its page or chunk, packet in it, place in host memory. */
-  readonly buffer: string;
-  /** I/O address, size, direction, where it was mapped (and unmapped). */
-  readonly mapping: string;
-  /** Call that made the mistake. */
-  readonly site: string;
-}
-
-/** Reports of one class that are kept; more are only counted. */
-const KEPT_PER_CLASS = 4;
 
 /** Mappings of one cache line that the kernel's checker can count (ACTIVE_CACHELINE_MAX_OVERLAP). */
 const MAX_OVERLAP = 7;
@@ -60,16 +45,27 @@ export interface DmaDebugParts {
  * that is right costs a few looks into typed arrays.
  */
 export class DmaDebug {
-  readonly reports: DmaReport[] = [];
-  errorCount = 0;
-  /** Mistakes by number of their class. */
-  readonly counts = new Uint32Array(DMA_ERROR_NUMBERS);
+  readonly #reports: DmaReports;
   readonly #parts: DmaDebugParts;
   readonly #mappings: MappingTable;
 
   constructor(parts: DmaDebugParts) {
     this.#parts = parts;
     this.#mappings = parts.mappings;
+    this.#reports = new DmaReports(parts.memory, parts.mappings, parts.ledgers);
+  }
+
+  /** What was seen: the first reports of each class, all mistakes, and those of each class by its number. */
+  get reports(): readonly DmaReport[] {
+    return this.#reports.list;
+  }
+
+  get errorCount(): number {
+    return this.#reports.errorCount;
+  }
+
+  get counts(): Readonly<Uint32Array> {
+    return this.#reports.counts;
   }
 
   /** Memory that is about to be mapped (classes 9, 10, 11). Gives false when the mapping must be refused. */
@@ -82,7 +78,7 @@ export class DmaDebug {
       if (memory.isReserved(hostAddress) && memory.isReserved(end - 1)) return true;
     }
     const { error, detail, isRefused } = UNMAPPABLE[region?.kind ?? 'nothing'];
-    this.#record(error, detail, this.#describeBuffer(hostAddress), plannedMapping(sizeBytes, direction, site), site);
+    this.#reports.add(error, detail, this.#reports.describeBuffer(hostAddress), plannedMapping(sizeBytes, direction, site), site);
     return !isRefused;
   }
 
@@ -94,7 +90,7 @@ export class DmaDebug {
     const crosses = Math.floor(iovaLow / segmentBoundaryBytes) !== Math.floor((iovaLow + sizeBytes - 1) / segmentBoundaryBytes);
     if (sizeBytes <= maxSegmentBytes && !crosses) return;
     const detail = crosses ? `it crosses a boundary of ${segmentBoundaryBytes} bytes` : `${sizeBytes} bytes, at most ${maxSegmentBytes} are allowed`;
-    this.#report(DMA_ERRORS.segmentLimit, detail, first, iovaLow, site);
+    this.#reports.onMapping(DMA_ERRORS.segmentLimit, detail, first, iovaLow, site);
   }
 
   /**
@@ -122,7 +118,7 @@ export class DmaDebug {
     }
     if (overlaps === 0) return;
     const count = overlaps > MAX_OVERLAP ? `, ${overlaps + 1} mappings by now, more than the ${MAX_OVERLAP} that can be told apart` : '';
-    this.#report(DMA_ERRORS.overlap, `the other: ${this.#describeMapping(other)}${count}`, first, iovaLow, site);
+    this.#reports.onMapping(DMA_ERRORS.overlap, `the other: ${this.#reports.describeMapping(other)}${count}`, first, iovaLow, site);
   }
 
   /**
@@ -150,32 +146,32 @@ export class DmaDebug {
     }
     const found = table.kind[first];
     if (table.sizeBytes[first] !== sizeBytes) {
-      this.#report(DMA_ERRORS.unmapSize, `mapped ${table.sizeBytes[first]} bytes, unmapped ${sizeBytes}`, first, iovaLow, site);
+      this.#reports.onMapping(DMA_ERRORS.unmapSize, `mapped ${table.sizeBytes[first]} bytes, unmapped ${sizeBytes}`, first, iovaLow, site);
     }
     if (found !== kind) {
-      this.#report(DMA_ERRORS.unmapFunction, `mapped by ${FAMILIES[found]}, unmapped by the counterpart of ${FAMILIES[kind]}`, first, iovaLow, site);
+      this.#reports.onMapping(DMA_ERRORS.unmapFunction, `mapped by ${FAMILIES[found]}, unmapped by the counterpart of ${FAMILIES[kind]}`, first, iovaLow, site);
     } else if (kind === MappingKind.coherent && table.hostAddress[first] !== hostAddress) {
-      this.#report(DMA_ERRORS.coherentAddress, `got ${hex(table.hostAddress[first])}, freed ${hex(hostAddress)}`, first, iovaLow, site);
+      this.#reports.onMapping(DMA_ERRORS.coherentAddress, `got ${hex(table.hostAddress[first])}, freed ${hex(hostAddress)}`, first, iovaLow, site);
     } else if (table.entries[first] !== entries) {
-      this.#report(DMA_ERRORS.unmapEntries, `mapped ${table.entries[first]} entries, unmapped ${entries}`, first, iovaLow, site);
+      this.#reports.onMapping(DMA_ERRORS.unmapEntries, `mapped ${table.entries[first]} entries, unmapped ${entries}`, first, iovaLow, site);
     }
     if (table.direction[first] !== direction) {
       const detail = `mapped ${directionName(table.direction[first])}, unmapped ${directionName(direction)}`;
-      this.#report(DMA_ERRORS.unmapDirection, detail, first, iovaLow, site);
+      this.#reports.onMapping(DMA_ERRORS.unmapDirection, detail, first, iovaLow, site);
     }
-    if (table.isErrorChecked[first] === 0) this.#report(DMA_ERRORS.errorUnchecked, '', first, iovaLow, site);
+    if (table.isErrorChecked[first] === 0) this.#reports.onMapping(DMA_ERRORS.errorUnchecked, '', first, iovaLow, site);
     return first;
   }
 
   #reportNoMapping(iovaLow: number, site: string): void {
     const table = this.#mappings;
     if (iovaLow === 0) {
-      this.#record(DMA_ERRORS.unmapOfError, '', 'none', 'none: the mapping had failed', site);
+      this.#reports.add(DMA_ERRORS.unmapOfError, '', 'none', 'none: the mapping had failed', site);
       return;
     }
     const inside = table.find(iovaLow);
     const detail = inside === 0 ? '' : `it lies ${iovaLow - table.iovaLow[inside]} bytes into a mapping`;
-    this.#report(DMA_ERRORS.unmapOfUnmapped, detail, inside === 0 ? iovaLow >>> 12 : inside, iovaLow, site);
+    this.#reports.onMapping(DMA_ERRORS.unmapOfUnmapped, detail, inside === 0 ? iovaLow >>> 12 : inside, iovaLow, site);
   }
 
   /**
@@ -188,22 +184,22 @@ export class DmaDebug {
     const table = this.#mappings;
     const first = table.find(iovaLow);
     if (first === 0) {
-      this.#report(DMA_ERRORS.syncOfUnmapped, '', iovaLow >>> 12, iovaLow, site);
+      this.#reports.onMapping(DMA_ERRORS.syncOfUnmapped, '', iovaLow >>> 12, iovaLow, site);
       return 0;
     }
     const offset = iovaLow - table.iovaLow[first];
     if (offset < 0 || offset + sizeBytes > table.sizeBytes[first]) {
       const detail = `bytes ${offset} to ${offset + sizeBytes} of a mapping of ${table.sizeBytes[first]} bytes`;
-      this.#report(DMA_ERRORS.syncRange, detail, first, iovaLow, site);
+      this.#reports.onMapping(DMA_ERRORS.syncRange, detail, first, iovaLow, site);
     }
     if (entries !== 0 && table.kind[first] === MappingKind.scatterGather && entries !== table.entries[first]) {
-      this.#report(DMA_ERRORS.syncEntries, `mapped ${table.entries[first]} entries, synced ${entries}`, first, iovaLow, site);
+      this.#reports.onMapping(DMA_ERRORS.syncEntries, `mapped ${table.entries[first]} entries, synced ${entries}`, first, iovaLow, site);
     }
     const mapped = table.direction[first];
     if (mapped === DMA_BIDIRECTIONAL || mapped === direction) return first;
-    this.#report(DMA_ERRORS.syncDirection, `mapped ${directionName(mapped)}, synced ${directionName(direction)}`, first, iovaLow, site);
-    if (toCpu && mapped === DMA_TO_DEVICE) this.#report(DMA_ERRORS.syncReadOnlyForCpu, '', first, iovaLow, site);
-    if (!toCpu && mapped === DMA_FROM_DEVICE) this.#report(DMA_ERRORS.syncWriteOnlyForDevice, '', first, iovaLow, site);
+    this.#reports.onMapping(DMA_ERRORS.syncDirection, `mapped ${directionName(mapped)}, synced ${directionName(direction)}`, first, iovaLow, site);
+    if (toCpu && mapped === DMA_TO_DEVICE) this.#reports.onMapping(DMA_ERRORS.syncReadOnlyForCpu, '', first, iovaLow, site);
+    if (!toCpu && mapped === DMA_FROM_DEVICE) this.#reports.onMapping(DMA_ERRORS.syncWriteOnlyForDevice, '', first, iovaLow, site);
     return first;
   }
 
@@ -227,9 +223,9 @@ export class DmaDebug {
         const iovaLow = table.iovaLow[first] + from - mapped;
         const owned = from < to ? table.findOwned(iovaLow, to - from, false) : -1;
         if (owned < 0) continue;
-        const place = this.#nameBuffer(from + owned - iovaLow);
+        const place = this.#reports.nameBuffer(from + owned - iovaLow);
         const what = `CPU ${isWrite ? 'writes' : 'reads'} ${place} while the device owns it: dma_sync_single_for_cpu is missing`;
-        this.#report({ ...DMA_ERRORS.cpuAccess, what }, '', first, owned, site);
+        this.#reports.onMapping({ ...DMA_ERRORS.cpuAccess, what }, '', first, owned, site);
         return false;
       }
       at = stop;
@@ -270,9 +266,9 @@ export class DmaDebug {
     const end = Math.min(iovaLow + sizeBytes, table.iovaLow[first] + table.sizeBytes[first]);
     const owned = table.findOwned(iovaLow, end - iovaLow, true);
     if (owned < 0) return true;
-    const place = this.#nameBuffer(table.hostAddress[first] + owned - table.iovaLow[first]);
+    const place = this.#reports.nameBuffer(table.hostAddress[first] + owned - table.iovaLow[first]);
     const what = `device is to ${isWrite ? 'write' : 'read'} ${place} while the CPU owns it: dma_sync_single_for_device is missing`;
-    this.#report({ ...DMA_ERRORS.deviceAccess, what }, '', first, owned, site);
+    this.#reports.onMapping({ ...DMA_ERRORS.deviceAccess, what }, '', first, owned, site);
     return false;
   }
 
@@ -289,7 +285,7 @@ export class DmaDebug {
         const first = table.firstOf[slot];
         const mapped = table.hostAddress[first];
         if (mapped >= end || mapped + table.sizeBytes[first] <= hostAddress) continue;
-        this.#report(DMA_ERRORS.freedWhileMapped, '', first, table.iovaLow[first], site);
+        this.#reports.onMapping(DMA_ERRORS.freedWhileMapped, '', first, table.iovaLow[first], site);
         return false;
       }
     }
@@ -308,50 +304,10 @@ export class DmaDebug {
       bySite.set(table.mapSite[slot], (bySite.get(table.mapSite[slot]) ?? 0) + 1);
     }
     const sites = [...bySite].map(([name, count]) => `${count} mapped by ${name}`).join(', ');
-    this.#report(DMA_ERRORS.pendingMappings, `${table.count} left: ${sites}; one of them follows`, example, table.iovaLow[example], site);
+    this.#reports.onMapping(DMA_ERRORS.pendingMappings, `${table.count} left: ${sites}; one of them follows`, example, table.iovaLow[example], site);
     return table.count;
   }
 
-  /** A report on what is or was mapped at an I/O page. */
-  #report(error: DmaErrorClass, detail: string, slot: number, iovaLow: number, site: string): void {
-    const table = this.#mappings;
-    const isKnown = slot < table.kind.length && table.kind[slot] !== MappingKind.none;
-    const buffer = isKnown ? this.#describeBuffer(table.hostAddress[slot] + Math.max(0, iovaLow - table.iovaLow[slot])) : 'none';
-    this.#record(error, detail, buffer, isKnown ? this.#describeMapping(slot) : `none: nothing was ever mapped at iova ${iovaText(iovaLow)}`, site);
-  }
-
-  #record(error: DmaErrorClass, detail: string, buffer: string, mapping: string, site: string): void {
-    const { number, key, what, hint } = error;
-    this.errorCount++;
-    if (++this.counts[number] > KEPT_PER_CLASS) return;
-    const message = `${site}: ${what}${detail === '' ? '' : ` (${detail})`}. Buffer: ${buffer}. Mapping: ${mapping}.`;
-    this.reports.push({ number, key, message, hint, buffer, mapping, site });
-  }
-
-  #describeMapping(first: number): string {
-    const table = this.#mappings;
-    const end = table.firstOf[first] === first ? '' : `, unmapped by ${table.unmapSite[first]}`;
-    const range = `iova ${iovaText(table.iovaLow[first])}, ${table.sizeBytes[first]} bytes, ${directionName(table.direction[first])}`;
-    return `${range}, mapped by ${table.mapSite[first]}${end}`;
-  }
-
-  #describeBuffer(address: number): string {
-    const place = this.#parts.memory.describe(address);
-    const name = this.#nameBuffer(address);
-    return name === place ? place : `${name} (${place})`;
-  }
-
-  /** `page 12 (packet 5) at offset 256`, or where the address lies in host memory when no ledger knows it. */
-  #nameBuffer(address: number): string {
-    for (const ledger of this.#parts.ledgers) {
-      const { baseAddress, unitBytes, count, unitName, packetId } = ledger;
-      if (address < baseAddress || address >= baseAddress + unitBytes * count) continue;
-      const index = ledger.indexOf(address);
-      const packet = packetId[index] === 0 ? '' : ` (packet ${packetId[index]})`;
-      return `${unitName} ${index}${packet} at offset ${(address - baseAddress) % unitBytes}`;
-    }
-    return this.#parts.memory.describe(address);
-  }
 }
 
 function plannedMapping(sizeBytes: number, direction: number, site: string): string {
@@ -364,8 +320,4 @@ function lineStart(address: number): number {
 
 function lineEnd(address: number): number {
   return Math.ceil(address / CACHE_LINE_BYTES) * CACHE_LINE_BYTES;
-}
-
-function iovaText(iovaLow: number): string {
-  return `0x${IOVA_HIGH}${(iovaLow >>> 0).toString(16).padStart(8, '0')}`;
 }
