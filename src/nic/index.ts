@@ -64,6 +64,7 @@ export { R8169_STEPS } from './kit/examples/r8169/steps.js';
 export type { R8169Steps } from './kit/examples/r8169/steps.js';
 export { guardDriver } from './kit/guardDriver.js';
 export { KitDriver, kitDriver } from './kit/kitDriver.js';
+export { checkKitSettings } from './kit/kitSettings.js';
 export { DRIVER_MISTAKES } from './kit/mistakes.js';
 export type { DriverMistake, DriverMistakeCode } from './kit/mistakes.js';
 export * from './kit/txContract.js';

@@ -1,7 +1,7 @@
 import { fail, ok, ProblemError, Rng } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { HostMemory, PAGE_BYTES, PageAllocator } from '../memory/index.js';
-import { checkSettings, createNic, effectiveSettings, kitDriver, ringPages } from '../nic/index.js';
+import { checkKitSettings, checkSettings, createNic, effectiveSettings, kitDriver, ringPages } from '../nic/index.js';
 import type { NicSettings } from '../nic/index.js';
 import { objectMemoryBytes, quietNetwork, Vm, withInterface, XDP_BUFF_HARD_START } from '../vm/index.js';
 import type { NetInterface, VmEnvironment } from '../vm/index.js';
@@ -36,7 +36,7 @@ function build(options: SimulationOptions): Result<Simulation> {
   const chosen = chooseProgram(options.object, options.program);
   if (!chosen.ok) return chosen;
   const { nic: settings } = options;
-  const wrong = checkSettings(settings);
+  const wrong = checkSettings(settings) ?? (options.driver === undefined ? undefined : checkKitSettings(settings));
   if (wrong !== undefined) return fail(wrong);
   const pageCount = pagesNeeded(settings);
   const memory = HostMemory.withRoomFor(memoryNeed(options, pageCount));

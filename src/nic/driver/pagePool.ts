@@ -335,6 +335,11 @@ export class PagePool implements RxBuffers {
     return (this.#cacheCount + this.#ring.used) * this.#buffersPerPage + this.#looseFragments;
   }
 
+  /** `destroy` was called. */
+  get isDestroyed(): boolean {
+    return this.#shutdown.hasBegun;
+  }
+
   /**
    * page_pool_destroy: gives all idle pages back; what is still in flight then is waited for (`releaseRetry`). 6.18 unmaps that too.
    *

@@ -13,6 +13,9 @@ const ADDR_LOW = 8;
 const ADDR_HIGH = 12;
 const FIELD_NAMES: Readonly<Record<number, string>> = { [OPTS1]: 'opts1', [OPTS2]: 'opts2', [ADDR_LOW]: 'addr', [ADDR_HIGH]: 'addr (upper half)' };
 
+/** The chip counts the frame check sequence in. */
+const ETH_FCS_BYTES = 4;
+
 /** Slot without a page. */
 const NO_PAGE = 0;
 
@@ -94,7 +97,7 @@ export class DescriptorWatch {
     if (offBytes % R8169_DESCRIPTOR_BYTES === OPTS1) {
       if ((value & R8169_OWN) !== 0) return;
       barriers.isReadPending = true;
-      if (this.isEnabled && this.#carries(slot, PageStage.posted)) book.see(this.#page[slot]);
+      if (this.isEnabled && this.#carries(slot, PageStage.posted)) book.see(this.#page[slot], (value & R8169_RX_LENGTH) - ETH_FCS_BYTES);
     } else if (barriers.isReadPending) {
       barriers.isReadPending = false;
       mistakes.add('missing-dma-rmb', this.#packetId(slot), () => `RX descriptor ${slot}: ${fieldName(offBytes)} is read after OWN without dma_rmb() in between: the CPU may have read it before the device wrote it`);
@@ -154,7 +157,7 @@ export class DescriptorWatch {
       const page = this.#page[slot];
       const index = book.indexOf(page);
       if (!this.isOwned(slot) && book.packetId(index) !== 0) {
-        book.see(page);
+        book.see(page, (this.#word(slot, OPTS1) & R8169_RX_LENGTH) - ETH_FCS_BYTES);
         if (book.stage[index] === PageStage.received) book.end(index, Outcome.rxStranded);
       } else {
         config.allocator.ledger.move(page, Owner.device, Owner.driver);

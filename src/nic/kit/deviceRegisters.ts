@@ -129,6 +129,9 @@ export class DeviceRegisters {
   }
 
   #ringDoorbell(value: number): void {
+    if (this.tx?.isEnabled !== true) {
+      this.#parts.mistakes.add('transmitter-off', 0, () => 'NPQ is written to TxPoll while the transmitter is off, as ChipCmd has no CmdTxEnb: nothing is sent, and the TX ring fills up');
+    }
     this.tx?.ring();
     this.#dev.txDoorbell(QUEUE, value);
   }

@@ -446,6 +446,11 @@ export class DriverKernel {
     if (xdp.frame_sz !== PAGE_BYTES) {
       mistakes.add('frame-size-wrong', packetId, () => `xdp->frame_sz of packet ${packetId} is ${xdp.frame_sz}, but its buffer is a page: bpf_xdp_adjust_tail() would run out of it, or fail`);
     }
+    const lenBytes = xdp.data_end - xdp.data;
+    const receivedBytes = book.receivedBytes[index];
+    if (book.stage[index] === PageStage.received && lenBytes !== receivedBytes) {
+      mistakes.add('length-wrong', packetId, () => `the xdp_buff of packet ${packetId} has ${lenBytes} bytes, but by its descriptor the packet has ${receivedBytes}, without the FCS: the program sees too ${lenBytes > receivedBytes ? 'much' : 'little'}`);
+    }
     if (book.stage[index] === PageStage.received) config.dma.debug.checkCpuAccess(xdp.data, xdp.data_end - xdp.data, false, 'bpf_prog_run_xdp');
   }
 }

@@ -10,18 +10,24 @@ const OURS = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
  * The same driver, but what it throws is the author's to mend and no bug of the simulator: it is thrown on as a ProblemError `driver-threw`,
- * with the line where it happened. Without a function that every driver has, it is `driver-incomplete`.
+ * with the line where it happened; what is `async` is `driver-async`. Without a function that every driver has, it is `driver-incomplete`.
  *
  * @param name what to call it: the path of its module
  */
 export function guardDriver(factory: XdpDriverFactory, name: string): XdpDriverFactory {
   const guard = <T>(entry: string, call: () => T): T => {
     try {
-      return call();
+      return notPromised(entry, call());
     } catch (error) {
       if (error instanceof ProblemError) throw error;
       throw new ProblemError({ code: 'driver-threw', where: `${name}, ${entry}()`, message: `${firstLine(error)}${placeOf(error)}`, hint: 'mend the driver; a driver may not throw' });
     }
+  };
+  const notPromised = <T>(entry: string, result: T): T => {
+    if (!(result instanceof Promise)) return result;
+    // Its error would come out of nowhere later.
+    result.catch(() => {});
+    throw new ProblemError({ code: 'driver-async', where: `${name}, ${entry}()`, message: 'gives a Promise, which nobody waits for', hint: 'write it without async and await: the kernel goes on as soon as it returns' });
   };
   return (kernel, device) => {
     const driver = guard('createDriver', () => factory(kernel, device));
@@ -49,7 +55,7 @@ function firstLine(error: unknown): string {
 /** ` (driver.js:12:5)`: the innermost line that isn't the simulator's, as far as the error knows. */
 function placeOf(error: unknown): string {
   const frames = error instanceof Error ? (error.stack ?? '').split('\n').filter((line) => /:\d+:\d+\)?$/.test(line)) : [];
-  const frame = frames.find((line) => !line.includes(OURS) && !line.includes('node:')) ?? frames[0];
+  const frame = frames.find((line) => !line.includes(OURS) && !line.includes('node:'));
   const place = frame === undefined ? null : /([^/\s(]+:\d+:\d+)\)?$/.exec(frame);
   return place === null ? '' : ` (${place[1]})`;
 }

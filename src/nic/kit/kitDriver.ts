@@ -110,7 +110,10 @@ export class KitDriver implements NetDriver {
 
   open(device: NicDevice): void {
     this.registers.connect(device);
-    this.#run('ndo_open', () => this.#driver.open());
+    this.#run('ndo_open', () => {
+      this.#driver.open();
+      this.#judgeOpen();
+    });
   }
 
   close(): void {
@@ -118,7 +121,10 @@ export class KitDriver implements NetDriver {
     this.#run('ndo_stop', () => this.#driver.stop());
     this.#parts.book.endRun();
     this.#parts.mistakes.where = 'ndo_stop';
-    for (const pool of this.#pools) this.#checkLeaks(pool);
+    for (const pool of this.#pools) {
+      this.#checkDestroyed(pool);
+      this.#checkLeaks(pool);
+    }
     dma.debug.checkPending('ndo_stop');
   }
 
@@ -198,11 +204,13 @@ export class KitDriver implements NetDriver {
     vm.environment.tNs = this.#config.scheduler.nowNs;
     vm.environment.cpu = 0;
     const received = this.registers.rx?.unhandled ?? 0;
+    const allocFailed = counters.rxAllocFailed;
     let work = 0;
     this.#completion = undefined;
     this.#run(POLL, () => {
       work = this.#resultOfPoll(this.#driver.poll(budget), budget);
       this.#judgePoll(work, budget, received);
+      if (work < budget && counters.rxAllocFailed === allocFailed) this.#judgeRefill();
       if (this.#redirectPath.waiting > 0 || this.#redirectPath.hasWokenSockets) this.#missingFlush();
       book.endPoll();
     });
@@ -234,6 +242,23 @@ export class KitDriver implements NetDriver {
     this.#napi.abandon();
     this.#isAbandoned = true;
     return true;
+  }
+
+  /** The interface is up: a packet must be able to get in, and its interrupt through. */
+  #judgeOpen(): void {
+    const { mistakes } = this.#parts;
+    if (this.registers.rx?.isEnabled !== true) {
+      if (mistakes.countOf('ring-not-mapped') > 0) return;
+      mistakes.add('receiver-off', 0, () => 'ndo_open returned, and the receiver is off, as nobody wrote CmdRxEnb to ChipCmd: the device drops every packet');
+    } else if (!this.registers.isInterruptEnabled && !this.#napi.has(NAPI_SCHED)) {
+      mistakes.add('interrupt-left-off', 0, () => 'ndo_open returned with IntrMask 0: packets come in, no interrupt tells, and nobody will poll');
+    }
+  }
+
+  #judgeRefill(): void {
+    const { rx } = this.registers;
+    if (rx?.isEnabled !== true || rx.posted > 0) return;
+    this.#parts.mistakes.add('ring-left-empty', 0, () => 'poll ended with not one page on the RX ring, without having asked the page_pool in vain: the device drops every packet, raises no interrupt, and so nobody polls again');
   }
 
   /** Packets are on the ring, and nobody is going to poll them. */
@@ -319,6 +344,12 @@ export class KitDriver implements NetDriver {
     this.#counters.txBytes += book.lenBytes[index];
     if (this.registers.tx?.isSending(index) !== true) return;
     mistakes.add('returned-while-sending', book.packetId(index), () => `${book.describe(index)}, is given back while the device still owns its TX descriptor: what is sent is whatever comes into the page next`);
+  }
+
+  #checkDestroyed(pool: PagePool): void {
+    if (pool.isDestroyed) return;
+    this.#parts.mistakes.add('pool-not-destroyed', 0, () => `ndo_stop returned without page_pool_destroy() of page_pool ${pool.id}: the pool and its pages, mapped as they are, are lost each time the interface goes down`);
+    pool.destroy(this.#config.scheduler.nowNs / 1e9);
   }
 
   #checkLeaks(pool: PagePool): void {

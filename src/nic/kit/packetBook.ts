@@ -34,6 +34,8 @@ export class PacketBook {
   readonly data: Uint32Array;
   readonly lenBytes: Uint32Array;
   readonly metaBytes: Uint32Array;
+  /** Bytes of the received packet by its descriptor, without FCS. */
+  readonly receivedBytes: Int32Array;
   /** Descriptor on the ring that the page was last put on. */
   readonly slot: Int32Array;
   /** The page is given to ndo_xdp_xmit, and the driver can't know where it comes from. */
@@ -57,6 +59,7 @@ export class PacketBook {
     this.data = new Uint32Array(ledger.count);
     this.lenBytes = new Uint32Array(ledger.count);
     this.metaBytes = new Uint32Array(ledger.count);
+    this.receivedBytes = new Int32Array(ledger.count);
     this.slot = new Int32Array(ledger.count);
     this.isForeign = new Uint8Array(ledger.count);
     this.#failure = new Uint8Array(ledger.count);
@@ -88,7 +91,7 @@ export class PacketBook {
   }
 
   /** The driver has seen that the device is done with the page. Of a frame in several pages the first one stands for the packet. */
-  see(page: number): void {
+  see(page: number, lenBytes: number): void {
     const { ledger } = this.#config.allocator;
     ledger.move(page, Owner.device, Owner.driver);
     const index = ledger.indexOf(page);
@@ -98,6 +101,7 @@ export class PacketBook {
       this.#lastSeen = packetId;
       this.seen++;
     }
+    this.receivedBytes[index] = lenBytes;
     this.retval[index] = NO_VERDICT;
     this.data[index] = this.#config.tags.payload[index];
     this.lenBytes[index] = 0;
