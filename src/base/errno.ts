@@ -24,6 +24,7 @@ export const EBADRQC = 56;
 export const ENODATA = 61;
 export const ETIME = 62;
 export const ENONET = 64;
+export const ENOLINK = 67;
 export const EPROTO = 71;
 export const EOVERFLOW = 75;
 export const ENOTSOCK = 88;
@@ -34,13 +35,14 @@ export const EOPNOTSUPP = 95;
 export const EAFNOSUPPORT = 97;
 export const ENETDOWN = 100;
 export const ENOBUFS = 105;
+export const ENOTCONN = 107;
 export const ENOTSUPP = 524;
 
 const NAMES = new Map<number, string>(
   Object.entries({
     EPERM, ENOENT, ENXIO, E2BIG, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EINVAL,
     ENOSPC, ERANGE, EDEADLK, EBADRQC, ENODATA, ETIME, ENONET, EPROTO, EPROTONOSUPPORT, EOVERFLOW, ENOTSOCK, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP,
-    EAFNOSUPPORT, ENETDOWN, ENOBUFS, ENOTSUPP,
+    EAFNOSUPPORT, ENETDOWN, ENOBUFS, ENOTSUPP, ENOLINK, ENOTCONN,
   }).map(([name, value]) => [value, name]),
 );
 
