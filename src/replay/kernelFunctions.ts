@@ -10,12 +10,18 @@ export class KernelFunctions {
   #types: Result<KernelTypes> | undefined;
   readonly #ids = new Map<string, number | undefined>();
 
+  /** The types of the running kernel. Problems: those of `loadKernelTypes`. */
+  types(): Result<KernelTypes> {
+    this.#types ??= loadKernelTypes(VMLINUX);
+    return this.#types;
+  }
+
   /** Id of a function in the BTF of vmlinux; `undefined` when the kernel has none of that name. Problems: those of `loadKernelTypes`. */
   id(name: string): Result<number | undefined> {
     if (this.#ids.has(name)) return ok(this.#ids.get(name));
-    this.#types ??= loadKernelTypes(VMLINUX);
-    if (!this.#types.ok) return this.#types;
-    const id = this.#types.value.find('func', name);
+    const types = this.types();
+    if (!types.ok) return types;
+    const id = types.value.find('func', name);
     this.#ids.set(name, id);
     return ok(id);
   }

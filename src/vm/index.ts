@@ -13,6 +13,7 @@ export * from './environment.js';
 export * from './fault.js';
 export * from './helpers/helper.js';
 export * from './helpers/helperTable.js';
+export { assemble } from './isa/assemble.js';
 export * from './isa/checkInstructions.js';
 export * from './isa/decode.js';
 export * from './isa/disassemble.js';
