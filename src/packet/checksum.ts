@@ -42,6 +42,21 @@ export function updateChecksum32(checksum: number, oldWord: number, newWord: num
 }
 
 /**
+ * The same after a range of bytes that it covers was rewritten, which may have changed its length: RFC 1624 equation 3 over all its words.
+ *
+ * @param isOdd the range begins in the middle of a 16-bit word of what the checksum covers, so that its bytes change halves (RFC 1071 section 2 (B))
+ */
+export function updateChecksumRange(checksum: number, before: Uint8Array, after: Uint8Array, isOdd = false): number {
+  const removed = fold(addToSum(0, before, 0, before.length));
+  const added = fold(addToSum(0, after, 0, after.length));
+  return isOdd ? updateChecksum(checksum, swapBytes(removed), swapBytes(added)) : updateChecksum(checksum, removed, added);
+}
+
+function swapBytes(word: number): number {
+  return ((word & 0xff) << 8) | (word >>> 8);
+}
+
+/**
  * Sum of the IPv4 pseudo header (RFC 768, RFC 9293 section 3.1): source, destination, zero and protocol, upper-layer length.
  *
  * @param ipOffBytes where the IPv4 header begins

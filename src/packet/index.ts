@@ -11,6 +11,7 @@ export type { PcapngInterface, PcapngPacketOptions, PcapngWriterOptions } from '
 export { PcapWriter } from './capture/pcapWriter.js';
 export type { PcapWriterOptions } from './capture/pcapWriter.js';
 export * from './checksum.js';
+export * from './csumDiff.js';
 export * from './decode.js';
 export * from './ethernet.js';
 export type { Header, HeaderField, HeaderName } from './header.js';
