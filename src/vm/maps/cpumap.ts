@@ -1,10 +1,9 @@
-import { E2BIG, EEXIST, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW } from '../../base/index.js';
-import type { LoadedProgram } from '../program.js';
+import { E2BIG, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW } from '../../base/index.js';
 import type { MapSpec, ProgramSpec } from '../spec.js';
-import { BPF_EXIST, BPF_F_NUMA_NODE, BPF_NOEXIST, MAP_OP_REDIRECT } from './map.js';
+import { BPF_F_NUMA_NODE, MAP_OP_REDIRECT } from './map.js';
 import type { MapEntry, MapPlace } from './map.js';
-import { keyIndex, refuseMap, writeMapBlock } from './mapSupport.js';
-import { checkEntrySpec, entryProgramId, programInBytes, targetInBytes } from './programEntry.js';
+import { refuseMap, writeMapBlock } from './mapSupport.js';
+import { checkEntrySpec, entryProgramId, indexToUpdate, updateEntryBytes } from './programEntry.js';
 import type { NamedProgram, ProgramEntryMap } from './programEntry.js';
 import { ProgramOwner } from './programOwner.js';
 import { SlotTable } from './slotTable.js';
@@ -71,45 +70,36 @@ export class CpuMap implements ProgramEntryMap {
   }
 
   lookupBytes(key: Uint8Array): Uint8Array | undefined {
-    return key.length === 4 ? this.#slots.bytes(keyIndex(key), this.spec.valueSize) : undefined;
+    return this.#slots.lookupBytes(key, this.spec.valueSize);
   }
 
   /** A queue size of 0 empties the slot. A positive program file descriptor names nothing here: use `updateEntry`. */
   updateBytes(key: Uint8Array, value: Uint8Array, flags: number): number {
-    if (value.length !== this.spec.valueSize) return -EINVAL;
-    return this.#update(key, targetInBytes(value), programInBytes(value), flags);
-  }
-
-  updateEntry(key: Uint8Array, target: number, program: LoadedProgram | undefined, flags: number): number {
-    return this.#update(key, target, program, flags);
-  }
-
-  /** cpu_map_delete_elem: an empty slot is no error. */
-  deleteBytes(key: Uint8Array): number {
-    if (key.length !== 4 || keyIndex(key) >= this.spec.maxEntries) return -EINVAL;
-    this.#slots.set(keyIndex(key), 0);
-    return 0;
-  }
-
-  entries(): IterableIterator<MapEntry> {
-    return this.#slots.entries(this.spec.valueSize);
+    return updateEntryBytes(this, key, value, flags);
   }
 
   /** cpu_map_update_elem. Whatever is wrong with the program it calls ENOMEM, and it doesn't look at one beside a queue size of 0. */
-  #update(key: Uint8Array, queueSize: number, program: NamedProgram, flags: number): number {
-    if (key.length !== 4 || flags > BPF_EXIST) return -EINVAL;
-    const cpu = keyIndex(key);
-    if (cpu >= this.spec.maxEntries) return -E2BIG;
-    if (flags === BPF_NOEXIST) return -EEXIST;
+  updateEntry(key: Uint8Array, queueSize: number, program: NamedProgram, flags: number): number {
+    const cpu = indexToUpdate(this.spec, key, flags);
+    if (cpu < 0) return cpu;
     if (queueSize > MAX_QUEUE_SIZE) return -EOVERFLOW;
     if (cpu >= this.#possibleCpus) return -ENODEV;
     if (queueSize === 0) {
       this.#slots.set(cpu, 0);
       return 0;
     }
-    const programId = entryProgramId(this, program, (spec) => this.adopt(spec));
+    const programId = entryProgramId(this, program, this.#owner);
     if (programId < 0) return -ENOMEM;
     this.#slots.set(cpu, queueSize, programId);
     return 0;
+  }
+
+  /** cpu_map_delete_elem: an empty slot is no error. */
+  deleteBytes(key: Uint8Array): number {
+    return this.#slots.deleteBytes(key);
+  }
+
+  entries(): IterableIterator<MapEntry> {
+    return this.#slots.entries(this.spec.valueSize);
   }
 }

@@ -1,11 +1,10 @@
-import { E2BIG, EEXIST, EINVAL, EOPNOTSUPP } from '../../base/index.js';
+import { EINVAL, EOPNOTSUPP } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
-import type { LoadedProgram } from '../program.js';
 import type { MapSpec, ProgramSpec } from '../spec.js';
-import { BPF_EXIST, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, BPF_NOEXIST, MAP_OP_LOOKUP, MAP_OP_REDIRECT } from './map.js';
+import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, MAP_OP_LOOKUP, MAP_OP_REDIRECT } from './map.js';
 import type { MapEntry, MapPlace } from './map.js';
-import { keyIndex, writeMapBlock } from './mapSupport.js';
-import { allowReading, checkEntrySpec, entryProgramId, programInBytes, targetInBytes } from './programEntry.js';
+import { writeMapBlock } from './mapSupport.js';
+import { allowReading, checkEntrySpec, entryProgramId, indexToUpdate, updateEntryBytes } from './programEntry.js';
 import type { NamedProgram, ProgramEntryMap } from './programEntry.js';
 import { ProgramOwner } from './programOwner.js';
 import { SlotTable } from './slotTable.js';
@@ -83,45 +82,36 @@ export class DevMap implements ProgramEntryMap {
   }
 
   lookupBytes(key: Uint8Array): Uint8Array | undefined {
-    return key.length === 4 ? this.#slots.bytes(keyIndex(key), this.spec.valueSize) : undefined;
+    return this.#slots.lookupBytes(key, this.spec.valueSize);
   }
 
   /** An ifindex of 0 empties the slot. A positive program file descriptor names nothing here: use `updateEntry`. */
   updateBytes(key: Uint8Array, value: Uint8Array, flags: number): number {
-    if (value.length !== this.spec.valueSize) return -EINVAL;
-    return this.#update(key, targetInBytes(value), programInBytes(value), flags);
-  }
-
-  updateEntry(key: Uint8Array, target: number, program: LoadedProgram | undefined, flags: number): number {
-    return this.#update(key, target, program, flags);
-  }
-
-  /** dev_map_delete_elem: an empty slot is no error. */
-  deleteBytes(key: Uint8Array): number {
-    if (key.length !== 4 || keyIndex(key) >= this.spec.maxEntries) return -EINVAL;
-    this.#slots.set(keyIndex(key), 0);
-    return 0;
-  }
-
-  entries(): IterableIterator<MapEntry> {
-    return this.#slots.entries(this.spec.valueSize);
+    return updateEntryBytes(this, key, value, flags);
   }
 
   /** __dev_map_update_elem. */
-  #update(key: Uint8Array, ifindex: number, program: NamedProgram, flags: number): number {
-    if (key.length !== 4 || flags > BPF_EXIST) return -EINVAL;
-    const index = keyIndex(key);
-    if (index >= this.spec.maxEntries) return -E2BIG;
-    if (flags === BPF_NOEXIST) return -EEXIST;
+  updateEntry(key: Uint8Array, ifindex: number, program: NamedProgram, flags: number): number {
+    const index = indexToUpdate(this.spec, key, flags);
+    if (index < 0) return index;
     if (ifindex === 0) {
       if (program !== undefined) return -EINVAL;
       this.#slots.set(index, 0);
       return 0;
     }
     if (!isDevice(this.#place, ifindex)) return -EINVAL;
-    const programId = entryProgramId(this, program, (spec) => this.adopt(spec));
+    const programId = entryProgramId(this, program, this.#owner);
     if (programId < 0) return programId;
     this.#slots.set(index, ifindex, programId);
     return 0;
+  }
+
+  /** dev_map_delete_elem: an empty slot is no error. */
+  deleteBytes(key: Uint8Array): number {
+    return this.#slots.deleteBytes(key);
+  }
+
+  entries(): IterableIterator<MapEntry> {
+    return this.#slots.entries(this.spec.valueSize);
   }
 }

@@ -1,12 +1,11 @@
 import { E2BIG, EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
-import type { LoadedProgram } from '../program.js';
 import type { MapSpec } from '../spec.js';
 import { BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, DEVMAP_FLAGS, isDevice } from './devmap.js';
 import { BPF_EXIST, BPF_NOEXIST, MAP_OP_LOOKUP, MAP_OP_REDIRECT } from './map.js';
 import type { MapEntry, MapPlace } from './map.js';
 import { indexKey, keyIndex, refuseMap, writeMapBlock } from './mapSupport.js';
-import { allowReading, checkEntrySpec, entryProgramId, programInBytes, targetInBytes } from './programEntry.js';
+import { allowReading, checkEntrySpec, entryProgramId, updateEntryBytes } from './programEntry.js';
 import type { NamedProgram, ProgramEntryMap } from './programEntry.js';
 import { ProgramOwner } from './programOwner.js';
 import { SlotTable } from './slotTable.js';
@@ -96,12 +95,30 @@ export class DevMapHash implements ProgramEntryMap {
 
   /** A positive program file descriptor names nothing here: use `updateEntry`. */
   updateBytes(key: Uint8Array, value: Uint8Array, flags: number): number {
-    if (value.length !== this.spec.valueSize) return -EINVAL;
-    return this.#update(key, targetInBytes(value), programInBytes(value), flags);
+    return updateEntryBytes(this, key, value, flags);
   }
 
-  updateEntry(key: Uint8Array, target: number, program: LoadedProgram | undefined, flags: number): number {
-    return this.#update(key, target, program, flags);
+  /** __dev_map_hash_update_elem: BPF_EXIST asks for nothing. */
+  updateEntry(key: Uint8Array, ifindex: number, program: NamedProgram, flags: number): number {
+    if (key.length !== 4 || flags > BPF_EXIST || ifindex === 0) return -EINVAL;
+    const index = keyIndex(key);
+    if (flags === BPF_NOEXIST && this.#find(index) !== NONE) return -EEXIST;
+    if (!isDevice(this.#place, ifindex)) return -EINVAL;
+    const programId = entryProgramId(this, program, this.#owner);
+    if (programId < 0) return programId;
+    let node = this.#unlink(index);
+    if (node === NONE) {
+      if (this.#count === this.spec.maxEntries) return -E2BIG;
+      node = this.#takeNode();
+      this.#count++;
+    }
+    const { u32 } = this.#memory;
+    const bucket = this.#bucketOf(index);
+    u32[this.#keys + node] = index;
+    u32[this.#links + node] = u32[bucket];
+    u32[bucket] = node + 1;
+    this.#slots.set(node, ifindex, programId);
+    return 0;
   }
 
   deleteBytes(key: Uint8Array): number {
@@ -122,29 +139,6 @@ export class DevMapHash implements ProgramEntryMap {
         yield { key: indexKey(u32[this.#keys + link - 1]), value: this.#slots.bytes(link - 1, this.spec.valueSize)! };
       }
     }
-  }
-
-  /** __dev_map_hash_update_elem: BPF_EXIST asks for nothing. */
-  #update(key: Uint8Array, ifindex: number, program: NamedProgram, flags: number): number {
-    if (key.length !== 4 || flags > BPF_EXIST || ifindex === 0) return -EINVAL;
-    const index = keyIndex(key);
-    if (flags === BPF_NOEXIST && this.#find(index) !== NONE) return -EEXIST;
-    if (!isDevice(this.#place, ifindex)) return -EINVAL;
-    const programId = entryProgramId(this, program, (spec) => this.#owner.adopt(spec));
-    if (programId < 0) return programId;
-    let node = this.#unlink(index);
-    if (node === NONE) {
-      if (this.#count === this.spec.maxEntries) return -E2BIG;
-      node = this.#takeNode();
-      this.#count++;
-    }
-    const { u32 } = this.#memory;
-    const bucket = this.#bucketOf(index);
-    u32[this.#keys + node] = index;
-    u32[this.#links + node] = u32[bucket];
-    u32[bucket] = node + 1;
-    this.#slots.set(node, ifindex, programId);
-    return 0;
   }
 
   #bucketOf(key: number): number {

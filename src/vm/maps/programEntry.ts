@@ -1,10 +1,12 @@
-import { EINVAL } from '../../base/index.js';
+import { E2BIG, EEXIST, EINVAL } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import type { LoadedProgram } from '../program.js';
 import { isDeviceBound } from '../rxHints.js';
-import type { MapSpec, ProgramSpec } from '../spec.js';
+import type { MapSpec } from '../spec.js';
+import { BPF_EXIST, BPF_NOEXIST } from './map.js';
 import type { BpfMap, MapPlace, RedirectMap } from './map.js';
-import { checkFlags, checkIndexKey, refuseMap } from './mapSupport.js';
+import { checkFlags, checkIndexKey, keyIndex, refuseMap } from './mapSupport.js';
+import type { ProgramOwner } from './programOwner.js';
 import type { SlotTable } from './slotTable.js';
 
 // Values of DEVMAP, DEVMAP_HASH and CPUMAP (struct bpf_devmap_val, struct bpf_cpumap_val, include/uapi/linux/bpf.h, 6.18):
@@ -27,7 +29,7 @@ export interface ProgramEntryMap extends RedirectMap {
    * @param program `undefined`: none. In a map with values of 4 bytes there is no room for one: -EINVAL
    * @returns 0 or a negated errno
    */
-  updateEntry(key: Uint8Array, target: number, program: LoadedProgram | undefined, flags: number): number;
+  updateEntry(key: Uint8Array, target: number, program: NamedProgram, flags: number): number;
 }
 
 export function isProgramEntryMap(map: BpfMap): map is ProgramEntryMap {
@@ -40,26 +42,32 @@ export const NO_SUCH_PROGRAM = Symbol('no such program');
 /** What a value names. */
 export type NamedProgram = LoadedProgram | typeof NO_SUCH_PROGRAM | undefined;
 
-/** The program in a value of bytes: none without a positive descriptor, as in the kernel. */
-export function programInBytes(value: Uint8Array): NamedProgram {
-  return value.length === 8 && new DataView(value.buffer, value.byteOffset).getInt32(4, true) > 0 ? NO_SUCH_PROGRAM : undefined;
+/** `updateEntry` with a value of bytes, which names a program by a positive descriptor, and none without, as in the kernel. */
+export function updateEntryBytes(map: ProgramEntryMap, key: Uint8Array, value: Uint8Array, flags: number): number {
+  if (value.length !== map.spec.valueSize) return -EINVAL;
+  const view = new DataView(value.buffer, value.byteOffset);
+  const program = value.length === 8 && view.getInt32(4, true) > 0 ? NO_SUCH_PROGRAM : undefined;
+  return map.updateEntry(key, view.getUint32(0, true), program, flags);
 }
 
-/** Target in a value of bytes. */
-export function targetInBytes(value: Uint8Array): number {
-  return new DataView(value.buffer, value.byteOffset).getUint32(0, true);
+/** Index of the slot that an update of DEVMAP or CPUMAP is for, or the errno that both maps give before they look at the value. */
+export function indexToUpdate({ maxEntries }: MapSpec, key: Uint8Array, flags: number): number {
+  if (key.length !== 4 || flags > BPF_EXIST) return -EINVAL;
+  const index = keyIndex(key);
+  if (index >= maxEntries) return -E2BIG;
+  return flags === BPF_NOEXIST ? -EEXIST : index;
 }
 
 /**
  * Id of the program for an entry, 0 for none.
  *
- * @param adopt whether the map takes programs of this kind
+ * @param owner of the map: says whether it takes programs of this kind
  * @returns -EINVAL when it is no program, or none that may stand in this map
  */
-export function entryProgramId(map: ProgramEntryMap, program: NamedProgram, adopt: (program: ProgramSpec) => boolean): number {
+export function entryProgramId(map: ProgramEntryMap, program: NamedProgram, owner: ProgramOwner): number {
   if (program === undefined) return 0;
   if (program === NO_SUCH_PROGRAM || map.spec.valueSize !== 8) return -EINVAL;
-  return program.spec.attachType === map.entryAttachType && !isDeviceBound(program.spec) && adopt(program.spec) ? program.id : -EINVAL;
+  return program.spec.attachType === map.entryAttachType && !isDeviceBound(program.spec) && owner.adopt(program.spec) ? program.id : -EINVAL;
 }
 
 /** Checks that dev_map_alloc_check and cpu_map_alloc share (kernel/bpf/devmap.c, cpumap.c, 6.18). */

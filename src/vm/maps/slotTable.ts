@@ -1,6 +1,7 @@
+import { EINVAL } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import type { MapEntry } from './map.js';
-import { indexKey } from './mapSupport.js';
+import { indexKey, keyIndex } from './mapSupport.js';
 
 /**
  * Slots of a map of references (PROG_ARRAY, XSKMAP, DEVMAP, CPUMAP), in host memory. A slot is empty when its first u32 is 0; what
@@ -45,6 +46,18 @@ export class SlotTable {
   bytes(index: number, sizeBytes: number): Uint8Array | undefined {
     const address = this.find(index);
     return address === 0 ? undefined : this.#memory.u8.slice(address, address + sizeBytes);
+  }
+
+  /** What BPF_MAP_LOOKUP_ELEM gives of a map whose keys are indices. */
+  lookupBytes(key: Uint8Array, valueSize: number): Uint8Array | undefined {
+    return key.length === 4 ? this.bytes(keyIndex(key), valueSize) : undefined;
+  }
+
+  /** BPF_MAP_DELETE_ELEM of such a map: -EINVAL for a key that is none; an empty slot is no error. */
+  deleteBytes(key: Uint8Array): number {
+    if (key.length !== 4 || keyIndex(key) >= this.count) return -EINVAL;
+    this.set(keyIndex(key), 0);
+    return 0;
   }
 
   /** The slots that are filled, in order, as entries of a map whose keys are their indices. */

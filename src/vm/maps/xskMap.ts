@@ -95,10 +95,7 @@ export class XskMap implements RedirectMap {
   }
 
   deleteBytes(key: Uint8Array): number {
-    const index = keyIndex(key);
-    if (key.length !== 4 || index >= this.spec.maxEntries) return -EINVAL;
-    this.#slots.set(index, 0);
-    return 0;
+    return this.#slots.deleteBytes(key);
   }
 
   /** The slots that are filled. */
