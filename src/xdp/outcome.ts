@@ -49,6 +49,10 @@ export const Outcome = {
   rxLinkDown: 33,
   rxStranded: 34,
   txStalled: 35,
+  redirectNotSupported: 36,
+  redirectDeviceDown: 37,
+  redirectCopyFailed: 38,
+  redirectXmitFailed: 39,
 } as const;
 
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
@@ -81,7 +85,7 @@ const ROWS: readonly (readonly [Outcome, string, string, boolean])[] = [
   [Outcome.cpumap, 'cpumap', 'handed over to a CPU of a CPUMAP, and passed to the network stack there', true],
   [Outcome.cpumapDrop, 'cpumap_drop', 'dropped by the program of a CPUMAP entry: it returned neither XDP_PASS nor XDP_REDIRECT', false],
   [Outcome.devmapDrop, 'devmap_drop', 'dropped by the program of a DEVMAP entry: it did not return XDP_PASS', false],
-  [Outcome.redirectNotSimulated, 'redirect_not_simulated', 'redirected by a DEVMAP to interfaces that this simulation has no devices for: it has one, which takes one copy', false],
+  [Outcome.redirectNotSimulated, 'redirect_not_simulated', 'redirected by a DEVMAP to interfaces that this host does not have: Linux would not have let them into the map', false],
   [Outcome.redirectNoReceiver, 'redirect_no_receiver', 'broadcast to a DEVMAP in which no device takes the packet', false],
   [Outcome.redirectLoop, 'redirect_loop', "handed over from CPU to CPU without end: the programs of a CPUMAP's entries redirect to a CPUMAP", false],
   [Outcome.entryProgramFault, 'entry_program_fault', "dropped, as the program of a DEVMAP or CPUMAP entry was stopped: it did what the kernel's verifier forbids, or ran out of its instruction budget", false],
@@ -90,6 +94,10 @@ const ROWS: readonly (readonly [Outcome, string, string, boolean])[] = [
   [Outcome.rxLinkDown, 'rx_link_down', 'lost on the wire: the link was down', false],
   [Outcome.rxStranded, 'rx_stranded', 'in the RX ring when the device was shut down: no poll came for it', false],
   [Outcome.txStalled, 'tx_stalled', 'on the TX ring, not sent yet, when the device was shut down or its queue was reset', false],
+  [Outcome.redirectNotSupported, 'redirect_not_supported', 'redirected to a device that takes no XDP frames, or none in several buffers (EOPNOTSUPP)', false],
+  [Outcome.redirectDeviceDown, 'redirect_device_down', 'redirected to a device that is down (ENETDOWN)', false],
+  [Outcome.redirectCopyFailed, 'redirect_copy_failed', 'broadcast to several devices, but it could not be copied: no memory, or longer than a page with its headroom (ENOMEM)', false],
+  [Outcome.redirectXmitFailed, 'redirect_xmit_failed', "refused by the target's driver (ndo_xdp_xmit) when the bulk was sent", false],
 ];
 
 /** All outcomes; the index is the code. */

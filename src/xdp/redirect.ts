@@ -5,6 +5,7 @@ import {
 } from '../vm/index.js';
 import type { ProgramEntryMap, Vm } from '../vm/index.js';
 import { Outcome } from './outcome.js';
+import type { XdpXmitDevice } from './xdpDevice.js';
 
 /** What a packet can be redirected to. Maps hold plain numbers; here they become sockets and devices. */
 export interface RedirectTargets {
@@ -12,12 +13,6 @@ export interface RedirectTargets {
   readonly sockets: readonly XskSocket[];
   /** Devices that have a transmit function for XDP frames. */
   readonly devices: readonly XdpXmitDevice[];
-}
-
-/** A device as the redirect path sees it (ndo_xdp_xmit behind xdp_ok_fwd_dev). */
-export interface XdpXmitDevice {
-  readonly ifindex: number;
-  readonly mtu: number;
 }
 
 /** The part of a machine that says where its last run wants to redirect. */

@@ -38,5 +38,4 @@ export interface XdpDriver {
 /** Makes a driver; called once for each NIC. What C keeps in `struct net_device` comes with the kernel. */
 export type XdpDriverFactory = (kernel: DriverKernel, device: DeviceRegisters) => XdpDriver;
 
-/** ndo_xdp_xmit: nothing more will follow, so the device must be told (include/net/xdp.h). */
-export const XDP_XMIT_FLUSH = 1;
+export { XDP_XMIT_FLUSH } from '../../xdp/index.js';

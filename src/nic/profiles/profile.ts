@@ -19,14 +19,10 @@ export interface Limit {
   readonly reason: string;
 }
 
-/** Bits of netdev-genl's xdp-features (include/uapi/linux/netdev.h). */
-export const NETDEV_XDP_ACT_BASIC = 1;
-export const NETDEV_XDP_ACT_REDIRECT = 2;
-export const NETDEV_XDP_ACT_NDO_XMIT = 4;
-export const NETDEV_XDP_ACT_XSK_ZEROCOPY = 8;
-export const NETDEV_XDP_ACT_HW_OFFLOAD = 16;
-export const NETDEV_XDP_ACT_RX_SG = 32;
-export const NETDEV_XDP_ACT_NDO_XMIT_SG = 64;
+export {
+  NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_HW_OFFLOAD, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG,
+  NETDEV_XDP_ACT_XSK_ZEROCOPY,
+} from '../../xdp/index.js';
 
 /**
  * A verdict that came to nothing: XDP_ABORTED, a number that is no verdict, XDP_TX without room for struct xdp_frame, XDP_TX that found no place

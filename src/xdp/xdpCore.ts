@@ -1,0 +1,462 @@
+import { EBADRQC, EINVAL, EMSGSIZE, ENETDOWN, ENODEV, ENOMEM, ENXIO, EOPNOTSUPP, EOVERFLOW } from '../base/index.js';
+import { Owner, PAGE_BYTES } from '../memory/index.js';
+import type { HostMemory, PageAllocator } from '../memory/index.js';
+import type { XskSocket } from '../umem/index.js';
+import {
+  BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, BPF_MAP_TYPE_CPUMAP, BPF_MAP_TYPE_XSKMAP, contextSharedInfo, entryTarget, fragmentAddress, fragmentCount, MAX_SKB_FRAGS,
+  metadataBytes, packetBytes, programOfEntry, REDIRECT_IFINDEX, REDIRECT_MAP, XDP_BUFF_HARD_START, XDP_MD_DATA,
+} from '../vm/index.js';
+import type { ProgramEntryMap, Vm } from '../vm/index.js';
+import { CpumapAtOnce } from './cpumapAtOnce.js';
+import type { CpumapTarget } from './cpumapTarget.js';
+import { DEV_MAP_BULK_SIZE, DevmapBulk } from './devmapBulk.js';
+import { FrameMemory } from './frameMemory.js';
+import type { XdpRxQueue } from './frameMemory.js';
+import { Outcome } from './outcome.js';
+import type { RedirectTargets } from './redirect.js';
+import { redirectErrorOutcome } from './redirect.js';
+import { NO_TRACER } from './tracepoints.js';
+import type { XdpTracer } from './tracepoints.js';
+import { XDP_DROP, XDP_PASS, XDP_REDIRECT } from './verdict.js';
+import { gatherPacket } from './xdpBuff.js';
+import { NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, XDP_XMIT_FLUSH, xdpOkFwdDev } from './xdpDevice.js';
+import type { PacketObserver, XdpXmitDevice } from './xdpDevice.js';
+import {
+  cloneFrame, convertContextToFrame, convertFrameToBuff, frameBytes, frameData, frameFragments, frameLinearBytes, frameMetaBytes, framePartAddress, framePartBytes, frameRxIfindex,
+} from './xdpFrame.js';
+
+/** What xdp_redirect shows as the map of bpf_redirect (the kernel's mark for "no map, but an ifindex"). */
+const NO_MAP_ID = 0x7fffffff;
+
+/** What a core is made of. */
+export interface XdpCoreParts {
+  readonly vm: Vm;
+  readonly allocator: PageAllocator;
+  /** Sockets of the host by id; an XSKMAP slot holds id + 1. More may be pushed later. Left out: none yet. */
+  readonly sockets?: XskSocket[];
+  readonly tracer?: XdpTracer;
+  /** Makes what stands behind CPUMAPs; left out: each frame is handled at once, without queue or thread. */
+  readonly makeCpumap?: (core: XdpCore) => CpumapTarget;
+}
+
+/** A device of the host, who hears of its packets, and the frames that wait for it, by CPU. */
+interface Netdev {
+  readonly device: XdpXmitDevice;
+  readonly observer: PacketObserver;
+  readonly bulks: readonly DevmapBulk[];
+}
+
+/**
+ * The XDP core of one host, which its devices share (net/core/filter.c, net/core/xdp.c, kernel/bpf/devmap.c, 6.18): where a redirect goes, the frames that
+ * wait for a flush, and the way of every buffer back to where it came from.
+ *
+ * A driver calls `xdpDoRedirect` for each packet whose program returned XDP_REDIRECT, and `xdpDoFlush` at the end of its NAPI poll; a thread of a CPUMAP
+ * does the same. Generic XDP has no frames and no bulks: it takes `device`, `xdpOkFwdDev` and `traceRedirect` from here. What runs is on the CPU
+ * `vm.environment.cpu`.
+ */
+export class XdpCore implements RedirectTargets {
+  readonly sockets: XskSocket[];
+  readonly devices: XdpXmitDevice[] = [];
+  readonly tracer: XdpTracer;
+  readonly memory: FrameMemory;
+  readonly cpumap: CpumapTarget;
+  /** Sockets that got packets or completions since the last flush. */
+  readonly readySockets = new Set<XskSocket>();
+  /** Where the packet of the last `xdpDoRedirect` that failed is to end. */
+  redirectFailure: Outcome = Outcome.redirectNoTarget;
+  /** xdp_set_return_frame_no_direct: who runs is no NAPI poll, so that buffers go back by the way that is open to everybody. */
+  isReturnDirect = true;
+  readonly #vm: Vm;
+  readonly #host: HostMemory;
+  readonly #allocator: PageAllocator;
+  readonly #netdevs = new Map<number, Netdev>();
+  /** Bulks that are not empty, by CPU, in the order in which they got their first frame. */
+  readonly #flushLists: readonly DevmapBulk[][];
+  /** Where packets of several buffers are put together for those who watch. */
+  readonly #gatherBuffer: number;
+  /** Fragments of the frame on which the program of an entry runs. */
+  readonly #fragments = new Uint32Array(MAX_SKB_FRAGS);
+  /** Buffers of packets that were passed up from a CPUMAP, until the stack is done with them. */
+  readonly #stackBuffers: number[] = [];
+
+  constructor({ vm, allocator, sockets = [], tracer = NO_TRACER, makeCpumap = (core) => new CpumapAtOnce(vm, core) }: XdpCoreParts) {
+    this.#vm = vm;
+    this.#host = vm.memory;
+    this.#allocator = allocator;
+    this.sockets = sockets;
+    this.tracer = tracer;
+    this.memory = new FrameMemory(vm.memory, allocator);
+    this.#flushLists = Array.from({ length: vm.environment.possibleCpus }, () => []);
+    this.#gatherBuffer = vm.memory.reserve('gathered frame', (MAX_SKB_FRAGS + 1) * PAGE_BYTES);
+    this.cpumap = makeCpumap(this);
+  }
+
+  // ── devices ──
+
+  /** register_netdevice: packets can be redirected to the device, and its own packets' ends are told to `observer`. */
+  addDevice(device: XdpXmitDevice, observer: PacketObserver): void {
+    if (this.#netdevs.has(device.ifindex)) throw new Error(`XdpCore: there are two devices with ifindex ${device.ifindex}`);
+    this.devices.push(device);
+    this.#netdevs.set(device.ifindex, { device, observer, bulks: this.#flushLists.map(() => new DevmapBulk(device)) });
+  }
+
+  /** dev_get_by_index. */
+  device(ifindex: number): XdpXmitDevice | undefined {
+    return this.#netdevs.get(ifindex)?.device;
+  }
+
+  // ── redirect ──
+
+  /**
+   * xdp_do_redirect: what the last run asked for, for the packet in the context block, whose buffers are `Owner.driver`.
+   *
+   * @param rxq queue that the packet came in on
+   * @param progId program that asked, for the tracepoint
+   * @returns 0: the buffers are not the caller's any more, and the end of the packet is told by the core. Negated errno: the packet is the caller's to drop,
+   * with `redirectFailure`
+   */
+  xdpDoRedirect(rxq: XdpRxQueue, progId: number): number {
+    const { kind, mapType, target } = this.#vm.redirect;
+    const error = kind === REDIRECT_MAP && mapType === BPF_MAP_TYPE_XSKMAP ? this.#toSocket(rxq, target) : this.#redirectFrame(rxq);
+    this.traceRedirect(rxq.ifindex, progId, error);
+    return error;
+  }
+
+  /** _trace_xdp_redirect_map and its kin for what the last run asked for. @param error 0 or a negated errno */
+  traceRedirect(ifindex: number, progId: number, error: number): void {
+    const { kind, mapType, mapId, targetIndex, target } = this.#vm.redirect;
+    if (kind === REDIRECT_IFINDEX) this.tracer.xdpRedirect(ifindex, progId, error, targetIndex, NO_MAP_ID, 0);
+    else if (kind !== REDIRECT_MAP) this.tracer.xdpRedirect(ifindex, progId, error, 0, 0, targetIndex);
+    else {
+      const isDevmap = mapType !== BPF_MAP_TYPE_XSKMAP && mapType !== BPF_MAP_TYPE_CPUMAP && target !== 0;
+      this.tracer.xdpRedirect(ifindex, progId, error, isDevmap ? entryTarget(this.#host, target) : 0, mapId, targetIndex);
+    }
+  }
+
+  #fail(errno: number, outcome: Outcome): number {
+    this.redirectFailure = outcome;
+    return -errno;
+  }
+
+  /** __xdp_do_redirect_xsk: the socket gets a copy, and the packet's buffers are free. */
+  #toSocket(rxq: XdpRxQueue, target: number): number {
+    const { u32 } = this.#host;
+    const context = this.#vm.contextAddress;
+    const socket = this.sockets[target - 1];
+    if (socket === undefined) return this.#fail(ENXIO, Outcome.xskNotBound);
+    if (socket.queueId !== rxq.queueIndex || socket.ifindex !== rxq.ifindex) return this.#fail(EINVAL, Outcome.xskWrongQueue);
+    const buffer = u32[(context + XDP_BUFF_HARD_START) >>> 2];
+    const { ledger } = this.#allocator;
+    const packetId = ledger.packetId[ledger.indexOf(buffer)];
+    const metaBytes = metadataBytes(u32, context);
+    const lenBytes = packetBytes(u32, context);
+    const address = fragmentCount(u32, context) === 0 ? u32[(context + XDP_MD_DATA) >>> 2] : gatherPacket(this.#host, context, this.#gatherBuffer) + metaBytes;
+    const error = socket.receive(address, lenBytes, metaBytes, packetId);
+    if (error !== 0) return this.#fail(-error, redirectErrorOutcome(error));
+    this.readySockets.add(socket);
+    this.#netdev(rxq.ifindex).observer.onPacketEnd(packetId, Outcome.xsk, XDP_REDIRECT, rxq.queueIndex, address, lenBytes, metaBytes);
+    this.#freeBuff(rxq, buffer);
+    return 0;
+  }
+
+  /** xdp_return_buff of the packet in the context block. */
+  #freeBuff(rxq: XdpRxQueue, buffer: number): void {
+    // Whether or not there is room for struct xdp_frame, the buffers go the way of a frame's.
+    const { u32 } = this.#host;
+    const context = this.#vm.contextAddress;
+    const { ledger } = this.#allocator;
+    const sharedInfo = contextSharedInfo(u32, context);
+    for (let i = 0, count = fragmentCount(u32, context); i < count; i++) this.memory.freeBuffer(ledger.bufferOf(fragmentAddress(u32, sharedInfo, i)), rxq, this.isReturnDirect);
+    this.memory.freeBuffer(buffer, rxq, this.isReturnDirect);
+  }
+
+  /** __xdp_do_redirect_frame: the packet becomes a frame before anybody looks at where it is to go. */
+  #redirectFrame(rxq: XdpRxQueue): number {
+    const { u32 } = this.#host;
+    const context = this.#vm.contextAddress;
+    const { kind, mapType, mapId, targetIndex, target, flags } = this.#vm.redirect;
+    const frame = u32[(context + XDP_BUFF_HARD_START) >>> 2];
+    if (!convertContextToFrame(u32, context, this.memory.memType(rxq.memId), rxq.ifindex)) return this.#fail(EOVERFLOW, Outcome.txNoHeadroom);
+    if (kind === REDIRECT_IFINDEX) {
+      const netdev = this.#netdevs.get(targetIndex);
+      return netdev === undefined ? this.#fail(EINVAL, Outcome.redirectNoTarget) : this.#enqueueChecked(netdev, frame, rxq, 0);
+    }
+    if (kind !== REDIRECT_MAP) return this.#fail(EBADRQC, Outcome.redirectNoHelper);
+    if (mapType === BPF_MAP_TYPE_CPUMAP) {
+      this.memory.accept(frame, rxq);
+      return this.cpumap.enqueue(target, mapId, targetIndex, frame);
+    }
+    if ((flags & BPF_F_BROADCAST) !== 0) return this.#broadcast(this.#vm.map(mapId) as ProgramEntryMap, frame, rxq, flags);
+    const netdev = this.#netdevs.get(entryTarget(this.#host, target));
+    return netdev === undefined ? this.#fail(ENODEV, Outcome.redirectNotSimulated) : this.#enqueueChecked(netdev, frame, rxq, programOfEntry(this.#host, target));
+  }
+
+  /** __xdp_enqueue. */
+  #enqueueChecked(netdev: Netdev, frame: number, rxq: XdpRxQueue, programId: number): number {
+    const { u32 } = this.#host;
+    const error = checkTarget(netdev.device, u32, frame);
+    if (error !== 0) return this.#fail(-error, OUTCOME_OF_CHECK[-error]!);
+    this.#enqueue(netdev, frame, rxq, programId);
+    return 0;
+  }
+
+  /** bq_enqueue: the frame, which is the driver's until now, waits for the flush. */
+  #enqueue(netdev: Netdev, frame: number, rxq: XdpRxQueue, programId: number): void {
+    const bulk = this.#roomFor(netdev, rxq.ifindex, programId);
+    this.memory.accept(frame, rxq);
+    bulk.frames[bulk.count++] = frame;
+  }
+
+  #roomFor(netdev: Netdev, rxIfindex: number, programId: number): DevmapBulk {
+    const { cpu } = this.#vm.environment;
+    const bulk = netdev.bulks[cpu];
+    if (bulk.count === DEV_MAP_BULK_SIZE) this.#xmitAll(bulk, 0);
+    if (bulk.rxIfindex === 0) {
+      bulk.rxIfindex = rxIfindex;
+      bulk.programId = programId;
+      this.#flushLists[cpu].push(bulk);
+    }
+    return bulk;
+  }
+
+  /**
+   * dev_map_enqueue_multi: every device of the map that takes the frame gets one, the last of them the frame itself and the others copies. Who does not
+   * take it is passed over without a word.
+   */
+  #broadcast(map: ProgramEntryMap, frame: number, rxq: XdpRxQueue, flags: number): number {
+    const { u32 } = this.#host;
+    const excluded = (flags & BPF_F_EXCLUDE_INGRESS) !== 0 ? rxq.ifindex : 0;
+    let taker: Netdev | undefined;
+    let takerProgram = 0;
+    for (let slot = 0; slot < map.slotCount; slot++) {
+      const entry = map.slotTarget(slot);
+      if (entry === 0) continue;
+      const netdev = this.#netdevs.get(entryTarget(this.#host, entry));
+      if (netdev === undefined || checkTarget(netdev.device, u32, frame) !== 0 || netdev.device.ifindex === excluded) continue;
+      if (taker !== undefined) {
+        const error = this.#enqueueClone(taker, frame, rxq, takerProgram);
+        if (error !== 0) return error;
+      }
+      taker = netdev;
+      takerProgram = programOfEntry(this.#host, entry);
+    }
+    if (taker !== undefined) {
+      this.#enqueue(taker, frame, rxq, takerProgram);
+      return 0;
+    }
+    this.memory.accept(frame, rxq);
+    this.dropFrame(frame, Outcome.redirectNoReceiver);
+    return 0;
+  }
+
+  /** dev_map_enqueue_clone. */
+  #enqueueClone(netdev: Netdev, frame: number, rxq: XdpRxQueue, programId: number): number {
+    const { u8, u32 } = this.#host;
+    if (frameFragments(u32, frame) > 0) return this.#fail(EOPNOTSUPP, Outcome.redirectNotSupported);
+    const page = this.memory.allocClone(frame, rxq);
+    if (page === 0) return this.#fail(ENOMEM, Outcome.redirectCopyFailed);
+    if (!cloneFrame(u8, u32, frame, page, PAGE_BYTES)) {
+      this.memory.returnBuffer(page, Owner.redirect, false);
+      return this.#fail(ENOMEM, Outcome.redirectCopyFailed);
+    }
+    const bulk = this.#roomFor(netdev, rxq.ifindex, programId);
+    bulk.frames[bulk.count++] = page;
+    return 0;
+  }
+
+  // ── flush ──
+
+  /** xdp_do_flush: at the end of every poll that called `xdpDoRedirect`. Devices first, then CPUs, then sockets. */
+  xdpDoFlush(): void {
+    this.#devFlush();
+    this.cpumap.flush();
+    this.releaseStack();
+    this.flushSockets();
+  }
+
+  /** __dev_flush: the list is a stack, so that the device which came last is served first. */
+  #devFlush(): void {
+    const list = this.#flushLists[this.#vm.environment.cpu];
+    while (list.length > 0) {
+      const bulk = list.pop()!;
+      this.#xmitAll(bulk, XDP_XMIT_FLUSH);
+      bulk.rxIfindex = 0;
+      bulk.programId = 0;
+    }
+  }
+
+  /** __xsk_map_flush: wakes the applications whose sockets got packets or completions. */
+  flushSockets(): void {
+    if (this.readySockets.size === 0) return;
+    for (const socket of this.readySockets) this.#netdev(socket.ifindex).observer.onSocketReady(socket);
+    this.readySockets.clear();
+  }
+
+  /** bq_xmit_all: what the program of the entry lets pass goes to the driver, and what the driver does not take is freed. */
+  #xmitAll(bulk: DevmapBulk, flags: number): void {
+    const { device, frames, count, programId, rxIfindex } = bulk;
+    if (count === 0) return;
+    bulk.count = 0;
+    const toSend = programId === 0 ? count : this.#runEntryProgram(bulk, count);
+    let sent = 0;
+    let error = 0;
+    if (toSend > 0) {
+      const result = device.xdpXmit!(frames, toSend, flags);
+      if (result < 0) error = result;
+      else sent = result;
+      if (sent < toSend) {
+        const outcome = error < 0 ? Outcome.redirectXmitFailed : (device.xmitFailure ?? Outcome.txRingFull);
+        for (let i = sent; i < toSend; i++) this.dropFrame(frames[i], outcome);
+      }
+    }
+    this.tracer.xdpDevmapXmit(rxIfindex, device.ifindex, sent, count - sent, error);
+  }
+
+  /** dev_map_bpf_prog_run: runs the program of the entry on all frames of a bulk. Those that pass move up; gives their number. */
+  #runEntryProgram({ device, frames, programId }: DevmapBulk, count: number): number {
+    let passed = 0;
+    for (let i = 0; i < count; i++) {
+      const frame = frames[i];
+      const verdict = this.runOnFrame(frame, programId, device.ifindex);
+      if (verdict === XDP_PASS) {
+        if (this.updateFrame(frame)) frames[passed++] = frame;
+        else this.dropFrame(frame, Outcome.txNoHeadroom);
+        continue;
+      }
+      if (verdict >= 0 && verdict !== XDP_DROP) this.tracer.xdpException(device.ifindex, programId, verdict);
+      this.dropFrame(frame, verdict < 0 ? Outcome.entryProgramFault : Outcome.devmapDrop);
+    }
+    return passed;
+  }
+
+  /**
+   * Runs the program of an entry on a frame, which becomes an xdp_buff in the context block for that. Fragments that the program cuts off go back.
+   *
+   * @param egressIfindex device that the frame is to leave by; 0 behind a CPUMAP
+   * @returns the verdict, or -1 when the program was stopped, which has been reported
+   */
+  runOnFrame(frame: number, programId: number, egressIfindex: number): number {
+    const vm = this.#vm;
+    const { u32 } = this.#host;
+    const { ledger } = this.#allocator;
+    const fragments = frameFragments(u32, frame);
+    for (let i = 0; i < fragments; i++) this.#fragments[i] = ledger.bufferOf(framePartAddress(u32, frame, i));
+    convertFrameToBuff(u32, vm.contextAddress, frame, egressIfindex);
+    this.memory.moveBuffer(frame, Owner.redirect, Owner.program);
+    const fault = vm.run(vm.program(programId)!.address);
+    this.memory.moveBuffer(frame, Owner.program, Owner.redirect);
+    if (fragments > 0) this.#returnEmptiedFragments(fragments);
+    if (fault === 0) return vm.retval;
+    this.#netdev(this.memory.rxIfindexOf(frame)).observer.onFault(this.memory.packetIdOf(frame));
+    return -1;
+  }
+
+  /** A program takes fragments from the end (bpf_xdp_adjust_tail) or from the start (bpf_xdp_pull_data), so those that are left stand side by side. */
+  #returnEmptiedFragments(fragments: number): void {
+    const { u32 } = this.#host;
+    const context = this.#vm.contextAddress;
+    const kept = fragmentCount(u32, context);
+    const firstKept = kept === 0 ? 0 : this.#allocator.ledger.bufferOf(fragmentAddress(u32, contextSharedInfo(u32, context), 0));
+    let left = kept;
+    for (let i = 0; i < fragments; i++) {
+      const buffer = this.#fragments[i];
+      if (left > 0 && (left < kept || buffer === firstKept)) left--;
+      else this.memory.returnBuffer(buffer, Owner.redirect, this.isReturnDirect);
+    }
+  }
+
+  /** xdp_update_frame_from_buff: the frame is what the program of an entry made of it; false when it left no room for struct xdp_frame. */
+  updateFrame(frame: number): boolean {
+    const { u32 } = this.#host;
+    return convertContextToFrame(u32, this.#vm.contextAddress, this.memory.memType(this.memory.memIdOf(frame)), frameRxIfindex(u32, frame));
+  }
+
+  // ── where frames end ──
+
+  /** A frame that the core has ends here: it is reported, and its buffers go back to where they came from (xdp_return_frame_rx_napi). */
+  dropFrame(frame: number, outcome: Outcome): void {
+    this.#reportEnd(frame, outcome);
+    this.memory.returnFrame(frame, Owner.redirect, this.isReturnDirect);
+  }
+
+  /**
+   * The packet of a frame goes up to the stack (__xdp_build_skb_from_frame), which frees it with the next `releaseStack`.
+   *
+   * @param outcome for packets from a CPUMAP `Outcome.cpumap`
+   */
+  frameToStack(frame: number, outcome: Outcome): void {
+    this.#reportEnd(frame, outcome);
+    const { u32 } = this.#host;
+    this.memory.move(frame, Owner.redirect, Owner.stack);
+    for (let i = 0, count = frameFragments(u32, frame); i < count; i++) this.#stackBuffers.push(this.#allocator.ledger.bufferOf(framePartAddress(u32, frame, i)));
+    this.#stackBuffers.push(frame);
+  }
+
+  /** The stack is done with the packets that it got since the last call: a process reads them, not softirq. */
+  releaseStack(): void {
+    for (const buffer of this.#stackBuffers) this.memory.returnBuffer(buffer, Owner.stack, false);
+    this.#stackBuffers.length = 0;
+  }
+
+  /**
+   * A frame that a device took ended there: it is on the wire, or was lost on the ring. Its buffers stay with the device until it gives them back.
+   *
+   * @param queue of the sending device
+   * @param address where its bytes lie, as the device read them
+   */
+  endSentFrame(frame: number, outcome: Outcome, queue: number, address: number, lenBytes: number): void {
+    const { observer } = this.#netdev(this.memory.rxIfindexOf(frame));
+    const packetId = this.memory.packetIdOf(frame);
+    if (this.memory.isClone(frame)) observer.onCopyEnd?.(packetId, outcome, queue, address, lenBytes);
+    else observer.onPacketEnd(packetId, outcome, XDP_REDIRECT, queue, address, lenBytes, 0);
+  }
+
+  #reportEnd(frame: number, outcome: Outcome): void {
+    const { memory } = this;
+    const { u32 } = this.#host;
+    const { observer } = this.#netdev(memory.rxIfindexOf(frame));
+    const packetId = memory.packetIdOf(frame);
+    const queue = memory.rxQueueOf(frame);
+    const address = this.#linearAddress(frame);
+    if (memory.isClone(frame)) observer.onCopyEnd?.(packetId, outcome, queue, address, frameBytes(u32, frame));
+    else observer.onPacketEnd(packetId, outcome, XDP_REDIRECT, queue, address, frameBytes(u32, frame), frameMetaBytes(u32, frame));
+  }
+
+  /** Where all bytes of a frame lie side by side, metadata before them. */
+  #linearAddress(frame: number): number {
+    const { u8, u32 } = this.#host;
+    const fragments = frameFragments(u32, frame);
+    if (fragments === 0) return frameData(u32, frame);
+    const metaBytes = frameMetaBytes(u32, frame);
+    u8.copyWithin(this.#gatherBuffer, frameData(u32, frame) - metaBytes, frameData(u32, frame) + frameLinearBytes(u32, frame));
+    let end = this.#gatherBuffer + metaBytes + frameLinearBytes(u32, frame);
+    for (let i = 0; i < fragments; i++) {
+      const address = framePartAddress(u32, frame, i);
+      const lenBytes = framePartBytes(u32, frame, i);
+      u8.copyWithin(end, address, address + lenBytes);
+      end += lenBytes;
+    }
+    return this.#gatherBuffer + metaBytes;
+  }
+
+  #netdev(ifindex: number): Netdev {
+    const netdev = this.#netdevs.get(ifindex);
+    if (netdev === undefined) throw new Error(`XdpCore: no device has ifindex ${ifindex}`);
+    return netdev;
+  }
+}
+
+/** Where a packet ends whose target does not take it. */
+const OUTCOME_OF_CHECK: Readonly<Record<number, Outcome>> = {
+  [EOPNOTSUPP]: Outcome.redirectNotSupported,
+  [ENETDOWN]: Outcome.redirectDeviceDown,
+  [EMSGSIZE]: Outcome.redirectTooLong,
+};
+
+/** The checks of __xdp_enqueue and is_valid_dst, in their order: 0, or a negated errno. */
+function checkTarget(device: XdpXmitDevice, u32: Uint32Array, frame: number): number {
+  const features = device.xdpFeatures ?? 0;
+  if ((features & NETDEV_XDP_ACT_NDO_XMIT) === 0) return -EOPNOTSUPP;
+  if ((features & NETDEV_XDP_ACT_NDO_XMIT_SG) === 0 && frameFragments(u32, frame) > 0) return -EOPNOTSUPP;
+  return xdpOkFwdDev(device, frameBytes(u32, frame));
+}
