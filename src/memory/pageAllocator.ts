@@ -12,7 +12,7 @@ export interface PageAllocatorOptions {
 }
 
 /**
- * The buddy allocator's order-0 face: hands out single 4 KiB pages and takes them back, last freed first.
+ * The buddy allocator, mostly its order-0 face: hands out single 4 KiB pages, and blocks of them, and takes them back, last freed first.
  *
  * Its ledger knows the owner of every page, or of every half page. Page contents are not cleared: as in the kernel, an RX page shows
  * what was in it before.
@@ -25,6 +25,9 @@ export class PageAllocator {
   readonly #freeStack: Int32Array;
   #freeCount = 0;
   #freshIndex = 0;
+  /** Free blocks of 2^order pages, by order; order 0 is the stack above. */
+  readonly #freeBlocks: number[][] = [];
+  #blockPages = 0;
 
   /** Reserves room for `count` pages; untouched ones cost nothing. */
   constructor(memory: HostMemory, count: number, { unitBytes = PAGE_BYTES, shouldFail }: PageAllocatorOptions = {}) {
@@ -59,6 +62,45 @@ export class PageAllocator {
     return address;
   }
 
+  /**
+   * 2^order pages that lie side by side (alloc_pages), for `owner`; 0 when there are none. Blocks are neither split nor merged, so one that was freed
+   * serves only requests of its own order.
+   */
+  allocBlock(owner: Owner, order: number): number {
+    if (order === 0) return this.alloc(owner);
+    if (this.shouldFail !== undefined && this.shouldFail()) return 0;
+    const pages = 2 ** order;
+    let block = this.#freeBlocks[order]?.pop();
+    if (block === undefined) {
+      if (this.#freshIndex + pages > this.#freeStack.length) return 0;
+      block = this.ledger.baseAddress + this.#freshIndex * PAGE_BYTES;
+      this.#freshIndex += pages;
+    } else this.#blockPages -= pages;
+    this.moveBlock(block, order, Owner.free, owner);
+    this.pages.refCount[this.pageIndexOf(block)] = 1;
+    return block;
+  }
+
+  /** Takes a block back that `allocBlock` gave. */
+  freeBlock(block: number, order: number, from: Owner): void {
+    if (order === 0) {
+      this.free(block, from);
+      return;
+    }
+    const { ledger } = this;
+    this.moveBlock(block, order, from, Owner.free);
+    const first = ledger.indexOf(block);
+    ledger.packetId.fill(0, first, first + (PAGE_BYTES * 2 ** order) / ledger.unitBytes);
+    this.pages.refCount[this.pageIndexOf(block)] = 0;
+    (this.#freeBlocks[order] ??= []).push(block);
+    this.#blockPages += 2 ** order;
+  }
+
+  /** Hands all pages of a block over. */
+  moveBlock(block: number, order: number, from: Owner, to: Owner): void {
+    for (let page = 0; page < 2 ** order; page++) this.movePage(block + page * PAGE_BYTES, from, to);
+  }
+
   /** Hands a whole page over, however many units it has in the ledger. */
   movePage(page: number, from: Owner, to: Owner): void {
     const { ledger } = this;
@@ -90,6 +132,6 @@ export class PageAllocator {
 
   /** Pages that somebody owns. */
   get usedCount(): number {
-    return this.#freshIndex - this.#freeCount;
+    return this.#freshIndex - this.#freeCount - this.#blockPages;
   }
 }

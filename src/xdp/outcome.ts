@@ -53,6 +53,8 @@ export const Outcome = {
   redirectDeviceDown: 37,
   redirectCopyFailed: 38,
   redirectXmitFailed: 39,
+  skbNoMemory: 40,
+  cpumapFull: 41,
 } as const;
 
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
@@ -98,6 +100,8 @@ const ROWS: readonly (readonly [Outcome, string, string, boolean])[] = [
   [Outcome.redirectDeviceDown, 'redirect_device_down', 'redirected to a device that is down (ENETDOWN)', false],
   [Outcome.redirectCopyFailed, 'redirect_copy_failed', 'broadcast to several devices, but it could not be copied: no memory, or longer than a page with its headroom (ENOMEM)', false],
   [Outcome.redirectXmitFailed, 'redirect_xmit_failed', "refused by the target's driver (ndo_xdp_xmit) when the bulk was sent", false],
+  [Outcome.skbNoMemory, 'skb_no_memory', 'no memory for an skb, or for the room around the packet that generic XDP needs', false],
+  [Outcome.cpumapFull, 'cpumap_full', 'the queue of a CPUMAP entry was full (ENOSPC)', false],
 ];
 
 /** All outcomes; the index is the code. */

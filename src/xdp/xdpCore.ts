@@ -4,7 +4,8 @@ import type { HostMemory, PageAllocator } from '../memory/index.js';
 import type { XskSocket } from '../umem/index.js';
 import {
   BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, BPF_MAP_TYPE_CPUMAP, BPF_MAP_TYPE_XSKMAP, contextSharedInfo, entryTarget, fragmentAddress, fragmentCount, MAX_SKB_FRAGS,
-  metadataBytes, packetBytes, programOfEntry, REDIRECT_IFINDEX, REDIRECT_MAP, XDP_BUFF_HARD_START, XDP_MD_DATA,
+  metadataBytes, packetBytes, programOfEntry, REDIRECT_IFINDEX, REDIRECT_MAP, XDP_BUFF_HARD_START, XDP_BUFF_RXQ_FRAG_SIZE, XDP_MD_DATA,
+  XDP_MD_RX_QUEUE_INDEX,
 } from '../vm/index.js';
 import type { ProgramEntryMap, Vm } from '../vm/index.js';
 import { CpumapAtOnce } from './cpumapAtOnce.js';
@@ -12,6 +13,7 @@ import type { CpumapTarget } from './cpumapTarget.js';
 import { DEV_MAP_BULK_SIZE, DevmapBulk } from './devmapBulk.js';
 import { FrameMemory } from './frameMemory.js';
 import type { XdpRxQueue } from './frameMemory.js';
+import { GenericXdp } from './genericXdp.js';
 import { Outcome } from './outcome.js';
 import type { RedirectTargets } from './redirect.js';
 import { redirectErrorOutcome } from './redirect.js';
@@ -32,8 +34,8 @@ const NO_MAP_ID = 0x7fffffff;
 export interface XdpCoreParts {
   readonly vm: Vm;
   readonly allocator: PageAllocator;
-  /** Sockets of the host by id; an XSKMAP slot holds id + 1. More may be pushed later. Left out: none yet. */
-  readonly sockets?: XskSocket[];
+  /** Sockets of the host by id; an XSKMAP slot holds id + 1. Left out: none. */
+  readonly sockets?: readonly XskSocket[];
   readonly tracer?: XdpTracer;
   /** Makes what stands behind CPUMAPs; left out: each frame is handled at once, without queue or thread. */
   readonly makeCpumap?: (core: XdpCore) => CpumapTarget;
@@ -55,11 +57,12 @@ interface Netdev {
  * `vm.environment.cpu`.
  */
 export class XdpCore implements RedirectTargets {
-  readonly sockets: XskSocket[];
+  readonly sockets: readonly XskSocket[];
   readonly devices: XdpXmitDevice[] = [];
   readonly tracer: XdpTracer;
   readonly memory: FrameMemory;
   readonly cpumap: CpumapTarget;
+  readonly generic: GenericXdp;
   /** Sockets that got packets or completions since the last flush. */
   readonly readySockets = new Set<XskSocket>();
   /** Where the packet of the last `xdpDoRedirect` that failed is to end. */
@@ -89,6 +92,7 @@ export class XdpCore implements RedirectTargets {
     this.#flushLists = Array.from({ length: vm.environment.possibleCpus }, () => []);
     this.#gatherBuffer = vm.memory.reserve('gathered frame', (MAX_SKB_FRAGS + 1) * PAGE_BYTES);
     this.cpumap = makeCpumap(this);
+    this.generic = new GenericXdp(vm, this, allocator);
   }
 
   // ── devices ──
@@ -116,21 +120,25 @@ export class XdpCore implements RedirectTargets {
    * with `redirectFailure`
    */
   xdpDoRedirect(rxq: XdpRxQueue, progId: number): number {
-    const { kind, mapType, target } = this.#vm.redirect;
+    // A flush on the way may run programs of entries, which forget what this one asked for.
+    const { kind, mapType, mapId, targetIndex, target } = this.#vm.redirect;
     const error = kind === REDIRECT_MAP && mapType === BPF_MAP_TYPE_XSKMAP ? this.#toSocket(rxq, target) : this.#redirectFrame(rxq);
-    this.traceRedirect(rxq.ifindex, progId, error);
+    this.#trace(rxq.ifindex, progId, error, kind, mapType, mapId, targetIndex, target);
     return error;
   }
 
-  /** _trace_xdp_redirect_map and its kin for what the last run asked for. @param error 0 or a negated errno */
+  /** xdp_redirect or xdp_redirect_err for what the last run asked for. @param error 0 or a negated errno */
   traceRedirect(ifindex: number, progId: number, error: number): void {
     const { kind, mapType, mapId, targetIndex, target } = this.#vm.redirect;
-    if (kind === REDIRECT_IFINDEX) this.tracer.xdpRedirect(ifindex, progId, error, targetIndex, NO_MAP_ID, 0);
-    else if (kind !== REDIRECT_MAP) this.tracer.xdpRedirect(ifindex, progId, error, 0, 0, targetIndex);
-    else {
-      const isDevmap = mapType !== BPF_MAP_TYPE_XSKMAP && mapType !== BPF_MAP_TYPE_CPUMAP && target !== 0;
-      this.tracer.xdpRedirect(ifindex, progId, error, isDevmap ? entryTarget(this.#host, target) : 0, mapId, targetIndex);
-    }
+    this.#trace(ifindex, progId, error, kind, mapType, mapId, targetIndex, target);
+  }
+
+  #trace(ifindex: number, progId: number, error: number, kind: number, mapType: number, mapId: number, targetIndex: number, target: number): void {
+    const { tracer } = this;
+    if (kind === REDIRECT_IFINDEX) tracer.xdpRedirect(ifindex, progId, error, targetIndex, NO_MAP_ID, 0);
+    else if (kind !== REDIRECT_MAP) tracer.xdpRedirect(ifindex, progId, error, 0, 0, targetIndex);
+    else if (mapType === BPF_MAP_TYPE_XSKMAP || mapType === BPF_MAP_TYPE_CPUMAP || target === 0) tracer.xdpRedirect(ifindex, progId, error, 0, mapId, targetIndex);
+    else tracer.xdpRedirect(ifindex, progId, error, entryTarget(this.#host, target), mapId, targetIndex);
   }
 
   #fail(errno: number, outcome: Outcome): number {
@@ -235,7 +243,10 @@ export class XdpCore implements RedirectTargets {
       if (netdev === undefined || checkTarget(netdev.device, u32, frame) !== 0 || netdev.device.ifindex === excluded) continue;
       if (taker !== undefined) {
         const error = this.#enqueueClone(taker, frame, rxq, takerProgram);
-        if (error !== 0) return error;
+        if (error !== 0) {
+          this.#restoreBuff(frame, rxq);
+          return error;
+        }
       }
       taker = netdev;
       takerProgram = programOfEntry(this.#host, entry);
@@ -247,6 +258,15 @@ export class XdpCore implements RedirectTargets {
     this.memory.accept(frame, rxq);
     this.dropFrame(frame, Outcome.redirectNoReceiver);
     return 0;
+  }
+
+  /** The context block is the packet's again, which stays with the driver: a flush on the way may have run programs of entries there. */
+  #restoreBuff(frame: number, rxq: XdpRxQueue): void {
+    const { u32 } = this.#host;
+    const word = this.#vm.contextAddress >>> 2;
+    convertFrameToBuff(u32, this.#vm.contextAddress, frame, 0);
+    u32[word + XDP_MD_RX_QUEUE_INDEX / 4] = rxq.queueIndex;
+    u32[word + XDP_BUFF_RXQ_FRAG_SIZE / 4] = rxq.fragSizeBytes;
   }
 
   /** dev_map_enqueue_clone. */

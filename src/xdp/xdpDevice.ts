@@ -2,6 +2,7 @@ import { EMSGSIZE, ENETDOWN } from '../base/index.js';
 import type { XskSocket } from '../umem/index.js';
 import { ETH_HLEN } from '../vm/index.js';
 import type { Outcome } from './outcome.js';
+import type { SkBuff } from './skBuff.js';
 
 // Bits of netdev-genl's xdp-features (include/uapi/linux/netdev.h).
 export const NETDEV_XDP_ACT_BASIC = 1;
@@ -34,6 +35,13 @@ export interface XdpXmitDevice {
    * @returns frames that are on the ring, from the first on; the core frees the others. Negated errno: none was taken
    */
   xdpXmit?(frames: Uint32Array, count: number, flags: number): number;
+  /**
+   * ndo_start_xmit, which every driver of the kernel has: the skb, whose memory is `Owner.stack`, goes onto a ring, and is freed when it was sent
+   * (`SkbMemory.free`). It is the device's from then on.
+   *
+   * @returns false when the queue is stopped, as its ring is full: nothing has changed
+   */
+  startXmit?(skb: SkBuff): boolean;
   /** Why the last `xdpXmit` took less than it was offered; left out: `Outcome.txRingFull`. */
   readonly xmitFailure?: Outcome;
 }
