@@ -12,7 +12,8 @@ export interface XdpTracer {
   /**
    * A redirect was accepted (`err` 0, `xdp_redirect`) or refused (`err` negative, `xdp_redirect_err`).
    *
-   * @param toIfindex device that it goes to, also one that doesn't exist; 0 for a broadcast and for a map that is no DEVMAP
+   * @param toIfindex device that it goes to, also one that doesn't exist, and with BPF_F_BROADCAST that of the key's entry; 0 where the key has none,
+   * and for a map that is no DEVMAP
    * @param mapId REDIRECT_WITHOUT_MAP for bpf_redirect, 0 when no helper was called
    * @param mapIndex key in the map; 0 for bpf_redirect
    */
