@@ -2,4 +2,5 @@ export * from './errno.js';
 export * from './hex.js';
 export * from './problem.js';
 export * from './rng.js';
+export * from './spelling.js';
 export * from './systemReason.js';

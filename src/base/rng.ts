@@ -9,8 +9,9 @@ export class Rng {
   #s2: number;
   #s3: number;
 
-  /** @param seed any integer; only its low 32 bits count */
+  /** @param seed any integer; only its low 32 bits count. What is none is a RangeError: it would be seed 0 without a word. */
   constructor(seed: number) {
+    if (!Number.isInteger(seed)) throw new RangeError(`Rng: ${String(seed)} is no seed, which is an integer`);
     let state = seed >>> 0;
     const splitMix32 = (): number => {
       state = (state + 0x9e3779b9) | 0;

@@ -1,7 +1,7 @@
 import type { Options } from 'yargs';
+import { closestTo } from '../base/index.js';
 import type { Problem } from '../base/index.js';
 import type { Command } from './command.js';
-import { closestTo } from './spelling.js';
 
 /** Options that every command has; they take no value. */
 const COMMON_OPTIONS = ['help', 'version'];

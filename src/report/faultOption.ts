@@ -1,6 +1,6 @@
-import { fail, ok } from '../base/index.js';
+import { closestTo, fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import { checkFaultPlan } from '../nic/index.js';
+import { checkFaultPlan, FAULT_KINDS } from '../nic/index.js';
 import type { FaultKind, FaultPlan, FaultSetting, FaultWindow } from '../nic/index.js';
 
 const UNIT_NS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
@@ -69,12 +69,17 @@ export function parseFaultPlan(faults: readonly string[], watchdog: string | und
 function parseFault(text: string): Result<FaultSetting> {
   const colon = text.indexOf(':');
   const kind = colon < 0 ? text : text.slice(0, colon);
+  const meant = FAULT_KINDS.some((each) => each.kind === kind) ? undefined : closestTo(kind.trim(), FAULT_KINDS.map((each) => each.kind));
+  if (meant !== undefined) return fail({ code: 'fault-kind', where: `--fault ${kind}`, message: 'there is no such fault', hint: `did you mean ${meant}?` });
   const draft: Draft = { windows: [] };
+  const seen = new Set<string>();
   for (const part of colon < 0 ? [] : text.slice(colon + 1).split(',')) {
     const [key, ...rest] = part.split('=');
     const value = rest.join('=');
     const set = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
     if (set === undefined) return fail({ code: 'fault-syntax', where: `--fault ${kind}`, message: `there is no '${key}'`, hint: SYNTAX });
+    if (key !== 'at' && seen.has(key)) return fail({ code: 'fault-syntax', where: `--fault ${kind}`, message: `'${key}' is there twice`, hint: 'keep one of them; only at may be repeated' });
+    seen.add(key);
     if (!set(draft, value)) return fail({ code: 'fault-syntax', where: `--fault ${kind}`, message: `'${part}' makes no sense`, hint: SYNTAX });
   }
   const { windows, ...options } = draft;

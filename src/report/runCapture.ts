@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { fail, ok, ProblemError } from '../base/index.js';
+import { closestTo, fail, ok, ProblemError } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import { startStateOf } from '../cases/index.js';
 import { checkSettings, findProfile, PROFILES } from '../nic/index.js';
@@ -205,13 +205,15 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
   return problem === undefined ? ok(settings) : fail(problem);
 }
 
-/** `NAME=on|off`, the last word on each name counts. */
+/** `NAME=on|off`. */
 function parseOffloads(texts: readonly string[]): Result<Partial<OffloadSettings>> {
   const offloads: Record<string, boolean> = {};
   for (const text of texts) {
-    const [name, value = ''] = text.split('=', 2);
+    const [name, ...values] = text.split('=');
+    const value = values.join('=');
     if (!OFFLOADS.includes(name)) return choice('unknown-offload', '--offload', name, OFFLOADS);
     if (value !== 'on' && value !== 'off') return fail({ code: 'bad-offload', where: '--offload', message: `${text} says neither on nor off`, hint: `write --offload ${name}=off` });
+    if (Object.hasOwn(offloads, name)) return fail({ code: 'bad-offload', where: '--offload', message: `${name} is there twice`, hint: 'keep one of them' });
     offloads[name] = value === 'on';
   }
   return ok(offloads);
@@ -224,7 +226,8 @@ function xskApplicationName(options: RunOptions, object: ObjectSpec): string {
 }
 
 function choice(code: string, where: string, value: string, known: readonly string[]): Result<never> {
-  return fail({ code, where, message: `there is no '${value}'`, hint: `use one of: ${known.join(', ')}` });
+  const meant = closestTo(value, known);
+  return fail({ code, where, message: `there is no '${value}'`, hint: meant === undefined ? `use one of: ${known.join(', ')}` : `did you mean ${meant}?` });
 }
 
 /** Sets global variables (`VAR=VALUE`) and fills maps (`NAME=FILE`), before the first packet; the first problem ends it. */

@@ -1,10 +1,10 @@
+import { closestTo } from '../../base/index.js';
 import { findProfile, PROFILES } from '../../nic/index.js';
 import { NIC_VIEWS, nicListText, nicReport, nicText, nicViewText } from '../../report/index.js';
 import type { Command } from '../command.js';
 import { EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem } from '../output.js';
 import type { Terminal } from '../output.js';
-import { closestTo } from '../spelling.js';
 
 interface NicArguments {
   readonly action: readonly string[];
@@ -37,6 +37,7 @@ function nic(terminal: Terminal, { action: [verb, name, ...rest], json, view }: 
     return EXIT_OK;
   };
   if (verb === 'list' && name === undefined) {
+    if (view !== undefined) return reportProblem(terminal, { code: 'nic-view', where: '--view', message: 'a list has no views', hint: `write sim nic show NAME --view ${view}` });
     return print({ schema: 1, nics: PROFILES.map((profile) => ({ name: profile.name, description: profile.description })) }, nicListText(PROFILES));
   }
   if (verb !== 'show' || name === undefined || rest.length > 0) {

@@ -86,6 +86,11 @@ const PACKET_TYPE: Readonly<Record<FlowType, number>> = {
   sctp6: PACKET_IPV6 | PACKET_SCTP,
 };
 
+/** Of a FlowRule. A field that is misspelt would match everything. */
+const FIELDS: readonly string[] = [
+  'flowType', 'sourceMac', 'destinationMac', 'etherType', 'sourceIp', 'destinationIp', 'l4Protocol', 'sourcePort', 'destinationPort', 'vlanTci', 'action', 'location',
+] satisfies (keyof FlowRule)[];
+
 /** Flow steering (n-tuple rules, `ethtool -N`): rules that choose a frame's queue before RSS does. */
 export class FlowSteering {
   readonly capacity: number;
@@ -229,7 +234,9 @@ function maskedNumber(field: FlowNumber | undefined, all: number): [mask: number
 /** Which fields a flow type has, and that they are as long or as large as can be. */
 function checkFields(rule: FlowRule): Problem | undefined {
   const { flowType } = rule;
-  if (PACKET_TYPE[flowType] === undefined) return fieldProblem(`there is no flow type ${String(flowType)}`, `choose one of ${Object.keys(PACKET_TYPE).join(', ')}`);
+  if (!Object.hasOwn(PACKET_TYPE, flowType)) return fieldProblem(`there is no flow type ${String(flowType)}`, `choose one of ${Object.keys(PACKET_TYPE).join(', ')}`);
+  const unknown = Object.keys(rule).find((name) => !FIELDS.includes(name));
+  if (unknown !== undefined) return fieldProblem(`a flow rule has no field ${unknown}`, `use some of: ${FIELDS.join(', ')}`);
   const isEther = flowType === 'ether';
   const isIp = flowType === 'ip4' || flowType === 'ip6';
   const ipBytes = flowType.endsWith('6') ? 16 : 4;
@@ -247,6 +254,7 @@ function checkFields(rule: FlowRule): Problem | undefined {
 function checkBytes(name: string, field: FlowField | undefined, lenBytes: number, isAllowed: boolean, flowType: FlowType): Problem | undefined {
   if (field === undefined) return undefined;
   if (!isAllowed) return notOfType(name, flowType);
+  if (!(field.value instanceof Uint8Array) || !(field.mask === undefined || field.mask instanceof Uint8Array)) return fieldProblem(`${name} has no value, or a mask, of bytes`, `give { value: Uint8Array.of(…) }, ${lenBytes} bytes`);
   for (const part of [field.value, field.mask]) {
     if (part !== undefined && part.length !== lenBytes) return fieldProblem(`${name} of flow type ${flowType} has ${part.length} bytes`, `give ${lenBytes} bytes`);
   }

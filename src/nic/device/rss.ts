@@ -84,6 +84,8 @@ export class Rss {
 
   /** `ethtool -X DEV hkey …`. The key must be as long as the device's (ethtool_set_rxfh: EINVAL). */
   setKey(key: Uint8Array): Result<void> {
+    // What else has a length would become other bytes without a word.
+    if (!(key instanceof Uint8Array)) throw new TypeError('Rss.setKey: the key is no Uint8Array');
     if (key.length !== this.#key.length) {
       return fail({
         code: 'rss-key-length',

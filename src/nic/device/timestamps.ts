@@ -22,6 +22,7 @@ export class HardwareClock {
 
   /** @param offsetNs what the clock shows at simulation time 0 */
   constructor(offsetNs = 0, maxAdjustmentPpb: number = MAX_ADJUSTMENT_PPB) {
+    checkTime('HardwareClock', offsetNs);
     this.#shownNs = offsetNs;
     this.maxAdjustmentPpb = maxAdjustmentPpb;
   }
@@ -32,14 +33,21 @@ export class HardwareClock {
     return this.#shownNs + passedNs + Math.floor((passedNs * this.#scaledPpm) / (PPM * SCALED_PPM_ONE));
   }
 
-  /** Sets the clock (settime64). */
+  /**
+   * Sets the clock (settime64).
+   *
+   * @throws RangeError for what is no whole number of ns that can be told exactly
+   */
   setTime(nowNs: number, timeNs: number): void {
+    if (!Number.isFinite(nowNs)) throw new RangeError(`HardwareClock: ${String(nowNs)} ns is no time of the simulation`);
+    checkTime('setTime', timeNs);
     this.#shownNs = timeNs;
     this.#sinceNs = nowNs;
   }
 
   /** Moves the clock by a step (adjtime). */
   adjustTime(nowNs: number, deltaNs: number): void {
+    checkTime('adjustTime', deltaNs);
     this.setTime(nowNs, this.timeAt(nowNs) + deltaNs);
   }
 
@@ -50,6 +58,7 @@ export class HardwareClock {
    */
   adjustFrequency(nowNs: number, scaledPpm: number): Result<void> {
     const ppb = (scaledPpm * 1000) / SCALED_PPM_ONE;
+    if (typeof scaledPpm !== 'number') throw new TypeError(`adjustFrequency: ${typeof scaledPpm} is no number`);
     if (!(Math.abs(ppb) <= this.maxAdjustmentPpb)) {
       return fail({
         code: 'ptp-frequency',
@@ -61,6 +70,10 @@ export class HardwareClock {
     this.#scaledPpm = scaledPpm;
     return ok(undefined);
   }
+}
+
+function checkTime(call: string, timeNs: number): void {
+  if (!Number.isSafeInteger(timeNs)) throw new RangeError(`HardwareClock, ${call}: ${String(timeNs)} is no whole number of ns below 2^53`);
 }
 
 /**

@@ -59,3 +59,32 @@ describe.each(PROFILES)('$name', (profile) => {
     if (!made.ok) expect(['host-memory-exhausted', 'attach-no-native']).toContain(made.problem.code);
   }, 60_000);
 });
+
+describe('settings that are of another kind than they should be', () => {
+  const plain = usual(PROFILES[0]);
+  const given = (more: object): NicSettings => ({ ...plain, ...more });
+
+  it.each<[object, string, string]>([
+    [{ isDmaCoherent: 'non-coherent' }, 'nic-dma', 'isDmaCoherent is non-coherent, and neither true nor false'],
+    [{ offloads: { rxVlanStrip: 'off' } }, 'nic-offload', 'rxVlanStrip is off, and neither true nor false'],
+    [{ offloads: { txChecksum: false } }, 'nic-offload', 'there is no offload txChecksum that can be switched'],
+    [{ napi: { deferHardIrqs: 1.5 } }, 'nic-napi', 'deferHardIrqs of 1.5 is out of range (ERANGE)'],
+    [{ napi: { deferHardIrqs: 2 ** 31 } }, 'nic-napi', 'deferHardIrqs of 2147483648 is out of range (ERANGE)'],
+    [{ napi: { groFlushTimeout: 1 } }, 'nic-napi', 'NAPI has no setting groFlushTimeout'],
+    [{ interruptDelayNs: 0.5 }, 'nic-coalesce', 'an interrupt delay of 0.5 ns is refused (EINVAL)'],
+    [{ interruptDelayNs: 1e300 }, 'nic-coalesce', 'an interrupt delay of 1e+300 ns is refused (EINVAL)'],
+    [{ faults: [] }, 'fault-plan', 'a plan has a list of faults, which may be empty'],
+    [{ faults: { faults: [], seed: Number.NaN } }, 'fault-seed', 'NaN is no seed'],
+    [{ faults: { faults: [{ kind: 'crc', rate: '0.5' }] } }, 'fault-rate', '0.5 is no probability'],
+    [{ faults: { faults: [], watchdogNs: 0.1 } }, 'fault-time', 'a watchdog with a period of 0.1 ns'],
+  ])('%j', (more, code, message) => {
+    const problem = checkSettings(given(more));
+    expect(problem?.code).toBe(code);
+    expect(problem?.message).toContain(message);
+    expect(problem?.hint).not.toBe('');
+  });
+
+  it('a seed that is no integer is a RangeError, not seed 0', () => {
+    expect(() => createSimulation({ object: returning(2), seed: Number.NaN, cpus: 1, nic: plain })).toThrow(/NaN is no seed/);
+  });
+});

@@ -36,13 +36,18 @@ export interface FaultPlan {
   readonly watchdogNs?: number | undefined;
 }
 
+/** Beyond it, 104 days, ns are no longer exact. */
+const TIME_MAX_NS = Number.MAX_SAFE_INTEGER;
+
 /** `delayNs` when it is left out. */
 export const LATE_DEFAULT_NS = 10_000;
 
-/** Checks a plan: `fault-kind`, `fault-twice`, `fault-rate`, `fault-time`, `fault-option`. */
-export function checkFaultPlan({ faults, watchdogNs }: FaultPlan): Problem | undefined {
-  if (watchdogNs !== undefined && !(watchdogNs > 0 && Number.isFinite(watchdogNs))) {
-    return { code: 'fault-time', where: 'watchdog', message: `a watchdog with a period of ${watchdogNs} ns can't be`, hint: 'use a time above 0, such as 2s' };
+/** Checks a plan: `fault-plan`, `fault-seed`, `fault-kind`, `fault-twice`, `fault-rate`, `fault-time`, `fault-option`. */
+export function checkFaultPlan({ faults, seed, watchdogNs }: FaultPlan): Problem | undefined {
+  if (!Array.isArray(faults)) return { code: 'fault-plan', where: 'faults', message: 'a plan has a list of faults, which may be empty', hint: "write { faults: [{ kind: 'crc', rate: 0.01 }], seed: 1 }" };
+  if (seed !== undefined && !Number.isInteger(seed)) return { code: 'fault-seed', where: 'faults', message: `${String(seed)} is no seed`, hint: 'use an integer' };
+  if (watchdogNs !== undefined && !(Number.isFinite(watchdogNs) && watchdogNs >= 1 && watchdogNs <= TIME_MAX_NS)) {
+    return { code: 'fault-time', where: 'watchdog', message: `a watchdog with a period of ${watchdogNs} ns can't be`, hint: 'use a time from 1 ns to 104 days, such as 2s' };
   }
   for (const [at, setting] of faults.entries()) {
     const problem = checkSetting(setting);
@@ -59,9 +64,9 @@ function checkSetting({ kind, rate = 1, windows = [], durationNs, delayNs, raise
     return { code: 'fault-kind', where: `fault ${kind}`, message: 'there is no such fault', hint: `use one of: ${FAULT_KINDS.map((each) => each.kind).join(', ')}` };
   }
   const where = `fault ${kind}`;
-  if (!(rate >= 0 && rate <= 1)) return { code: 'fault-rate', where, message: `${rate} is no probability`, hint: 'use a rate from 0 to 1' };
+  if (!(Number.isFinite(rate) && rate >= 0 && rate <= 1)) return { code: 'fault-rate', where, message: `${rate} is no probability`, hint: 'use a rate from 0 to 1' };
   for (const { fromNs, toNs } of windows) {
-    if (fromNs >= 0 && toNs > fromNs) continue;
+    if (fromNs >= 0 && fromNs <= TIME_MAX_NS && toNs > fromNs) continue;
     return { code: 'fault-time', where, message: `from ${fromNs} ns to ${toNs} ns is no stretch of time`, hint: 'begin at 0 or later, and end after that' };
   }
   if (durationNs !== undefined && !spec.lasts) return { code: 'fault-option', where, message: 'the fault strikes and is over: it has no duration', hint: 'leave the duration out' };
@@ -69,7 +74,7 @@ function checkSetting({ kind, rate = 1, windows = [], durationNs, delayNs, raise
     return { code: 'fault-option', where, message: 'nothing comes late by this fault', hint: 'leave delay and second interrupt out' };
   }
   for (const timeNs of [durationNs ?? 1, delayNs ?? 1]) {
-    if (!(timeNs > 0)) return { code: 'fault-time', where, message: `${timeNs} ns is no time to wait`, hint: 'use a time above 0' };
+    if (!(timeNs >= 1 && (timeNs <= TIME_MAX_NS || timeNs === Infinity))) return { code: 'fault-time', where, message: `${timeNs} ns is no time to wait`, hint: 'use a time from 1 ns to 104 days' };
   }
   if (delayNs === Infinity) return { code: 'fault-time', where, message: 'what is never written back does not come late', hint: 'use a finite delay' };
   return undefined;

@@ -1,6 +1,6 @@
 import { fc, it } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { closestTo } from '../../src/cli/spelling.js';
+import { closestTo } from '../../src/base/spelling.js';
 
 const OPTIONS = ['pcap', 'prog', 'set', 'map', 'engine', 'budget', 'seed', 'nic', 'mode', 'queues', 'cpus', 'rx-ring', 'tx-ring', 'mtu', 'rx-usecs', 'xsk', 'json', 'out', 'help', 'version'];
 

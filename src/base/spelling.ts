@@ -1,6 +1,6 @@
 /**
  * The candidate that somebody who typed `word` most likely meant: it begins with `word`, or few letters were swapped, wrong, missing
- * or too many. `undefined` when none comes near.
+ * or too many; capital or small doesn't count. `undefined` when none comes near.
  */
 export function closestTo(word: string, candidates: readonly string[]): string | undefined {
   const typed = word.toLowerCase();
@@ -8,7 +8,8 @@ export function closestTo(word: string, candidates: readonly string[]): string |
   let closest: string | undefined;
   let least = tolerance + 1;
   for (const candidate of candidates) {
-    const distance = typed.length >= 2 && candidate.startsWith(typed) ? 0 : editDistance(typed, candidate);
+    const known = candidate.toLowerCase();
+    const distance = typed.length >= 2 && known.startsWith(typed) ? 0 : editDistance(typed, known);
     if (distance < least) {
       closest = candidate;
       least = distance;
