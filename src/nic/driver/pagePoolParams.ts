@@ -46,7 +46,10 @@ export interface PagePoolParams {
   readonly bufferBytes?: number;
   /** NUMA node, 0 when left out. */
   readonly nid?: number;
-  /** The driver named its NAPI (`params.napi`): in that poll, everything that comes back goes directly into the cache. 6.18 only. */
+  /**
+   * The driver named its NAPI (`params.napi`): in that poll, everything that comes back goes directly into the cache. 6.18 only. A driver of
+   * one's own may; the built-in one does not, and gives back directly what it may.
+   */
   readonly hasNapi?: boolean;
   /** 6.18 when left out. */
   readonly release?: PagePoolRelease;

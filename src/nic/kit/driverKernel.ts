@@ -2,7 +2,7 @@ import { ProblemError } from '../../base/index.js';
 import { Owner, PAGE_BYTES } from '../../memory/index.js';
 import { metadataBytes, XDP_BUFF_FLAGS, XDP_MD_DATA, XDP_MD_DATA_END } from '../../vm/index.js';
 import type { LoadedProgram } from '../../vm/index.js';
-import { convertBuffToFrame, Outcome, prepareXdpBuff, verdictIndex, XDP_ABORTED, XDP_DROP, XDP_PACKET_HEADROOM, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../xdp/index.js';
+import { convertBuffToFrame, Outcome, prepareXdpBuff, verdictIndex, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../xdp/index.js';
 import type { XdpRxqInfo } from '../../xdp/index.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import { bufferDma } from '../driver/bufferDma.js';
@@ -12,9 +12,9 @@ import type { Napi } from '../driver/napi.js';
 import { PagePool } from '../driver/pagePool.js';
 import type { NapiContext, PagePoolParams } from '../driver/pagePoolParams.js';
 import type { DriverCounters } from '../driver/queuePair.js';
+import { CallChecks } from './callChecks.js';
 import { CoherentBlock } from './coherentBlock.js';
 import type { KitParts } from './kitParts.js';
-import { describeNumber } from './mistakes.js';
 import { PacketMemory } from './packetMemory.js';
 import { PageStage } from './packetBook.js';
 import type { RedirectPath } from './redirectPath.js';
@@ -58,11 +58,13 @@ export class DriverKernel {
   /** xdp_rxq_info_reg: the receive queue. */
   readonly rxq: XdpRxqInfo;
   readonly #parts: DriverKernelParts;
+  readonly #checks: CallChecks;
   readonly #skb: SkBuff = { head: 0, data: 0, len: 0, metaBytes: 0, pp_recycle: false };
 
   constructor(parts: DriverKernelParts) {
     const { config } = parts;
     this.#parts = parts;
+    this.#checks = new CallChecks(parts);
     this.packet = new PacketMemory(parts);
     this.memory = config.memory;
     this.rxRingSize = config.rxRingSize;
@@ -98,7 +100,7 @@ export class DriverKernel {
   }
 
   dma_map_single(address: number, sizeBytes: number, direction: number): number {
-    if (!this.#isRange('dma_map_single', address, sizeBytes)) return 0;
+    if (!this.#checks.isRange('dma_map_single', address, sizeBytes)) return 0;
     const iovaLow = this.#parts.config.dma.mapSingle(address, sizeBytes, direction, 'dma_map_single');
     if (iovaLow !== 0) this.#parts.iovas.note(iovaLow, address - (address & (PAGE_BYTES - 1)));
     return iovaLow;
@@ -110,7 +112,7 @@ export class DriverKernel {
 
   dma_unmap_single(iovaLow: number, sizeBytes: number, direction: number): void {
     const { config, iovas, book, mistakes } = this.#parts;
-    if (!this.#isRange('dma_unmap_single', iovaLow, sizeBytes)) return;
+    if (!this.#checks.isRange('dma_unmap_single', iovaLow, sizeBytes)) return;
     const page = iovas.pageOf(iovaLow);
     const index = page === 0 ? -1 : book.indexOf(page);
     const { pp, dmaAddrLow } = config.allocator.pages;
@@ -123,12 +125,12 @@ export class DriverKernel {
 
   /** dma_sync_single_for_cpu, with any range inside of a mapping. */
   dma_sync_single_for_cpu(iovaLow: number, sizeBytes: number, direction: number): void {
-    if (!this.#isRange('dma_sync_single_for_cpu', iovaLow, sizeBytes)) return;
+    if (!this.#checks.isRange('dma_sync_single_for_cpu', iovaLow, sizeBytes)) return;
     this.#parts.config.dma.syncForCpu(iovaLow, sizeBytes, direction, 'dma_sync_single_for_cpu');
   }
 
   dma_sync_single_for_device(iovaLow: number, sizeBytes: number, direction: number): void {
-    if (!this.#isRange('dma_sync_single_for_device', iovaLow, sizeBytes)) return;
+    if (!this.#checks.isRange('dma_sync_single_for_device', iovaLow, sizeBytes)) return;
     this.#parts.config.dma.syncForDevice(iovaLow, sizeBytes, direction, 'dma_sync_single_for_device');
   }
 
@@ -169,7 +171,7 @@ export class DriverKernel {
 
   page_pool_get_dma_addr(page: number): number {
     const { pages } = this.#parts.config.allocator;
-    const index = this.#indexOf(page);
+    const index = this.#checks.indexOf(page);
     return index < 0 ? 0 : pages.dmaAddrLow[index];
   }
 
@@ -181,7 +183,7 @@ export class DriverKernel {
   /** @param allowDirect true only in the NAPI poll of the pool's queue */
   page_pool_put_full_page(pool: PagePool, page: number, allowDirect: boolean): void {
     const { config, book, checkReturn } = this.#parts;
-    const index = this.#indexOf(page);
+    const index = this.#checks.indexOf(page);
     if (index < 0) return;
     checkReturn(index);
     book.giveBack(index);
@@ -220,9 +222,9 @@ export class DriverKernel {
     const { vm, memory, allocator, observer, dma, scheduler } = config;
     const { u32 } = memory;
     const page = xdp.data_hard_start;
-    const index = this.#indexOf(page);
-    if (index < 0 || !this.#isPacketInside('bpf_prog_run_xdp', index, page, xdp.data_meta, xdp.data, xdp.data_end, xdp.frame_sz)) return XDP_ABORTED;
-    this.#checkBuff(xdp, index);
+    const index = this.#checks.indexOf(page);
+    if (index < 0 || !this.#checks.isPacketInside('bpf_prog_run_xdp', index, page, xdp.data_meta, xdp.data, xdp.data_end, xdp.frame_sz)) return XDP_ABORTED;
+    this.#checks.checkBuff(xdp, index);
     counters.rxPackets++;
     counters.rxBytes += xdp.data_end - xdp.data;
     book.place(index, xdp.data, xdp.data_end - xdp.data, xdp.data - xdp.data_meta);
@@ -261,8 +263,8 @@ export class DriverKernel {
   xdp_convert_buff_to_frame(xdp: XdpBuff): XdpFrame | undefined {
     const { config, book, frameOf } = this.#parts;
     const { u32 } = config.memory;
-    const index = this.#indexOf(xdp.data_hard_start);
-    if (index < 0 || !this.#isPacketInside('xdp_convert_buff_to_frame', index, xdp.data_hard_start, xdp.data_meta, xdp.data, xdp.data_end, xdp.frame_sz)) return undefined;
+    const index = this.#checks.indexOf(xdp.data_hard_start);
+    if (index < 0 || !this.#checks.isPacketInside('xdp_convert_buff_to_frame', index, xdp.data_hard_start, xdp.data_meta, xdp.data, xdp.data_end, xdp.frame_sz)) return undefined;
     const flags = u32[(config.vm.contextAddress + XDP_BUFF_FLAGS) >>> 2];
     if (!convertBuffToFrame(u32, xdp.data_hard_start, xdp.frame_sz, xdp.data_meta, xdp.data, xdp.data_end, flags)) {
       book.blame(index, Outcome.txNoHeadroom);
@@ -279,7 +281,7 @@ export class DriverKernel {
   /** Carries out XDP_REDIRECT of the packet that `bpf_prog_run_xdp` just saw. 0: the page is gone. Negative errno: it is still the driver's. */
   xdp_do_redirect(xdp: XdpBuff): number {
     const { redirectPath, counters } = this.#parts;
-    const index = this.#indexOf(xdp.data_hard_start);
+    const index = this.#checks.indexOf(xdp.data_hard_start);
     if (index < 0) return -22;
     const error = redirectPath.redirect(index);
     if (error === 0) counters.xdpRedirect++;
@@ -309,7 +311,7 @@ export class DriverKernel {
 
   #returnFrame(frame: XdpFrame, isDirect: boolean): void {
     const { config, pools, book } = this.#parts;
-    const index = this.#indexOf(frame.page);
+    const index = this.#checks.indexOf(frame.page);
     if (index < 0) return;
     const id = config.allocator.pages.pp[index];
     const pool = pools.find((each) => each.id === id);
@@ -356,12 +358,12 @@ export class DriverKernel {
   /** The stack has the packet now, and its page. */
   napi_gro_receive(skb: SkBuff): void {
     const { book, mistakes, passToStack, counters } = this.#parts;
-    const index = this.#indexOf(skb.head);
+    const index = this.#checks.indexOf(skb.head);
     if (index < 0) return;
     // The page is the stack's whatever the lengths say; of a packet that isn't there, nothing is.
     const dataEnd = Number.isInteger(skb.len) ? skb.data + skb.len : NaN;
     const dataMeta = Number.isInteger(skb.metaBytes) ? skb.data - skb.metaBytes : NaN;
-    if (!this.#isPacketInside('napi_gro_receive', index, skb.head, dataMeta, skb.data, dataEnd, PAGE_BYTES)) {
+    if (!this.#checks.isPacketInside('napi_gro_receive', index, skb.head, dataMeta, skb.data, dataEnd, PAGE_BYTES)) {
       skb.data = skb.head;
       skb.len = skb.metaBytes = 0;
     }
@@ -399,62 +401,4 @@ export class DriverKernel {
   napi_complete_done(workDone: number): boolean {
     return this.#parts.completeDone(workDone);
   }
-
-  // ── what the calls above have in common ──
-
-  #indexOf(page: number): number {
-    const { book, mistakes } = this.#parts;
-    const index = book.indexOf(page);
-    if (index >= 0 && page % PAGE_BYTES === 0) return index;
-    mistakes.add('not-a-page', 0, () => `${describeNumber(page)} is not the start of a page`);
-    return -1;
-  }
-
-  /** A range that the DMA API can be asked about; whether it is mapped is for that to say. */
-  #isRange(call: string, address: number, sizeBytes: number): boolean {
-    if (isU32(address) && isU32(sizeBytes) && (sizeBytes > 0 || call !== 'dma_map_single')) return true;
-    this.#parts.mistakes.add('bad-access', 0, () => `${call}() of ${typeof sizeBytes === 'number' ? sizeBytes : describeNumber(sizeBytes)} bytes at ${describeNumber(address)}`);
-    return false;
-  }
-
-  #isPacketInside(call: string, index: number, page: number, dataMeta: number, data: number, dataEnd: number, frameSizeBytes: number): boolean {
-    const areIntegers = Number.isInteger(dataMeta) && Number.isInteger(data) && Number.isInteger(dataEnd) && Number.isInteger(frameSizeBytes);
-    if (areIntegers && page <= dataMeta && dataMeta <= data && data <= dataEnd && dataEnd <= page + frameSizeBytes && frameSizeBytes <= PAGE_BYTES) return true;
-    const { book, mistakes } = this.#parts;
-    mistakes.add('packet-outside-page', book.packetId(index), () =>
-      `${call}() with data ${data - page} and data_end ${dataEnd - page} bytes behind the start of the page, metadata at ${dataMeta - page} and frame_sz ${String(frameSizeBytes)}: that isn't a packet in a page of ${PAGE_BYTES} bytes, and nothing is done with it`);
-    return false;
-  }
-
-  #checkBuff(xdp: XdpBuff, index: number): void {
-    const { book, mistakes, config, barriers } = this.#parts;
-    const packetId = book.packetId(index);
-    const headroom = xdp.data - xdp.data_hard_start;
-    const payload = config.tags.payload[index];
-    if (barriers.isReadPending) {
-      barriers.isReadPending = false;
-      mistakes.add('missing-dma-rmb', packetId, () => `packet ${packetId} is read after OWN without dma_rmb() in between: the CPU may have read it before the device wrote it`);
-    }
-    if (headroom < XDP_PACKET_HEADROOM) {
-      mistakes.add('headroom-too-small', packetId, () =>
-        `packet ${packetId} begins ${headroom} bytes behind the start of its page: programs that grow packets and xdp_convert_buff_to_frame() need XDP_PACKET_HEADROOM, 256 bytes`);
-    }
-    if (payload !== 0 && xdp.data !== payload) {
-      mistakes.add('data-not-where-written', packetId, () =>
-        `xdp->data of packet ${packetId} is ${headroom} bytes behind the start of its page, but the device wrote the packet ${payload - xdp.data_hard_start} bytes behind it: the program sees other bytes than those of the packet`);
-    }
-    if (xdp.frame_sz !== PAGE_BYTES) {
-      mistakes.add('frame-size-wrong', packetId, () => `xdp->frame_sz of packet ${packetId} is ${xdp.frame_sz}, but its buffer is a page: bpf_xdp_adjust_tail() would run out of it, or fail`);
-    }
-    const lenBytes = xdp.data_end - xdp.data;
-    const receivedBytes = book.receivedBytes[index];
-    if (book.stage[index] === PageStage.received && lenBytes !== receivedBytes) {
-      mistakes.add('length-wrong', packetId, () => `the xdp_buff of packet ${packetId} has ${lenBytes} bytes, but by its descriptor the packet has ${receivedBytes}, without the FCS: the program sees too ${lenBytes > receivedBytes ? 'much' : 'little'}`);
-    }
-    if (book.stage[index] === PageStage.received) config.dma.debug.checkCpuAccess(xdp.data, xdp.data_end - xdp.data, false, 'bpf_prog_run_xdp');
-  }
-}
-
-function isU32(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= 0xffffffff;
 }
