@@ -9,6 +9,11 @@ export { decodeAyaLog } from './aya/index.js';
 export type { AyaLogRecord } from './aya/index.js';
 export { openCapture, openCaptureBytes } from './packet/index.js';
 export type { CaptureReader } from './packet/index.js';
+// Checksums: docs/checksums.md.
+export {
+  addToSum, checkChecksums, csumDiff, fold, foldIntoChecksum, internetChecksum, isChecksumValid, pseudoHeaderSumV4, pseudoHeaderSumV6, repairChecksums, updateChecksum, updateChecksum32, updateChecksumRange,
+} from './packet/index.js';
+export type { ChecksumCheck, ChecksumState } from './packet/index.js';
 export { loadKernelConfig, loadKernelTypes, loadObjectBytes, loadObjectFile, parseKernelConfig, parseNetwork, PerfEventArray, readKernelTypes, RingBuf, UserMap, UserRingBuf } from './vm/index.js';
 export type { BatchResult, BpfMap, CoreTarget, CountResult, KernelConfig, KeyResult, LoadedObject, LoadObjectOptions, MapEntry, NetworkScenario, ObjectSpec, ProgramSpec, ValueResult } from './vm/index.js';
 export { findProfile, PROFILES } from './nic/index.js';

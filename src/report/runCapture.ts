@@ -10,6 +10,7 @@ import { loadObjectFile, loadTargetKernel, mapTypeName } from '../vm/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { EngineName, LoadedObject, ObjectSpec } from '../vm/index.js';
 import { CaptureOutput } from './captureOutput.js';
+import { ChecksumWatcher } from './checksumWatcher.js';
 import { eventTypes } from './eventReport.js';
 import { parseFaultPlan } from './faultOption.js';
 import { parseInnerMaps } from './innerMapOption.js';
@@ -68,6 +69,8 @@ export interface RunOptions {
   readonly instructionBudget?: number | undefined;
   /** Directory for captures by destination. */
   readonly out?: string | undefined;
+  /** Look at the checksums of every packet that goes on its way. */
+  readonly verifyChecksums?: boolean | undefined;
   /** Case file to write: each packet by itself (recordCases.ts). */
   readonly recordCases?: string | undefined;
 }
@@ -138,7 +141,8 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     const output = options.out === undefined ? undefined : CaptureOutput.create(options.out, simulation.value.memory, settings.value.profile.name, options.pcap);
     if (output !== undefined && !output.ok) return output;
     const watcher = new RunWatcher(simulation.value.vm, output?.value ?? {}, onSlow);
-    const result = simulation.value.run(capture.value, watcher, onProgress);
+    const checksums = options.verifyChecksums === true ? new ChecksumWatcher(simulation.value.memory.u8, watcher) : undefined;
+    const result = simulation.value.run(capture.value, checksums ?? watcher, onProgress);
     const outputProblem = output?.value.close();
     if (!result.ok) return result;
     if (outputProblem !== undefined) return fail(outputProblem);
@@ -153,6 +157,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     const { seed, engine } = options;
     return ok(runReport(simulation.value, result.value, {
       capture: basename(options.pcap), seed, engine, mode: 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
+      checksums: checksums?.report(),
     }));
   } catch (error) {
     // What a driver of one's own threw.

@@ -4,6 +4,7 @@ import type { FaultRecord, RunResult, Simulation } from '../sim/index.js';
 import type { XdpStatistics, XskSocket } from '../umem/index.js';
 import type { JsonValue } from '../vm/index.js';
 import { OUTCOMES, VERDICT_OTHER, verdictName } from '../xdp/index.js';
+import type { ChecksumReport } from './checksumWatcher.js';
 import { eventsReport } from './eventReport.js';
 import type { EventCountReport, EventReport, EventTypes } from './eventReport.js';
 import { mapReports, variableReports } from './mapReport.js';
@@ -71,6 +72,8 @@ export interface RunReport {
   readonly event_counts: Readonly<Record<string, EventCountReport>>;
   readonly faults: readonly FaultReport[];
   readonly fault_count: number;
+  /** Only with `--verify-checksums`. */
+  readonly checksums?: ChecksumReport;
   readonly audit: {
     readonly ok: boolean;
     readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
@@ -161,6 +164,8 @@ export interface RunNames {
   readonly hasNetwork: boolean;
   /** Types of events, see `eventTypes`. */
   readonly eventTypes: EventTypes;
+  /** What was found by looking at checksums; `undefined` when nobody looked. */
+  readonly checksums?: ChecksumReport | undefined;
 }
 
 /** Gathers the report of a finished run. Equal runs give equal reports: nothing in it comes from a real clock. */
@@ -205,20 +210,22 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     ...eventsReport(result, loaded, names.eventTypes),
     faults: result.faults.map(faultReport),
     fault_count: result.faultCount,
+    ...(names.checksums === undefined ? {} : { checksums: names.checksums }),
     audit: result.audit,
   };
 }
 
 /** Why a run is not clean, in one sentence for a log. */
-export function runVerdict({ fault_count: faults, audit }: RunReport): string {
+export function runVerdict({ fault_count: faults, audit, checksums }: RunReport): string {
   const reasons = audit.checks.filter((check) => !check.ok).map(({ name, detail }) => `the audit of ${name} failed: ${detail}`);
+  if (checksums !== undefined && checksums.wrong_count > 0) reasons.unshift(`${counted(checksums.wrong_count, 'checksum')} of packets that went on ${checksums.wrong_count === 1 ? 'is' : 'are'} wrong`);
   if (faults > 0) reasons.unshift(`the program was stopped by a fault at ${counted(faults, 'packet')}`);
   return reasons.length === 0 ? 'everything is fine' : `FAILED: ${reasons.join('; ')}`;
 }
 
-/** True when the run shows nothing that must be mended: the audit balances and the program did nothing forbidden. */
+/** True when the run shows nothing that must be mended: the audit balances, the program did nothing forbidden, and no checksum became wrong. */
 export function isClean(report: RunReport): boolean {
-  return report.audit.ok && report.fault_count === 0;
+  return report.audit.ok && report.fault_count === 0 && (report.checksums?.wrong_count ?? 0) === 0;
 }
 
 function queuesOf(nic: Nic): number[] {

@@ -1,6 +1,7 @@
 import { FAULT_KINDS, findProfile, maxFrameBytes } from '../nic/index.js';
 import { Outcome, OUTCOMES } from '../xdp/index.js';
 import { ETH_HLEN } from '../vm/index.js';
+import { checksumSection } from './checksumText.js';
 import { eventSections } from './eventText.js';
 import { mapSections, SHOWN_LINES } from './mapText.js';
 import type { FaultReport, RunReport } from './runReport.js';
@@ -28,6 +29,7 @@ export function runText(report: RunReport, heading: Heading): string {
     faults(report),
     verdicts(report),
     outcomes(report),
+    checksumSection(report.checksums),
     queues(report),
     rings(report),
     nicFaults(report),
