@@ -1,4 +1,5 @@
-import type { Problem } from '../base/index.js';
+import { isSince } from '../base/index.js';
+import type { KernelRelease, Problem } from '../base/index.js';
 import { checkStack } from './checkStack.js';
 import { HELPERS, helperName } from './helpers/helperTable.js';
 import { checkInstructions } from './isa/checkInstructions.js';
@@ -22,9 +23,10 @@ export interface ObjectMaps {
 /**
  * Whether a program can run here: its type, its structure, its helpers, its maps. What it does with them is checked when it runs.
  *
+ * @param kernel whose helpers, kernel functions and instructions there are
  * @returns the first problem, with program, instruction and source line; `undefined` when there is none
  */
-export function checkProgram(object: ObjectSpec, program: ProgramSpec, maps: ObjectMaps): Problem | undefined {
+export function checkProgram(object: ObjectSpec, program: ProgramSpec, maps: ObjectMaps, kernel: KernelRelease): Problem | undefined {
   const where = `${object.name}, program ${program.name}`;
   if (program.type !== 'xdp') {
     if (/^\??freplace(?:\/|$)/.test(program.section)) {
@@ -35,7 +37,7 @@ export function checkProgram(object: ObjectSpec, program: ProgramSpec, maps: Obj
     return { code: 'program-not-xdp', message, where, hint: 'put the program into SEC("xdp")' };
   }
   if (program.problem !== undefined) return program.problem;
-  const problem = checkInstructions(program.insns, { where }) ?? checkCalls(object, program) ?? checkMaps(object, program, maps);
+  const problem = checkInstructions(program.insns, { where, kernel }) ?? checkCalls(object, program, kernel) ?? checkMaps(object, program, maps);
   if (problem !== undefined) return problem;
   const stack = checkStack(program);
   return stack === undefined ? undefined : { ...stack, where };
@@ -48,33 +50,37 @@ function placeOf(object: ObjectSpec, program: ProgramSpec, insnIndex: number): s
   return `${object.name}, program ${program.name}, insn ${insnIndex}${source}`;
 }
 
-function checkCalls(object: ObjectSpec, program: ProgramSpec): Problem | undefined {
+function checkCalls(object: ObjectSpec, program: ProgramSpec, kernel: KernelRelease): Problem | undefined {
   const { insns } = program;
   for (const index of insnIndices(insns)) {
     if (!isCall(insns, index)) continue;
     const kind = srcAt(insns, index);
     if (kind === BPF_PSEUDO_HELPER) {
       if (program.poisons?.some(({ insnIndex }) => insnIndex === index) === true) continue;
-      const problem = checkHelper(object, immAt(insns, index));
+      const problem = checkHelper(object, immAt(insns, index), kernel);
       if (problem !== undefined) return { ...problem, where: placeOf(object, program, index) };
     } else if (kind === BPF_PSEUDO_KFUNC_CALL) {
-      const problem = checkKfunc(object, program.kfuncs?.find(({ insnIndex }) => insnIndex === index), immAt(insns, index));
+      const problem = checkKfunc(object, program.kfuncs?.find(({ insnIndex }) => insnIndex === index), immAt(insns, index), kernel);
       if (problem !== undefined) return { ...problem, where: placeOf(object, program, index) };
     }
   }
   for (const reference of program.kfuncAddresses ?? []) {
-    const problem = checkKfunc(object, reference, 0);
+    const problem = checkKfunc(object, reference, 0, kernel);
     if (problem !== undefined) return { ...problem, where: placeOf(object, program, reference.insnIndex) };
   }
   return undefined;
 }
 
-function checkHelper(object: ObjectSpec, id: number): Problem | undefined {
+function checkHelper(object: ObjectSpec, id: number, kernel: KernelRelease): Problem | undefined {
   const helper = HELPERS[id];
   if (helper === undefined) return { code: 'unknown-helper', message: `there is no helper ${id}`, hint: 'compile for Linux 6.18 or older' };
   if (!helper.xdp) {
     const hint = helper.instead === undefined ? 'leave the call out' : `use ${helper.instead}`;
     return { code: 'helper-not-for-xdp', message: `${helper.name} is not for XDP programs: the kernel refuses to load this`, hint };
+  }
+  if (!isSince(kernel, helper.since)) {
+    const message = `Linux ${kernel} has no ${helper.name} for XDP programs yet: they may call it since ${helper.since}`;
+    return { code: 'helper-too-new', message, hint: `leave the call out, or choose a kernel from ${helper.since} on` };
   }
   if (helper.gplOnly && !isGplCompatible(object.license)) {
     const license = object.license === '' ? 'the object has no licence' : `the licence is '${object.license}'`;
@@ -88,7 +94,7 @@ function checkHelper(object: ObjectSpec, id: number): Problem | undefined {
 }
 
 /** A weak kfunc that isn't there only matters to a run that calls it. */
-function checkKfunc(object: ObjectSpec, reference: KfuncReference | undefined, imm: number): Problem | undefined {
+function checkKfunc(object: ObjectSpec, reference: KfuncReference | undefined, imm: number, kernel: KernelRelease): Problem | undefined {
   if (reference === undefined) {
     const message = `the kernel function with number ${imm} is called: only names say which one that is`;
     return { code: 'unsupported-kfunc', message, hint: 'declare the function extern __ksym and compile again' };
@@ -102,6 +108,11 @@ function checkKfunc(object: ObjectSpec, reference: KfuncReference | undefined, i
   }
   if (!kfunc.xdp) {
     return { code: 'kfunc-not-for-xdp', message: `kernel function ${name} is not for XDP programs: the kernel refuses to load this`, hint: 'leave the call out' };
+  }
+  if (!isSince(kernel, kfunc.since)) {
+    if (isWeak) return undefined;
+    const message = `Linux ${kernel} has no kernel function ${name} yet: XDP programs may call it since ${kfunc.since}`;
+    return { code: 'kfunc-too-new', message, hint: `declare it extern __ksym __weak and ask bpf_ksym_exists first, or choose a kernel from ${kfunc.since} on` };
   }
   if (kfunc.support === undefined) {
     if (isWeak) return undefined;

@@ -1,4 +1,4 @@
-import type { Rng } from '../base/index.js';
+import type { KernelRelease, Rng } from '../base/index.js';
 import type { BpfMap } from './maps/map.js';
 import type { NetworkScenario } from './network/scenario.js';
 import type { Task } from './task.js';
@@ -16,6 +16,8 @@ export interface VmEnvironment {
    * every positive number is one. What becomes of packets for it is not the machine's affair.
    */
   readonly isDevice?: (ifindex: number) => boolean;
+  /** The kernel that the machine is in: what helpers do and which there are. Left out: the newest that is known. */
+  readonly kernel?: KernelRelease | undefined;
   /** The network around the machine: routes, sockets, connections. Left out: a quiet one that has nothing but the loopback interface, with ifindex 1. */
   readonly network?: NetworkScenario | undefined;
   /** What this CPU is doing besides; left out: nothing, see `idleTask`. */

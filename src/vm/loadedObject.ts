@@ -1,5 +1,5 @@
 import { ProblemError, catchProblem, errnoName, fail, ok } from '../base/index.js';
-import type { Problem, Result } from '../base/index.js';
+import type { KernelRelease, Problem, Result } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { formatValue } from './btf/btfFormat.js';
 import type { JsonValue } from './btf/btfFormat.js';
@@ -24,17 +24,19 @@ export class LoadedObject {
   readonly #maps: ObjectMaps;
   readonly #place: ProgramPlacer;
   readonly #createMap: (spec: MapSpec) => Result<BpfMap>;
+  readonly #kernel: KernelRelease;
   readonly #programs: LoadedProgram[] = [];
   readonly #problems = new Map<string, Problem>();
   readonly #userMaps = new Map<string, UserMap>();
 
   /** Made by `Vm.load`, without programs at first. */
-  constructor(spec: ObjectSpec, memory: HostMemory, maps: ObjectMaps, place: ProgramPlacer, createMap: (spec: MapSpec) => Result<BpfMap>) {
+  constructor(spec: ObjectSpec, memory: HostMemory, maps: ObjectMaps, place: ProgramPlacer, createMap: (spec: MapSpec) => Result<BpfMap>, kernel: KernelRelease) {
     this.spec = spec;
     this.#memory = memory;
     this.#maps = maps;
     this.#place = place;
     this.#createMap = createMap;
+    this.#kernel = kernel;
   }
 
   /** Makes a map that the object doesn't define, to go into one of its maps of maps (`MapOfMaps.setMap`). Problems: as `Vm.createMap`. */
@@ -83,7 +85,7 @@ export class LoadedObject {
    * @throws ProblemError as `chooseAndCheckPrograms`, `program-array-mismatch`, `host-memory-exhausted`
    */
   loadPrograms(names: readonly string[] | undefined): void {
-    const { usable, problems } = chooseAndCheckPrograms(this.spec, names, this.#maps);
+    const { usable, problems } = chooseAndCheckPrograms(this.spec, names, this.#maps, this.#kernel);
     for (const [name, problem] of problems) this.#problems.set(name, problem);
     const placed = usable.filter((spec) => this.program(spec.name) === undefined).map((spec) => this.#place(spec, this.maps));
     this.#programs.push(...placed);

@@ -1,7 +1,9 @@
+import { NEWEST_KERNEL } from '../base/index.js';
+import type { KernelRelease } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { decode, encode, opcodeAt, srcAt } from './isa/decode.js';
 import { BPF_CALL, BPF_DW, BPF_IMM, BPF_JMP, BPF_LD, BPF_PSEUDO_HELPER, INSN_BYTES } from './isa/opcodes.js';
-import { calleeSupport, findKfunc, kfuncId } from './kfuncs/kfuncTable.js';
+import { calleeSupport, kfuncId } from './kfuncs/kfuncTable.js';
 import { PROG_BLOCK_BYTES, PROG_CONTEXT_BYTES, PROG_ID, PROG_INSNS, PROG_INSN_COUNT, XDP_MD_BYTES, XDP_MD_EGRESS_IFINDEX } from './layout.js';
 import { ArrayMap } from './maps/arrayMap.js';
 import type { BpfMap } from './maps/map.js';
@@ -14,6 +16,8 @@ export interface LoadedProgram {
   readonly id: number;
   /** Address of its block (layout.ts, PROG_*): what `Vm.run` and tail calls take. */
   readonly address: number;
+  /** The maps of its object, by name. */
+  readonly maps: ReadonlyMap<string, BpfMap>;
 }
 
 const LDDW = BPF_LD | BPF_IMM | BPF_DW;
@@ -50,17 +54,18 @@ const KERNEL_TEXT_HIGH = 0xffffffff | 0;
  *
  * @throws ProblemError `host-memory-exhausted`
  */
-export function placeProgram(memory: HostMemory, spec: ProgramSpec, id: number, maps: ReadonlyMap<string, BpfMap>): LoadedProgram {
+export function placeProgram(
+  memory: HostMemory, spec: ProgramSpec, id: number, maps: ReadonlyMap<string, BpfMap>, kernel: KernelRelease = NEWEST_KERNEL,
+): LoadedProgram {
   const insns = spec.insns.slice();
   for (const { insnIndex, name } of spec.kfuncs ?? []) {
-    const number = kfuncId(name);
-    const isKnown = number !== undefined && calleeSupport(number) !== undefined;
-    encode(insns, insnIndex, isKnown ? { opcode: CALL, dst: 0, src: BPF_PSEUDO_HELPER, off: 0, imm: number } : POISON);
+    const number = kfuncId(name, kernel);
+    encode(insns, insnIndex, number !== undefined ? { opcode: CALL, dst: 0, src: BPF_PSEUDO_HELPER, off: 0, imm: number } : POISON);
   }
   // Before the helpers: what is poisoned calls one that there isn't.
   for (const { insnIndex } of spec.poisons ?? []) encode(insns, insnIndex, POISON);
   for (const { insnIndex, name } of spec.kfuncAddresses ?? []) {
-    if (findKfunc(name)?.support === undefined) continue;
+    if (kfuncId(name, kernel) === undefined) continue;
     encode(insns, insnIndex, { ...decode(insns, insnIndex), imm: KERNEL_TEXT_LOW });
     encode(insns, insnIndex + 1, { opcode: 0, dst: 0, src: 0, off: 0, imm: KERNEL_TEXT_HIGH });
   }
@@ -89,5 +94,5 @@ export function placeProgram(memory: HostMemory, spec: ProgramSpec, id: number, 
   view.setUint32(address + PROG_INSN_COUNT, insns.length / INSN_BYTES, true);
   view.setUint32(address + PROG_INSNS, text, true);
   view.setUint32(address + PROG_CONTEXT_BYTES, spec.attachType === 'devmap' ? XDP_MD_BYTES : XDP_MD_EGRESS_IFINDEX, true);
-  return { spec, id, address };
+  return { spec, id, address, maps };
 }

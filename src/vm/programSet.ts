@@ -1,5 +1,5 @@
 import { ProblemError } from '../base/index.js';
-import type { Problem } from '../base/index.js';
+import type { KernelRelease, Problem } from '../base/index.js';
 import { checkProgram } from './checkProgram.js';
 import type { ObjectMaps } from './checkProgram.js';
 import type { ObjectSpec, ProgramSpec } from './spec.js';
@@ -21,7 +21,7 @@ function xdpNames(object: ObjectSpec): string {
  *
  * @throws ProblemError `unknown-program`, `no-xdp-program`, or the problem of a program: of one that was asked for, or when none is usable
  */
-export function chooseAndCheckPrograms(object: ObjectSpec, asked: readonly string[] | undefined, maps: ObjectMaps): ProgramSet {
+export function chooseAndCheckPrograms(object: ObjectSpec, asked: readonly string[] | undefined, maps: ObjectMaps, kernel: KernelRelease): ProgramSet {
   const wanted = asked === undefined ? object.programs.filter((program) => program.type === 'xdp') : asked.map((name) => findProgram(object, name));
   if (wanted.length === 0) {
     throw new ProblemError({
@@ -34,7 +34,7 @@ export function chooseAndCheckPrograms(object: ObjectSpec, asked: readonly strin
   const tried = withTailCallTargets(object, wanted);
   const problems = new Map<string, Problem>();
   for (const program of tried) {
-    const problem = checkProgram(object, program, maps);
+    const problem = checkProgram(object, program, maps, kernel);
     if (problem !== undefined) problems.set(program.name, problem);
   }
   spreadProblems(object, tried, problems);

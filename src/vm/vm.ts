@@ -1,4 +1,4 @@
-import { ProblemError, catchProblem } from '../base/index.js';
+import { NEWEST_KERNEL, ProblemError, catchProblem } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { AccessTable } from './accessTable.js';
@@ -286,14 +286,15 @@ export class Vm {
   }
 
   #load(object: ObjectSpec, options: LoadOptions): LoadedObject {
+    const { kernel = NEWEST_KERNEL } = this.environment;
     const place: ProgramPlacer = (spec, maps) => {
-      const program = placeProgram(this.memory, spec, this.#programs.length, maps);
+      const program = placeProgram(this.memory, spec, this.#programs.length, maps, kernel);
       this.#programs.push(program);
       this.#sources.set(program.address, [spec, maps]);
       this.#jit?.add(program.address);
       return program;
     };
-    const loaded = new LoadedObject(object, this.memory, this.#createMaps(object), place, (spec) => this.createMap(spec));
+    const loaded = new LoadedObject(object, this.memory, this.#createMaps(object), place, (spec) => this.createMap(spec), kernel);
     loaded.loadPrograms(options.programs);
     return loaded;
   }

@@ -1,3 +1,5 @@
+import { hasChange, NEWEST_KERNEL } from '../base/index.js';
+import type { KernelRelease } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import {
   SHINFO_FRAG_BYTES, SHINFO_FRAGS, SHINFO_FRAGS_SIZE, SHINFO_NR_FRAGS, SKB_SHARED_INFO_BYTES, XDP_BUFF_FLAGS, XDP_BUFF_FRAME_SZ,
@@ -56,6 +58,11 @@ export function isMetaUnsupported(u32: Uint32Array, context: number): boolean {
 export function metadataBytes(u32: Uint32Array, context: number): number {
   const bytes = u32[(context + XDP_MD_DATA) >>> 2] - u32[(context + XDP_MD_DATA_META) >>> 2];
   return bytes > 0 ? bytes : 0;
+}
+
+/** Longest metadata (xdp_metalen_invalid, include/net/xdp.h): it must fit in the u8 `meta_len` of skb_shared_info; up to 6.8 there was a limit of its own. */
+export function metaMaxBytes(kernel: KernelRelease = NEWEST_KERNEL): number {
+  return hasChange(kernel, 'longMetadata') ? 252 : 32;
 }
 
 /** Copies the start of the packet, fragments included, until `to` is full; the packet is at least as long. */

@@ -7,6 +7,7 @@ import {
   linearBytes,
   MAX_SKB_FRAGS,
   metadataBytes,
+  metaMaxBytes,
   packetBytes,
   SKB_SHARED_INFO_BYTES,
   XDP_MD_DATA,
@@ -80,16 +81,19 @@ export class TestRunner {
   /** The first page and a page for each fragment. */
   readonly #pages: number;
   readonly #gathered: number;
+  /** Metadata that a packet may have. */
+  readonly #metaMax: number;
 
   constructor(memory: HostMemory, vm: Vm) {
     this.#memory = memory;
     this.#vm = vm;
+    this.#metaMax = Math.min(META_MAX, metaMaxBytes(vm.environment.kernel));
     this.#pages = memory.reserve('test_run frame', (MAX_SKB_FRAGS + 1) * PAGE_BYTES, PAGE_BYTES);
     this.#gathered = memory.reserve('test_run output', (MAX_SKB_FRAGS + 1) * PAGE_BYTES);
   }
 
   run(program: LoadedProgram, input: TestRunInput): TestRunResult {
-    const errno = program.spec.attachType === 'xdp' && !isDeviceBound(program.spec) ? checkInput(input) : EINVAL;
+    const errno = program.spec.attachType === 'xdp' && !isDeviceBound(program.spec) ? checkInput(input, this.#metaMax) : EINVAL;
     if (errno !== 0) return refused(errno);
     this.#prepare(input);
     const vm = this.#vm;
@@ -176,10 +180,10 @@ function linearPart({ data, metaBytes = 0, dataEnd = data.length }: TestRunInput
   return Math.min(dataEnd, LINEAR_MAX + metaBytes);
 }
 
-function checkInput(input: TestRunInput): number {
+function checkInput(input: TestRunInput, metaMax: number): number {
   const { data, metaBytes = 0, dataEnd = data.length, dataMeta = 0, rxQueueIndex = 0, ingressIfindex = 0, egressIfindex = 0 } = input;
   if (dataMeta !== 0 || egressIfindex !== 0) return EINVAL;
-  if (metaBytes % 4 !== 0 || metaBytes < 0 || metaBytes > META_MAX) return EINVAL;
+  if (metaBytes % 4 !== 0 || metaBytes < 0 || metaBytes > metaMax) return EINVAL;
   if (dataEnd < metaBytes || dataEnd > data.length) return EINVAL;
   if (data.length - metaBytes < ETH_HLEN) return EINVAL;
   // The loopback, which is also taken without a device, has one queue; how many another device has is for its host to know.

@@ -1,4 +1,5 @@
-import { EAFNOSUPPORT, EINVAL, ENODEV } from '../../base/index.js';
+import { EAFNOSUPPORT, EINVAL, ENODEV, hasChange, NEWEST_KERNEL } from '../../base/index.js';
+import type { KernelRelease } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import { RETURN_INT } from '../layout.js';
 import { AF_INET, AF_INET6 } from '../network/bpfSock.js';
@@ -31,7 +32,6 @@ const FLAG_SKIP_NEIGH = 4;
 const FLAG_TBID = 8;
 const FLAG_SRC = 16;
 const FLAG_MARK = 32;
-const FLAGS = 63;
 
 const RET_SUCCESS = 0;
 const RET_BLACKHOLE = 1;
@@ -55,17 +55,28 @@ const MIN_MTU_V6 = 1280;
 export const fibLookup: HelperSupport = {
   args: ['ptr_to_ctx', 'ptr_to_mem', 'const_size', 'anything'],
   returns: RETURN_INT,
-  make: ({ args, memory, network }) => (_ctx, params, plen, flags) => {
-    if (!args.isContext(1) || !args.isSize(3, false) || !args.isMemory(2, plen, true)) return 0;
-    network.asked.add('bpf_fib_lookup');
-    if (plen < FIB_LOOKUP_BYTES || (flags & ~FLAGS) !== 0) return -EINVAL;
-    const at = params >>> 0;
-    const family = memory.u8[at + FAMILY];
-    if (family === AF_INET) return lookupV4(memory, network, at, flags);
-    if (family === AF_INET6) return lookupV6(memory, network, at, flags);
-    return -EAFNOSUPPORT;
+  make: ({ args, memory, network, environment }) => {
+    const known = knownFlags(environment.kernel);
+    return (_ctx, params, plen, flags) => {
+      if (!args.isContext(1) || !args.isSize(3, false) || !args.isMemory(2, plen, true)) return 0;
+      network.asked.add('bpf_fib_lookup');
+      if (plen < FIB_LOOKUP_BYTES || (flags & ~known) !== 0) return -EINVAL;
+      const at = params >>> 0;
+      const family = memory.u8[at + FAMILY];
+      if (family === AF_INET) return lookupV4(memory, network, at, flags);
+      if (family === AF_INET6) return lookupV6(memory, network, at, flags);
+      return -EAFNOSUPPORT;
+    };
   },
 };
+
+function knownFlags(kernel: KernelRelease = NEWEST_KERNEL): number {
+  return FLAG_DIRECT | FLAG_OUTPUT
+    | (hasChange(kernel, 'fibSkipNeigh') ? FLAG_SKIP_NEIGH : 0)
+    | (hasChange(kernel, 'fibTableId') ? FLAG_TBID : 0)
+    | (hasChange(kernel, 'fibSource') ? FLAG_SRC : 0)
+    | (hasChange(kernel, 'fibMark') ? FLAG_MARK : 0);
+}
 
 function lookupV4(memory: HostMemory, network: Network, at: number, flags: number): number {
   const { u8, view } = memory;

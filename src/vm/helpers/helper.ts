@@ -76,6 +76,8 @@ export interface HelperSpec {
   readonly name: string;
   /** Whether a program of type XDP may call it at all. */
   readonly xdp: boolean;
+  /** First kernel in which XDP programs may call it; 6.1 for all that are older. */
+  readonly since: string;
   /** Only for programs under a GPL-compatible licence. */
   readonly gplOnly: boolean;
   /** What an XDP program can do in place of a helper that it may not call. */

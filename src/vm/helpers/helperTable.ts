@@ -42,8 +42,24 @@ const GPL: Rule = 'gpl';
 /** Programs of other types only. */
 const NOT_XDP: Rule = 'other';
 
+/**
+ * First kernel in which XDP programs may call a helper, where 6.1 isn't enough: tracing programs had most of them long before
+ * (bpf_base_func_proto, kernel/bpf/helpers.c).
+ */
+const SINCE: Readonly<Record<string, string>> = {
+  bpf_cgrp_storage_get: '6.2', bpf_cgrp_storage_delete: '6.2',
+  bpf_get_current_cgroup_id: '6.4', bpf_get_current_ancestor_cgroup_id: '6.4',
+  bpf_get_current_pid_tgid: '6.10', bpf_get_ns_current_pid_tgid: '6.10',
+  bpf_get_current_uid_gid: '6.16', bpf_get_current_comm: '6.16', bpf_get_cgroup_classid: '6.16', bpf_current_task_under_cgroup: '6.16',
+  bpf_perf_event_read: '6.16', bpf_perf_event_read_value: '6.16', bpf_send_signal: '6.16', bpf_send_signal_thread: '6.16',
+  bpf_task_storage_get: '6.16', bpf_task_storage_delete: '6.16', bpf_get_task_stack: '6.16', bpf_get_branch_snapshot: '6.16', bpf_find_vma: '6.16',
+};
+
+/** 6.1, the oldest kernel that the simulator follows, has it. */
+const OLD = '6.1';
+
 function row(id: number, name: string, rule: Rule, support?: HelperSupport, instead?: string): HelperSpec {
-  return { id, name, xdp: rule !== NOT_XDP, gplOnly: rule === GPL, instead, support };
+  return { id, name, since: SINCE[name] ?? OLD, xdp: rule !== NOT_XDP, gplOnly: rule === GPL, instead, support };
 }
 
 /** bpf_tail_call(ctx, prog_array, index): never comes back when it succeeds, so the interpreter does it itself. */

@@ -6,12 +6,9 @@ import {
   XDP_BUFF_RXQ_FRAG_SIZE, XDP_FLAGS_HAS_FRAGS, XDP_FRAME_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META,
 } from '../layout.js';
 import type { HelperSupport } from './helper.js';
-import { contextSharedInfo, fragmentCount, fragmentWord, hasFragments, isMetaUnsupported, metadataBytes, packetBytes } from '../xdpBuffer.js';
+import { contextSharedInfo, fragmentCount, fragmentWord, hasFragments, isMetaUnsupported, metadataBytes, metaMaxBytes, packetBytes } from '../xdpBuffer.js';
 
 //     hard_start ─ xdp_frame (40) ─ headroom ─ data_meta ─ data ─ data_end ─ tailroom ─ hard_end = hard_start + frame_sz - 320
-
-/** Bound of the metadata's length: it must fit in the u8 `meta_len` of skb_shared_info (xdp_metalen_invalid, include/net/xdp.h, 6.18). */
-const METALEN_MAX = 255;
 
 /** bpf_xdp_adjust_head(ctx, delta) (net/core/filter.c, 6.18): moves the start of the packet, metadata along with it. */
 export const xdpAdjustHead: HelperSupport = {
@@ -40,9 +37,10 @@ export const xdpAdjustHead: HelperSupport = {
 export const xdpAdjustMeta: HelperSupport = {
   args: ['ptr_to_ctx', 'anything'],
   returns: RETURN_INT,
-  make: ({ args, memory, contextAddress }) => {
+  make: ({ args, memory, environment, contextAddress }) => {
     const { u32 } = memory;
     const context = contextAddress >>> 2;
+    const metaMax = metaMaxBytes(environment.kernel);
     return (_ctx, delta) => {
       if (!args.isContext(1)) return 0;
       if (isMetaUnsupported(u32, contextAddress)) return -ENOTSUPP;
@@ -50,7 +48,7 @@ export const xdpAdjustMeta: HelperSupport = {
       const meta = u32[context + (XDP_MD_DATA_META >> 2)] + delta;
       if (meta < u32[context + (XDP_BUFF_HARD_START >> 2)] + XDP_FRAME_BYTES || meta > data) return -EINVAL;
       const metaBytes = data - meta;
-      if ((metaBytes & 3) !== 0 || metaBytes > METALEN_MAX) return -EACCES;
+      if ((metaBytes & 3) !== 0 || metaBytes > metaMax) return -EACCES;
       u32[context + (XDP_MD_DATA_META >> 2)] = meta;
       return 0;
     };

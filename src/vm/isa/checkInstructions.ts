@@ -1,4 +1,5 @@
-import type { Problem } from '../../base/index.js';
+import { hasChange, KERNEL_CHANGES, NEWEST_KERNEL } from '../../base/index.js';
+import type { KernelRelease, Problem } from '../../base/index.js';
 import { dstAt, immAt, offAt, opcodeAt, rowAt, srcAt } from './decode.js';
 import { disassemble } from './disassemble.js';
 import { rowsOfOpcode } from './instructionTable.js';
@@ -11,6 +12,8 @@ import {
 export interface CheckOptions {
   /** `kernel` (default): refuse what Linux 6.18 refuses. `rfc`: also take callx, division by immediate 0 and immediate shifts beyond the width. */
   readonly rules?: 'kernel' | 'rfc';
+  /** Whose instructions are known; left out: the newest kernel's. */
+  readonly kernel?: KernelRelease | undefined;
   /** What the program is called in `where`, e.g. `prog.o, program count_packets`. */
   readonly where?: string;
 }
@@ -63,7 +66,7 @@ class Checker {
     for (let index = 0; index < this.#count; index++) {
       const row = rowAt(this.#insns, index);
       if (row === undefined) return this.#noRow(index);
-      const problem = this.#checkReserved(index, row) ?? this.#checkRegisters(index, row) ?? this.#checkRules(index, row);
+      const problem = this.#checkRelease(index, row) ?? this.#checkReserved(index, row) ?? this.#checkRegisters(index, row) ?? this.#checkRules(index, row);
       if (problem !== undefined) return problem;
       if (row.slots === 2) {
         const second = this.#checkSecondSlot(index);
@@ -96,6 +99,13 @@ class Checker {
       'insn-reserved-field',
       `${familyOf(opcode)} uses reserved fields: no variant of opcode ${shown} has src ${src}, offset ${offAt(this.#insns, index)} and imm ${imm}`,
     );
+  }
+
+  #checkRelease(index: number, { change, operation }: InstructionRow): Problem | undefined {
+    const { kernel = NEWEST_KERNEL } = this.#options;
+    if (change === undefined || hasChange(kernel, change)) return undefined;
+    const message = `Linux ${kernel} doesn't know ${operation} yet: it exists since ${KERNEL_CHANGES[change].since}`;
+    return this.#problem(index, 'insn-too-new', message, 'compile with -mcpu=v3');
   }
 
   #checkReserved(index: number, row: InstructionRow): Problem | undefined {

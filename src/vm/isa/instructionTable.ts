@@ -1,3 +1,4 @@
+import type { KERNEL_CHANGES } from '../../base/index.js';
 import {
   BPF_ADD, BPF_ALU, BPF_ALU64, BPF_AND, BPF_ARSH, BPF_ATOMIC, BPF_B, BPF_CALL, BPF_CMPXCHG, BPF_DIV, BPF_DW, BPF_END, BPF_EXIT,
   BPF_FETCH, BPF_H, BPF_IMM, BPF_JA, BPF_JCOND, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JLE, BPF_JLT, BPF_JMP, BPF_JMP32, BPF_JNE, BPF_JSET,
@@ -39,6 +40,8 @@ export interface InstructionRow {
   readonly imm: 'zero' | 'any' | 'jump' | 'shift' | 'divisor' | number;
   /** Lowest `-mcpu` version of clang that emits it. */
   readonly cpu: 1 | 2 | 3 | 4;
+  /** What brought it to the kernel, if 6.1 does not have it yet. */
+  readonly change: keyof typeof KERNEL_CHANGES | undefined;
   /** 8-byte slots: 2 for lddw, else 1. */
   readonly slots: 1 | 2;
   /** False for what the kernel's verifier refuses although RFC 9669 or its conformance suite has it. */
@@ -47,7 +50,7 @@ export interface InstructionRow {
 
 /** Defaults: every field unused. */
 function row(values: Partial<InstructionRow> & Pick<InstructionRow, 'opcode' | 'kind' | 'operation' | 'text'>): InstructionRow {
-  return { widthBits: 64, dst: 'none', src: 'none', off: 'zero', imm: 'zero', cpu: 1, slots: 1, kernel: true, ...values };
+  return { widthBits: 64, dst: 'none', src: 'none', off: 'zero', imm: 'zero', cpu: 1, slots: 1, kernel: true, change: values.cpu === 4 ? 'insnV4' : undefined, ...values };
 }
 
 type RowOptions = Partial<Pick<InstructionRow, 'cpu' | 'off' | 'imm' | 'dst'>>;
@@ -142,9 +145,9 @@ function readModifyWrite(widthBits: 32 | 64, size: number): InstructionRow[] {
   ];
 }
 
-/** Not in RFC 9669; Linux 6.14 and later (BPF_LOAD_ACQ, BPF_STORE_REL). */
+/** Not in RFC 9669; Linux 6.15 and later (BPF_LOAD_ACQ, BPF_STORE_REL). */
 function acquireRelease(widthBits: 8 | 16 | 32 | 64, size: number): InstructionRow[] {
-  const shared = { opcode: BPF_STX | BPF_ATOMIC | size, kind: 'atomic', widthBits, off: 'any', src: 'read', cpu: 4 } as const;
+  const shared = { opcode: BPF_STX | BPF_ATOMIC | size, kind: 'atomic', widthBits, off: 'any', src: 'read', cpu: 4, change: 'acquireRelease' } as const;
   return [
     row({ ...shared, operation: 'load_acquire', text: `{dst} = load_acquire((u${widthBits} *)({src} {off}))`, dst: 'write', imm: BPF_LOAD_ACQ }),
     row({ ...shared, operation: 'store_release', text: `store_release((u${widthBits} *)({dst} {off}), {src})`, dst: 'read', imm: BPF_STORE_REL }),
@@ -195,7 +198,7 @@ export const INSTRUCTIONS: readonly InstructionRow[] = [
   // ── jumps ──
   row({ opcode: BPF_JMP | BPF_JA, kind: 'goto', operation: 'ja', text: 'goto pc{jump}', off: 'jump' }),
   row({ opcode: BPF_JMP32 | BPF_JA, kind: 'goto', operation: 'gotol', text: 'gotol pc{jump32}', imm: 'jump', cpu: 4 }),
-  row({ opcode: BPF_JMP | BPF_JCOND, kind: 'branch', operation: 'may_goto', text: 'may_goto pc{jump}', off: 'jump', cpu: 4 }),
+  row({ opcode: BPF_JMP | BPF_JCOND, kind: 'branch', operation: 'may_goto', text: 'may_goto pc{jump}', off: 'jump', cpu: 4, change: 'mayGoto' }),
   ...branch('jeq', BPF_JEQ, '==', 1),
   ...branch('jne', BPF_JNE, '!=', 1),
   ...branch('jgt', BPF_JGT, '>', 1),

@@ -1,0 +1,58 @@
+import { fail, ok } from './problem.js';
+import type { Result } from './problem.js';
+
+/** The Linux releases whose behaviour the simulator knows, oldest first. */
+export const KERNEL_RELEASES = ['6.1', '6.6', '6.18'] as const;
+
+export type KernelRelease = (typeof KERNEL_RELEASES)[number];
+
+/** What is followed where nobody says otherwise. */
+export const NEWEST_KERNEL: KernelRelease = '6.18';
+
+/** Where releases differ in what XDP programs see: one row a change, named by what came. `docs/kernels.md` shows the table. */
+export const KERNEL_CHANGES = {
+  fibSkipNeigh: { since: '6.3', topic: 'bpf_fib_lookup', before: 'BPF_FIB_LOOKUP_SKIP_NEIGH: -EINVAL', after: 'the flag is known' },
+  fibTableId: { since: '6.5', topic: 'bpf_fib_lookup', before: 'BPF_FIB_LOOKUP_TBID: -EINVAL', after: 'the flag is known' },
+  fibSource: { since: '6.7', topic: 'bpf_fib_lookup', before: 'BPF_FIB_LOOKUP_SRC: -EINVAL', after: 'the flag is known' },
+  fibMark: { since: '6.10', topic: 'bpf_fib_lookup', before: 'BPF_FIB_LOOKUP_MARK: -EINVAL', after: 'the flag is known' },
+  longMetadata: { since: '6.9', topic: 'bpf_xdp_adjust_meta', before: 'at most 32 bytes of metadata, more: -EACCES', after: 'at most 252 bytes, as far as the headroom reaches' },
+  anyCsumDiffSize: {
+    since: '6.13', topic: 'bpf_csum_diff', before: '-EINVAL for sizes that are no multiples of 4 or together beyond 512; a sum of 32 bits', after: 'any sizes; the sum is folded to 16 bits',
+  },
+  insnV4: { since: '6.6', topic: 'instructions of -mcpu=v4', before: 'refused at load: movsx, ldsx, bswap, sdiv, smod, gotol', after: 'known' },
+  mayGoto: { since: '6.9', topic: 'may_goto', before: 'refused at load', after: 'known' },
+  acquireRelease: { since: '6.15', topic: 'load_acquire, store_release', before: 'refused at load', after: 'known' },
+  napiCache: { since: '6.4', topic: 'page_pool', before: 'returns from the NAPI poll go into the ring unless the driver says that they may go into the cache', after: 'they go into the cache when the driver named its NAPI' },
+  fragPools: { since: '6.7', topic: 'page_pool', before: 'fragments only with PP_FLAG_PAGE_FRAG', after: 'every pool gives them' },
+  fragStats: { since: '6.14', topic: 'page_pool', before: 'alloc_fast counts fragments', after: 'statistics count pages' },
+  unmapAtDestroy: { since: '6.16', topic: 'page_pool', before: 'pages that are out stay mapped when the pool is destroyed', after: 'they are unmapped then' },
+  clampedPoolRing: { since: '6.18', topic: 'page_pool', before: 'a ring beyond 32768: -E2BIG', after: 'rings are cut to 16384' },
+} as const satisfies Readonly<Record<string, KernelChange>>;
+
+export interface KernelChange {
+  /** First release that has it, e.g. `6.13`. */
+  readonly since: string;
+  readonly topic: string;
+  /** How it was, and how it is. */
+  readonly before: string;
+  readonly after: string;
+}
+
+/** Whether `release` is `since` or newer. `since` may be any release of Linux, as `4.18`. */
+export function isSince(release: KernelRelease, since: string): boolean {
+  const [major = 0, minor = 0] = release.split('.').map(Number);
+  const [sinceMajor = 0, sinceMinor = 0] = since.split('.').map(Number);
+  return major > sinceMajor || (major === sinceMajor && minor >= sinceMinor);
+}
+
+/** Whether `release` has this change. */
+export function hasChange(release: KernelRelease, change: keyof typeof KERNEL_CHANGES): boolean {
+  return isSince(release, KERNEL_CHANGES[change].since);
+}
+
+/** Reads `6.6`. Problem: `unknown-kernel`. */
+export function parseKernelRelease(text: string, where: string): Result<KernelRelease> {
+  const release = KERNEL_RELEASES.find((known) => known === text);
+  if (release !== undefined) return ok(release);
+  return fail({ code: 'unknown-kernel', where, message: `there is no '${text}'`, hint: `use one of: ${KERNEL_RELEASES.join(', ')}` });
+}
