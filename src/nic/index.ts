@@ -1,3 +1,8 @@
+export * from './attach/checkAttach.js';
+export { checkOffload, OFFLOAD_RULES } from './attach/checkOffload.js';
+export type { OffloadRule } from './attach/checkOffload.js';
+export * from './attach/driverRule.js';
+export * from './attach/offloadFirmware.js';
 export * from './device/batch.js';
 export * from './device/formats/descriptorFormat.js';
 export { mlx5Format } from './device/formats/mlx5.js';

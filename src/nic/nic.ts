@@ -24,7 +24,8 @@ import type { DriverConfig } from './driver/driverState.js';
 import type { NetDriver } from './driver/netDriver.js';
 import { Softirq } from './driver/softirq.js';
 import { rxLayout } from './driver/rxLayout.js';
-import { checkAttach, checkSettings, effectiveSettings, headroomOf } from './nicSettings.js';
+import { checkAttach } from './attach/checkAttach.js';
+import { checkSettings, effectiveSettings, headroomOf } from './nicSettings.js';
 import type { NicSettings } from './nicSettings.js';
 import type { RssSupport } from './profiles/profile.js';
 import type { Scheduler } from './scheduler.js';
@@ -92,10 +93,10 @@ export interface NicParts {
   readonly createDriver?: ((config: DriverConfig) => NetDriver) | undefined;
 }
 
-/** Builds a NIC and opens it. Problems: those of `checkSettings`, `attach-type`, `attach-no-native`, `attach-mtu`. */
+/** Builds a NIC and opens it. Problems: those of `checkSettings` and of `checkAttach`. */
 export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> {
   const settings = effectiveSettings(requested);
-  const problem = checkSettings(settings) ?? (parts.program === undefined ? undefined : checkAttach(settings, parts.program));
+  const problem = checkSettings(settings) ?? (parts.program === undefined ? undefined : checkAttach(settings, parts.program, parts.vm.environment.possibleCpus));
   if (problem !== undefined) return fail(problem);
   const { profile, queues, mtu, ifindex, rxRingSize, txRingSize, xdpMode = 'native' } = settings;
   const { memory, allocator, scheduler, vm, program, targets } = parts;

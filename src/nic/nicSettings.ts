@@ -1,15 +1,12 @@
-import { errnoName } from '../base/index.js';
 import type { Problem } from '../base/index.js';
-import type { LoadedProgram } from '../vm/index.js';
 import type { XdpMode } from '../xdp/index.js';
+import { NIC_FEATURES } from './attach/driverRule.js';
+import type { NicFeature } from './attach/driverRule.js';
 import type { OffloadSettings } from './device/deviceConfig.js';
 import { checkFaultPlan } from './device/faults/faultPlan.js';
 import type { FaultPlan } from './device/faults/faultPlan.js';
-import { maxFrameBytes } from './device/mac.js';
 import type { NapiSettings } from './driver/napi.js';
-import { rxLayout } from './driver/rxLayout.js';
 import { checkLimit, effectiveSetting } from './profiles/checkLimits.js';
-import { NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_RX_SG } from './profiles/profile.js';
 import type { NicProfile } from './profiles/profile.js';
 
 const INT_MAX = 2 ** 31 - 1;
@@ -44,6 +41,8 @@ export interface NicSettings {
   readonly ifindex: number;
   /** Where the program runs; left out: native. */
   readonly xdpMode?: XdpMode | undefined;
+  /** What else is switched on in the device, which only matters to whether a program can be attached; left out: nothing. */
+  readonly features?: readonly NicFeature[] | undefined;
 }
 
 /** Headroom with these settings, bytes. */
@@ -59,7 +58,7 @@ export function effectiveSettings(settings: NicSettings): NicSettings {
 
 /**
  * Checks settings against the limits of the profile: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-headroom`, `nic-coalesce`, `nic-offload`,
- * `nic-dma`, `nic-napi`, `nic-ifindex`, `fault-*`.
+ * `nic-dma`, `nic-napi`, `nic-feature`, `nic-ifindex`, `fault-*`.
  */
 export function checkSettings(settings: NicSettings): Problem | undefined {
   const { profile, queues, rxRingSize, txRingSize, mtu, interruptDelayNs } = settings;
@@ -89,52 +88,19 @@ export function checkSettings(settings: NicSettings): Problem | undefined {
     if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= max)) continue;
     return { code: 'nic-napi', where, message: `${name} of ${value} is out of range (ERANGE)`, hint: `use a whole number from 0 to ${max}` };
   }
+  for (const feature of settings.features ?? []) {
+    const known = featuresOf(profile);
+    if (known.includes(feature)) continue;
+    const has = known.length === 0 ? 'it has none that matter to XDP' : `use one of: ${known.join(', ')}`;
+    return { code: 'nic-feature', where, message: feature in NIC_FEATURES ? `the device has no ${feature} that matters to XDP (EOPNOTSUPP)` : `there is no feature '${feature}'`, hint: has };
+  }
   if (!Number.isInteger(settings.ifindex) || settings.ifindex < 1 || settings.ifindex > INT_MAX) {
     return { code: 'nic-ifindex', where, message: `${settings.ifindex} is no interface number`, hint: `use a whole number from 1 to ${INT_MAX}` };
   }
   return settings.faults && checkFaultPlan(settings.faults);
 }
 
-/** Whether the driver lets this program be attached natively with these settings (dev_xdp_attach, net/core/dev.c, 6.18, and the driver). */
-export function checkAttach(settings: NicSettings, program: LoadedProgram): Problem | undefined {
-  const { profile, mtu } = settings;
-  const { attachType, section, name, frags } = program.spec;
-  const where = `program ${name} on NIC ${profile.name}`;
-  if (attachType !== 'xdp') {
-    return {
-      code: 'attach-type',
-      where,
-      message: `a program in section ${section} belongs into an entry of a ${attachType.toUpperCase()}, not on a device (EINVAL)`,
-      hint: 'attach one in SEC("xdp")',
-    };
-  }
-  if (settings.xdpMode === 'offload') return { code: 'unsupported-mode', where, message: 'offload XDP is not modelled yet', hint: 'use native' };
-  // The stack runs it: the driver isn't asked.
-  if (settings.xdpMode === 'generic') return undefined;
-  const { xdp } = profile;
-  if ((xdp.features & NETDEV_XDP_ACT_BASIC) === 0) {
-    return {
-      code: 'attach-no-native',
-      where,
-      message: `the driver ${profile.driver} has no native XDP (EOPNOTSUPP)`,
-      hint: 'choose a NIC whose driver has it, see: sim nic list',
-    };
-  }
-  // A longer headroom than usual leaves less of a buffer for the packet.
-  const { packetBytes } = rxLayout(profile, headroomOf(settings));
-  const room = packetBytes - maxFrameBytes(0);
-  const most = Math.min(xdp.mtuMaxLinear, room);
-  if (mtu <= most || (frags && (xdp.features & NETDEV_XDP_ACT_RX_SG) !== 0)) return undefined;
-  const isUsual = headroomOf(settings) === profile.headroom.default;
-  const reason = room >= xdp.mtuMaxLinear
-    ? xdp.mtuReason
-    : `a headroom of ${headroomOf(settings)} leaves ${packetBytes} bytes of a buffer, ${maxFrameBytes(0)} of them for Ethernet header and two VLAN tags` +
-      (isUsual ? ` (the driver itself, which counts fewer tags, stops at ${xdp.mtuMaxLinear})` : '');
-  const mend = (xdp.features & NETDEV_XDP_ACT_RX_SG) === 0 ? '' : ', or put the program into SEC("xdp.frags")';
-  return {
-    code: 'attach-mtu',
-    where,
-    message: `MTU ${mtu} is too large (${errnoName(xdp.mtuErrno)}): the driver takes at most ${most} with a program without multi-buffer support, as ${reason}`,
-    hint: `use --mtu ${most} or less${mend}`,
-  };
+/** What can be switched on in this NIC that a driver or the core asks about before it takes a program. */
+export function featuresOf({ xdp }: NicProfile): readonly NicFeature[] {
+  return [...new Set([...(xdp.attachRules ?? []).flatMap(({ feature }) => feature ?? []), ...(xdp.coreFeatures ?? [])])];
 }

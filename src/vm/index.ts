@@ -45,6 +45,8 @@ export * from './maps/userMap.js';
 export * from './maps/ringBuf.js';
 export * from './maps/userRingBuf.js';
 export * from './maps/xskMap.js';
+export { memoryAccesses } from './jit/memoryAccesses.js';
+export type { MemoryAccess } from './jit/memoryAccesses.js';
 export * from './memoryNeed.js';
 export type { Network } from './network/network.js';
 export { parseNetwork } from './network/parseNetwork.js';

@@ -34,7 +34,7 @@ describe('checkAttach', () => {
 
   it('a program for a map entry is not for a device', () => {
     const devmap = { ...program, spec: { ...program.spec, section: 'xdp/devmap', attachType: 'devmap' as const } };
-    expect(checkAttach(nicSettings(), devmap)).toMatchObject({ code: 'attach-type', message: expect.stringContaining('DEVMAP') });
+    expect(checkAttach(nicSettings(), devmap)).toMatchObject({ code: 'attach-devmap-program', message: expect.stringContaining('DEVMAP') });
   });
 
   it('one buffer takes 3520 bytes: MTU 3498 with header and two VLAN tags', () => {

@@ -1,4 +1,5 @@
 import { EOPNOTSUPP } from '../../base/index.js';
+import { BNXT_RULES } from '../attach/driverRules.js';
 import { plainFormat } from '../device/formats/plain.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -35,6 +36,8 @@ export const bnxtProfile: NicProfile = {
     mtuReason: 'one page holds 4096 - 18 (Ethernet header and one VLAN tag) - 256 (headroom) - 320 (skb_shared_info)',
     hasMetadata: true,
     queueRule: 'combined channels, and one more TX ring an RX ring',
+    attachRules: BNXT_RULES,
+    coreFeatures: ['tcp-data-split', 'memory-provider'],
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: false, rxScatter: true, tso: false, lro: false },

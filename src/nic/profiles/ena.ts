@@ -1,4 +1,5 @@
 import { EINVAL } from '../../base/index.js';
+import { ENA_RULES } from '../attach/driverRules.js';
 import { plainFormat } from '../device/formats/plain.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -37,6 +38,7 @@ export const enaProfile: NicProfile = {
     hasMetadata: true,
     untraced: ['invalidVerdict', 'txSend'],
     queueRule: 'as many spare queues as RX queues',
+    attachRules: ENA_RULES,
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: false, tso: false, lro: false },

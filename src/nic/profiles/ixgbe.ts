@@ -1,4 +1,5 @@
 import { EINVAL } from '../../base/index.js';
+import { IXGBE_RULES } from '../attach/driverRules.js';
 import { ixgbeFormat } from '../device/formats/intelAdvanced.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -36,6 +37,7 @@ export const ixgbeProfile: NicProfile = {
     mtuReason: 'buffers of 1536 bytes less 22 (Ethernet header, one VLAN tag, FCS)',
     hasMetadata: true,
     queueRule: 'one XDP TX ring a CPU, 64 at most; refuses SR-IOV, DCB and RSC',
+    attachRules: IXGBE_RULES,
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: false, rxScatter: true, tso: false, lro: false },

@@ -1,4 +1,5 @@
 import { EINVAL } from '../../base/index.js';
+import { MLX5_RULES } from '../attach/driverRules.js';
 import { mlx5Format } from '../device/formats/mlx5.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -36,6 +37,8 @@ export const mlx5Profile: NicProfile = {
     mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags)',
     hasMetadata: true,
     queueRule: 'refuses LRO and HW-GRO; programs with multi-buffer support need the legacy (cyclic) RQ',
+    attachRules: MLX5_RULES,
+    coreFeatures: ['memory-provider'],
   },
   rss: { indirectionSize: 256, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: true, rxScatter: true, tso: false, lro: false },

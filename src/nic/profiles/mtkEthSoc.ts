@@ -1,4 +1,5 @@
 import { EOPNOTSUPP } from '../../base/index.js';
+import { MTK_ETH_SOC_RULES } from '../attach/driverRules.js';
 import { mtkEthSocFormat } from '../device/formats/mtkEthSoc.js';
 import { fixed, headroomOfDriver, mtuUpTo } from './limits.js';
 import {
@@ -36,6 +37,7 @@ export const mtkEthSocProfile: NicProfile = {
     hasMetadata: true,
     untraced: ['txConversion', 'txSend', 'redirect'],
     queueRule: 'refuses hwlro',
+    attachRules: MTK_ETH_SOC_RULES,
   },
   rss: undefined,
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: true, rxTimestamp: false, rxScatter: false, tso: false, lro: false },

@@ -1,4 +1,5 @@
 import { EOPNOTSUPP } from '../../base/index.js';
+import { MVNETA_RULES } from '../attach/driverRules.js';
 import { plainFormat } from '../device/formats/plain.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -36,6 +37,7 @@ export const mvnetaProfile: NicProfile = {
     hasMetadata: true,
     untraced: ['txConversion', 'txSend', 'redirect'],
     queueRule: 'refuses hardware buffer management',
+    attachRules: MVNETA_RULES,
   },
   rss: { indirectionSize: 1, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: true, tso: false, lro: false },

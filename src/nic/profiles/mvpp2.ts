@@ -1,4 +1,5 @@
 import { EINVAL, EOPNOTSUPP } from '../../base/index.js';
+import { MVPP2_RULES } from '../attach/driverRules.js';
 import { plainFormat } from '../device/formats/plain.js';
 import { headroomOfDriver, queuePairs, ring } from './limits.js';
 import { NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_REDIRECT } from './profile.js';
@@ -34,6 +35,7 @@ export const mvpp2Profile: NicProfile = {
     hasMetadata: true,
     untraced: ['txConversion', 'txSend', 'redirect'],
     queueRule: 'a buffer pool and two TX queues a CPU',
+    attachRules: MVPP2_RULES,
   },
   rss: { indirectionSize: 32, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: true, flowRules: 4 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: false, tso: false, lro: false },

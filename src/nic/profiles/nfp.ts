@@ -1,4 +1,6 @@
 import { EINVAL } from '../../base/index.js';
+import { NFP_RULES } from '../attach/driverRules.js';
+import { NFP_FIRMWARE } from '../attach/offloadFirmware.js';
 import { plainFormat } from '../device/formats/plain.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -35,6 +37,8 @@ export const nfpProfile: NicProfile = {
     mtuReason: 'a free list buffer must fit into a page: 4096 - 256 (headroom) - 22 (Ethernet header and two VLAN tags) - 320 (skb_shared_info)',
     hasMetadata: true,
     queueRule: 'a TX ring an RX ring',
+    attachRules: NFP_RULES,
+    offload: NFP_FIRMWARE,
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: false, tso: false, lro: false },

@@ -1,4 +1,6 @@
 import type { RxHints } from '../../vm/index.js';
+import type { DriverRule, NicFeature } from '../attach/driverRule.js';
+import type { OffloadFirmware } from '../attach/offloadFirmware.js';
 import type { DescriptorBatch } from '../device/batch.js';
 import type { DescriptorFormat } from '../device/formats/descriptorFormat.js';
 import type { Statistic } from './statistics.js';
@@ -52,6 +54,14 @@ export interface XdpSupport {
   readonly untraced?: readonly XdpFailure[];
   /** Channels that attaching takes away or needs besides the RX queues, in words; empty for none. */
   readonly queueRule: string;
+  /** What else the driver refuses a program for; left out: nothing. */
+  readonly attachRules?: readonly DriverRule[];
+  /** Features that the core refuses programs with, if the device has them. */
+  readonly coreFeatures?: readonly NicFeature[];
+  /** The sentence with which the driver refuses an MTU; left out: none that is known. */
+  readonly mtuSays?: string;
+  /** Programs that run in the device; left out: none do. */
+  readonly offload?: OffloadFirmware;
 }
 
 /** Where receive buffers come from. */

@@ -1,4 +1,5 @@
 import { EINVAL, ENODATA, EOPNOTSUPP, ERANGE } from '../../base/index.js';
+import { VETH_RULES } from '../attach/driverRules.js';
 import { ETH_HLEN, XDP_RSS_L4, XDP_RSS_TYPE_NONE } from '../../vm/index.js';
 import type { RxHints } from '../../vm/index.js';
 import type { DescriptorBatch } from '../device/batch.js';
@@ -54,6 +55,8 @@ export const vethProfile: NicProfile = {
     hasMetadata: true,
     untraced: ['txSend', 'redirect'],
     queueRule: 'the peer must exist and have no more TX queues than this end has RX queues',
+    attachRules: VETH_RULES,
+    mtuSays: 'veth: Peer MTU is too large to set XDP',
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: true, flowRules: 0 },
   offloads: { rxChecksum: false, txChecksum: false, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: true, tso: false, lro: false },

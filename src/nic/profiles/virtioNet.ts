@@ -1,4 +1,5 @@
 import { EINVAL } from '../../base/index.js';
+import { VIRTIO_NET_RULES } from '../attach/driverRules.js';
 import { virtioSplitFormat } from '../device/formats/virtioSplit.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -37,6 +38,7 @@ export const virtioNetProfile: NicProfile = {
     hasMetadata: true,
     untraced: ['txConversion', 'txSend', 'redirect'],
     queueRule: 'a TX queue a CPU, or shared ones under a lock; refuses GRO_HW and CSUM of the host that cannot be switched off',
+    attachRules: VIRTIO_NET_RULES,
   },
   rss: undefined,
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: true, tso: false, lro: false },

@@ -36,6 +36,8 @@ export interface AnalysisSource {
   readonly areCallsQuiet: boolean;
   /** The program takes locks: then every call has to be seen by the helpers, which refuse it under a lock. */
   readonly locks: boolean;
+  /** Told of every access of a load, store or atomic operation that can be reached, once, with what is known of the address before its offset. */
+  readonly onAccess?: (insnIndex: number, base: Value, isWrite: boolean) => void;
 }
 
 /**
@@ -236,6 +238,7 @@ class Analysis {
         return;
       case 'atomic':
         this.#regions.set(index, REGION_TABLE);
+        if (this.#records) this.#source.onAccess?.(index, values[row.operation === 'load_acquire' ? insn.src : insn.dst]!, row.operation !== 'load_acquire');
         if (row.operation !== 'load_acquire') forgetStack(state);
         if (row.operation === 'load_acquire') values[insn.dst] = UNKNOWN;
         if (row.operation === 'cmpxchg') values[0] = UNKNOWN;
@@ -330,6 +333,7 @@ class Analysis {
   #access(state: State, index: number, base: Value, off: number, bytes: number, isWrite: boolean, isSigned: boolean): boolean {
     const isSafe = this.#isSafe(state, base, off, bytes, isWrite, isSigned);
     if (!this.#records) return isSafe;
+    this.#source.onAccess?.(index, base, isWrite);
     if (isSafe) this.#safe.add(index);
     this.#regions.set(index, regionOf(base, isSafe));
     return isSafe;

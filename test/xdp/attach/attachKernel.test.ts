@@ -106,7 +106,7 @@ withKernel('dev_xdp_attach, the model against the kernel', (kernel) => {
           const fd = fds.get(name) ?? -1;
           const expectedFd = expected === undefined ? undefined : (fds.get(expected) ?? -1);
           const fromKernel = kernelSide(twin, lab.setXdp(twin.ifindex, fd, flags, expectedFd));
-          const result = attachByNetlink(twin.model, place.state, { program: models.get(name), flags, expected: expected === 'none' ? 'none' : expected && models.get(expected) });
+          const result = attachByNetlink(twin.model, place.state, { program: models.get(name), flags, expected: expected === 'none' ? 'none' : models.get(expected ?? '') });
           const fromModel = modelSide(result, place.state);
           compared++;
           if (fromKernel !== fromModel) differences.push(`program ${name}, flags ${flags}, expected ${expected}: kernel ${fromKernel}, model ${fromModel}`);
@@ -149,7 +149,7 @@ withKernel('dev_xdp_attach, the model against the kernel', (kernel) => {
     let state: XdpState = { [mode]: { program: models.get('one')!, byLink: true } };
     for (const name of [...twin.programs, 'one']) {
       for (const expected of ['other', 'one', undefined]) {
-        const errno = lab.updateLink(link, fds.get(name)!, expected && fds.get(expected));
+        const errno = lab.updateLink(link, fds.get(name)!, expected === undefined ? undefined : fds.get(expected));
         const result = updateLink(twin.model, state, mode, models.get(name)!, expected === undefined ? undefined : models.get(expected));
         expect(`${name} for ${expected}: ${modelSide(result, state)}`).toBe(`${name} for ${expected}: ${kernelSide(twin, { errno, says: '' })}`);
         if (result.ok) ({ state } = result.value);
