@@ -1,7 +1,7 @@
 import type { PageAllocator } from '../memory/index.js';
 import type { OwnerLedger } from '../memory/index.js';
-import type { Nic } from '../nic/index.js';
 import type { XskSocket } from '../umem/index.js';
+import type { HostNic } from './host.js';
 import type { PacketTally } from './packetTally.js';
 
 /** One thing that the audit looked at. */
@@ -34,21 +34,26 @@ export interface PageCensus {
   readonly skbs: number;
 }
 
-/** Counts pages while the NIC still runs. */
-export function takeCensus(nic: Nic, allocator: PageAllocator): PageCensus {
+/** The NICs of a host, as the audit looks at them. */
+type AuditedNics = readonly Pick<HostNic, 'name' | 'nic'>[];
+
+/** Counts pages while the NICs still run. */
+export function takeCensus(nics: AuditedNics, allocator: PageAllocator): PageCensus {
   let inflight = 0;
   let idle = 0;
   let posted = 0;
   let sending = 0;
   let skbs = 0;
-  for (let queue = 0; queue < nic.settings.queues; queue++) {
-    const buffers = nic.driver.bufferUse(queue);
-    inflight += buffers.inflight;
-    idle += buffers.idle;
-    const rings = nic.driver.ringUse(queue);
-    posted += rings.rxPosted;
-    sending += rings.txRxBuffers ?? 0;
-    skbs += rings.txOwnPages ?? 0;
+  for (const { nic } of nics) {
+    for (let queue = 0; queue < nic.settings.queues; queue++) {
+      const buffers = nic.driver.bufferUse(queue);
+      inflight += buffers.inflight;
+      idle += buffers.idle;
+      const rings = nic.driver.ringUse(queue);
+      posted += rings.rxPosted;
+      sending += rings.txRxBuffers ?? 0;
+      skbs += rings.txOwnPages ?? 0;
+    }
   }
   const { free: _free, ...owners } = allocator.ledger.census();
   return { owners, inflight, idle, posted, sending, skbs };
@@ -56,12 +61,12 @@ export function takeCensus(nic: Nic, allocator: PageAllocator): PageCensus {
 
 /**
  * Proves conservation: every packet ended once, every page and chunk has the owner it must have, nothing broke the ownership
- * rule, nothing stayed mapped. Call it after the NIC was shut down.
+ * rule, nothing stayed mapped. Call it after the NICs were shut down.
  *
  * @param census what `takeCensus` saw before the shutdown
  */
 export function audit(
-  nic: Nic,
+  nics: AuditedNics,
   allocator: PageAllocator,
   sockets: readonly XskSocket[],
   census: PageCensus,
@@ -69,7 +74,7 @@ export function audit(
   ended: PacketTally,
 ): AuditReport {
   const checks: AuditCheck[] = [];
-  const check = (name: string, isOk: boolean, detail: string): void => {
+  const check: Check = (name, isOk, detail) => {
     checks.push({ name, ok: isOk, detail });
   };
   const isMixedUp = received.count === ended.count && !received.equals(ended);
@@ -93,21 +98,7 @@ export function audit(
   const leaked = allocator.usedCount;
   check('pages after shutdown', leaked === 0, leaked === 0 ? 'all given back' : `${leaked} leaked: ${describeCensus(allocator.ledger)}`);
 
-  const { mappedCount, faultCount, faults } = nic.iommu;
-  check(
-    'DMA mappings',
-    mappedCount === 0 && faultCount === 0,
-    `${mappedCount} left over, ${faultCount} faults${faults.length === 0 ? '' : `; first: ${faults[0].reason}`}`,
-  );
-  const { errorCount, reports } = nic.dma.debug;
-  check('DMA rules', errorCount === 0, errorCount === 0 ? 'every buffer was mapped, synced and unmapped as it must be' : `${errorCount} broken; first: ${reports[0].message}`);
-  const mistakes = nic.driver.mistakes();
-  check('buffer rules', mistakes.length === 0, mistakes.length === 0 ? 'every buffer went back by a way that is open to it' : `${mistakes.length} broken; first: ${mistakes[0].message}`);
-
-  const own = nic.driver.driverMistakes?.();
-  if (own !== undefined) {
-    check('driver rules', own.length === 0, own.length === 0 ? 'the driver kept to what kernel and hardware ask of it' : `broken; first, in the ${own[0].where}: ${own[0].message}. To mend it: ${own[0].hint}`);
-  }
+  for (const each of nics) checkNic(each, nics.length === 1 ? '' : ` of ${each.name}`, check);
 
   const chunks: Record<string, number> = {};
   for (const socket of sockets) checkSocket(socket, chunks, check);
@@ -126,7 +117,28 @@ export function audit(
   return { ok: checks.every((each) => each.ok), checks, pages: census.owners, chunks };
 }
 
-function checkSocket(socket: XskSocket, chunks: Record<string, number>, check: (name: string, ok: boolean, detail: string) => void): void {
+type Check = (name: string, isOk: boolean, detail: string) => void;
+
+/** @param suffix of the names of the checks, where there are several NICs */
+function checkNic({ nic }: AuditedNics[number], suffix: string, check: Check): void {
+  const { mappedCount, faultCount, faults } = nic.iommu;
+  check(
+    `DMA mappings${suffix}`,
+    mappedCount === 0 && faultCount === 0,
+    `${mappedCount} left over, ${faultCount} faults${faults.length === 0 ? '' : `; first: ${faults[0].reason}`}`,
+  );
+  const { errorCount, reports } = nic.dma.debug;
+  check(`DMA rules${suffix}`, errorCount === 0, errorCount === 0 ? 'every buffer was mapped, synced and unmapped as it must be' : `${errorCount} broken; first: ${reports[0].message}`);
+  const mistakes = nic.driver.mistakes();
+  check(`buffer rules${suffix}`, mistakes.length === 0, mistakes.length === 0 ? 'every buffer went back by a way that is open to it' : `${mistakes.length} broken; first: ${mistakes[0].message}`);
+
+  const own = nic.driver.driverMistakes?.();
+  if (own !== undefined) {
+    check(`driver rules${suffix}`, own.length === 0, own.length === 0 ? 'the driver kept to what kernel and hardware ask of it' : `broken; first, in the ${own[0].where}: ${own[0].message}. To mend it: ${own[0].hint}`);
+  }
+}
+
+function checkSocket(socket: XskSocket, chunks: Record<string, number>, check: Check): void {
   const census = socket.umem.chunks.census();
   for (const [owner, count] of Object.entries(census)) chunks[owner] = (chunks[owner] ?? 0) + count;
   const expected: [string, number][] = [

@@ -7,11 +7,16 @@ import type { XskRingSizes } from '../umem/index.js';
 import { XskMap } from '../vm/index.js';
 import type { LoadedObject } from '../vm/index.js';
 
-/** One socket for each queue of a NIC, each with a UMEM of its own. Problems: `xsk-ring-size`, those of `createUmem`. */
+/**
+ * One socket for each queue of a NIC, each with a UMEM of its own. Problems: `xsk-ring-size`, those of `createUmem`.
+ *
+ * @param firstId id of the first of them
+ */
 export function openSockets(
   xsk: { readonly rings: XskRingSizes; readonly chunkCount: number },
   memory: HostMemory,
   nic: NicSettings,
+  firstId: number,
 ): Result<readonly XskSocket[]> {
   const sockets: XskSocket[] = [];
   for (const [name, size] of Object.entries(xsk.rings)) {
@@ -24,18 +29,23 @@ export function openSockets(
     });
   }
   for (let queue = 0; queue < nic.queues; queue++) {
-    const umem = createUmem(memory, `UMEM of socket ${queue}`, { chunkCount: xsk.chunkCount, chunkSizeBytes: 4096, headroomBytes: 0 });
+    const id = firstId + queue;
+    const umem = createUmem(memory, `UMEM of socket ${id}`, { chunkCount: xsk.chunkCount, chunkSizeBytes: 4096, headroomBytes: 0 });
     if (!umem.ok) return umem;
-    sockets.push(new XskSocket(memory, queue, nic.ifindex, queue, umem.value, xsk.rings));
+    sockets.push(new XskSocket(memory, id, nic.ifindex, queue, umem.value, xsk.rings));
   }
   return ok(sockets);
 }
 
-/** Puts the socket of queue q into slot q of every XSKMAP. */
-export function fillXskMaps(loaded: LoadedObject, sockets: readonly XskSocket[]): void {
+/**
+ * Puts the socket of queue q into slot q of every XSKMAP.
+ *
+ * @param all sockets of the host by id, those that are not open yet included
+ */
+export function fillXskMaps(loaded: LoadedObject, sockets: readonly XskSocket[], all: readonly XskSocket[]): void {
   for (const map of loaded.maps.values()) {
     if (!(map instanceof XskMap)) continue;
-    map.setQueues((id) => sockets[id]?.queueId ?? 0);
+    map.setQueues((id) => all[id]?.queueId ?? 0);
     const bytes = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
     for (const socket of sockets.slice(0, map.spec.maxEntries)) map.updateBytes(bytes(socket.queueId), bytes(socket.id + 1), 0);
   }

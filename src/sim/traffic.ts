@@ -4,17 +4,16 @@ import type { HostMemory } from '../memory/index.js';
 import { BATCH_FRAMES } from '../nic/index.js';
 import type { WireBatch } from '../nic/index.js';
 import type { CaptureReader } from '../packet/index.js';
-
-/** Room for one frame on the wire. What is longer is cut here; the MAC drops it anyway, by its length. */
-export const WIRE_SLOT_BYTES = 16384;
-
-const NS_PER_SEC = 1e9;
+import { CaptureClock } from './captureClock.js';
+import { PacketOrigins } from './packetOrigins.js';
+import { WIRE_SLOT_BYTES } from './wireSource.js';
+import type { WireSource } from './wireSource.js';
 
 /**
  * Plays a capture onto the wire: frames in the order of the file, at the times of the file, counted from its first packet.
  * A time that lies before its predecessor's counts as equal to it.
  */
-export class CaptureTraffic {
+export class CaptureTraffic implements WireSource {
   packets = 0;
   bytes = 0;
   /** Packets that the capture holds only in part (snap length). */
@@ -23,34 +22,32 @@ export class CaptureTraffic {
   readonly #u8: Uint8Array;
   readonly #slots: number;
   readonly #startNs: number;
-  #firstSec = 0;
-  #firstNsec = 0;
+  readonly #origins: PacketOrigins;
+  readonly clock: CaptureClock;
   /** Arrival of the packet that the reader stands on, Infinity at the end. */
   nextNs = Infinity;
 
-  private constructor(memory: HostMemory, reader: CaptureReader, startNs: number) {
+  private constructor(memory: HostMemory, reader: CaptureReader, startNs: number, origins: PacketOrigins) {
     this.#u8 = memory.u8;
     this.#slots = memory.reserve('wire', BATCH_FRAMES * WIRE_SLOT_BYTES);
     this.#reader = reader;
     this.#startNs = startNs;
+    this.#origins = origins;
+    this.clock = new CaptureClock(startNs);
   }
 
-  /** Stands on the first packet. Fails when the capture's first record is broken. */
-  static open(memory: HostMemory, reader: CaptureReader, startNs: number): Result<CaptureTraffic> {
-    const traffic = new CaptureTraffic(memory, reader, startNs);
+  /**
+   * Stands on the first packet. Fails when the capture's first record is broken.
+   *
+   * @param memory of the host where the packets arrive
+   * @param startNs when the first packet arrives, virtual ns
+   * @param origins gives the packets their numbers
+   */
+  static open(memory: HostMemory, reader: CaptureReader, startNs: number, origins = new PacketOrigins(1)): Result<CaptureTraffic> {
+    const traffic = new CaptureTraffic(memory, reader, startNs, origins);
     const moved = traffic.#advance();
     if (!moved.ok) return moved;
     return ok(traffic);
-  }
-
-  /** A moment of virtual time on the capture's clock: whole seconds since its epoch. */
-  captureSec(tNs: number): number {
-    return this.#firstSec + Math.floor((this.#firstNsec + (tNs - this.#startNs)) / NS_PER_SEC);
-  }
-
-  /** And the nanoseconds within that second. */
-  captureNsec(tNs: number): number {
-    return (this.#firstNsec + (tNs - this.#startNs)) % NS_PER_SEC;
   }
 
   /** Puts the packets that arrive until `untilNs` on the wire, at most one batch. */
@@ -64,7 +61,8 @@ export class CaptureTraffic {
       this.#u8.set(reader.data.subarray(reader.offBytes, reader.offBytes + kept), slot);
       batch.address[count] = slot;
       batch.lenBytes[count] = lenBytes;
-      batch.packetId[count] = ++this.packets;
+      batch.packetId[count] = this.#origins.next();
+      this.packets++;
       this.bytes += lenBytes;
       if (reader.originalLen > lenBytes) this.cutPackets++;
       count++;
@@ -82,10 +80,9 @@ export class CaptureTraffic {
     switch (reader.next()) {
       case 'packet': {
         if (this.packets === 0 && this.nextNs === Infinity) {
-          this.#firstSec = reader.tSec;
-          this.#firstNsec = reader.tNsec;
+          this.clock.set(reader.tSec, reader.tNsec);
         }
-        const tNs = this.#startNs + (reader.tSec - this.#firstSec) * NS_PER_SEC + (reader.tNsec - this.#firstNsec);
+        const tNs = this.clock.virtualNs(reader.tSec, reader.tNsec);
         this.nextNs = tNs > before ? tNs : before;
         return ok(undefined);
       }

@@ -17,9 +17,10 @@ function auditOf(retval: number, sabotage: (bench: NicBench, watch: RingWatch) =
   bench.arrive(Array.from({ length: 10 }, () => udpFrame(64)));
   const ended = new PacketTally();
   for (const { packetId } of bench.ends) ended.add(packetId);
-  const census = takeCensus(nic, allocator);
+  const nics = [{ name: 'if1', nic }];
+  const census = takeCensus(nics, allocator);
   nic.driver.close();
-  return audit(nic, allocator, [], census, received, ended);
+  return audit(nics, allocator, [], census, received, ended);
 }
 
 const failed = ({ checks, ok }: AuditReport): string[] => {

@@ -87,7 +87,7 @@ describe('CaptureTraffic', () => {
 
   it('virtual time maps back to the clock of the capture', () => {
     const { traffic } = trafficOf([{ bytes: udpFrame(60), tNs: 999_999_990 }]);
-    const clock = (tNs: number): number[] => [traffic.captureSec(tNs), traffic.captureNsec(tNs)];
+    const clock = (tNs: number): number[] => [traffic.clock.sec(tNs), traffic.clock.nsec(tNs)];
     expect([clock(START), clock(START + 9), clock(START + 10), clock(START + 2e9 + 15)]).toEqual([
       [1000, 999_999_990], [1000, 999_999_999], [1001, 0], [1003, 5],
     ]);

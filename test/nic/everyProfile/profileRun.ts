@@ -1,16 +1,10 @@
-import { Rng, unwrap } from '../../../src/base/index.js';
-import { HostMemory, PageAllocator } from '../../../src/memory/index.js';
-import { createNic } from '../../../src/nic/index.js';
+import { unwrap } from '../../../src/base/index.js';
 import type { BufferUse, DriverCounters, NicSettings, RingUse, XdpDriverFactory } from '../../../src/nic/index.js';
 import type { CaptureReader } from '../../../src/packet/index.js';
-import { BOOT_NS, createSimulation, EventQueue, Simulation, XSK_APPLICATIONS } from '../../../src/sim/index.js';
+import { createHost, createSimulation, PacketOrigins, Simulation, World, XSK_APPLICATIONS } from '../../../src/sim/index.js';
 import type { PacketWatcher, RunResult } from '../../../src/sim/index.js';
-import { RunState } from '../../../src/sim/runState.js';
 import type { XskRingSizes } from '../../../src/umem/index.js';
-import { Vm } from '../../../src/vm/index.js';
 import type { EngineName, ObjectSpec } from '../../../src/vm/index.js';
-import { returning } from '../../support/simulate.js';
-import { quietEnvironment } from '../../support/xdpProgram.js';
 import { fillDevmap } from './mixedProgram.js';
 
 export interface ProfileRunOptions {
@@ -67,24 +61,7 @@ function programSimulation({ nic, xsk, driver, engine }: ProfileRunOptions, obje
 
 /** A NIC without a program, as before anything is attached; what `createSimulation` builds has always one. */
 function passingSimulation(nic: NicSettings): Simulation {
-  const memory = new HostMemory(64);
-  const events = new EventQueue(BOOT_NS);
-  const state = new RunState();
-  const allocator = new PageAllocator(memory, 4096, { unitBytes: nic.profile.frameSizeBytes });
-  const vm = new Vm({ memory, environment: { ...quietEnvironment(), rng: new Rng(1), possibleCpus: nic.queues } });
-  const loaded = unwrap(vm.load(returning(2)));
-  const made = createNic(nic, {
-    memory, allocator, scheduler: events, vm, program: undefined, targets: { sockets: [], devices: [] },
-    observer: {
-      onPacketEnd(packetId, outcome, retval, queue, address, lenBytes, metaBytes) {
-        state.outcomes[outcome]++;
-        state.ended.add(packetId);
-        state.watcher.onPacketEnd?.(state.describe(events.nowNs, packetId, outcome, retval, queue, address, lenBytes, metaBytes));
-      },
-      onApplicationFrame() {},
-      onFault() {},
-      onSocketReady() {},
-    },
-  });
-  return new Simulation({ memory, allocator, events, vm, loaded, program: loaded.program('main')!, nic: unwrap(made), sockets: [], state });
+  const world = new World(new PacketOrigins(1));
+  const host = unwrap(createHost({ name: 'host', seed: 1, cpus: nic.queues, objects: {}, nics: [{ name: 'eth0', settings: nic }] }, world));
+  return new Simulation(world, host);
 }

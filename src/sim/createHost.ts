@@ -1,0 +1,232 @@
+import { fail, ok, Rng } from '../base/index.js';
+import type { Problem, Result } from '../base/index.js';
+import { HostMemory, PAGE_BYTES, PageAllocator } from '../memory/index.js';
+import { checkKitSettings, checkSettings, createNic, effectiveSettings, kitDriver, ringPages } from '../nic/index.js';
+import type { NicObserver, NicSettings, XdpDriverFactory } from '../nic/index.js';
+import type { XskRingSizes, XskSocket } from '../umem/index.js';
+import { objectMemoryBytes, quietNetwork, Vm, withInterface, XDP_BUFF_HARD_START } from '../vm/index.js';
+import type { EngineName, LoadedObject, LoadedProgram, NetInterface, NetworkScenario, ObjectSpec, VmEnvironment } from '../vm/index.js';
+import type { XdpXmitDevice } from '../xdp/index.js';
+import type { XskApplication, XskApplicationFactory, XskKernel } from './applications/application.js';
+import { BOOT_NS } from './captureClock.js';
+import { chooseProgram } from './chooseProgram.js';
+import { Host } from './host.js';
+import type { HostNic } from './host.js';
+import { NO_PACKET } from './packetWatcher.js';
+import { RunState } from './runState.js';
+import { fillXskMaps, openSockets } from './sockets.js';
+import type { World } from './world.js';
+
+/** Kept log lines; more are only counted. */
+const KEPT_LOG_LINES = 1000;
+
+/** Below this many instructions a budget is counted one by one, in the interpreter, so that it is the same for every packet. */
+const EXACT_BUDGET = 1_000_000;
+
+/** AF_XDP application on a socket of every queue of a NIC. */
+export interface XskSpec {
+  readonly application: XskApplicationFactory;
+  readonly rings: XskRingSizes;
+  readonly chunkCount: number;
+}
+
+/** A NIC of a host as it is to be. */
+export interface HostNicSpec {
+  /** Of the interface, e.g. `eth0`. */
+  readonly name: string;
+  readonly settings: NicSettings;
+  /** Hardware address that the network of the host sees; left out: zeros. */
+  readonly mac?: Uint8Array | undefined;
+  /** Key of `objects`, and the program of that object, which may be left out when it has only one; left out: everything is passed. */
+  readonly xdp?: { readonly object: string; readonly program?: string | undefined } | undefined;
+  /** The sockets are in every XSKMAP of the program's object, slot q that of queue q. */
+  readonly xsk?: XskSpec | undefined;
+  /** A driver of one's own, see docs/write-a-driver.md; left out: the model's. */
+  readonly driver?: XdpDriverFactory | undefined;
+}
+
+/** A host as it is to be. */
+export interface HostSpec {
+  readonly name: string;
+  readonly seed: number;
+  /** Queue q of a NIC is served by CPU q modulo this. */
+  readonly cpus: number;
+  readonly objects: Readonly<Record<string, ObjectSpec>>;
+  readonly nics: readonly HostNicSpec[];
+  /** The network around the host; NICs that it doesn't list are added by their settings. Left out: nothing but the NICs. */
+  readonly network?: NetworkScenario | undefined;
+  /** Called with the loaded objects and the sockets before the first packet: global variables, map contents. */
+  readonly prepare?: ((objects: ReadonlyMap<string, LoadedObject>, sockets: readonly XskSocket[]) => Problem | undefined) | undefined;
+  readonly readsEvents?: boolean | undefined;
+  readonly instructionBudget?: number | undefined;
+  readonly engine?: EngineName | undefined;
+}
+
+/**
+ * Builds a host and puts it into the world. Problems come from the objects, the programs, the NICs' settings and the memory that all of it
+ * needs.
+ *
+ * @throws ProblemError when the memory doesn't suffice
+ */
+export function createHost(requested: HostSpec, world: World): Result<Host> {
+  const spec: HostSpec = { ...requested, nics: requested.nics.map((nic) => ({ ...nic, settings: settingsOf(nic.settings, requested.seed) })) };
+  const programNames: string[] = [];
+  for (const { xdp } of spec.nics) {
+    const chosen = xdp === undefined ? ok('') : chooseProgram(spec.objects[xdp.object], xdp.program);
+    if (!chosen.ok) return chosen;
+    programNames.push(chosen.value);
+  }
+  for (const { settings, driver } of spec.nics) {
+    const wrong = checkSettings(settings) ?? (driver === undefined ? undefined : checkKitSettings(settings));
+    if (wrong !== undefined) return fail(wrong);
+  }
+  const { events } = world;
+  const pageCount = spec.nics.reduce((sum, { settings }) => sum + pagesNeeded(settings), 0);
+  const memory = HostMemory.withRoomFor(memoryNeed(spec, pageCount));
+  const allocator = new PageAllocator(memory, pageCount, { unitBytes: spec.nics[0].settings.profile.frameSizeBytes });
+  const state = new RunState(world.origins);
+
+  const environment: VmEnvironment = {
+    tNs: BOOT_NS,
+    cpu: 0,
+    possibleCpus: spec.cpus,
+    network: spec.nics.reduce((network, nic) => withInterface(network, interfaceOf(nic)), spec.network ?? quietNetwork([])),
+    rng: new Rng(spec.seed),
+    onPrintk(text) {
+      state.logLineCount++;
+      if (state.log.length < KEPT_LOG_LINES) state.log.push({ tNs: environment.tNs, cpu: environment.cpu, text });
+    },
+  };
+  if (spec.readsEvents !== false) {
+    environment.onEvent = (map, bytes) => {
+      const { ledger } = allocator;
+      const page = memory.u32[(vm.contextAddress + XDP_BUFF_HARD_START) >>> 2];
+      const event = { map, packetId: page === 0 ? NO_PACKET : ledger.packetId[ledger.indexOf(page)], tNs: environment.tNs, cpu: environment.cpu, bytes };
+      state.events.add(event);
+      state.watcher.onEvent?.(event);
+    };
+  }
+  const { instructionBudget } = spec;
+  const vm = new Vm({
+    memory, environment, engine: spec.engine ?? 'jit',
+    ...(instructionBudget === undefined ? {} : { instructionBudget }),
+    ...(instructionBudget !== undefined && instructionBudget < EXACT_BUDGET ? { interpretedRuns: Infinity } : {}),
+  });
+  // All programs are loaded, as tail calls may go to any of them; but only for the attached ones a failure counts.
+  const objects = new Map<string, LoadedObject>();
+  for (const [name, object] of Object.entries(spec.objects)) {
+    const loading = vm.load(object);
+    if (!loading.ok) return loading;
+    objects.set(name, loading.value);
+  }
+  const programs: (LoadedProgram | undefined)[] = [];
+  for (const [i, { xdp }] of spec.nics.entries()) {
+    const program = xdp === undefined ? ok(undefined) : loadedProgram(objects.get(xdp.object)!, programNames[i]);
+    if (!program.ok) return program;
+    programs.push(program.value);
+  }
+  const sockets: XskSocket[] = [];
+  const socketsOf: (readonly XskSocket[])[] = [];
+  for (const { xsk, xdp, settings } of spec.nics) {
+    const opened = xsk === undefined ? ok([]) : openSockets(xsk, memory, settings, sockets.length);
+    if (!opened.ok) return opened;
+    sockets.push(...opened.value);
+    socketsOf.push(opened.value);
+    if (xdp !== undefined) fillXskMaps(objects.get(xdp.object)!, opened.value, sockets);
+  }
+  const prepared = spec.prepare?.(objects, sockets);
+  if (prepared !== undefined) return fail(prepared);
+
+  const applications: XskApplication[] = [];
+  const socketHandler = events.register((id) => applications[id].run());
+  const wakeSocket = (id: number): void => events.schedule(events.nowNs, socketHandler, id);
+  const devices: XdpXmitDevice[] = [];
+  const nics: HostNic[] = [];
+  for (const [i, nicSpec] of spec.nics.entries()) {
+    const { settings } = nicSpec;
+    const { ifindex } = settings;
+    const observer: NicObserver = {
+      onPacketEnd(packetId, outcome, retval, queue, address, lenBytes, metaBytes) {
+        state.outcomes[outcome]++;
+        state.ended.add(packetId);
+        if (state.watcher.onPacketEnd !== undefined) {
+          state.watcher.onPacketEnd(state.describe(events.nowNs, packetId, ifindex, outcome, retval, queue, address, lenBytes, metaBytes));
+        }
+      },
+      onApplicationFrame(packetId, queue, address, lenBytes) {
+        state.applicationFrames++;
+        if (state.watcher.onApplicationFrame !== undefined) {
+          state.watcher.onApplicationFrame(state.describe(events.nowNs, packetId, ifindex, 0, -1, queue, address, lenBytes, 0));
+        }
+      },
+      onFault(packetId) {
+        state.addFault(packetId, () => vm.fault());
+      },
+      onSocketReady: (socket) => wakeSocket(socket.id),
+    };
+    const created = createNic(settings, {
+      memory, allocator, scheduler: events, vm, program: programs[i], targets: { sockets, devices }, observer,
+      createDriver: nicSpec.driver === undefined ? undefined : kitDriver(nicSpec.driver),
+    });
+    if (!created.ok) return created;
+    const nic = created.value;
+    devices.push(nic.driver);
+    const loaded = nicSpec.xdp && objects.get(nicSpec.xdp.object);
+    nics.push({ name: nicSpec.name, nic, program: programs[i], loaded, sockets: socketsOf[i], sink: undefined, packets: 0, bytes: 0 });
+  }
+  for (const [i, { xsk }] of spec.nics.entries()) {
+    const { driver } = nics[i].nic;
+    const kernel: XskKernel = {
+      send(socket) {
+        const result = socket.send(driver);
+        driver.kick(socket.queueId);
+        return result;
+      },
+    };
+    if (xsk !== undefined) for (const socket of socketsOf[i]) applications.push(xsk.application(socket, kernel, memory.u8));
+  }
+  for (const application of applications) application.start();
+  const host = new Host({ name: spec.name, memory, allocator, events, vm, objects, nics, sockets, state });
+  world.hosts.push(host);
+  return ok(host);
+}
+
+function settingsOf(settings: NicSettings, seed: number): NicSettings {
+  return { ...effectiveSettings(settings), faults: settings.faults && { seed, ...settings.faults } };
+}
+
+/** The program, or why it could not be loaded. */
+function loadedProgram(loaded: LoadedObject, name: string): Result<LoadedProgram> {
+  const program = loaded.program(name);
+  if (program !== undefined) return ok(program);
+  const problem = loaded.problems.get(name);
+  if (problem === undefined) throw new Error(`Vm.load gave neither program ${name} nor a reason`);
+  return fail(problem);
+}
+
+/** The NIC as the stack sees it, which forwards nothing and has no address. */
+function interfaceOf({ name, mac = new Uint8Array(6), settings: { ifindex, mtu } }: HostNicSpec): NetInterface {
+  return { ifindex, name, mac, mtu, up: true, forwarding: { ipv4: false, ipv6: false }, addresses: [], vrfTable: undefined };
+}
+
+/** Pages that rings, pools and packets on their way can hold at the same time. */
+function pagesNeeded({ queues, rxRingSize, txRingSize, profile }: NicSettings): number {
+  // A half of two pages keeps both from being given back.
+  const pagesPerBuffer = profile.bufferModel === 'split_page' && profile.frameSizeBytes === PAGE_BYTES ? 2 : 1;
+  return queues * ((rxRingSize + txRingSize) * pagesPerBuffer + profile.poolRingSize + 256) + 64;
+}
+
+/** Wire slots, copy lists, FIFOs and what alignment costs; for each NIC. */
+const FIXED_BYTES = 4 << 20;
+
+/** Upper bound of what the host puts into its memory, bytes. */
+function memoryNeed({ objects, cpus, nics }: HostSpec, pageCount: number): number {
+  const ofObjects = Object.values(objects).reduce((sum, object) => sum + objectMemoryBytes(object, cpus), 0);
+  const ofNics = nics.reduce((sum, { settings, xsk }) => {
+    const ringEntries = xsk === undefined ? 0 : Object.values(xsk.rings).reduce((entries, size) => entries + size, 0);
+    const sockets = xsk === undefined ? 0 : settings.queues * (xsk.chunkCount * PAGE_BYTES + ringEntries * 16 + 8 * PAGE_BYTES);
+    const shadow = settings.isDmaCoherent === false ? pageCount * PAGE_BYTES : 0;
+    return sum + FIXED_BYTES + ringPages(settings) * PAGE_BYTES + shadow + sockets;
+  }, 0);
+  return ofObjects + pageCount * PAGE_BYTES + ofNics;
+}
