@@ -5,6 +5,7 @@ import {
   NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG,
 } from './profile.js';
 import type { NicProfile } from './profile.js';
+import { ofDevice, POOL_STATISTICS } from './statistics.js';
 
 /** The NIC of the textbook: every feature that XDP can use, no quirks, a descriptor that fits on a blackboard. */
 export const plainProfile: NicProfile = {
@@ -48,5 +49,21 @@ export const plainProfile: NicProfile = {
     hints.hashType = batch.rssType[index];
     hints.vlanError = -ENODATA;
   },
-  statistics: [],
+  // Names as most drivers would have them; each verdict is counted as what it is, and failures by themselves.
+  statistics: [
+    ...ofDevice({ rx_missed: 'rxMissed', rx_crc_errors: 'rxCrcErrors', tx_dma_errors: 'txDmaErrors' }),
+    {
+      perQueue: [
+        ['rx_queue_N_packets', 'rxPackets'], ['rx_queue_N_bytes', 'rxBytes'], ['rx_queue_N_alloc_failed', 'rxAllocFailed'], ['rx_queue_N_xdp_pass', 'xdpPass'],
+        ['rx_queue_N_xdp_drop', 'xdpDrop'], ['rx_queue_N_xdp_tx', 'xdpTx'], ['rx_queue_N_xdp_tx_errors', 'xdpTxErrors'], ['rx_queue_N_xdp_redirect', 'xdpRedirect'],
+        ['rx_queue_N_xdp_redirect_errors', 'xdpRedirectErrors'], ['rx_queue_N_xdp_exceptions', 'xdpExceptions'],
+      ],
+    },
+    {
+      perQueue: [
+        ['tx_queue_N_packets', 'txPackets'], ['tx_queue_N_bytes', 'txBytes'], ['tx_queue_N_xdp_xmit', 'txXdpXmit'], ['tx_queue_N_xdp_xmit_errors', 'txXdpXmitErrors'],
+      ],
+    },
+    ...POOL_STATISTICS,
+  ],
 };

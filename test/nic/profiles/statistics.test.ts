@@ -17,6 +17,12 @@ describe('ethtool -S', () => {
   });
 
   it.each([
+    // The teaching NIC counts each verdict as what it is, and failures by themselves.
+    ['plain', 0, { rx_queue_0_packets: 10, rx_queue_0_bytes: 640, rx_queue_0_xdp_exceptions: 10, rx_queue_0_xdp_drop: 0, rx_missed: 0 }],
+    ['plain', 1, { rx_queue_0_xdp_drop: 10, rx_queue_0_xdp_exceptions: 0, tx_queue_0_packets: 0 }],
+    ['plain', 2, { rx_queue_0_xdp_pass: 10, rx_queue_0_xdp_tx: 0 }],
+    ['plain', 3, { rx_queue_0_xdp_tx: 10, tx_queue_0_packets: 10, tx_queue_0_bytes: 640, rx_pp_recycle_cached: 10 }],
+    ['plain', 4, { rx_queue_0_xdp_redirect: 0, rx_queue_0_xdp_redirect_errors: 10 }],
     // mlx5e_xdp_handle: what is aborted, and a redirect that failed, is a drop; packets that pass have no XDP counter.
     ['mlx5', 0, { rx_xdp_drop: 10, rx_packets: 0, rx_packets_phy: 10 }],
     ['mlx5', 1, { rx_xdp_drop: 10, rx0_xdp_drop: 10, rx_packets: 0 }],
