@@ -15,6 +15,7 @@ import type { HostNic } from './host.js';
 import { NO_PACKET } from './packetWatcher.js';
 import { RunState } from './runState.js';
 import { fillXskMaps, openSockets } from './sockets.js';
+import { TraceLog } from './traceLog.js';
 import type { World } from './world.js';
 
 /** Kept log lines; more are only counted. */
@@ -97,11 +98,24 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
       if (state.log.length < KEPT_LOG_LINES) state.log.push({ tNs: environment.tNs, cpu: environment.cpu, text });
     },
   };
-  if (spec.readsEvents !== false) {
-    environment.onEvent = (map, bytes) => {
+  const moment = {
+    get tNs() {
+      return environment.tNs;
+    },
+    get cpu() {
+      return environment.cpu;
+    },
+    /** The packet in the context block. */
+    get packetId() {
       const { ledger } = allocator;
       const page = memory.u32[(vm.contextAddress + XDP_BUFF_HARD_START) >>> 2];
-      const event = { map, packetId: page === 0 ? NO_PACKET : ledger.packetId[ledger.indexOf(page)], tNs: environment.tNs, cpu: environment.cpu, bytes };
+      return page === 0 ? NO_PACKET : ledger.packetId[ledger.indexOf(page)];
+    },
+  };
+  const traces = new TraceLog(moment, state);
+  if (spec.readsEvents !== false) {
+    environment.onEvent = (map, bytes) => {
+      const event = { map, packetId: moment.packetId, tNs: moment.tNs, cpu: moment.cpu, bytes };
       state.events.add(event);
       state.watcher.onEvent?.(event);
     };
@@ -165,7 +179,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
       onSocketReady: (socket) => wakeSocket(socket.id),
     };
     const created = createNic(settings, {
-      memory, allocator, scheduler: events, vm, program: programs[i], targets: { sockets, devices }, observer,
+      memory, allocator, scheduler: events, vm, program: programs[i], targets: { sockets, devices }, observer, tracer: traces,
       createDriver: nicSpec.driver === undefined ? undefined : kitDriver(nicSpec.driver),
     });
     if (!created.ok) return created;
@@ -186,7 +200,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     if (xsk !== undefined) for (const socket of socketsOf[i]) applications.push(xsk.application(socket, kernel, memory.u8));
   }
   for (const application of applications) application.start();
-  const host = new Host({ name: spec.name, memory, allocator, events, vm, objects, nics, sockets, state });
+  const host = new Host({ name: spec.name, memory, allocator, events, vm, objects, nics, sockets, state, traces });
   world.hosts.push(host);
   return ok(host);
 }
