@@ -7,6 +7,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { buildsSkb } from './skbShape.js';
 import { missedOfQueue, ofDevice, ofDriver } from './statistics.js';
 
 /** Broadcom NetXtreme-C/E: page_pool, headroom 256, multi-buffer. */
@@ -28,6 +29,7 @@ export const bnxtProfile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 1024,
   refillThreshold: 16,
+  skb: buildsSkb(64, { copyBytes: 256 }),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG,
     since: '4.11',

@@ -7,6 +7,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { buildsSkb } from './skbShape.js';
 import { ofDriver } from './statistics.js';
 
 /** Amazon Elastic Network Adapter: headroom 256, half of the queues for XDP. */
@@ -28,6 +29,7 @@ export const enaProfile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 1024,
   refillThreshold: 16,
+  skb: buildsSkb(64, { copyBytes: 256, headBytes: 256 }),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT,
     since: '5.6',

@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { timestampHashAndVlan } from './rxHints.js';
+import { buildsSkb } from './skbShape.js';
 import { ofDevice, ofDriver } from './statistics.js';
 
 /** Intel 100 gigabit: headroom 192, multi-buffer. */
@@ -28,6 +29,7 @@ export const iceProfile: NicProfile = {
   bufferModel: 'split_page',
   poolRingSize: 1024,
   refillThreshold: 16,
+  skb: buildsSkb(192),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_XSK_ZEROCOPY | NETDEV_XDP_ACT_RX_SG | NETDEV_XDP_ACT_NDO_XMIT_SG,
     since: '5.5',

@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { buildsSkb } from './skbShape.js';
 import { missedOfQueue, ofDevice, ofDriver } from './statistics.js';
 
 /** Intel gigabit: advanced descriptors, split pages, headroom 192. */
@@ -28,6 +29,7 @@ export const igbProfile: NicProfile = {
   bufferModel: 'split_page',
   poolRingSize: 1024,
   refillThreshold: 16,
+  skb: buildsSkb(192),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_XSK_ZEROCOPY,
     since: '5.10',

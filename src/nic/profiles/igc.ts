@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { timestampAndHash } from './rxHints.js';
+import { copiesPackets } from './skbShape.js';
 import { missedOfQueue, ofDevice, ofDriver } from './statistics.js';
 
 /** Intel 2.5 gigabit: advanced descriptors, 3K buffers, headroom 256, MTU 1500 with XDP. */
@@ -28,6 +29,7 @@ export const igcProfile: NicProfile = {
   bufferModel: 'split_page',
   poolRingSize: 1024,
   refillThreshold: 16,
+  skb: copiesPackets({ copyBytes: 256, headBytes: 256 }),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_XSK_ZEROCOPY,
     since: '5.13',

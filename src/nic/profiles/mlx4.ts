@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { timestampAndHash } from './rxHints.js';
+import { addsFragments } from './skbShape.js';
 import { droppedByVerdict, missedOfQueue, ofDevice, ofDriver } from './statistics.js';
 
 /** Mellanox ConnectX-3: a page a packet, headroom 256. */
@@ -27,6 +28,7 @@ export const mlx4Profile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 1024,
   refillThreshold: 16,
+  skb: addsFragments(),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT,
     since: '4.8',

@@ -8,6 +8,7 @@ import {
 import type { DriverCounters } from '../driver/queuePair.js';
 import type { NicProfile } from './profile.js';
 import { timestampHashAndVlan } from './rxHints.js';
+import { buildsSkb } from './skbShape.js';
 import { none, ofDevice, ofDriver, poolRows } from './statistics.js';
 
 /** Mellanox/NVIDIA ConnectX-4 to 7: work queues with CQEs, page_pool, hints. */
@@ -29,6 +30,7 @@ export const mlx5Profile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 1024,
   refillThreshold: 16,
+  skb: buildsSkb(64),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_XSK_ZEROCOPY | NETDEV_XDP_ACT_RX_SG | NETDEV_XDP_ACT_NDO_XMIT_SG,
     since: '4.9',

@@ -7,6 +7,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { buildsSkb } from './skbShape.js';
 import { POOL_STATISTICS, droppedByVerdict, marvellXdp, ofDevice } from './statistics.js';
 
 /** MediaTek Filogic: page_pool, headroom 256, fixed rings of 512. */
@@ -28,6 +29,7 @@ export const mtkEthSocProfile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 512,
   refillThreshold: 1,
+  skb: buildsSkb(256, { recordsRxQueue: false }),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_NDO_XMIT_SG,
     since: '6.0',

@@ -5,6 +5,7 @@ import { headroomOfDriver, queuePairs, ring } from './limits.js';
 import { NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_REDIRECT } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { buildsSkb } from './skbShape.js';
 import { droppedByVerdict, marvellXdp, ofDevice } from './statistics.js';
 
 /** Marvell Armada 7K and 8K: page_pool, headroom 224. */
@@ -26,6 +27,7 @@ export const mvpp2Profile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 2048,
   refillThreshold: 1,
+  skb: buildsSkb(224, { recordsRxQueue: false }),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT,
     since: '5.9',

@@ -8,6 +8,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { buildsSkb } from './skbShape.js';
 import { ofDevice, ofDriver } from './statistics.js';
 
 /** Netronome Agilio: XDP in the driver and, with BPF firmware, in the NIC. */
@@ -29,6 +30,7 @@ export const nfpProfile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 1024,
   refillThreshold: 16,
+  skb: buildsSkb(64),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_XSK_ZEROCOPY | NETDEV_XDP_ACT_HW_OFFLOAD,
     since: '4.10',

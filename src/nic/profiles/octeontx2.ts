@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { addsFragments } from './skbShape.js';
 import { ofDevice } from './statistics.js';
 
 /** Marvell OcteonTX2: headroom 128, no metadata. */
@@ -28,6 +29,7 @@ export const octeontx2Profile: NicProfile = {
   bufferModel: 'page_pool_frag',
   poolRingSize: 1024,
   refillThreshold: 16,
+  skb: addsFragments(),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_XSK_ZEROCOPY,
     since: '5.16',

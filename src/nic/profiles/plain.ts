@@ -5,6 +5,7 @@ import {
   NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG,
 } from './profile.js';
 import type { NicProfile } from './profile.js';
+import { buildsSkb } from './skbShape.js';
 import { ofDevice, POOL_STATISTICS } from './statistics.js';
 
 /** The NIC of the textbook: every feature that XDP can use, no quirks, a descriptor that fits on a blackboard. */
@@ -26,6 +27,7 @@ export const plainProfile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 1024,
   refillThreshold: 1,
+  skb: buildsSkb(256),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG | NETDEV_XDP_ACT_NDO_XMIT_SG,
     since: 'always',

@@ -3,6 +3,7 @@ import type { DriverRule, NicFeature } from '../attach/driverRule.js';
 import type { OffloadFirmware } from '../attach/offloadFirmware.js';
 import type { DescriptorBatch } from '../device/batch.js';
 import type { DescriptorFormat } from '../device/formats/descriptorFormat.js';
+import type { SkbShape } from './skbShape.js';
 import type { Statistic } from './statistics.js';
 
 /** A range of a setting, and what the driver says to what lies outside. */
@@ -158,6 +159,8 @@ export interface NicProfile {
   readonly poolRingSize: number;
   /** Buffers that must be missing on the RX ring before the driver refills it; 1 for at once. */
   readonly refillThreshold: number;
+  /** How the driver makes an skb of a packet; XDP programs in generic mode run on that. */
+  readonly skb: SkbShape;
   readonly xdp: XdpSupport;
   /** `undefined`: one queue, no hash. */
   readonly rss: RssSupport | undefined;

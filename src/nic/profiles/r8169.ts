@@ -3,6 +3,7 @@ import { r8169V2Format } from '../device/formats/r8169.js';
 import { fixed, headroomOfDriver, mtuUpTo } from './limits.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { copiesPackets } from './skbShape.js';
 import { ofDevice } from './statistics.js';
 
 /** Realtek gigabit, mainline driver: one queue, rings of 256, no native XDP. */
@@ -24,6 +25,7 @@ export const r8169Profile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 256,
   refillThreshold: 1,
+  skb: copiesPackets({ recordsRxQueue: false }),
   xdp: {
     features: 0,
     since: undefined,

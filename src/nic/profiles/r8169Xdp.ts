@@ -6,6 +6,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { copiesPackets } from './skbShape.js';
 import { ofDevice } from './statistics.js';
 
 /** Realtek gigabit with a private XDP driver, not mainline: page_pool, headroom 256. */
@@ -27,6 +28,7 @@ export const r8169XdpProfile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 256,
   refillThreshold: 1,
+  skb: copiesPackets({ recordsRxQueue: false }),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT,
     since: 'private',

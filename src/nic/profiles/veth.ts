@@ -8,6 +8,7 @@ import {
   NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG,
 } from './profile.js';
 import type { NicProfile } from './profile.js';
+import { peerSkb } from './skbShape.js';
 import { droppedByVerdict } from './statistics.js';
 
 const ETH_P_8021Q = 0x8100;
@@ -46,6 +47,7 @@ export const vethProfile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 256,
   refillThreshold: 1,
+  skb: peerSkb,
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG | NETDEV_XDP_ACT_NDO_XMIT_SG,
     since: '4.19',

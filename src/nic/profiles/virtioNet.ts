@@ -8,6 +8,7 @@ import {
 import type { DriverCounters } from '../driver/queuePair.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { buildsSkb } from './skbShape.js';
 
 /** virtio NIC of virtual machines: split virtqueues, headroom 256. */
 export const virtioNetProfile: NicProfile = {
@@ -29,6 +30,7 @@ export const virtioNetProfile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 1024,
   refillThreshold: 16,
+  skb: buildsSkb(12, { copyBytes: 128, headBytes: 128 }),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_XSK_ZEROCOPY | NETDEV_XDP_ACT_RX_SG,
     since: '4.10',
