@@ -18,6 +18,9 @@ import { fillXskMaps, openSockets } from './sockets.js';
 import { TraceLog } from './traceLog.js';
 import type { World } from './world.js';
 
+/** CONFIG_NR_CPUS of most distributions. */
+const CPUS_MAX = 8192;
+
 /** Kept log lines; more are only counted. */
 const KEPT_LOG_LINES = 1000;
 
@@ -80,6 +83,9 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
   for (const { settings, driver } of spec.nics) {
     const wrong = checkSettings(settings) ?? (driver === undefined ? undefined : checkKitSettings(settings));
     if (wrong !== undefined) return fail(wrong);
+  }
+  if (!Number.isInteger(spec.cpus) || spec.cpus < 1 || spec.cpus > CPUS_MAX) {
+    return fail({ code: 'host-cpus', where: `host ${spec.name}`, message: `${String(spec.cpus)} is no number of CPUs`, hint: `use a whole number from 1 to ${CPUS_MAX}` });
   }
   const { events } = world;
   const pageCount = spec.nics.reduce((sum, { settings }) => sum + pagesNeeded(settings), 0);

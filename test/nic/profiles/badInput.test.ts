@@ -84,6 +84,10 @@ describe('settings that are of another kind than they should be', () => {
     expect(problem?.hint).not.toBe('');
   });
 
+  it.each([0, -1, 1.5, Number.NaN, 8193, 1e9, undefined] as number[])('%s CPUs are refused, and nothing hangs', (cpus) => {
+    expect(createSimulation({ object: returning(2), seed: 1, cpus, nic: plain })).toMatchObject({ ok: false, problem: { code: 'host-cpus', message: `${String(cpus)} is no number of CPUs` } });
+  });
+
   it('a seed that is no integer is a RangeError, not seed 0', () => {
     expect(() => createSimulation({ object: returning(2), seed: Number.NaN, cpus: 1, nic: plain })).toThrow(/NaN is no seed/);
   });
