@@ -25,6 +25,7 @@ export * from './device/moderationDim.js';
 export * from './device/moderationItr.js';
 export * from './device/moderationR8169.js';
 export * from './device/nicDevice.js';
+export type { OffloadedXdp } from './device/offloadedXdp.js';
 export * from './device/flowSteering.js';
 export { ParsedFrame, parseFrame } from './device/parseFrame.js';
 export * from './device/rss.js';

@@ -14,6 +14,7 @@ import type { PacketFates } from './device/faults/packetFates.js';
 import { FlowSteering } from './device/flowSteering.js';
 import { Iommu } from './device/iommu.js';
 import { NicDevice } from './device/nicDevice.js';
+import type { OffloadedXdp } from './device/offloadedXdp.js';
 import { defaultRssKey, Rss } from './device/rss.js';
 import { HardwareClock } from './device/timestamps.js';
 import { CacheModel } from './dma/cacheModel.js';
@@ -27,6 +28,7 @@ import { rxLayout } from './driver/rxLayout.js';
 import { checkAttach } from './attach/checkAttach.js';
 import { checkSettings, effectiveSettings, headroomOf } from './nicSettings.js';
 import type { NicSettings } from './nicSettings.js';
+import { behindOffload, createOffload, offloadEnd, verdictAtLoss } from './offload.js';
 import type { RssSupport } from './profiles/profile.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -41,6 +43,8 @@ export interface NicObserver {
   onPacketEnd(packetId: number, outcome: Outcome, retval: number, queue: number, address: number, lenBytes: number, metaBytes: number): void;
   /** A frame of an AF_XDP application left for the wire; `packetId` is the packet that its chunk had carried, 0 for none. */
   onApplicationFrame(packetId: number, queue: number, address: number, lenBytes: number): void;
+  /** Any frame left for the wire, those of the other two calls included, which come first; `packetId` is 0 for one that carries no packet. */
+  onWire?(packetId: number, queue: number, address: number, lenBytes: number): void;
   onFault(packetId: number): void;
   onSocketReady(socket: XskSocket): void;
 }
@@ -57,6 +61,8 @@ export interface Nic {
   readonly missed: Float64Array;
   /** The faults that are injected, `undefined` without a plan. */
   readonly faults: DeviceFaults | undefined;
+  /** The program that runs in the device, `undefined` in other modes than `offload`. */
+  readonly offload: OffloadedXdp | undefined;
   /** Shuts device and driver down. */
   close(): void;
 }
@@ -102,6 +108,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   const { memory, allocator, scheduler, vm, program, targets } = parts;
   const faults = settings.faults && new DeviceFaults(settings.faults, { memory, format: profile.format, scheduler, queues });
   const observer = faults?.fates === undefined ? parts.observer : endOnce(parts.observer, faults.fates);
+  const offload = createOffload(settings, parts);
   const { ledger } = allocator;
   const range = { start: ledger.baseAddress, sizeBytes: ledger.count * ledger.unitBytes };
   const cache = settings.isDmaCoherent === false ? CacheModel.nonCoherent(memory, range) : CacheModel.coherent(memory);
@@ -111,7 +118,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   const tags = new BufferTags(allocator.ledger);
   const makeDriver = parts.createDriver ?? ((config: DriverConfig) => new NicDriver(config));
   const driver = makeDriver({
-    memory, allocator, tags, dma, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program: xdpMode === 'offload' ? undefined : program, xdpMode, targets, observer, tracer: parts.tracer ?? NO_TRACER, watchdogNs: settings.faults?.watchdogNs,
+    memory, allocator, tags, dma, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program: xdpMode === 'offload' ? undefined : program, xdpMode, targets, observer: offload === undefined ? observer : behindOffload(observer), tracer: parts.tracer ?? NO_TRACER, watchdogNs: settings.faults?.watchdogNs,
   });
   if (faults !== undefined) faults.onTrouble = () => driver.wakeWatchdog?.();
   allocator.shouldFail ??= faults?.failAllocation;
@@ -120,7 +127,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   const deviceObserver: DeviceObserver = {
     onLost(packetId, reason, address, lenBytes, queue) {
       if (reason === LOSS_MISSED) missed[queue]++;
-      observer.onPacketEnd(packetId, OUTCOME_OF_LOSS[reason], -1, queue, address, lenBytes, 0);
+      observer.onPacketEnd(packetId, OUTCOME_OF_LOSS[reason], verdictAtLoss(offload, reason), queue, address, lenBytes, 0);
     },
     onTransmit(queue, buffer, address, lenBytes) {
       const index = allocator.ledger.indexOf(buffer);
@@ -130,6 +137,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
       if (kind === TX_XSK_SKB) observer.onApplicationFrame(packetId, queue, address, lenBytes);
       else observer.onPacketEnd(packetId, kind === TX_XDP_TX ? Outcome.tx : Outcome.redirect, tags.retval[index], queue, address, lenBytes, 0);
     },
+    onOffloadEnd: offloadEnd(observer),
   };
   const device = new NicDevice(
     {
@@ -149,6 +157,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
       moderation: settings.interruptDelayNs ?? initialModeration(profile.moderation),
       interruptPolicy: profile.moderation.adaptive === 'dim' ? 'arm' : 'mask',
       faults,
+      offload,
       observer: deviceObserver,
     },
     (queue) => driver.onInterrupt(queue),
@@ -158,7 +167,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
     driver.close();
     faults?.endSwallowed(deviceObserver);
   };
-  return ok({ settings, device, driver, tags, iommu, dma, missed, faults, close });
+  return ok({ settings, device, driver, tags, iommu, dma, missed, faults, offload, close });
 }
 
 /** The observer, which hears the first end of each packet only. */

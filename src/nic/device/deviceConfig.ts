@@ -9,6 +9,7 @@ import type { InterruptModeration } from './interrupt.js';
 import type { Iommu } from './iommu.js';
 import { MAC_ADDRESS, MAC_OVER_LENGTH, MAC_RUNT } from './mac.js';
 import type { MacConfig } from './mac.js';
+import type { OffloadedXdp } from './offloadedXdp.js';
 import type { Rss } from './rss.js';
 import type { HardwareClock } from './timestamps.js';
 
@@ -23,6 +24,8 @@ export interface DeviceObserver {
    * @param address where its bytes lie side by side, as they were sent
    */
   onTransmit(queue: number, buffer: number, address: number, lenBytes: number): void;
+  /** A program in the device ended a packet: it sent it back (XDP_TX) or dropped it. @param verdict what it returned, OFFLOAD_FAULT when it was stopped */
+  onOffloadEnd(packetId: number, verdict: number, address: number, lenBytes: number): void;
 }
 
 export const LOSS_RUNT = MAC_RUNT;
@@ -60,12 +63,22 @@ export interface DeviceCounters {
   txDmaErrors: number;
   /** Frames with descriptors that make no sense. */
   txMalformed: number;
+  /** Frames that a program in the device passed on, dropped, sent back or did anything else with, which is dropped too. */
+  offloadPassPackets: number;
+  offloadPassBytes: number;
+  offloadDropPackets: number;
+  offloadDropBytes: number;
+  offloadTxPackets: number;
+  offloadTxBytes: number;
+  offloadAbortedPackets: number;
+  offloadAbortedBytes: number;
 }
 
 export function newDeviceCounters(): DeviceCounters {
   return {
     rxPackets: 0, rxBytes: 0, rxMulticast: 0, rxBroadcast: 0, rxRunts: 0, rxOverLength: 0, rxAddressFiltered: 0, rxMissed: 0, rxDmaErrors: 0,
-    rxCrcErrors: 0, rxChecksumErrors: 0, rxSteeredAway: 0, rxLinkDown: 0, txPackets: 0, txBytes: 0, txDmaErrors: 0, txMalformed: 0,
+    rxCrcErrors: 0, rxChecksumErrors: 0, rxSteeredAway: 0, rxLinkDown: 0, txPackets: 0, txBytes: 0, txDmaErrors: 0, txMalformed: 0, offloadPassPackets: 0, offloadPassBytes: 0, offloadDropPackets: 0, offloadDropBytes: 0,
+    offloadTxPackets: 0, offloadTxBytes: 0, offloadAbortedPackets: 0, offloadAbortedBytes: 0,
   };
 }
 
@@ -98,5 +111,7 @@ export interface NicDeviceConfig {
   readonly interruptPolicy: 'mask' | 'arm';
   /** What goes wrong; `undefined` for nothing. */
   readonly faults?: DeviceFaults | undefined;
+  /** The program that runs in the device; left out: none. */
+  readonly offload?: OffloadedXdp | undefined;
   readonly observer: DeviceObserver;
 }

@@ -62,7 +62,7 @@ export class RxEngine {
 
   /** MAC filter, then what the device finds out about each frame: hash, type, queue, checksums, VLAN tag. */
   #classify(wire: WireBatch): void {
-    const { mac, rss, steering, memory, offloads } = this.#config;
+    const { mac, rss, steering, memory, offloads, offload, observer } = this.#config;
     const isSteered = steering.count > 0;
     const counters = this.#counters;
     const frame = this.#frame;
@@ -74,6 +74,7 @@ export class RxEngine {
         this.#lose(wire, i, reason as DeviceLoss);
         continue;
       }
+      if (offload !== undefined && !offload.receive(wire, i, counters, observer)) continue;
       parseFrame(u8, address[i], lenBytes[i], frame);
       const hash = rss.hashParsed(u8, address[i], frame);
       rssHash[i] = hash;

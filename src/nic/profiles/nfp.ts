@@ -46,7 +46,7 @@ export const nfpProfile: NicProfile = {
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: false, tso: false, lro: false },
   moderation: { rxUsecs: 0, rxFrames: 1, txUsecs: 0, txFrames: 1, adaptive: 'none' },
   quirks: { redirectIsInvalid: true },
-  notes: ['The real driver has buffers of its own; a page_pool stands in for them.', 'XDP_REDIRECT is an invalid action (NFD3).', 'Offload into the NIC is not modelled.', 'The driver has no XDP counters.'],
+  notes: ['The real driver has buffers of its own; a page_pool stands in for them.', 'XDP_REDIRECT is an invalid action (NFD3).', 'A program that runs in the NIC sees packets before hash, checksum check and queue; the firmware of the model has 512 bytes of stack, and entries of maps up to 64 bytes.', 'The driver has no XDP counters.'],
   readRxHints: noRxHints,
   statistics: [
     { perQueue: [['rvec_N_rx_pkts', 'rxPackets'], ['rvec_N_tx_pkts', 'txPackets']] },
@@ -54,8 +54,9 @@ export const nfpProfile: NicProfile = {
     ...ofDevice({
       dev_rx_discards: 'rxMissed', dev_rx_errors: 'rxCrcErrors', dev_rx_bytes: 'rxBytes', dev_rx_pkts: 'rxPackets', dev_rx_mc_pkts: 'rxMulticast', dev_rx_bc_pkts: 'rxBroadcast', dev_tx_errors: 'txDmaErrors', dev_tx_bytes: 'txBytes',
       dev_tx_pkts: 'txPackets',
-      // Programs that run in the NIC are not modelled.
-      bpf_pass_pkts: 0, bpf_pass_bytes: 0, bpf_app1_pkts: 0, bpf_app1_bytes: 0, bpf_app2_pkts: 0, bpf_app2_bytes: 0, bpf_app3_pkts: 0, bpf_app3_bytes: 0,
+      // Programs that run in the NIC: dropped, sent back, anything else.
+      bpf_pass_pkts: 'offloadPassPackets', bpf_pass_bytes: 'offloadPassBytes', bpf_app1_pkts: 'offloadDropPackets', bpf_app1_bytes: 'offloadDropBytes', bpf_app2_pkts: 'offloadTxPackets', bpf_app2_bytes: 'offloadTxBytes',
+      bpf_app3_pkts: 'offloadAbortedPackets', bpf_app3_bytes: 'offloadAbortedBytes',
     }),
     { perQueue: [['txq_N_pkts', 'txPackets'], ['txq_N_bytes', 'txBytes'], ['rxq_N_pkts', 'rxPackets'], ['rxq_N_bytes', 'rxBytes']] },
   ],

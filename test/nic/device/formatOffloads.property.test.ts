@@ -43,7 +43,7 @@ class Bench {
         mac: { address: Uint8Array.of(2, 0, 0, 0, 0, 1), promiscuous: true, mtu: 9000 },
         rss: new Rss(RSS_KEY_MICROSOFT, 1), steering: new FlowSteering(0, 1), clock: new HardwareClock(),
         offloads: { rxChecksum: true, rxVlanStrip, rxTimestamp: true },
-        observer: { onLost: () => {}, onTransmit: (_queue, _buffer, address, len) => this.sent.push(memory.u8.slice(address, address + len)) },
+        observer: { onLost: () => {}, onOffloadEnd: () => {}, onTransmit: (_queue, _buffer, address, len) => this.sent.push(memory.u8.slice(address, address + len)) },
       },
       () => {},
     );

@@ -45,6 +45,7 @@ class DeviceBench {
         rss: this.rss,
         observer: {
           onLost: (id, reason, _address, _len, queue) => this.lost.push({ id, reason, queue }),
+          onOffloadEnd: () => {},
           onTransmit: (queue, buffer, address, len) => {
             const { ledger } = this.allocator;
             this.sent.push({ queue, buffer, packetId: ledger.packetId[ledger.indexOf(buffer)], bytes: memory.u8.slice(address, address + len) });
