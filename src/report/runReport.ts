@@ -10,6 +10,8 @@ import type { EventCountReport, EventReport, EventTypes } from './eventReport.js
 import { mapReports, variableReports } from './mapReport.js';
 import type { MapReport } from './mapReport.js';
 import { counted } from './textTable.js';
+import { tracesReport } from './traceReport.js';
+import type { TraceReport } from './traceReport.js';
 
 /**
  * Result of `sim run`, as `--json` prints it. `docs/report.md` explains every field. A change that removes or renames a field
@@ -72,6 +74,10 @@ export interface RunReport {
   readonly event_counts: Readonly<Record<string, EventCountReport>>;
   readonly faults: readonly FaultReport[];
   readonly fault_count: number;
+  /** Hits of XDP's tracepoints, the first ten thousand. */
+  readonly tracepoints: readonly TraceReport[];
+  /** All of them, by tracepoint. */
+  readonly tracepoint_counts: Readonly<Record<string, number>>;
   /** Only with `--verify-checksums`. */
   readonly checksums?: ChecksumReport;
   readonly audit: {
@@ -212,6 +218,7 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     fault_count: result.faultCount,
     ...(names.checksums === undefined ? {} : { checksums: names.checksums }),
     audit: result.audit,
+    ...tracesReport(result),
   };
 }
 

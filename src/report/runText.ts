@@ -6,6 +6,7 @@ import { eventSections } from './eventText.js';
 import { mapSections, SHOWN_LINES } from './mapText.js';
 import type { FaultReport, RunReport } from './runReport.js';
 import { counted, grouped, printable, textTable } from './textTable.js';
+import { traceSection } from './traceText.js';
 import { shortText } from './valueText.js';
 
 const NS_PER_SEC = 1e9;
@@ -38,6 +39,7 @@ export function runText(report: RunReport, heading: Heading): string {
     ...mapSections(report.maps),
     variables(report),
     ...eventSections(report),
+    traceSection(report),
     log(report),
     auditSection(report),
   ];

@@ -48,6 +48,8 @@ export interface Tracepoint {
   readonly prefix: string;
   /** Fields in the order of the line. */
   readonly printed: readonly string[];
+  /** When it is hit, as the end of a sentence. */
+  readonly when: string;
 }
 
 export const TRACE_EXCEPTION = 0;
@@ -63,21 +65,40 @@ const REDIRECT_PRINTED = ['prog_id', 'act', 'ifindex', 'to_ifindex', 'err', 'map
 
 /** All of them, in the order of the header; the index is the TRACE_ constant. */
 export const TRACEPOINTS: readonly Tracepoint[] = [
-  { name: 'xdp_exception', fields: ['prog_id', 'act', 'ifindex'], prefix: '', printed: ['prog_id', 'act', 'ifindex'] },
-  { name: 'xdp_bulk_tx', fields: ['ifindex', 'act', 'drops', 'sent', 'err'], prefix: '', printed: ['ifindex', 'act', 'sent', 'drops', 'err'] },
-  { name: 'xdp_redirect', fields: REDIRECT_FIELDS, prefix: '', printed: REDIRECT_PRINTED },
-  { name: 'xdp_redirect_err', fields: REDIRECT_FIELDS, prefix: '', printed: REDIRECT_PRINTED },
+  {
+    name: 'xdp_exception', fields: ['prog_id', 'act', 'ifindex'],
+    prefix: '', printed: ['prog_id', 'act', 'ifindex'],
+    when: 'a verdict came to nothing: `XDP_ABORTED`, a number that is no verdict, `XDP_TX` that failed, in many drivers a redirect that failed',
+  },
+  {
+    name: 'xdp_bulk_tx', fields: ['ifindex', 'act', 'drops', 'sent', 'err'],
+    prefix: '', printed: ['ifindex', 'act', 'sent', 'drops', 'err'],
+    when: 'veth has handed a bulk of at most 16 `XDP_TX` frames to its peer',
+  },
+  {
+    name: 'xdp_redirect', fields: REDIRECT_FIELDS,
+    prefix: '', printed: REDIRECT_PRINTED,
+    when: 'a redirect was accepted: the frame waits for the flush, or, with generic XDP, is sent',
+  },
+  {
+    name: 'xdp_redirect_err', fields: REDIRECT_FIELDS,
+    prefix: '', printed: REDIRECT_PRINTED,
+    when: 'a redirect was refused; `err` says why',
+  },
   {
     name: 'xdp_cpumap_kthread', fields: ['map_id', 'act', 'cpu', 'drops', 'processed', 'sched', 'xdp_pass', 'xdp_drop', 'xdp_redirect'],
     prefix: 'kthread ', printed: ['cpu', 'map_id', 'act', 'processed', 'drops', 'sched', 'xdp_pass', 'xdp_drop', 'xdp_redirect'],
+    when: 'the thread of a CPUMAP entry has handled a batch of at most 8',
   },
   {
     name: 'xdp_cpumap_enqueue', fields: ['map_id', 'act', 'cpu', 'drops', 'processed', 'to_cpu'],
     prefix: 'enqueue ', printed: ['cpu', 'map_id', 'act', 'processed', 'drops', 'to_cpu'],
+    when: 'a bulk of at most 8 frames went onto the queue of a CPUMAP entry',
   },
   {
     name: 'xdp_devmap_xmit', fields: ['from_ifindex', 'act', 'to_ifindex', 'drops', 'sent', 'err'],
     prefix: 'ndo_xdp_xmit ', printed: ['from_ifindex', 'to_ifindex', 'act', 'sent', 'drops', 'err'],
+    when: 'a bulk of at most 16 frames went to a device (ndo_xdp_xmit); `drops` counts what it did not take and what the program of the entry dropped',
   },
 ];
 

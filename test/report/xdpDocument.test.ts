@@ -1,0 +1,27 @@
+import { describe, it } from 'vitest';
+import { PROFILES } from '../../src/nic/index.js';
+import type { XdpFailure } from '../../src/nic/profiles/profile.js';
+import { TRACEPOINTS } from '../../src/xdp/index.js';
+import { replaceBetween } from '../support/documents.js';
+
+const FAILURES: readonly (readonly [XdpFailure, string])[] = [
+  ['invalidVerdict', 'a number that is no verdict'],
+  ['txConversion', '`XDP_TX` without room for `struct xdp_frame`'],
+  ['txSend', '`XDP_TX` that found no place on the ring'],
+  ['redirect', 'a redirect that was refused'],
+];
+
+describe('docs/xdp.md', () => {
+  it('has the tracepoints that there are (UPDATE_DOCS=1 writes them)', () => {
+    const rows = TRACEPOINTS.map(({ name, fields, when }) => `| \`${name}\` | ${when} | ${fields.map((field) => `\`${field}\``).join(', ')} |`);
+    replaceBetween('docs/xdp.md', 'table of the tracepoints', `\n| tracepoint | is hit when | fields |\n| --- | --- | --- |\n${rows.join('\n')}\n\n`);
+  });
+
+  it('has the failures that drivers are silent about (UPDATE_DOCS=1 writes them)', () => {
+    const rows = FAILURES.map(([failure, text]) => {
+      const silent = PROFILES.filter(({ xdp }) => xdp.untraced?.includes(failure) === true).map(({ name }) => name);
+      return `| ${text} | ${silent.join(', ')} |`;
+    });
+    replaceBetween('docs/xdp.md', 'table of silent failures', `\n| failure | silent drivers |\n| --- | --- |\n${rows.join('\n')}\n\n`);
+  });
+});
