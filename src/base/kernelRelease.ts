@@ -19,6 +19,9 @@ export const KERNEL_CHANGES = {
   anyCsumDiffSize: {
     since: '6.13', topic: 'bpf_csum_diff', before: '-EINVAL for sizes that are no multiples of 4 or together beyond 512; a sum of 32 bits', after: 'any sizes; the sum is folded to 16 bits',
   },
+  redirectedFragments: { since: '6.3', topic: 'XDP_REDIRECT, native', before: 'packets of several buffers go to a CPUMAP only, else -EOPNOTSUPP', after: 'they go to devices that have NDO_XMIT_SG, too' },
+  fragmentsToSockets: { since: '6.6', topic: 'XDP_REDIRECT to an XSKMAP', before: 'packets of several buffers: -EOPNOTSUPP', after: 'sockets take them' },
+  genericFragments: { since: '6.9', topic: 'generic XDP', before: 'every packet is made linear', after: 'for programs in xdp.frags packets stay in several buffers' },
   insnV4: { since: '6.6', topic: 'instructions of -mcpu=v4', before: 'refused at load: movsx, ldsx, bswap, sdiv, smod, gotol', after: 'known' },
   mayGoto: { since: '6.9', topic: 'may_goto', before: 'refused at load', after: 'known' },
   acquireRelease: { since: '6.15', topic: 'load_acquire, store_release', before: 'refused at load', after: 'known' },

@@ -1,4 +1,4 @@
-import type { Problem, Result } from '../base/index.js';
+import type { KernelRelease, Problem, Result } from '../base/index.js';
 import { ok, Rng } from '../base/index.js';
 import { HostMemory } from '../memory/index.js';
 import { BOOT_NS } from '../sim/index.js';
@@ -98,13 +98,13 @@ export function inspectFile(path: string, kernel: TargetKernelFiles = {}): Resul
   const target = loadTargetKernel(kernel);
   if (!target.ok) return target;
   const object = loadObjectFile(path, target.value);
-  return object.ok ? ok(inspectObject(object.value)) : object;
+  return object.ok ? ok(inspectObject(object.value, target.value.kernel)) : object;
 }
 
-/** Tells what is in an object. */
-export function inspectObject(object: ObjectSpec): InspectReport {
+/** Tells what is in an object. @param kernel where its programs are to run; left out: the newest */
+export function inspectObject(object: ObjectSpec, kernel?: KernelRelease): InspectReport {
   const { name, license, btf } = object;
-  const problems = programProblems(object);
+  const problems = programProblems(object, kernel);
   const variables = new VariableFinder(object);
   const programs = object.programs.map((program) => inspectProgram(object, variables, program, problems.get(program)));
   const users = usersOf(programs, (program) => program.maps);
@@ -125,10 +125,10 @@ export function inspectObject(object: ObjectSpec): InspectReport {
 }
 
 /** Why programs can't run, found by loading them as `sim run` does. */
-function programProblems(object: ObjectSpec): Map<ProgramSpec, Problem> {
+function programProblems(object: ObjectSpec, kernel: KernelRelease | undefined): Map<ProgramSpec, Problem> {
   const { queues: possibleCpus, seed } = RUN_DEFAULTS;
   const memory = HostMemory.withRoomFor(objectMemoryBytes(object, possibleCpus));
-  const vm = new Vm({ memory, environment: { tNs: BOOT_NS, cpu: 0, possibleCpus, rng: new Rng(seed), onPrintk: () => {} } });
+  const vm = new Vm({ memory, environment: { tNs: BOOT_NS, cpu: 0, possibleCpus, kernel, rng: new Rng(seed), onPrintk: () => {} } });
   const together = vm.load(object);
   let loaded = together.ok ? together.value : undefined;
   const problems = new Map<ProgramSpec, Problem>();

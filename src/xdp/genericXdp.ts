@@ -1,3 +1,4 @@
+import { hasChange, NEWEST_KERNEL } from '../base/index.js';
 import type { PageAllocator } from '../memory/index.js';
 import { programOfEntry } from '../vm/index.js';
 import type { LoadedProgram, Vm } from '../vm/index.js';
@@ -58,7 +59,7 @@ export class GenericXdp {
   /** What a program may rely on: headroom, and one buffer unless it is in "xdp.frags" (netif_skb_check_for_xdp). False: no memory. */
   #prepare(skb: SkBuff, program: LoadedProgram): boolean {
     if (skb.headroomBytes >= XDP_PACKET_HEADROOM && skbFragments(this.#vm.memory.u32, skb) === 0) return true;
-    return (program.spec.frags && this.skbs.copyToPages(skb)) || this.skbs.expandForXdp(skb);
+    return (program.spec.frags && hasChange(this.#vm.environment.kernel ?? NEWEST_KERNEL, 'genericFragments') && this.skbs.copyToPages(skb)) || this.skbs.expandForXdp(skb);
   }
 
   #judge(skb: SkBuff, program: LoadedProgram): void {

@@ -1,9 +1,9 @@
-import { EBADRQC, EINVAL, EMSGSIZE, ENETDOWN, ENODEV, ENOMEM, ENXIO, EOPNOTSUPP, EOVERFLOW } from '../base/index.js';
+import { EBADRQC, EINVAL, EMSGSIZE, ENETDOWN, ENODEV, ENOMEM, ENXIO, EOPNOTSUPP, EOVERFLOW, hasChange, NEWEST_KERNEL } from '../base/index.js';
 import { Owner, PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
 import type { XskSocket } from '../umem/index.js';
 import {
-  BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, BPF_MAP_TYPE_CPUMAP, BPF_MAP_TYPE_XSKMAP, contextSharedInfo, entryTarget, fragmentAddress, fragmentCount, MAX_SKB_FRAGS,
+  BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, BPF_MAP_TYPE_CPUMAP, BPF_MAP_TYPE_XSKMAP, contextSharedInfo, entryTarget, fragmentAddress, fragmentCount, hasFragments, MAX_SKB_FRAGS,
   metadataBytes, packetBytes, programOfEntry, REDIRECT_IFINDEX, REDIRECT_MAP, XDP_BUFF_HARD_START, XDP_BUFF_RXQ_FRAG_SIZE, XDP_MD_DATA,
   XDP_MD_RX_QUEUE_INDEX,
 } from '../vm/index.js';
@@ -70,6 +70,8 @@ export class XdpCore implements RedirectTargets {
   /** xdp_set_return_frame_no_direct: who runs is no NAPI poll, so that buffers go back by the way that is open to everybody. */
   isReturnDirect = true;
   readonly #vm: Vm;
+  readonly #redirectsFragments: boolean;
+  readonly #socketsTakeFragments: boolean;
   readonly #host: HostMemory;
   readonly #allocator: PageAllocator;
   readonly #netdevs = new Map<number, Netdev>();
@@ -85,6 +87,9 @@ export class XdpCore implements RedirectTargets {
   constructor({ vm, allocator, sockets = [], tracer = NO_TRACER, makeCpumap = (core) => new CpumapAtOnce(vm, core) }: XdpCoreParts) {
     this.#vm = vm;
     this.#host = vm.memory;
+    const { kernel = NEWEST_KERNEL } = vm.environment;
+    this.#redirectsFragments = hasChange(kernel, 'redirectedFragments');
+    this.#socketsTakeFragments = hasChange(kernel, 'fragmentsToSockets');
     this.#allocator = allocator;
     this.sockets = sockets;
     this.tracer = tracer;
@@ -150,6 +155,7 @@ export class XdpCore implements RedirectTargets {
   #toSocket(rxq: XdpRxQueue, target: number): number {
     const { u32 } = this.#host;
     const context = this.#vm.contextAddress;
+    if (!this.#socketsTakeFragments && hasFragments(u32, context)) return this.#fail(EOPNOTSUPP, Outcome.redirectNotSupported);
     const socket = this.sockets[target - 1];
     if (socket === undefined) return this.#fail(ENXIO, Outcome.xskNotBound);
     if (socket.queueId !== rxq.queueIndex || socket.ifindex !== rxq.ifindex) return this.#fail(EINVAL, Outcome.xskWrongQueue);
@@ -183,6 +189,7 @@ export class XdpCore implements RedirectTargets {
     const { u32 } = this.#host;
     const context = this.#vm.contextAddress;
     const { kind, mapType, mapId, targetIndex, target, flags } = this.#vm.redirect;
+    if (!this.#redirectsFragments && hasFragments(u32, context) && mapType !== BPF_MAP_TYPE_CPUMAP) return this.#fail(EOPNOTSUPP, Outcome.redirectNotSupported);
     const frame = u32[(context + XDP_BUFF_HARD_START) >>> 2];
     if (!convertContextToFrame(u32, context, this.memory.memType(rxq.memId), rxq.ifindex)) return this.#fail(EOVERFLOW, Outcome.txNoHeadroom);
     if (kind === REDIRECT_IFINDEX) {

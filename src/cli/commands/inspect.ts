@@ -3,9 +3,10 @@ import type { Command, OptionTable } from '../command.js';
 import { EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem } from '../output.js';
 import type { Terminal } from '../output.js';
-import { TARGET_KERNEL_OPTIONS } from '../targetKernelOptions.js';
+import { KERNEL_OPTION, TARGET_KERNEL_OPTIONS } from '../targetKernelOptions.js';
 
 const OPTIONS = {
+  ...KERNEL_OPTION,
   ...TARGET_KERNEL_OPTIONS,
   json: { type: 'boolean', default: false, describe: 'print the report as JSON (docs/inspect.md)' },
 } as const satisfies OptionTable;
@@ -15,6 +16,7 @@ interface InspectArguments {
   readonly json: boolean;
   readonly btf?: string;
   readonly kconfig?: string;
+  readonly kernel?: string;
 }
 
 /** `sim inspect OBJECT`. */
@@ -31,8 +33,8 @@ export const inspectCommand: Command = {
   run: (terminal, args) => inspect(terminal, args as unknown as InspectArguments),
 };
 
-function inspect(terminal: Terminal, { object, json, btf, kconfig }: InspectArguments): number {
-  const report = inspectFile(object, { btf, kconfig });
+function inspect(terminal: Terminal, { object, json, btf, kconfig, kernel }: InspectArguments): number {
+  const report = inspectFile(object, { btf, kconfig, kernel });
   if (!report.ok) return reportProblem(terminal, report.problem);
   terminal.out.write(json ? `${JSON.stringify(report.value, undefined, 2)}\n` : inspectText(report.value, headingStyle(terminal)));
   return EXIT_OK;

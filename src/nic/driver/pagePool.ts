@@ -1,11 +1,12 @@
-import { ProblemError, fail, ok } from '../../base/index.js';
+import { ProblemError, fail, hasChange, ok } from '../../base/index.js';
 import type { Result } from '../../base/index.js';
 import { Owner, PAGE_BYTES } from '../../memory/index.js';
 import type { OwnerLedger, StructPages } from '../../memory/index.js';
+import { MEM_TYPE_PAGE_POOL } from '../../xdp/index.js';
 import { MistakeLog } from './mistakeLog.js';
 import { PagePoolPages, SYNC_ALL } from './pagePoolPages.js';
 import { checkPagePoolParams, ringSizeOf } from './pagePoolParams.js';
-import type { NapiContext, PagePoolParts, PagePoolRelease } from './pagePoolParams.js';
+import type { NapiContext, PagePoolParts } from './pagePoolParams.js';
 import { PagePoolShutdown } from './pagePoolShutdown.js';
 import { NO_POOL_STATS } from './pagePoolStats.js';
 import type { PagePoolStats, PagePoolWarning } from './pagePoolStats.js';
@@ -30,6 +31,7 @@ const ALWAYS_POLLING: NapiContext = { isPolling: () => true, describe: () => 'NA
  * goes back to the page allocator.
  */
 export class PagePool implements RxBuffers {
+  readonly memType = MEM_TYPE_PAGE_POOL;
   readonly stats: PagePoolStats = { ...NO_POOL_STATS };
   /** Number of the pool, from 1 on, among all that share a page allocator. */
   readonly id: number;
@@ -39,7 +41,8 @@ export class PagePool implements RxBuffers {
   readonly #pages: PagePoolPages;
   readonly #structPages: StructPages;
   readonly #context: NapiContext;
-  readonly #release: PagePoolRelease;
+  /** Statistics count pages, not fragments. */
+  readonly #countsPages: boolean;
   readonly #bufferBytes: number;
   readonly #buffersPerPage: number;
   readonly #cache = new Uint32Array(CACHE_SIZE);
@@ -78,8 +81,9 @@ export class PagePool implements RxBuffers {
     this.#context = parts.context ?? ALWAYS_POLLING;
     this.#bufferBytes = bufferBytes;
     this.#buffersPerPage = PAGE_BYTES / bufferBytes;
-    this.#release = this.#pages.release;
-    this.#hasNapi = parts.hasNapi === true && this.#release !== '6.1';
+    const { release } = this.#pages;
+    this.#countsPages = hasChange(release, 'fragStats');
+    this.#hasNapi = parts.hasNapi === true && hasChange(release, 'napiCache');
     this.#nid = parts.nid ?? 0;
     this.#ring = new PtrRing(ringSizeOf(parts));
     this.#shutdown = new PagePoolShutdown(this.#pages, this.#ring, parts.queue);
@@ -138,7 +142,7 @@ export class PagePool implements RxBuffers {
     if (page !== 0 && this.#fragOffBytes + this.#bufferBytes > PAGE_BYTES) {
       page = this.#drainFragments(page);
       if (page !== 0) {
-        if (this.#release !== '6.1') this.stats.recycle_cached++;
+        if (this.#countsPages) this.stats.recycle_cached++;
         this.stats.alloc_fast++;
         return this.#firstFragment(page);
       }
@@ -147,7 +151,7 @@ export class PagePool implements RxBuffers {
       this.#fragUsers++;
       this.#fragOffBytes += this.#bufferBytes;
       this.#looseFragments--;
-      if (this.#release === '6.1') this.stats.alloc_fast++;
+      if (!this.#countsPages) this.stats.alloc_fast++;
       return fragment;
     }
     this.#fragPage = this.#allocPage();

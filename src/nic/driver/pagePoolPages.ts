@@ -1,7 +1,9 @@
+import { hasChange, NEWEST_KERNEL } from '../../base/index.js';
+import type { KernelRelease } from '../../base/index.js';
 import { Owner, PAGE_BYTES } from '../../memory/index.js';
 import type { OwnerLedger, PageAllocator, StructPages } from '../../memory/index.js';
 import { PP_FLAG_DMA_MAP, PP_FLAG_DMA_SYNC_DEV } from './pagePoolParams.js';
-import type { PagePoolParts, PagePoolRelease } from './pagePoolParams.js';
+import type { PagePoolParts } from './pagePoolParams.js';
 import type { PoolDma } from './poolDma.js';
 
 /** dma_sync_size -1: as much as `maxLenBytes`. */
@@ -16,7 +18,7 @@ const NAMED_BUFFERS = 4;
 export class PagePoolPages {
   /** Number of the pool, from 1 on, among all that share a page allocator. */
   readonly id: number;
-  readonly release: PagePoolRelease;
+  readonly release: KernelRelease;
   readonly ledger: OwnerLedger;
   readonly structPages: StructPages;
   /** Pages that were ever taken from and given back to the page allocator, modulo 2^32. */
@@ -31,7 +33,7 @@ export class PagePoolPages {
   readonly #bufferBytes: number;
   #syncs: boolean;
 
-  constructor({ allocator, dma, release = '6.18', flags, dmaDir, offsetBytes, maxLenBytes, bufferBytes = PAGE_BYTES }: PagePoolParts) {
+  constructor({ allocator, dma, release = NEWEST_KERNEL, flags, dmaDir, offsetBytes, maxLenBytes, bufferBytes = PAGE_BYTES }: PagePoolParts) {
     this.release = release;
     this.ledger = allocator.ledger;
     this.structPages = allocator.pages;
@@ -111,7 +113,7 @@ export class PagePoolPages {
 
   /** page_pool_scrub: 6.18 unmaps what is in flight when the pool is destroyed, as the device may be gone before it comes back. */
   scrub(): void {
-    if (!this.#isMapped || this.release === '6.1') return;
+    if (!this.#isMapped || !hasChange(this.release, 'unmapAtDestroy')) return;
     this.#syncs = false;
     for (let index = this.#next(0); index !== -1; index = this.#next(index + 1)) this.#unmap(index);
   }
@@ -142,10 +144,10 @@ export class PagePoolPages {
     return true;
   }
 
-  /** 6.18 knows which pages are mapped and never unmaps one twice (page_pool_release_dma_index); 6.1 believes the caller. */
+  /** Since 6.16 a pool knows which pages are mapped and never unmaps one twice (page_pool_release_dma_index); before it believes the caller. */
   #unmap(index: number): void {
     const { dmaAddrLow } = this.structPages;
-    if (!this.#isMapped || (dmaAddrLow[index] === 0 && this.release !== '6.1')) return;
+    if (!this.#isMapped || (dmaAddrLow[index] === 0 && hasChange(this.release, 'unmapAtDestroy'))) return;
     this.#dma.unmapPage(dmaAddrLow[index], this.#dmaDir);
     dmaAddrLow[index] = 0;
   }

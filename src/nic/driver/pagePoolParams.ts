@@ -1,4 +1,5 @@
-import type { Problem } from '../../base/index.js';
+import { hasChange, NEWEST_KERNEL } from '../../base/index.js';
+import type { KernelRelease, Problem } from '../../base/index.js';
 import { PAGE_BYTES } from '../../memory/index.js';
 import type { PageAllocator } from '../../memory/index.js';
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, directionName } from '../dma/direction.js';
@@ -10,9 +11,6 @@ export const PP_FLAG_DMA_MAP = 1;
 export const PP_FLAG_DMA_SYNC_DEV = 2;
 /** Pages may be split into fragments. Needed up to 6.6; the bit means another thing in later kernels, where every pool can do it. */
 export const PP_FLAG_PAGE_FRAG = 4;
-
-/** Which kernel's rules a pool follows; where they differ is said at each place. */
-export type PagePoolRelease = '6.1' | '6.18';
 
 /** Pages in the ring when a driver doesn't say (page_pool_init). */
 const DEFAULT_POOL_SIZE = 1024;
@@ -51,8 +49,8 @@ export interface PagePoolParams {
    * one's own may; the built-in one does not, and gives back directly what it may.
    */
   readonly hasNapi?: boolean;
-  /** 6.18 when left out. */
-  readonly release?: PagePoolRelease;
+  /** Whose rules the pool follows; left out: the newest kernel's. */
+  readonly release?: KernelRelease | undefined;
 }
 
 /** A pool's parameters and surroundings. */
@@ -66,9 +64,9 @@ export interface PagePoolParts extends PagePoolParams {
 }
 
 /** Pages in the ring of a pool (page_pool_init). */
-export function ringSizeOf({ poolSize, release }: PagePoolParams): number {
+export function ringSizeOf({ poolSize, release = NEWEST_KERNEL }: PagePoolParams): number {
   const size = poolSize === 0 ? DEFAULT_POOL_SIZE : poolSize;
-  return release === '6.1' ? size : Math.min(size, CLAMPED_POOL_SIZE);
+  return hasChange(release, 'clampedPoolRing') ? Math.min(size, CLAMPED_POOL_SIZE) : size;
 }
 
 function refusal(code: string, message: string, hint: string): Problem {
@@ -77,10 +75,11 @@ function refusal(code: string, message: string, hint: string): Problem {
 
 /** Why page_pool_create would refuse these parameters, with the errno it gives (page_pool_init); undefined when it would not. */
 export function checkPagePoolParams(params: PagePoolParams): Problem | undefined {
-  const { flags, dmaDir, maxLenBytes, offsetBytes, poolSize, bufferBytes = PAGE_BYTES, release } = params;
+  const { flags, dmaDir, maxLenBytes, offsetBytes, poolSize, bufferBytes = PAGE_BYTES, release = NEWEST_KERNEL } = params;
+  const needsFragFlag = !hasChange(release, 'fragPools');
   const isMapped = (flags & PP_FLAG_DMA_MAP) !== 0;
   const isSynced = (flags & PP_FLAG_DMA_SYNC_DEV) !== 0;
-  const known = PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV | (release === '6.1' ? PP_FLAG_PAGE_FRAG : 0);
+  const known = PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV | (needsFragFlag ? PP_FLAG_PAGE_FRAG : 0);
   if (!Number.isInteger(flags) || (flags & ~known) !== 0) {
     const hint = 'use PP_FLAG_DMA_MAP and PP_FLAG_DMA_SYNC_DEV only';
     return refusal('page-pool-flags', `-EINVAL: flags ${flags} have bits beyond ${known}`, hint);
@@ -97,11 +96,11 @@ export function checkPagePoolParams(params: PagePoolParams): Problem | undefined
     const hint = 'set max_len to the bytes that the device may write into a page';
     return refusal('page-pool-max-len', '-EINVAL: PP_FLAG_DMA_SYNC_DEV with max_len 0', hint);
   }
-  if (!Number.isInteger(poolSize) || poolSize < 0 || (release === '6.1' && poolSize > REFUSED_POOL_SIZE)) {
+  if (!Number.isInteger(poolSize) || poolSize < 0 || (!hasChange(release, 'clampedPoolRing') && poolSize > REFUSED_POOL_SIZE)) {
     const hint = 'set pool_size to the size of the receive ring';
     return refusal('page-pool-size', `-E2BIG: a ring of ${poolSize} pages is beyond ${REFUSED_POOL_SIZE}`, hint);
   }
-  if (bufferBytes !== PAGE_BYTES && release === '6.1' && (flags & PP_FLAG_PAGE_FRAG) === 0) {
+  if (bufferBytes !== PAGE_BYTES && needsFragFlag && (flags & PP_FLAG_PAGE_FRAG) === 0) {
     const message = `fragments of ${bufferBytes} bytes without PP_FLAG_PAGE_FRAG: page_pool_alloc_frag would give none`;
     return refusal('page-pool-frag', message, 'set PP_FLAG_PAGE_FRAG');
   }

@@ -152,7 +152,7 @@ export class DriverKernel {
   /** @throws ProblemError for parameters that the kernel refuses */
   page_pool_create(params: PagePoolParams): PagePool {
     const { config, pools, context } = this.#parts;
-    const pool = new PagePool({ ...params, allocator: config.allocator, dma: bufferDma(config.dma, 'page_pool'), queue: 0, context });
+    const pool = new PagePool({ release: config.vm.environment.kernel, ...params, allocator: config.allocator, dma: bufferDma(config.dma, 'page_pool'), queue: 0, context });
     pools.push(pool);
     return pool;
   }

@@ -1,18 +1,21 @@
 import { readFileSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { fail, ok, systemReason } from '../../base/index.js';
-import type { Result } from '../../base/index.js';
+import { fail, NEWEST_KERNEL, ok, systemReason } from '../../base/index.js';
+import type { KernelRelease, Result } from '../../base/index.js';
 import type { KernelConfig } from './kconfig.js';
 
 /** A configuration has 300 kB at most. */
 const MAX_TEXT_BYTES = 16 << 20;
 
-/** KERNEL_VERSION(6, 18, 0). */
-const KERNEL_VERSION = (6 << 16) | (18 << 8);
+/** KERNEL_VERSION(6, 18, 0) of 6.18. */
+function kernelVersion(kernel: KernelRelease): string {
+  const [major = 0, minor = 0] = kernel.split('.').map(Number);
+  return String((major << 16) | (minor << 8));
+}
 
-/** What libbpf answers itself, whatever the configuration: the simulated kernel is 6.18 on x86-64. */
+/** What libbpf answers itself, whatever the configuration, on x86-64. */
 const VIRTUAL_EXTERNS: readonly (readonly [string, string])[] = [
-  ['LINUX_KERNEL_VERSION', String(KERNEL_VERSION)],
+  ['LINUX_KERNEL_VERSION', kernelVersion(NEWEST_KERNEL)],
   ['LINUX_HAS_BPF_COOKIE', '1'],
   ['LINUX_HAS_SYSCALL_WRAPPER', '1'],
 ];
@@ -44,6 +47,11 @@ export const DEFAULT_KERNEL_CONFIG: KernelConfig = new Map([
   ['CONFIG_X86_64', 'y'],
   ['CONFIG_XDP_SOCKETS', 'y'],
 ]);
+
+/** The same configuration of another kernel: LINUX_KERNEL_VERSION is its. */
+export function ofKernel(config: KernelConfig, kernel: KernelRelease): KernelConfig {
+  return new Map([...config, ['LINUX_KERNEL_VERSION', kernelVersion(kernel)]]);
+}
 
 /**
  * Reads the text of a kernel's configuration (/boot/config-*): lines `CONFIG_NAME=value`; of several for one option the first counts. What libbpf answers
