@@ -1,5 +1,5 @@
 import { fail, ok, Rng } from '../base/index.js';
-import type { Problem, Result } from '../base/index.js';
+import type { KernelRelease, Problem, Result } from '../base/index.js';
 import { HostMemory, PAGE_BYTES, PageAllocator } from '../memory/index.js';
 import { checkKitSettings, checkSettings, createNic, effectiveSettings, kitDriver, ringPages } from '../nic/index.js';
 import type { NicObserver, NicSettings, XdpDriverFactory } from '../nic/index.js';
@@ -57,6 +57,8 @@ export interface HostSpec {
   readonly cpus: number;
   readonly objects: Readonly<Record<string, ObjectSpec>>;
   readonly nics: readonly HostNicSpec[];
+  /** The kernel that the host runs; left out: the newest that is known. */
+  readonly kernel?: KernelRelease | undefined;
   /** The network around the host; NICs that it doesn't list are added by their settings. Left out: nothing but the NICs. */
   readonly network?: NetworkScenario | undefined;
   /** Called with the loaded objects and the sockets before the first packet: global variables, map contents. */
@@ -97,6 +99,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     tNs: BOOT_NS,
     cpu: 0,
     possibleCpus: spec.cpus,
+    kernel: spec.kernel,
     network: spec.nics.reduce((network, nic) => withInterface(network, interfaceOf(nic)), spec.network ?? quietNetwork([])),
     rng: new Rng(spec.seed),
     onPrintk(text) {
@@ -115,7 +118,8 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     get packetId() {
       const { ledger } = allocator;
       const page = memory.u32[(vm.contextAddress + XDP_BUFF_HARD_START) >>> 2];
-      return page === 0 ? NO_PACKET : ledger.packetId[ledger.indexOf(page)];
+      const offload = nics.find(({ nic }) => nic.offload?.holds(page) === true)?.nic.offload;
+      return page === 0 ? NO_PACKET : (offload?.packetId ?? ledger.packetId[ledger.indexOf(page)]);
     },
   };
   const traces = new TraceLog(moment, state);
@@ -178,6 +182,10 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
         if (state.watcher.onApplicationFrame !== undefined) {
           state.watcher.onApplicationFrame(state.describe(events.nowNs, packetId, ifindex, 0, -1, queue, address, lenBytes, 0));
         }
+      },
+      onWire(packetId, queue, address, lenBytes) {
+        if (state.watcher.onWire !== undefined) state.watcher.onWire(state.describe(events.nowNs, packetId, ifindex, 0, -1, queue, address, lenBytes, 0));
+        nics[i].sink?.send(packetId, address, lenBytes);
       },
       onFault(packetId) {
         state.addFault(packetId, () => vm.fault());
