@@ -1,4 +1,4 @@
-import { fail, ok } from '../base/index.js';
+import { fail, NEWEST_KERNEL, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
@@ -29,6 +29,7 @@ import { checkAttach } from './attach/checkAttach.js';
 import { checkSettings, effectiveSettings, headroomOf } from './nicSettings.js';
 import type { NicSettings } from './nicSettings.js';
 import { behindOffload, createOffload, offloadEnd, verdictAtLoss } from './offload.js';
+import { profileOfRelease } from './profiles/history.js';
 import type { RssSupport } from './profiles/profile.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -101,7 +102,7 @@ export interface NicParts {
 
 /** Builds a NIC and opens it. Problems: those of `checkSettings` and of `checkAttach`. */
 export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> {
-  const settings = effectiveSettings(requested);
+  const settings = effectiveSettings({ ...requested, profile: profileOfRelease(requested.profile, parts.vm.environment.kernel ?? NEWEST_KERNEL) });
   const problem = checkSettings(settings) ?? (parts.program === undefined ? undefined : checkAttach(settings, parts.program, parts.vm.environment.possibleCpus));
   if (problem !== undefined) return fail(problem);
   const { profile, queues, mtu, ifindex, rxRingSize, txRingSize, xdpMode = 'native' } = settings;

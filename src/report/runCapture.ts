@@ -61,6 +61,8 @@ export interface RunOptions {
   /** Paths: BTF and configuration of the kernel that the object is for. */
   readonly btf?: string | undefined;
   readonly kconfig?: string | undefined;
+  /** Release whose rules hold, one of KERNEL_RELEASES; default: the newest. */
+  readonly kernel?: string | undefined;
   /** JSON file of the network around the host. */
   readonly network?: string | undefined;
   readonly xsk: string;
@@ -129,6 +131,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       driver: options.driver,
       seed: options.seed,
       cpus,
+      kernel: target.value.kernel,
       network: network.value?.scenario,
       xsk,
       prepare: (loaded, sockets) => prepareObject(options, loaded, cpus, sockets),
@@ -156,7 +159,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     }
     const { seed, engine } = options;
     return ok(runReport(simulation.value, result.value, {
-      capture: basename(options.pcap), seed, engine, mode: 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
+      capture: basename(options.pcap), seed, engine, kernel: target.value.kernel, mode: 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
       checksums: checksums?.report(),
     }));
   } catch (error) {

@@ -35,6 +35,8 @@ export interface RunReport {
   readonly capture: string;
   readonly seed: number;
   readonly engine: string;
+  /** Linux release whose rules held. */
+  readonly kernel: string;
   readonly mode: string;
   readonly cpus: number;
   readonly nic: NicReport;
@@ -160,6 +162,7 @@ export interface RunNames {
   readonly capture: string;
   readonly seed: number;
   readonly engine: string;
+  readonly kernel: string;
   readonly mode: string;
   readonly cpus: number;
   /** Application on the AF_XDP sockets; matters only when there are any. */
@@ -187,6 +190,7 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     capture: names.capture,
     seed: names.seed,
     engine: names.engine,
+    kernel: names.kernel,
     mode: names.mode,
     cpus: names.cpus,
     nic: {

@@ -5,7 +5,7 @@ import type { Command, OptionTable } from '../command.js';
 import { EXIT_FAILED, EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem, tell } from '../output.js';
 import type { Terminal } from '../output.js';
-import { TARGET_KERNEL_OPTIONS } from '../targetKernelOptions.js';
+import { KERNEL_OPTION, TARGET_KERNEL_OPTIONS } from '../targetKernelOptions.js';
 
 const OPTIONS = {
   pcap: { type: 'string', demandOption: true, describe: 'capture to play, pcap or pcapng', group: 'Program:' },
@@ -14,6 +14,7 @@ const OPTIONS = {
   map: { type: 'string', array: true, nargs: 1, describe: 'NAME=FILE.json: fill a map; the file is [{"key": 1, "value": 2}, ...], see docs/report.md', group: 'Program:' },
   'map-size': { type: 'string', array: true, nargs: 1, describe: 'NAME=N: max_entries of a map, for objects that leave it to user space', group: 'Program:' },
   'inner-map': { type: 'string', array: true, nargs: 1, describe: 'NAME=MAP or NAME=hash:4:8:100 (key, value, max_entries): what the maps in a map of maps are like, for objects that leave it to user space', group: 'Program:' },
+  ...KERNEL_OPTION,
   ...TARGET_KERNEL_OPTIONS,
   network: { type: 'string', describe: 'FILE.json: routes, neighbours, sockets and connections for bpf_fib_lookup and its like, see docs/network.md', group: 'Program:' },
   engine: { type: 'string', default: RUN_DEFAULTS.engine as string, describe: 'what executes the program: jit, or interpreter, the reference', group: 'Program:' },
