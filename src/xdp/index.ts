@@ -10,6 +10,7 @@ export * from './ethTypeTrans.js';
 export * from './frameMemory.js';
 export * from './genericRedirect.js';
 export * from './genericXdp.js';
+export * from './metadataContract.js';
 export * from './outcome.js';
 export * from './redirect.js';
 export * from './skBuff.js';
