@@ -85,7 +85,7 @@ export function contractOfStruct(btf: Btf | undefined, typeName: string, maxByte
   const name = typeName.replace(/^struct\s+/, '');
   const id = btf.find('struct', name) ?? typedefOfStruct(btf, name);
   if (id === undefined) {
-    return refuse('unknown-type', typeName, 'the object has no such struct', 'name one that sim inspect lists; a struct that no map, variable or function signature uses is not in the BTF: take a pointer to it in a global function, or keep one in a map');
+    return refuse('unknown-type', typeName, 'the object has no such struct', 'name one that sim inspect lists; the compiler leaves out what no map, variable or function's signature uses: hand a pointer to it to a noinline function');
   }
   const type = btf.type(id) as BtfComposite;
   const fields: MetadataField[] = [];
