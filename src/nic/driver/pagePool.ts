@@ -1,6 +1,6 @@
 import { ProblemError, fail, hasChange, ok } from '../../base/index.js';
 import type { Result } from '../../base/index.js';
-import { Owner, PAGE_BYTES } from '../../memory/index.js';
+import { Owner, PAGE_BYTES, PtrRing } from '../../memory/index.js';
 import type { OwnerLedger, StructPages } from '../../memory/index.js';
 import { MEM_TYPE_PAGE_POOL } from '../../xdp/index.js';
 import { MistakeLog } from './mistakeLog.js';
@@ -10,7 +10,6 @@ import type { NapiContext, PagePoolParts } from './pagePoolParams.js';
 import { PagePoolShutdown } from './pagePoolShutdown.js';
 import { NO_POOL_STATS } from './pagePoolStats.js';
 import type { PagePoolStats, PagePoolWarning } from './pagePoolStats.js';
-import { PtrRing } from './ptrRing.js';
 import type { RxBuffers } from './rxBuffers.js';
 
 /** PP_ALLOC_CACHE_SIZE and PP_ALLOC_CACHE_REFILL (include/net/page_pool/types.h); the slow path takes as many pages as a refill. */

@@ -1,6 +1,6 @@
+import type { PtrRing } from '../../memory/index.js';
 import type { PagePoolPages } from './pagePoolPages.js';
 import type { PagePoolWarning } from './pagePoolStats.js';
-import type { PtrRing } from './ptrRing.js';
 
 /** Between two warnings that a shutdown stalls (DEFER_WARN_INTERVAL). */
 const WARN_INTERVAL_SEC = 60;
