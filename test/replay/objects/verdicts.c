@@ -9,7 +9,21 @@
 #define XDP "xdp"
 #endif
 
-enum way { RETURN, BY_IFINDEX, BY_DEVMAP, BY_DEVMAP_HASH, BY_MANY, BY_CPUMAP, BY_XSKMAP };
+enum way {
+	RETURN,
+	BY_IFINDEX,
+	BY_DEVMAP,
+	BY_DEVMAP_HASH,
+	BY_MANY,
+	BY_XSKMAP,
+	BY_CPUMAP,
+	BY_CPUMAP_PASS,
+	BY_CPUMAP_DROP,
+	BY_CPUMAP_ABORT,
+	BY_CPUMAP_TX,
+	BY_CPUMAP_UNKNOWN,
+	BY_CPUMAP_FORWARD,
+};
 
 #define MAX_GROWTH 256
 
@@ -17,6 +31,8 @@ volatile __u32 way;
 /* Verdict, ifindex or key. */
 volatile __u32 what;
 volatile __u64 flags;
+/* Where the program of an entry sends packets on. */
+volatile const __u32 forward_to = 3;
 volatile __s32 head_by, meta_by, tail_by;
 /* What the last helper said that moved something and failed, and the length after all of them. */
 volatile __s32 move_error;
@@ -44,12 +60,22 @@ struct {
 	__type(value, struct bpf_devmap_val);
 } many SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_CPUMAP);
-	__uint(max_entries, 16);
-	__type(key, __u32);
-	__type(value, struct bpf_cpumap_val);
-} cpus SEC(".maps");
+/* The key is the CPU, so there is a map for each program. */
+#define CPUS(name)                                    \
+	struct {                                      \
+		__uint(type, BPF_MAP_TYPE_CPUMAP);    \
+		__uint(max_entries, 16);              \
+		__type(key, __u32);                   \
+		__type(value, struct bpf_cpumap_val); \
+	} name SEC(".maps")
+
+CPUS(cpus);
+CPUS(cpus_pass);
+CPUS(cpus_drop);
+CPUS(cpus_abort);
+CPUS(cpus_tx);
+CPUS(cpus_unknown);
+CPUS(cpus_forward);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -108,10 +134,22 @@ int verdict(struct xdp_md *ctx)
 		return bpf_redirect_map(&devices_by_key, what, flags);
 	case BY_MANY:
 		return bpf_redirect_map(&many, what, flags);
-	case BY_CPUMAP:
-		return bpf_redirect_map(&cpus, what, flags);
 	case BY_XSKMAP:
 		return bpf_redirect_map(&sockets, what, flags);
+	case BY_CPUMAP:
+		return bpf_redirect_map(&cpus, what, flags);
+	case BY_CPUMAP_PASS:
+		return bpf_redirect_map(&cpus_pass, what, flags);
+	case BY_CPUMAP_DROP:
+		return bpf_redirect_map(&cpus_drop, what, flags);
+	case BY_CPUMAP_ABORT:
+		return bpf_redirect_map(&cpus_abort, what, flags);
+	case BY_CPUMAP_TX:
+		return bpf_redirect_map(&cpus_tx, what, flags);
+	case BY_CPUMAP_UNKNOWN:
+		return bpf_redirect_map(&cpus_unknown, what, flags);
+	case BY_CPUMAP_FORWARD:
+		return bpf_redirect_map(&cpus_forward, what, flags);
 	default:
 		return what;
 	}
@@ -134,6 +172,6 @@ ENTRY(cpumap, drop, XDP_DROP)
 ENTRY(cpumap, abort, XDP_ABORTED)
 ENTRY(cpumap, tx, XDP_TX)
 ENTRY(cpumap, unknown, 100)
-ENTRY(cpumap, forward, bpf_redirect(what, 0))
+ENTRY(cpumap, forward, bpf_redirect(forward_to, 0))
 
 char _license[] SEC("license") = "GPL";

@@ -35,8 +35,9 @@ export const BY_IFINDEX = 1;
 export const BY_DEVMAP = 2;
 export const BY_DEVMAP_HASH = 3;
 export const BY_MANY = 4;
-export const BY_CPUMAP = 5;
-export const BY_XSKMAP = 6;
+export const BY_XSKMAP = 5;
+/** And the CPUMAPs behind it, see `CPUMAPS`. */
+export const BY_CPUMAP = 6;
 
 const BPF_F_BROADCAST = 8;
 const BPF_F_EXCLUDE_INGRESS = 16;
@@ -52,13 +53,18 @@ const DEVMAP_ENTRIES: readonly (readonly [key: number, ifindex: number, program?
 const DEVMAP_HASH_ENTRIES: typeof DEVMAP_ENTRIES = [[1000, OUT], [1001, DOWN], [1002, OUT, 'devmap_pass'], [1003, OUT, 'devmap_drop']];
 /** Those that can't be sent to are passed over by a broadcast. */
 const MANY_ENTRIES: typeof DEVMAP_ENTRIES = [[0, OUT], [1, DOWN], [2, INGRESS.ifindex], [5, OUT2], [7, OUT, 'devmap_drop']];
-const CPUMAP_ENTRIES: readonly (readonly [cpu: number, qsize: number, program?: string])[] = [[0, 64]];
+/** Each has an entry for CPU 0. */
+const CPUMAPS: readonly (readonly [map: string, program?: string])[] = [
+  ['cpus'], ['cpus_pass', 'cpumap_pass'], ['cpus_drop', 'cpumap_drop'], ['cpus_abort', 'cpumap_abort'], ['cpus_tx', 'cpumap_tx'], ['cpus_unknown', 'cpumap_unknown'],
+  ['cpus_forward', 'cpumap_forward'],
+];
+const CPU_QUEUE_SIZE = 64;
 
 export function fillMaps(write: MapWriter): void {
   for (const [key, ifindex, program] of DEVMAP_ENTRIES) write('devices', u32(key), ifindex, program);
   for (const [key, ifindex, program] of DEVMAP_HASH_ENTRIES) write('devices_by_key', u32(key), ifindex, program);
   for (const [key, ifindex, program] of MANY_ENTRIES) write('many', u32(key), ifindex, program);
-  for (const [cpu, qsize, program] of CPUMAP_ENTRIES) write('cpus', u32(cpu), qsize, program);
+  for (const [map, program] of CPUMAPS) write(map, u32(0), CPU_QUEUE_SIZE, program);
 }
 
 function u32(value: number): Uint8Array {
@@ -82,7 +88,7 @@ export interface VerdictCase {
 }
 
 /** Variables of the program. */
-export function VARIABLES({ way, what, flags, headBy, metaBy, tailBy }: VerdictCase): [string, Uint8Array][] {
+export function variablesOf({ way, what, flags, headBy, metaBy, tailBy }: VerdictCase): [string, Uint8Array][] {
   const i32 = (value: number): Uint8Array => new Uint8Array(Int32Array.of(value).buffer);
   return [
     ['way', u32(way)], ['what', u32(what)], ['flags', new Uint8Array(BigUint64Array.of(BigInt(flags)).buffer)],
@@ -106,7 +112,9 @@ const WAYS: readonly (readonly [name: string, way: number, what: number, flags?:
   ['devmap_hash', BY_DEVMAP_HASH, 1000], ['devmap_hash, down', BY_DEVMAP_HASH, 1001], ['devmap_hash, program passes', BY_DEVMAP_HASH, 1002],
   ['devmap_hash, program drops', BY_DEVMAP_HASH, 1003, 0, false], ['devmap_hash, no entry, fallback 2', BY_DEVMAP_HASH, 5, 2],
   ['broadcast', BY_MANY, 0, BPF_F_BROADCAST], ['broadcast, excluding ingress', BY_MANY, 99, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS],
-  ['cpumap', BY_CPUMAP, 0], ['cpumap, no entry, fallback 1', BY_CPUMAP, 9, 1], ['cpumap, BROADCAST', BY_CPUMAP, 0, BPF_F_BROADCAST],
+  ['cpumap', BY_CPUMAP, 0], ['cpumap, program passes', BY_CPUMAP + 1, 0], ['cpumap, program drops', BY_CPUMAP + 2, 0], ['cpumap, program aborts', BY_CPUMAP + 3, 0],
+  ['cpumap, program returns XDP_TX', BY_CPUMAP + 4, 0], ['cpumap, program returns 100', BY_CPUMAP + 5, 0], ['cpumap, program redirects', BY_CPUMAP + 6, 0],
+  ['cpumap, no entry, fallback 1', BY_CPUMAP, 9, 1], ['cpumap, BROADCAST', BY_CPUMAP, 0, BPF_F_BROADCAST],
   ...[0, 1, 2, 3].map((fallback) => [`xskmap, no socket, fallback ${fallback}`, BY_XSKMAP, 0, fallback] as const),
 ];
 
@@ -116,8 +124,6 @@ const MOVES: readonly (readonly [name: string, head: number, meta: number, tail:
   ['tail -4', 0, 0, -4],
 ];
 
-export const FRAME_SIZES: readonly number[] = [14, 60, 64, 1018, 1019, 1514, 3014];
-
 /** A frame that no protocol takes. */
 export function frameOf(lenBytes: number): Uint8Array {
   const frame = Uint8Array.from({ length: lenBytes }, (_, i) => (i * 3) & 0xff);
@@ -125,12 +131,25 @@ export function frameOf(lenBytes: number): Uint8Array {
   return frame;
 }
 
-export function verdictCases(mode: 'native' | 'generic', sizes: readonly number[] = FRAME_SIZES): VerdictCase[] {
-  return WAYS.flatMap(([name, way, what, flags = 0, arrives]) =>
-    sizes.flatMap((size) =>
-      MOVES.map(([moved, headBy, metaBy, tailBy]): VerdictCase => ({
-        mode, way, what, flags, headBy, metaBy, tailBy, frame: frameOf(size), name: `${name}, ${size} bytes${moved === '' ? '' : `, ${moved}`}`, ...(arrives === undefined ? {} : { arrives }),
-      }))));
+/** Sizes of frames at which limits lie: the smallest, those of a MTU of 1000 with a VLAN tag, of 1500, and what fits into no buffer of 2048. */
+const FRAME_SIZES: readonly number[] = [14, 64, 1018, 1019, 1514, 3014];
+/** With multi-buffer programs also what takes several buffers. */
+const LARGE_FRAME_SIZES: readonly number[] = [60, 1514, 3014, 9014];
+const USUAL_BYTES = 60;
+
+/** Every way with every size of frame, and every way with everything that can be moved before. */
+export function verdictCases(mode: 'native' | 'generic', isMultiBuffer: boolean): VerdictCase[] {
+  const [unmoved, ...moved] = MOVES;
+  const sizes = isMultiBuffer ? LARGE_FRAME_SIZES : FRAME_SIZES;
+  return WAYS.flatMap((each) => [
+    ...sizes.map((size) => verdictCase(mode, each, size, unmoved!)),
+    ...(isMultiBuffer ? [] : moved.map((move) => verdictCase(mode, each, USUAL_BYTES, move))),
+  ]);
+}
+
+function verdictCase(mode: VerdictCase['mode'], [way, kind, what, flags = 0, arrives]: (typeof WAYS)[number], size: number, [move, headBy, metaBy, tailBy]: (typeof MOVES)[number]): VerdictCase {
+  const name = `${way}, ${size} bytes${move === '' ? '' : `, ${move}`}`;
+  return { mode, name, way: kind, what, flags, headBy, metaBy, tailBy, frame: frameOf(size), ...(arrives === undefined ? {} : { arrives }) };
 }
 
 /** A frame that came out somewhere: `stack`, or the name of the device that it left by. */
@@ -140,7 +159,7 @@ export interface Arrival {
 }
 
 /** What became of a packet, in words that can be compared. */
-export interface Outcome {
+export interface VerdictOutcome {
   readonly arrivals: readonly string[];
   readonly counters: Readonly<Record<string, number>>;
   readonly traces: readonly string[];
@@ -156,12 +175,14 @@ export interface RawOutcome {
   readonly length: number;
 }
 
-/** @param nameOf name of a program or map by its id: the ids of both sides are not the same */
-export function comparable(raw: RawOutcome, nameOf: (id: number) => string | undefined): Outcome {
+type Names = ReadonlyMap<number, string>;
+
+/** @param programs their names by id, as those of both sides are not the same */
+export function comparable(raw: RawOutcome, programs: Names, maps: Names): VerdictOutcome {
   return {
     ...raw,
     arrivals: raw.arrivals.map(({ where, bytes }) => `${where}: ${bytes.length} bytes ${toHex(bytes)}`).sort(),
-    traces: raw.traces.filter((trace) => !isIdle(trace)).map((trace) => named(trace, nameOf)),
+    traces: raw.traces.filter((trace) => !isIdle(trace)).map((trace) => named(trace, programs, maps)),
   };
 }
 
@@ -171,9 +192,9 @@ function isIdle({ tracepoint, fields }: RawOutcome['traces'][number]): boolean {
 }
 
 /** The line of trace_pipe with names for ids. `sched` says whether the thread had slept, which is a matter of scheduling. */
-function named({ tracepoint, fields }: RawOutcome['traces'][number], nameOf: (id: number) => string | undefined): string {
+function named({ tracepoint, fields }: RawOutcome['traces'][number], programs: Names, maps: Names): string {
   return traceLine(tracepoint, fields)
-    .replace(/\b(prog_id|map_id)=(\d+)/g, (_, field: string, id: string) => `${field}=${nameOf(Number(id)) ?? id}`)
+    .replace(/\b(prog|map)_id=(\d+)/g, (_, kind: string, id: string) => `${kind}_id=${(kind === 'prog' ? programs : maps).get(Number(id)) ?? id}`)
     .replace(/ sched=\d/, '');
 }
 

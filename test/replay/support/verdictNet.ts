@@ -15,9 +15,11 @@ import type { VethEnd } from '../../../src/replay/net/vethPair.js';
 import { loadPassProgram, RunCounter, XdpLink } from '../../../src/replay/net/xdpLink.js';
 import type { XdpMode } from '../../../src/replay/net/xdpLink.js';
 import type { ObjectSpec } from '../../../src/vm/index.js';
-import { TRACE_BULK_TX, TRACE_CPUMAP_ENQUEUE, TRACE_CPUMAP_KTHREAD, TRACE_DEVMAP_XMIT, TRACE_REDIRECT } from '../../../src/xdp/index.js';
-import { comparable, DEVICES, fillMaps, INGRESS, movedCounters, VARIABLES } from './verdictCases.js';
-import type { Arrival, MapWriter, Outcome, VerdictCase } from './verdictCases.js';
+import {
+  TRACE_BULK_TX, TRACE_CPUMAP_ENQUEUE, TRACE_CPUMAP_KTHREAD, TRACE_DEVMAP_XMIT, TRACE_REDIRECT, TRACEPOINTS, XDP_PASS, XDP_TX,
+} from '../../../src/xdp/index.js';
+import { comparable, DEVICES, fillMaps, INGRESS, movedCounters, RETURN, variablesOf } from './verdictCases.js';
+import type { Arrival, MapWriter, VerdictCase, VerdictOutcome } from './verdictCases.js';
 
 const RTM_NEWLINK = 16;
 const NLM_F_CREATE = 0x400;
@@ -85,7 +87,7 @@ export class VerdictNet {
   }
 
   /** Attaches program `verdict` of an object, with its maps filled, and gives what `body` does with it. */
-  attach<T>(object: ObjectSpec, mode: XdpMode, body: (run: (each: VerdictCase) => Outcome) => T): T {
+  attach<T>(object: ObjectSpec, mode: XdpMode, body: (run: (each: VerdictCase) => VerdictOutcome) => T): T {
     const program = unwrap(loadIntoKernel(this.#kernel, object, 'verdict'));
     const parts: { close(): void }[] = [program];
     try {
@@ -95,11 +97,11 @@ export class VerdictNet {
       // A native program switches GRO on.
       for (const { end } of this.#exits) end.ethtool.disableGro();
       const maps = new Map([...program.object.maps].map(([name, { fd }]) => [this.#kernel.programId(fd), name]));
-      const scope = { namespaces: [fstatSync(this.#host.fd).ino], mapIds: [...maps].filter(([, name]) => name === 'cpus').map(([id]) => id) };
+      const scope = { namespaces: [fstatSync(this.#host.fd).ino], mapIds: [...maps].filter(([, name]) => name.startsWith('cpus')).map(([id]) => id) };
       const tracer = unwrap(KernelTracer.open(this.#kernel, scope));
       parts.push(tracer);
-      const names = new Map([...maps, ...programIds(this.#kernel, program)]);
-      return body((each) => this.#run(each, program, tracer, (id) => names.get(id)));
+      const programs = programIds(this.#kernel, program);
+      return body((each) => this.#run(each, program, tracer, programs, maps));
     } finally {
       for (const part of parts.toReversed()) part.close();
     }
@@ -109,8 +111,8 @@ export class VerdictNet {
     for (const part of this.#parts.toReversed()) part.close();
   }
 
-  #run(each: VerdictCase, program: KernelProgram, tracer: KernelTracer, nameOf: (id: number) => string | undefined): Outcome {
-    for (const [name, bytes] of VARIABLES(each)) unwrap(program.object.writeVariable(name, bytes));
+  #run(each: VerdictCase, program: KernelProgram, tracer: KernelTracer, programs: ReadonlyMap<number, string>, maps: ReadonlyMap<number, string>): VerdictOutcome {
+    for (const [name, bytes] of variablesOf(each)) unwrap(program.object.writeVariable(name, bytes));
     const before = this.#counters();
     const runsBefore = this.#runs.runs(program.fd);
     const error = this.#sender.socket.send(each.frame);
@@ -139,7 +141,7 @@ export class VerdictNet {
       traces,
       moveError: new DataView(variable('move_error').buffer).getInt32(0, true),
       length: new DataView(variable('length').buffer).getUint32(0, true),
-    }, nameOf);
+    }, programs, maps);
   }
 
   #places(): { readonly where: string; readonly socket: PacketSocket }[] {
@@ -232,27 +234,31 @@ function writerOf(object: KernelObject): MapWriter {
   };
 }
 
-/** Ids of the programs of an object, by name. */
-function programIds(kernel: KernelBpf, { object, fd }: KernelProgram): [number, string][] {
-  const others = object.spec.programs.filter(({ name }) => name !== 'verdict').map(({ name }) => object.loadProgram(name));
-  return [[kernel.programId(fd), 'verdict'], ...others.flatMap((other) => (other.ok ? [[kernel.programId(other.value.fd), other.value.name] as [number, string]] : []))];
+/** Names of the programs of an object by their ids. */
+function programIds(kernel: KernelBpf, { object }: KernelProgram): Map<number, string> {
+  return new Map(object.spec.programs.map(({ name }) => [kernel.programId(unwrap(object.loadProgram(name)).fd), name]));
 }
 
 /** Arrivals that must come, so that they are waited for: frames that were sent, and verdicts that need nobody's consent. */
 function expectedArrivals(each: VerdictCase, traces: readonly KernelTraceRecord[]): number {
-  const sum = (tracepoint: number, field: number): number =>
-    traces.filter((record) => record.tracepoint === tracepoint).reduce((total, { fields }) => total + fields[field]!, 0);
-  const SENT = { bulk: 3, devmap: 4 };
-  const PASSED = 6;
-  const returned = each.way === 0 && (each.what === 2 || (each.what === 3 && each.mode === 'generic')) ? 1 : 0;
-  const redirected = each.mode === 'generic' && each.arrives !== false ? traces.filter(({ tracepoint }) => tracepoint === TRACE_REDIRECT).length : 0;
-  return returned + redirected + sum(TRACE_BULK_TX, SENT.bulk) + sum(TRACE_DEVMAP_XMIT, SENT.devmap) + sum(TRACE_CPUMAP_KTHREAD, PASSED);
+  let expected = each.way === RETURN && (each.what === XDP_PASS || (each.what === XDP_TX && each.mode === 'generic')) ? 1 : 0;
+  for (const { tracepoint, fields } of traces) {
+    const field = (name: string): number => fields[TRACEPOINTS[tracepoint]!.fields.indexOf(name)]!;
+    if (tracepoint === TRACE_BULK_TX || tracepoint === TRACE_DEVMAP_XMIT) expected += field('sent');
+    // Generic XDP sends what it redirects to a device at once, without a word.
+    if (tracepoint === TRACE_REDIRECT && each.mode === 'generic' && each.arrives !== false && field('to_ifindex') !== 0) expected++;
+    if (tracepoint === TRACE_CPUMAP_KTHREAD) expected += field('processed') - field('drops') - field('xdp_drop') - field('xdp_redirect');
+  }
+  return expected;
 }
 
 /** Frames are on the queue of a CPU, whose thread hasn't told of them yet. */
 function isCpuBusy(traces: readonly KernelTraceRecord[]): boolean {
-  const sum = (tracepoint: number, sign: number): number =>
-    traces.filter((record) => record.tracepoint === tracepoint).reduce((total, { fields }) => total + sign * (fields[4]! - (tracepoint === TRACE_CPUMAP_ENQUEUE ? fields[3]! : 0)), 0);
-  return sum(TRACE_CPUMAP_ENQUEUE, 1) + sum(TRACE_CPUMAP_KTHREAD, -1) > 0;
+  let waiting = 0;
+  for (const { tracepoint, fields } of traces) {
+    const field = (name: string): number => fields[TRACEPOINTS[tracepoint]!.fields.indexOf(name)]!;
+    if (tracepoint === TRACE_CPUMAP_ENQUEUE) waiting += field('processed') - field('drops');
+    if (tracepoint === TRACE_CPUMAP_KTHREAD) waiting -= field('processed');
+  }
+  return waiting > 0;
 }
-
