@@ -24,8 +24,8 @@ describe('JSON', () => {
 
   it('has the fields that scripts depend on, with these names and no others', () => {
     expect(Object.keys(report)).toEqual([
-      'schema', 'object', 'program', 'frags', 'capture', 'seed', 'engine', 'mode', 'cpus', 'nic', 'packets', 'duration_ns', 'verdicts', 'outcomes', 'counters',
-      'ethtool', 'rings', 'pool', 'xsk', 'maps', 'variables', 'variables_omitted', 'network_missed', 'log', 'log_lines', 'events', 'event_counts', 'faults', 'fault_count', 'audit',
+      'schema', 'object', 'program', 'frags', 'capture', 'seed', 'engine', 'kernel', 'mode', 'cpus', 'nic', 'packets', 'duration_ns', 'verdicts', 'outcomes', 'counters',
+      'ethtool', 'rings', 'pool', 'xsk', 'maps', 'variables', 'variables_omitted', 'network_missed', 'log', 'log_lines', 'events', 'event_counts', 'tracepoints', 'tracepoint_counts', 'faults', 'fault_count', 'audit',
     ]);
     expect(report).toMatchObject({
       schema: 1,
@@ -81,7 +81,7 @@ describe('JSON', () => {
 
 describe('every packet ends once', () => {
   const programs = readdirSync('fixtures/programs', { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== 'xdp-tools').map(({ name }) => name);
-  const several: Readonly<Record<string, string>> = { multi: 'drop_tcp', tail_calls: 'xdp_entry', legacy_iproute2: 'iproute2_entry', redirect_cpumap: 'redirect_cpumap', redirect_devmap: 'redirect_devmap', callbacks: 'loops', dynptrs: 'dynptrs' };
+  const several: Readonly<Record<string, string>> = { multi: 'drop_tcp', tail_calls: 'xdp_entry', legacy_iproute2: 'iproute2_entry', redirect_cpumap: 'redirect_cpumap', redirect_devmap: 'redirect_devmap', callbacks: 'loops', dynptrs: 'dynptrs', buffer_ops: 'frags', buffer_room: 'frags' };
 
   it.each(programs)('%s', (program) => {
     for (const capture of ['mixed.pcap', 'vlan.pcap', 'jumbo.pcap']) checkBalance(reportOf(program, capture, { program: several[program] }), PACKETS[capture]!);
