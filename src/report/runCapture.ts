@@ -9,11 +9,13 @@ import { checkNesting, createSimulation, fillMapFromFile, readNetworkFile, XSK_A
 import { loadObjectFile, loadTargetKernel, mapTypeName } from '../vm/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { EngineName, LoadedObject, ObjectSpec } from '../vm/index.js';
+import { contractOfStruct } from '../xdp/index.js';
 import { CaptureOutput } from './captureOutput.js';
 import { ChecksumWatcher } from './checksumWatcher.js';
 import { eventTypes } from './eventReport.js';
 import { parseFaultPlan } from './faultOption.js';
 import { parseInnerMaps } from './innerMapOption.js';
+import { MetadataWatcher } from './metadataWatcher.js';
 import { recordCases } from './recordCases.js';
 import { runReport } from './runReport.js';
 import type { RunReport } from './runReport.js';
@@ -71,6 +73,8 @@ export interface RunOptions {
   readonly instructionBudget?: number | undefined;
   /** Directory for captures by destination. */
   readonly out?: string | undefined;
+  /** `struct NAME` of the object: read the metadata of packets by it. */
+  readonly meta?: string | undefined;
   /** Look at the checksums of every packet that goes on its way. */
   readonly verifyChecksums?: boolean | undefined;
   /** Case file to write: each packet by itself (recordCases.ts). */
@@ -116,6 +120,8 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
   if (!object.ok) return object;
   const types = eventTypes(object.value, options.event ?? []);
   if (!types.ok) return types;
+  const contract = options.meta === undefined ? ok(undefined) : contractOfStruct(object.value.btf, options.meta);
+  if (!contract.ok) return fail({ ...contract.problem, where: '--meta' });
   const network = options.network === undefined ? ok(undefined) : readNetworkFile(options.network);
   if (!network.ok) return network;
   const xskName = xskApplicationName(options, object.value);
@@ -144,8 +150,10 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     const output = options.out === undefined ? undefined : CaptureOutput.create(options.out, simulation.value.memory, settings.value.profile.name, options.pcap);
     if (output !== undefined && !output.ok) return output;
     const watcher = new RunWatcher(simulation.value.vm, output?.value ?? {}, onSlow);
-    const checksums = options.verifyChecksums === true ? new ChecksumWatcher(simulation.value.memory.u8, watcher) : undefined;
-    const result = simulation.value.run(capture.value, checksums ?? watcher, onProgress);
+    const { u8 } = simulation.value.memory;
+    const metadata = contract.value && new MetadataWatcher(contract.value, u8, watcher);
+    const checksums = options.verifyChecksums === true ? new ChecksumWatcher(u8, metadata ?? watcher) : undefined;
+    const result = simulation.value.run(capture.value, checksums ?? metadata ?? watcher, onProgress);
     const outputProblem = output?.value.close();
     if (!result.ok) return result;
     if (outputProblem !== undefined) return fail(outputProblem);
@@ -161,6 +169,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     return ok(runReport(simulation.value, result.value, {
       capture: basename(options.pcap), seed, engine, kernel: target.value.kernel, mode: 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
       checksums: checksums?.report(),
+      metadata: metadata?.report(),
     }));
   } catch (error) {
     // What a driver of one's own threw.

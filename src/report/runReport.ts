@@ -8,6 +8,7 @@ import type { ChecksumReport } from './checksumWatcher.js';
 import { eventsReport } from './eventReport.js';
 import type { EventCountReport, EventReport, EventTypes } from './eventReport.js';
 import { mapReports, variableReports } from './mapReport.js';
+import type { MetadataReport } from './metadataWatcher.js';
 import type { MapReport } from './mapReport.js';
 import { counted } from './textTable.js';
 import { tracesReport } from './traceReport.js';
@@ -80,6 +81,8 @@ export interface RunReport {
   readonly tracepoints: readonly TraceReport[];
   /** All of them, by tracepoint. */
   readonly tracepoint_counts: Readonly<Record<string, number>>;
+  /** Only with `--meta`. */
+  readonly metadata?: MetadataReport;
   /** Only with `--verify-checksums`. */
   readonly checksums?: ChecksumReport;
   readonly audit: {
@@ -173,6 +176,8 @@ export interface RunNames {
   readonly hasNetwork: boolean;
   /** Types of events, see `eventTypes`. */
   readonly eventTypes: EventTypes;
+  /** What was found by reading metadata; `undefined` when nobody read it. */
+  readonly metadata?: MetadataReport | undefined;
   /** What was found by looking at checksums; `undefined` when nobody looked. */
   readonly checksums?: ChecksumReport | undefined;
 }
@@ -220,6 +225,7 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     ...eventsReport(result, loaded, names.eventTypes),
     faults: result.faults.map(faultReport),
     fault_count: result.faultCount,
+    ...(names.metadata === undefined ? {} : { metadata: names.metadata }),
     ...(names.checksums === undefined ? {} : { checksums: names.checksums }),
     audit: result.audit,
     ...tracesReport(result),
@@ -227,16 +233,17 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
 }
 
 /** Why a run is not clean, in one sentence for a log. */
-export function runVerdict({ fault_count: faults, audit, checksums }: RunReport): string {
+export function runVerdict({ fault_count: faults, audit, checksums, metadata }: RunReport): string {
   const reasons = audit.checks.filter((check) => !check.ok).map(({ name, detail }) => `the audit of ${name} failed: ${detail}`);
+  if (metadata !== undefined && metadata.broken_count > 0) reasons.unshift(`the metadata of ${counted(metadata.broken_count, 'packet')} breaks the contract`);
   if (checksums !== undefined && checksums.wrong_count > 0) reasons.unshift(`${counted(checksums.wrong_count, 'checksum')} of packets that went on ${checksums.wrong_count === 1 ? 'is' : 'are'} wrong`);
   if (faults > 0) reasons.unshift(`the program was stopped by a fault at ${counted(faults, 'packet')}`);
   return reasons.length === 0 ? 'everything is fine' : `FAILED: ${reasons.join('; ')}`;
 }
 
-/** True when the run shows nothing that must be mended: the audit balances, the program did nothing forbidden, and no checksum became wrong. */
+/** True when the run shows nothing that must be mended: the audit balances, the program did nothing forbidden, no checksum became wrong, and metadata is as agreed. */
 export function isClean(report: RunReport): boolean {
-  return report.audit.ok && report.fault_count === 0 && (report.checksums?.wrong_count ?? 0) === 0;
+  return report.audit.ok && report.fault_count === 0 && (report.checksums?.wrong_count ?? 0) === 0 && (report.metadata?.broken_count ?? 0) === 0;
 }
 
 function queuesOf(nic: Nic): number[] {

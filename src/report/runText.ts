@@ -5,6 +5,7 @@ import { checksumSection } from './checksumText.js';
 import { eventSections } from './eventText.js';
 import { mapSections, SHOWN_LINES } from './mapText.js';
 import type { FaultReport, RunReport } from './runReport.js';
+import { metadataSection } from './metadataText.js';
 import { counted, grouped, printable, textTable } from './textTable.js';
 import { traceSection } from './traceText.js';
 import { shortText } from './valueText.js';
@@ -31,6 +32,7 @@ export function runText(report: RunReport, heading: Heading): string {
     verdicts(report),
     outcomes(report),
     checksumSection(report.checksums),
+    metadataSection(report.metadata),
     queues(report),
     rings(report),
     nicFaults(report),

@@ -38,6 +38,7 @@ const OPTIONS = {
   event: { type: 'string', array: true, nargs: 1, describe: 'MAP="struct NAME": decode what goes through a RINGBUF or PERF_EVENT_ARRAY by a type of the object', group: 'Report:' },
   json: { type: 'boolean', default: false, describe: 'print the report as JSON', group: 'Report:' },
   out: { type: 'string', describe: 'directory for pcapng files by destination, made if need be: replaces stack, tx, xsk, xsk-tx and dropped.pcapng in it', group: 'Report:' },
+  meta: { type: 'string', describe: '"struct NAME" of the object: read the metadata of packets for the stack and for sockets by it, see docs/metadata.md', group: 'Report:' },
   'verify-checksums': { type: 'boolean', default: false, describe: 'look at the checksums of every packet that goes on its way; one that became wrong is a failure', group: 'Report:' },
   'record-cases': { type: 'string', describe: 'case file to write, a case for each packet (docs/cases.md)', group: 'Report:' },
 } as const satisfies OptionTable;
@@ -57,7 +58,7 @@ export const runCommand: Command = {
     ['sim run prog.o --pcap t.pcap --set on=1', 'set a global variable first'],
     ['sim run prog.o --pcap t.pcap --json', 'for scripts and diffs'],
   ],
-  epilogue: 'Exit status: 0 fine; 1 the program faulted, the audit failed or a checksum became wrong; 2 wrong usage, or a file that can\'t be used.',
+  epilogue: 'Exit status: 0 fine; 1 the program faulted, the audit failed, a checksum became wrong or metadata breaks its contract; 2 wrong usage, or a file that can\'t be used.',
   run: (terminal, args) => run(terminal, args as unknown as RunArguments),
 };
 

@@ -1,9 +1,6 @@
 import type { RxHints } from '../../vm/index.js';
-import type { DriverRule, NicFeature } from '../attach/driverRule.js';
-import type { OffloadFirmware } from '../attach/offloadFirmware.js';
 import type { DescriptorBatch } from '../device/batch.js';
 import type { DescriptorFormat } from '../device/formats/descriptorFormat.js';
-import type { SkbShape } from './skbShape.js';
 import type { Statistic } from './statistics.js';
 
 /** A range of a setting, and what the driver says to what lies outside. */
@@ -55,14 +52,6 @@ export interface XdpSupport {
   readonly untraced?: readonly XdpFailure[];
   /** Channels that attaching takes away or needs besides the RX queues, in words; empty for none. */
   readonly queueRule: string;
-  /** What else the driver refuses a program for; left out: nothing. */
-  readonly attachRules?: readonly DriverRule[];
-  /** Features that the core refuses programs with, if the device has them. */
-  readonly coreFeatures?: readonly NicFeature[];
-  /** The sentence with which the driver refuses an MTU; left out: none that is known. */
-  readonly mtuSays?: string;
-  /** Programs that run in the device; left out: none do. */
-  readonly offload?: OffloadFirmware;
 }
 
 /** Where receive buffers come from. */
@@ -159,8 +148,6 @@ export interface NicProfile {
   readonly poolRingSize: number;
   /** Buffers that must be missing on the RX ring before the driver refills it; 1 for at once. */
   readonly refillThreshold: number;
-  /** How the driver makes an skb of a packet; XDP programs in generic mode run on that. */
-  readonly skb: SkbShape;
   readonly xdp: XdpSupport;
   /** `undefined`: one queue, no hash. */
   readonly rss: RssSupport | undefined;
