@@ -1,4 +1,5 @@
 import { EOPNOTSUPP } from '../../base/index.js';
+import { MTK_ETH_SOC_RULES } from '../attach/driverRules.js';
 import { mtkEthSocFormat } from '../device/formats/mtkEthSoc.js';
 import { fixed, headroomOfDriver, mtuUpTo } from './limits.js';
 import {
@@ -6,6 +7,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { buildsSkb } from './skbShape.js';
 import { POOL_STATISTICS, droppedByVerdict, marvellXdp, ofDevice } from './statistics.js';
 
 /** MediaTek Filogic: page_pool, headroom 256, fixed rings of 512. */
@@ -27,6 +29,7 @@ export const mtkEthSocProfile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 512,
   refillThreshold: 1,
+  skb: buildsSkb(256, { recordsRxQueue: false }),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_NDO_XMIT_SG,
     since: '6.0',
@@ -36,6 +39,7 @@ export const mtkEthSocProfile: NicProfile = {
     hasMetadata: true,
     untraced: ['txConversion', 'txSend', 'redirect'],
     queueRule: 'refuses hwlro',
+    attachRules: MTK_ETH_SOC_RULES,
   },
   rss: undefined,
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: true, rxTimestamp: false, rxScatter: false, tso: false, lro: false },

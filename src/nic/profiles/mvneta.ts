@@ -1,4 +1,5 @@
 import { EOPNOTSUPP } from '../../base/index.js';
+import { MVNETA_RULES } from '../attach/driverRules.js';
 import { plainFormat } from '../device/formats/plain.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -6,6 +7,7 @@ import {
 } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { buildsSkb } from './skbShape.js';
 import { POOL_STATISTICS, droppedByVerdict, marvellXdp, ofDevice, ofDriver } from './statistics.js';
 
 /** Marvell Armada: page_pool, headroom 256, multi-buffer. */
@@ -27,6 +29,7 @@ export const mvnetaProfile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 1024,
   refillThreshold: 16,
+  skb: buildsSkb(256, { recordsRxQueue: false }),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_RX_SG | NETDEV_XDP_ACT_NDO_XMIT_SG,
     since: '5.5',
@@ -36,6 +39,7 @@ export const mvnetaProfile: NicProfile = {
     hasMetadata: true,
     untraced: ['txConversion', 'txSend', 'redirect'],
     queueRule: 'refuses hardware buffer management',
+    attachRules: MVNETA_RULES,
   },
   rss: { indirectionSize: 1, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: true, tso: false, lro: false },

@@ -1,9 +1,11 @@
 import { EINVAL, EOPNOTSUPP } from '../../base/index.js';
+import { MVPP2_RULES } from '../attach/driverRules.js';
 import { plainFormat } from '../device/formats/plain.js';
 import { headroomOfDriver, queuePairs, ring } from './limits.js';
 import { NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_REDIRECT } from './profile.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
+import { buildsSkb } from './skbShape.js';
 import { droppedByVerdict, marvellXdp, ofDevice } from './statistics.js';
 
 /** Marvell Armada 7K and 8K: page_pool, headroom 224. */
@@ -25,6 +27,7 @@ export const mvpp2Profile: NicProfile = {
   bufferModel: 'page_pool',
   poolRingSize: 2048,
   refillThreshold: 1,
+  skb: buildsSkb(224, { recordsRxQueue: false }),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT,
     since: '5.9',
@@ -34,6 +37,7 @@ export const mvpp2Profile: NicProfile = {
     hasMetadata: true,
     untraced: ['txConversion', 'txSend', 'redirect'],
     queueRule: 'a buffer pool and two TX queues a CPU',
+    attachRules: MVPP2_RULES,
   },
   rss: { indirectionSize: 32, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: true, flowRules: 4 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: false, tso: false, lro: false },

@@ -1,6 +1,9 @@
 import type { RxHints } from '../../vm/index.js';
+import type { DriverRule, NicFeature } from '../attach/driverRule.js';
+import type { OffloadFirmware } from '../attach/offloadFirmware.js';
 import type { DescriptorBatch } from '../device/batch.js';
 import type { DescriptorFormat } from '../device/formats/descriptorFormat.js';
+import type { SkbShape } from './skbShape.js';
 import type { Statistic } from './statistics.js';
 
 /** A range of a setting, and what the driver says to what lies outside. */
@@ -34,9 +37,11 @@ export type XdpFailure = 'aborted' | 'invalidVerdict' | 'txConversion' | 'txSend
 export interface XdpSupport {
   /**
    * NETDEV_XDP_ACT_* bits while a program is attached; without BASIC the driver has no native XDP. NDO_XMIT and NDO_XMIT_SG come and go with the
-   * program (xdp_features_set_redirect_target), but in mvneta, mvpp2 and mtk_eth_soc, which always have them.
+   * program (xdp_features_set_redirect_target), unless `alwaysTransmits`.
    */
   readonly features: number;
+  /** mvneta, mvpp2 and mtk_eth_soc: NDO_XMIT and NDO_XMIT_SG are there without a program, too. */
+  readonly alwaysTransmits?: boolean;
   /** Kernel that brought native XDP; `undefined`: never. */
   readonly since: string | undefined;
   /**
@@ -52,6 +57,14 @@ export interface XdpSupport {
   readonly untraced?: readonly XdpFailure[];
   /** Channels that attaching takes away or needs besides the RX queues, in words; empty for none. */
   readonly queueRule: string;
+  /** What else the driver refuses a program for; left out: nothing. */
+  readonly attachRules?: readonly DriverRule[];
+  /** Features that the core refuses programs with, if the device has them. */
+  readonly coreFeatures?: readonly NicFeature[];
+  /** The sentence with which the driver refuses an MTU; left out: none that is known. */
+  readonly mtuSays?: string;
+  /** Programs that run in the device; left out: none do. */
+  readonly offload?: OffloadFirmware;
 }
 
 /** Where receive buffers come from. */
@@ -148,6 +161,8 @@ export interface NicProfile {
   readonly poolRingSize: number;
   /** Buffers that must be missing on the RX ring before the driver refills it; 1 for at once. */
   readonly refillThreshold: number;
+  /** How the driver makes an skb of a packet; XDP programs in generic mode run on that. */
+  readonly skb: SkbShape;
   readonly xdp: XdpSupport;
   /** `undefined`: one queue, no hash. */
   readonly rss: RssSupport | undefined;
