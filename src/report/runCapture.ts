@@ -2,14 +2,16 @@ import { basename } from 'node:path';
 import { closestTo, fail, ok, ProblemError } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import { startStateOf } from '../cases/index.js';
-import { checkSettings, findProfile, PROFILES } from '../nic/index.js';
-import type { NicSettings, OffloadSettings, XdpDriverFactory } from '../nic/index.js';
+import { autoMode, checkSettings, findProfile, PROFILES } from '../nic/index.js';
+import type { NicFeature, NicSettings, OffloadSettings, XdpDriverFactory } from '../nic/index.js';
 import { openCapture } from '../packet/index.js';
 import { checkNesting, createSimulation, fillMapFromFile, readNetworkFile, XSK_APPLICATIONS } from '../sim/index.js';
 import { loadObjectFile, loadTargetKernel, mapTypeName } from '../vm/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { EngineName, LoadedObject, ObjectSpec } from '../vm/index.js';
 import { contractOfStruct } from '../xdp/index.js';
+import { XDP_MODES } from '../xdp/index.js';
+import type { XdpMode } from '../xdp/index.js';
 import { CaptureOutput } from './captureOutput.js';
 import { ChecksumWatcher } from './checksumWatcher.js';
 import { eventTypes } from './eventReport.js';
@@ -46,6 +48,8 @@ export interface RunOptions {
   readonly dma: string;
   /** `NAME=on|off`: offloads that are switched otherwise than the driver does. */
   readonly offload?: readonly string[] | undefined;
+  /** What else is switched on in the device: a name of NIC_FEATURES. */
+  readonly feature?: readonly string[] | undefined;
   /** A driver of one's own; left out: the model's. */
   readonly driver?: XdpDriverFactory | undefined;
   /** `KIND:key=value,...`: faults of the NIC (faultOption.ts). */
@@ -86,7 +90,8 @@ export const RUN_DEFAULTS = { nic: 'plain', mode: 'auto', engine: 'jit', queues:
 /** Values of `--xsk`: `auto` is `rxdrop` when the object has an XSKMAP, else `none`. */
 export const XSK_MODES: readonly string[] = ['auto', 'none', ...Object.keys(XSK_APPLICATIONS)];
 
-const MODES = ['auto', 'native'];
+/** Values of `--mode`: `auto` is what `ip link set DEV xdp` chooses. */
+export const MODES: readonly string[] = ['auto', ...XDP_MODES];
 const DMA_MODES = ['coherent', 'non-coherent'];
 const OFFLOADS = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp'];
 const ENGINES: readonly EngineName[] = ['jit', 'interpreter'];
@@ -167,7 +172,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     }
     const { seed, engine } = options;
     return ok(runReport(simulation.value, result.value, {
-      capture: basename(options.pcap), seed, engine, kernel: target.value.kernel, mode: 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
+      capture: basename(options.pcap), seed, engine, kernel: target.value.kernel, mode: settings.value.xdpMode ?? 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
       checksums: checksums?.report(),
       metadata: metadata?.report(),
     }));
@@ -184,10 +189,12 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
 function nicSettings(options: RunOptions): Result<NicSettings> {
   const profile = findProfile(options.nic);
   if (profile === undefined) return choice('unknown-nic', '--nic', options.nic, PROFILES.map(({ name }) => name));
-  if (options.mode === 'generic' || options.mode === 'offload') {
-    return fail({ code: 'unsupported-mode', where: '--mode', message: `${options.mode} XDP is not modelled yet`, hint: 'use auto or native' });
-  }
   if (!MODES.includes(options.mode)) return choice('unknown-mode', '--mode', options.mode, MODES);
+  const xdpMode = options.mode === 'auto' ? autoMode(profile) : (options.mode as XdpMode);
+  if (xdpMode === 'generic') {
+    const why = options.mode === 'auto' ? `the driver ${profile.driver} has no native XDP, so the stack runs the program, and ` : '';
+    return fail({ code: 'unsupported-mode', where: '--mode', message: `${why}generic XDP is not modelled yet`, hint: 'use a NIC with native XDP: sim nic list' });
+  }
   if (!(ENGINES as readonly string[]).includes(options.engine)) return choice('unknown-engine', '--engine', options.engine, ENGINES);
   if (!XSK_MODES.includes(options.xsk)) return choice('unknown-xsk-mode', '--xsk', options.xsk, XSK_MODES);
   for (const [name, value, low, high] of [
@@ -217,6 +224,8 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
     faults: faults.value,
     interruptDelayNs: options.rxUsecs === undefined ? undefined : options.rxUsecs * 1000,
     ifindex: 1,
+    xdpMode,
+    features: options.feature as readonly NicFeature[] | undefined,
   };
   const problem = checkSettings(settings);
   return problem === undefined ? ok(settings) : fail(problem);

@@ -252,7 +252,7 @@ function queuesOf(nic: Nic): number[] {
 
 function verdictCounts(nic: Nic): Record<string, number> {
   const counts: Record<string, number> = {};
-  nic.driver.verdicts.forEach((count, verdict) => {
+  (nic.offload ?? nic.driver).verdicts.forEach((count, verdict) => {
     counts[verdict === VERDICT_OTHER ? 'other' : verdictName(verdict)] = count;
   });
   return counts;

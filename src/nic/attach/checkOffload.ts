@@ -80,7 +80,7 @@ function checkMaps(program: ProgramSpec, all: readonly MapSpec[], firmware: Offl
     const type = mapTypeName(map.type);
     if (map.dataSection !== undefined) return refuse(OFFLOAD_RULES.globals, `section ${map.dataSection}`);
     if (firmware.hostMapTypes.includes(type)) continue;
-    if (!firmware.mapTypes.includes(type)) return refuse(OFFLOAD_RULES.mapType, `map ${map.name} is a ${type}`);
+    if (!firmware.mapTypes.includes(type)) return refuse(OFFLOAD_RULES.mapType, `map ${map.name} is of type ${type}`);
     if (map.flags !== 0) return refuse(OFFLOAD_RULES.mapFlags, `map ${map.name} has flags ${map.flags}`);
     if (++count > firmware.maxMaps) return refuse(OFFLOAD_RULES.maps, `${maps.length} maps, ${firmware.maxMaps} at most`);
     entries += map.maxEntries;
@@ -116,13 +116,13 @@ function insnRule({ index, row }: PlacedInsn, insns: Uint8Array, firmware: Offlo
   return undefined;
 }
 
-function accessRule({ target, isWrite, fromBytes, toBytes, operation }: MemoryAccess, isAtomic: boolean): OffloadRule | undefined {
+function accessRule({ target, isWrite, fromBytes, toBytes, widthBytes }: MemoryAccess, isAtomic: boolean): OffloadRule | undefined {
   // A pointer that the kernel follows over a call, and the model doesn't, may be any.
   if (isAtomic && target !== 'map value' && target !== 'unknown') return OFFLOAD_RULES.atomic;
   if (target === 'map value' && isWrite && !isAtomic) return OFFLOAD_RULES.mapWrite;
-  const isConstant = toBytes - fromBytes <= 8;
+  const isConstant = toBytes - fromBytes === widthBytes;
   if (target === 'map value' && !isConstant) return OFFLOAD_RULES.mapOffset;
-  if (target === 'stack' && !isConstant && operation !== 'helper') return OFFLOAD_RULES.stackOffset;
+  if (target === 'stack' && !isConstant) return OFFLOAD_RULES.stackOffset;
   return undefined;
 }
 

@@ -15,6 +15,8 @@ export interface MemoryAccess {
   /** First byte, and the one behind the last, from the start of the context, packet or value; of the stack from its upper end. Infinity: anywhere. */
   readonly fromBytes: number;
   readonly toBytes: number;
+  /** Of the access itself: what lies between `fromBytes` and `toBytes` is more when the address varies. */
+  readonly widthBytes: number;
   readonly isWrite: boolean;
   /** `store`, `add`, `cmpxchg` ...: the operation of its row in the instruction table. */
   readonly operation: string;
@@ -49,7 +51,7 @@ export function memoryAccesses(program: ProgramSpec, maps: readonly MapSpec[]): 
       const target = targetOf(base);
       const isKnown = target !== 'unknown';
       accesses.set(insnIndex, {
-        insnIndex, target, isWrite, operation: row.operation,
+        insnIndex, target, isWrite, operation: row.operation, widthBytes: row.widthBits / 8,
         fromBytes: isKnown ? base.lo + off : -Infinity, toBytes: isKnown ? base.hi + off + row.widthBits / 8 : Infinity,
       });
     };

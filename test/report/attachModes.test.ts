@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { unwrap } from '../../src/base/index.js';
+import { RUN_DEFAULTS, runCapture } from '../../src/report/index.js';
+import type { RunOptions } from '../../src/report/index.js';
+
+const run = (name: string, more: Partial<RunOptions>) =>
+  runCapture({ ...RUN_DEFAULTS, queues: undefined, object: `fixtures/programs/${name}/${name}.o`, pcap: 'fixtures/pcaps/mixed.pcap', set: [], map: [], ...more });
+
+/** Code of the refusal, or the mode that the program ran in. */
+function outcome(nic: string, mode: string, more: Partial<RunOptions> = {}): string {
+  const result = run('reflector', { nic, mode, ...more });
+  return result.ok ? result.value.mode : result.problem.code;
+}
+
+describe('sim run --mode', () => {
+  it.each([
+    ['mlx5', 'auto', 'native'],
+    ['nfp', 'auto', 'native'],
+    ['nfp', 'offload', 'offload'],
+    ['mlx5', 'offload', 'bind-no-offload'],
+    ['r8169', 'native', 'attach-no-native'],
+    ['r8169', 'offload', 'bind-no-ndo'],
+    ['mlx5', 'skb', 'unknown-mode'],
+  ])('%s %s: %s', (nic, mode, expected) => {
+    expect(outcome(nic, mode)).toBe(expected);
+  });
+
+  it('a refusal of the driver is final: auto does not fall back', () => {
+    expect(outcome('mlx5', 'auto', { feature: ['lro'] })).toBe('attach-lro');
+    expect(outcome('igc', 'auto', { mtu: 1600 })).toBe('attach-mtu');
+    expect(outcome('mlx5', 'auto', { feature: ['sr-iov'] })).toBe('nic-feature');
+  });
+
+  it('what ends in the device ends as it does in the driver, and ethtool counts it', () => {
+    const native = unwrap(run('reflector', { nic: 'nfp', mode: 'native' }));
+    const offload = unwrap(run('reflector', { nic: 'nfp', mode: 'offload' }));
+    expect(offload.outcomes).toEqual(native.outcomes);
+    expect(offload.verdicts).toEqual(native.verdicts);
+    expect(offload.maps).toEqual(native.maps);
+    expect(offload.ethtool).toMatchObject({ bpf_pass_pkts: offload.verdicts['XDP_PASS'], bpf_app1_pkts: 0, bpf_app2_pkts: offload.verdicts['XDP_TX'], bpf_app3_pkts: 0 });
+    expect(native.ethtool).toMatchObject({ bpf_pass_pkts: 0, bpf_app2_pkts: 0 });
+    expect(offload.audit.ok).toBe(true);
+  });
+
+  it('maps of a program in the device', () => {
+    const native = unwrap(run('count_hash', { nic: 'nfp', mode: 'native' }));
+    const offload = unwrap(run('count_hash', { nic: 'nfp', mode: 'offload' }));
+    expect(offload.maps).toEqual(native.maps);
+    expect(offload.outcomes).toEqual(native.outcomes);
+  });
+
+  it('says what can not run in the device', () => {
+    const result = run('xsk_redirect', { nic: 'nfp', mode: 'offload' });
+    expect(result.ok ? undefined : result.problem).toMatchObject({
+      code: 'offload-map-type', where: 'program xsk_redirect on NIC nfp', message: 'map xsks_map is of type XSKMAP: only ARRAY and HASH maps lie in the device (EINVAL)',
+    });
+  });
+});
