@@ -7,6 +7,8 @@ import { hex } from '../base/index.js';
  *                                            ├─────► stack ─► pool    XDP_PASS
  *                                            ├─────► txRing ─► pool   XDP_TX
  *                                            └─────► redirect ─► pool XDP_REDIRECT into a copy-mode socket
+ *     redirect ─► txRing ─► pool                                    to a device
+ *     redirect ─► cpumapRing ─► redirect ─► stack ─► pool           to another CPU; in generic mode stack ─► cpumapRing ─► stack
  *     application ─► fill ─► kernel ─► rx ─► application ─► tx ─► kernel ─► completion ─► application      (UMEM chunks)
  */
 export const Owner = {
@@ -23,6 +25,7 @@ export const Owner = {
   kernel: 10,
   rxRing: 11,
   completionRing: 12,
+  cpumapRing: 13,
 } as const;
 
 export type Owner = (typeof Owner)[keyof typeof Owner];

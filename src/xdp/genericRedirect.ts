@@ -16,9 +16,6 @@ import type { XdpCore } from './xdpCore.js';
 import { xdpOkFwdDev } from './xdpDevice.js';
 import type { XdpXmitDevice } from './xdpDevice.js';
 
-/** Takes an skb for another CPU (cpu_map_generic_redirect, kernel/bpf/cpumap.c, 6.18): 0, or a negated errno, and then it has not been taken. */
-export type EnqueueSkb = (entry: number, mapId: number, toCpu: number, skb: SkBuff) => number;
-
 /**
  * Redirects of skbs (xdp_do_generic_redirect, net/core/filter.c, 6.18). They differ from those of frames: any device will do, also one without
  * ndo_xdp_xmit, as skbs leave by ndo_start_xmit; nothing waits for a flush; the program of a DEVMAP's entry runs before the redirect is traced; and the
@@ -32,15 +29,13 @@ export class GenericRedirect {
   readonly #core: XdpCore;
   readonly #skbs: SkbMemory;
   readonly #program: SkbProgram;
-  readonly #enqueueSkb: EnqueueSkb;
 
-  constructor(vm: Vm, core: XdpCore, skbs: SkbMemory, program: SkbProgram, enqueueSkb: EnqueueSkb) {
+  constructor(vm: Vm, core: XdpCore, skbs: SkbMemory, program: SkbProgram) {
     this.#vm = vm;
     this.#memory = vm.memory;
     this.#core = core;
     this.#skbs = skbs;
     this.#program = program;
-    this.#enqueueSkb = enqueueSkb;
   }
 
   /**
@@ -110,7 +105,7 @@ export class GenericRedirect {
   }
 
   #toCpu(skb: SkBuff, entry: number, mapId: number, toCpu: number): number {
-    const error = this.#enqueueSkb(entry, mapId, toCpu, skb);
+    const error = this.#core.cpumap.enqueueSkb(entry, mapId, toCpu, skb);
     return error === 0 ? 0 : this.#fail(-error, Outcome.cpumapFull);
   }
 

@@ -1,6 +1,5 @@
 import { hasChange, NEWEST_KERNEL } from '../base/index.js';
 import type { PageAllocator } from '../memory/index.js';
-import { programOfEntry } from '../vm/index.js';
 import type { LoadedProgram, Vm } from '../vm/index.js';
 import { GenericRedirect } from './genericRedirect.js';
 import { Outcome } from './outcome.js';
@@ -11,17 +10,6 @@ import { SkbProgram, STOPPED } from './skbProgram.js';
 import { verdictIndex, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from './verdict.js';
 import { XDP_PACKET_HEADROOM } from './xdpBuff.js';
 import type { XdpCore } from './xdpCore.js';
-
-/** CPUs that a packet may be handed over to, one after the other: programs that redirect for ever must not hang the simulation. */
-const MAX_CPU_HOPS = 64;
-
-/** An skb that waits for another CPU. */
-interface CpuHop {
-  readonly skb: SkBuff;
-  readonly cpu: number;
-  /** Program of the CPUMAP's entry, 0 for none. */
-  readonly programId: number;
-}
 
 /**
  * XDP in the network stack (do_xdp_generic and netif_receive_generic_xdp, net/core/dev.c, 6.18), for drivers without XDP of their own, or when it was asked
@@ -35,17 +23,13 @@ export class GenericXdp {
   readonly #redirect: GenericRedirect;
   /** Packets that went up, until the stack is done with them. */
   readonly #stack: SkBuff[] = [];
-  readonly #hops: CpuHop[] = [];
 
   constructor(vm: Vm, core: XdpCore, allocator: PageAllocator) {
     this.#vm = vm;
     this.#core = core;
     this.skbs = new SkbMemory(vm.memory, allocator);
     this.#program = new SkbProgram(vm, this.skbs);
-    this.#redirect = new GenericRedirect(vm, core, this.skbs, this.#program, (entry, mapId, toCpu, skb) => {
-      const { cpumap } = core;
-      return cpumap.enqueueSkb === undefined ? this.#hopAtOnce(entry, mapId, toCpu, skb) : cpumap.enqueueSkb(entry, mapId, toCpu, skb);
-    });
+    this.#redirect = new GenericRedirect(vm, core, this.skbs, this.#program);
   }
 
   /** netif_receive_skb: the driver of `skb.origin` hands over a packet. It is not the driver's any more. */
@@ -84,7 +68,6 @@ export class GenericXdp {
         return;
       case XDP_REDIRECT:
         if (this.#redirect.redirect(skb, program) !== 0) this.skbs.drop(skb, this.#redirect.failure);
-        this.#runHops();
         return;
       default:
         this.#core.tracer.xdpException(ifindex, program.id, verdict);
@@ -125,27 +108,5 @@ export class GenericXdp {
     else if (verdict !== XDP_DROP) this.#core.tracer.xdpException(skb.ifindex, program.id, verdict);
     this.skbs.drop(skb, verdict === STOPPED ? Outcome.entryProgramFault : Outcome.cpumapDrop);
     return XDP_DROP;
-  }
-
-  /** Where CPUMAPs have no queues: the skb waits until the redirect is traced. */
-  #hopAtOnce(entry: number, mapId: number, cpu: number, skb: SkBuff): number {
-    this.#core.tracer.xdpCpumapEnqueue(mapId, this.#vm.environment.cpu, 1, 0, cpu);
-    this.#hops.push({ skb, cpu, programId: programOfEntry(this.#vm.memory, entry) });
-    return 0;
-  }
-
-  #runHops(): void {
-    const { environment } = this.#vm;
-    const { cpu } = environment;
-    for (let count = 0; this.#hops.length > 0; count++) {
-      const { skb, cpu: toCpu, programId } = this.#hops.shift()!;
-      if (count === MAX_CPU_HOPS) {
-        this.skbs.drop(skb, Outcome.redirectLoop);
-        continue;
-      }
-      environment.cpu = toCpu;
-      if (programId === 0 || this.runCpumapProgram(skb, this.#vm.program(programId)!) === XDP_PASS) this.skbToStack(skb, Outcome.cpumap);
-    }
-    environment.cpu = cpu;
   }
 }

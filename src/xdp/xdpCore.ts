@@ -1,4 +1,5 @@
 import { EBADRQC, EINVAL, EMSGSIZE, ENETDOWN, ENODEV, ENOMEM, ENXIO, EOPNOTSUPP, EOVERFLOW, hasChange, NEWEST_KERNEL } from '../base/index.js';
+import type { Scheduler } from '../base/index.js';
 import { Owner, PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
 import type { XskSocket } from '../umem/index.js';
@@ -8,8 +9,7 @@ import {
   XDP_MD_RX_QUEUE_INDEX,
 } from '../vm/index.js';
 import type { ProgramEntryMap, Vm } from '../vm/index.js';
-import { CpumapAtOnce } from './cpumapAtOnce.js';
-import type { CpumapTarget } from './cpumapTarget.js';
+import { CpumapQueue } from './cpumapQueue.js';
 import { DEV_MAP_BULK_SIZE, DevmapBulk } from './devmapBulk.js';
 import { FrameMemory } from './frameMemory.js';
 import type { XdpRxQueue } from './frameMemory.js';
@@ -34,11 +34,11 @@ const NO_MAP_ID = 0x7fffffff;
 export interface XdpCoreParts {
   readonly vm: Vm;
   readonly allocator: PageAllocator;
+  /** Runs the threads of CPUMAPs. */
+  readonly scheduler: Scheduler;
   /** Sockets of the host by id; an XSKMAP slot holds id + 1. Left out: none. */
   readonly sockets?: readonly XskSocket[];
   readonly tracer?: XdpTracer;
-  /** Makes what stands behind CPUMAPs; left out: each frame is handled at once, without queue or thread. */
-  readonly makeCpumap?: (core: XdpCore) => CpumapTarget;
 }
 
 /** A device of the host, who hears of its packets, and the frames that wait for it, by CPU. */
@@ -61,7 +61,7 @@ export class XdpCore implements RedirectTargets {
   readonly devices: XdpXmitDevice[] = [];
   readonly tracer: XdpTracer;
   readonly memory: FrameMemory;
-  readonly cpumap: CpumapTarget;
+  readonly cpumap: CpumapQueue;
   readonly generic: GenericXdp;
   /** Sockets that got packets or completions since the last flush. */
   readonly readySockets = new Set<XskSocket>();
@@ -84,7 +84,7 @@ export class XdpCore implements RedirectTargets {
   /** Buffers of packets that were passed up from a CPUMAP, until the stack is done with them. */
   readonly #stackBuffers: number[] = [];
 
-  constructor({ vm, allocator, sockets = [], tracer = NO_TRACER, makeCpumap = (core) => new CpumapAtOnce(vm, core) }: XdpCoreParts) {
+  constructor({ vm, allocator, scheduler, sockets = [], tracer = NO_TRACER }: XdpCoreParts) {
     this.#vm = vm;
     this.#host = vm.memory;
     const { kernel = NEWEST_KERNEL } = vm.environment;
@@ -96,7 +96,7 @@ export class XdpCore implements RedirectTargets {
     this.memory = new FrameMemory(vm.memory, allocator);
     this.#flushLists = Array.from({ length: vm.environment.possibleCpus }, () => []);
     this.#gatherBuffer = vm.memory.reserve('gathered frame', (MAX_SKB_FRAGS + 1) * PAGE_BYTES);
-    this.cpumap = makeCpumap(this);
+    this.cpumap = new CpumapQueue(vm, this, allocator.ledger, scheduler);
     this.generic = new GenericXdp(vm, this, allocator);
   }
 
@@ -199,7 +199,8 @@ export class XdpCore implements RedirectTargets {
     if (kind !== REDIRECT_MAP) return this.#fail(EBADRQC, Outcome.redirectNoHelper);
     if (mapType === BPF_MAP_TYPE_CPUMAP) {
       this.memory.accept(frame, rxq);
-      return this.cpumap.enqueue(target, mapId, targetIndex, frame);
+      this.cpumap.enqueue(target, mapId, targetIndex, frame);
+      return 0;
     }
     if ((flags & BPF_F_BROADCAST) !== 0) return this.#broadcast(this.#vm.map(mapId) as ProgramEntryMap, frame, rxq, flags);
     const netdev = this.#netdevs.get(entryTarget(this.#host, target));
@@ -297,7 +298,6 @@ export class XdpCore implements RedirectTargets {
   xdpDoFlush(): void {
     this.#devFlush();
     this.cpumap.flush();
-    this.releaseStack();
     this.flushSockets();
   }
 

@@ -1,5 +1,6 @@
 import { unwrap } from '../../src/base/index.js';
 import { HostMemory, Owner, PageAllocator } from '../../src/memory/index.js';
+import { EventQueue } from '../../src/sim/eventQueue.js';
 import { Vm } from '../../src/vm/index.js';
 import type { LoadedObject, ObjectSpec } from '../../src/vm/index.js';
 import { ethTypeTrans, NO_TRACER, OUTCOMES, VERDICT_COUNT, XdpCore } from '../../src/xdp/index.js';
@@ -26,6 +27,7 @@ export interface SkbSpec {
 export class GenericHost {
   readonly memory = new HostMemory(64);
   readonly allocator: PageAllocator;
+  readonly events = new EventQueue(0);
   readonly vm: Vm;
   readonly core: XdpCore;
   readonly loaded: LoadedObject;
@@ -49,7 +51,7 @@ export class GenericHost {
       xdpRedirect: (ifindex, progId, err, toIfindex, mapId, mapIndex) => this.traces.push(`redirect ${ifindex} ${this.#nameOf(progId)} ${err} to ${toIfindex} ${mapId === 0x7fffffff ? 'without map' : mapIndex}`),
       xdpCpumapEnqueue: (_, cpu, processed, drops, toCpu) => this.traces.push(`enqueue ${cpu} ${processed} ${drops} to ${toCpu}`),
     };
-    this.core = new XdpCore({ vm: this.vm, allocator: this.allocator, tracer });
+    this.core = new XdpCore({ vm: this.vm, allocator: this.allocator, scheduler: this.events, tracer });
     const observer = {
       onPacketEnd: (_: number, outcome: number, retval: number, __: number, address: number, lenBytes: number, metaBytes: number) => {
         this.ends.push(`${OUTCOMES[outcome].name}: ${lenBytes} bytes${metaBytes === 0 ? '' : `, ${metaBytes} of metadata`}, ${retval}`);
@@ -106,6 +108,7 @@ export class GenericHost {
     generic.receive(skb);
     if (this.ends.at(-1)?.startsWith('stack') === true) this.passed.push({ ...this.#seen, protocol: skb.protocol, packetType: skb.packetType });
     generic.releaseStack();
+    while (this.events.step());
   }
 
   /** All memory is back, and every hand-over came from the owner. */

@@ -29,6 +29,7 @@ export class CpuMap implements ProgramEntryMap {
   readonly entryAttachType = 'cpumap';
   readonly #possibleCpus: number;
   readonly #slots: SlotTable;
+  readonly #entryNumbers: Uint32Array;
   readonly #owner = new ProgramOwner(false);
 
   constructor(spec: MapSpec, place: MapPlace) {
@@ -38,6 +39,7 @@ export class CpuMap implements ProgramEntryMap {
     this.id = place.id;
     this.#possibleCpus = place.possibleCpus;
     this.#slots = new SlotTable(place.memory, spec.name, spec.maxEntries, 8);
+    this.#entryNumbers = new Uint32Array(spec.maxEntries);
     this.blockAddress = writeMapBlock(spec, place, this.#slots.address);
   }
 
@@ -55,6 +57,14 @@ export class CpuMap implements ProgramEntryMap {
 
   redirectTarget(key: number): number {
     return this.#slots.find(key);
+  }
+
+  /**
+   * Tells an entry from the one that was in the slot before it: each update makes a new one, with a queue and a thread of its own, even of the same value
+   * (__cpu_map_entry_alloc).
+   */
+  entryNumber(slot: number): number {
+    return this.#entryNumbers[slot];
   }
 
   lookup(): number {
@@ -91,6 +101,7 @@ export class CpuMap implements ProgramEntryMap {
     const programId = entryProgramId(this, program, this.#owner);
     if (programId < 0) return -ENOMEM;
     this.#slots.set(cpu, queueSize, programId);
+    this.#entryNumbers[cpu]++;
     return 0;
   }
 
