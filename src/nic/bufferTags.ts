@@ -4,10 +4,14 @@ import type { OwnerLedger } from '../memory/index.js';
 export const TX_NONE = 0;
 /** Buffer of our own pool, sent by XDP_TX. */
 export const TX_XDP_TX = 1;
-/** Buffer of our own pool, sent by ndo_xdp_xmit; mapped for this transmission only, as the driver can't know where a frame comes from. */
+/** Buffer of some receive queue of the host, sent by ndo_xdp_xmit; mapped for this transmission only, as the driver can't know where a frame comes from. */
 export const TX_XDP_XMIT = 2;
 /** Page with a copy of an AF_XDP socket's packet (the skb of copy mode). */
 export const TX_XSK_SKB = 3;
+/** Page with a copy of a frame, made for a broadcast and sent by ndo_xdp_xmit. */
+export const TX_XDP_CLONE = 4;
+/** Part of an skb that the stack sends: XDP_TX and redirects of generic XDP. The buffer is known by where the packet's bytes begin. */
+export const TX_SKB = 5;
 
 /**
  * What the observer knows about each buffer, besides its owner and packet: nothing that device or driver could see. It follows a frame from

@@ -4,9 +4,9 @@ import { PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { LoadedProgram, Vm } from '../vm/index.js';
-import { NO_TRACER, Outcome } from '../xdp/index.js';
+import { Outcome, XDP_TX, XdpCore } from '../xdp/index.js';
 import type { RedirectTargets, XdpTracer } from '../xdp/index.js';
-import { BufferTags, TX_NONE, TX_XDP_TX, TX_XSK_SKB } from './bufferTags.js';
+import { BufferTags, TX_NONE, TX_SKB, TX_XDP_TX, TX_XSK_SKB } from './bufferTags.js';
 import { LOSS_ADDRESS, LOSS_CRC, LOSS_DMA, LOSS_LINK, LOSS_MISSED, LOSS_OVER_LENGTH, LOSS_RUNT, LOSS_STEERED } from './device/deviceConfig.js';
 import type { DeviceLoss, DeviceObserver } from './device/deviceConfig.js';
 import { DeviceFaults } from './device/faults/deviceFaults.js';
@@ -42,6 +42,8 @@ export interface NicObserver {
    * @param queue -1 when the packet reached no queue
    */
   onPacketEnd(packetId: number, outcome: Outcome, retval: number, queue: number, address: number, lenBytes: number, metaBytes: number): void;
+  /** A copy of a packet, made for a broadcast, reached its end; the packet has an end of its own. */
+  onCopyEnd?(packetId: number, outcome: Outcome, queue: number, address: number, lenBytes: number): void;
   /** A frame of an AF_XDP application left for the wire; `packetId` is the packet that its chunk had carried, 0 for none. */
   onApplicationFrame(packetId: number, queue: number, address: number, lenBytes: number): void;
   /** Any frame left for the wire, those of the other two calls included, which come first; `packetId` is 0 for one that carries no packet. */
@@ -92,7 +94,12 @@ export interface NicParts {
   readonly scheduler: Scheduler;
   readonly vm: Vm;
   readonly program: LoadedProgram | undefined;
-  readonly targets: RedirectTargets;
+  /** The XDP core of the host; NICs that share one are on one host. Left out: a host with this NIC alone. */
+  readonly core?: XdpCore | undefined;
+  /** NET_RX_SOFTIRQ of each CPU of the host; left out: a host with this NIC alone. */
+  readonly softirqs?: readonly Softirq[] | undefined;
+  /** Without `core`: sockets of the host by id. */
+  readonly targets?: Partial<RedirectTargets> | undefined;
   readonly observer: NicObserver;
   /** Hears the tracepoints of XDP; left out: nobody does. */
   readonly tracer?: XdpTracer | undefined;
@@ -106,21 +113,25 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   const problem = checkSettings(settings) ?? (parts.program === undefined ? undefined : checkAttach(settings, parts.program, parts.vm.environment.possibleCpus));
   if (problem !== undefined) return fail(problem);
   const { profile, queues, mtu, ifindex, rxRingSize, txRingSize, xdpMode = 'native' } = settings;
-  const { memory, allocator, scheduler, vm, program, targets } = parts;
+  const { memory, allocator, scheduler, vm, program } = parts;
+  const core = parts.core ?? new XdpCore({ vm, allocator, scheduler, sockets: parts.targets?.sockets ?? [], ...(parts.tracer === undefined ? {} : { tracer: parts.tracer }) });
   const faults = settings.faults && new DeviceFaults(settings.faults, { memory, format: profile.format, scheduler, queues });
   const observer = faults?.fates === undefined ? parts.observer : endOnce(parts.observer, faults.fates);
   const offload = createOffload(settings, parts);
+  const offloads = { ...profile.offloads, ...settings.offloads };
+  const hintOffloads = { hasRxHash: offloads.rxHash ?? true, hasVlanStrip: offloads.rxVlanStrip };
   const { ledger } = allocator;
   const range = { start: ledger.baseAddress, sizeBytes: ledger.count * ledger.unitBytes };
   const cache = settings.isDmaCoherent === false ? CacheModel.nonCoherent(memory, range) : CacheModel.coherent(memory);
   const iommu = new Iommu(allocator.ledger.count + ringPages(settings) + txRingSize * queues * 2 + 4096);
-  const softirqs = Array.from({ length: vm.environment.possibleCpus }, () => new Softirq(scheduler));
+  const softirqs = parts.softirqs ?? Array.from({ length: vm.environment.possibleCpus }, () => new Softirq(scheduler));
   const dma = new DmaApi({ memory, iommu, cache, ledgers: [ledger] });
   const tags = new BufferTags(allocator.ledger);
   const makeDriver = parts.createDriver ?? ((config: DriverConfig) => new NicDriver(config));
   const driver = makeDriver({
-    memory, allocator, tags, dma, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program: xdpMode === 'offload' ? undefined : program, xdpMode, targets, observer: offload === undefined ? observer : behindOffload(observer), tracer: parts.tracer ?? NO_TRACER, watchdogNs: settings.faults?.watchdogNs,
+    memory, allocator, tags, dma, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, hintOffloads, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program: xdpMode === 'native' ? program : undefined, genericProgram: xdpMode === 'generic' ? program : undefined, xdpMode, address: MAC_ADDRESS, core, observer: offload === undefined ? observer : behindOffload(observer), tracer: parts.tracer ?? core.tracer, watchdogNs: settings.faults?.watchdogNs,
   });
+  core.addDevice(driver, observer);
   if (faults !== undefined) faults.onTrouble = () => driver.wakeWatchdog?.();
   allocator.shouldFail ??= faults?.failAllocation;
   const rss = profile.rss ?? NO_RSS;
@@ -136,7 +147,14 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
       const kind = tags.kind[index];
       tags.kind[index] = TX_NONE;
       if (kind === TX_XSK_SKB) observer.onApplicationFrame(packetId, queue, address, lenBytes);
-      else observer.onPacketEnd(packetId, kind === TX_XDP_TX ? Outcome.tx : Outcome.redirect, tags.retval[index], queue, address, lenBytes, 0);
+      else if (kind === TX_SKB) {
+        const { skbs } = core.generic;
+        const skb = skbs.takeSent(buffer)!;
+        skbs.reportEndAt(skb, skb.retval === XDP_TX ? Outcome.tx : Outcome.redirect, queue, address, lenBytes, 0);
+      }
+      else if (kind === TX_XDP_TX || core.memory.memIdOf(buffer) === 0) observer.onPacketEnd(packetId, kind === TX_XDP_TX ? Outcome.tx : Outcome.redirect, tags.retval[index], queue, address, lenBytes, 0);
+      else core.endSentFrame(buffer, Outcome.redirect, queue, address, lenBytes);
+      observer.onWire?.(packetId, queue, address, lenBytes);
     },
     onOffloadEnd: offloadEnd(observer),
   };
@@ -153,7 +171,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
       rss: new Rss(defaultRssKey(rss.keyBytes), queues, rss),
       steering: new FlowSteering(rss.flowRules, queues),
       clock: new HardwareClock(),
-      offloads: { ...profile.offloads, ...settings.offloads },
+      offloads,
       queues,
       moderation: settings.interruptDelayNs ?? initialModeration(profile.moderation),
       interruptPolicy: profile.moderation.adaptive === 'dim' ? 'arm' : 'mask',
@@ -177,7 +195,9 @@ function endOnce(observer: NicObserver, fates: PacketFates): NicObserver {
     onPacketEnd(packetId, ...rest) {
       if (fates.end(packetId)) observer.onPacketEnd(packetId, ...rest);
     },
+    onCopyEnd: (...rest) => observer.onCopyEnd?.(...rest),
     onApplicationFrame: (...rest) => observer.onApplicationFrame(...rest),
+    onWire: (...rest) => observer.onWire?.(...rest),
     onFault: (packetId) => observer.onFault(packetId),
     onSocketReady: (socket) => observer.onSocketReady(socket),
   };

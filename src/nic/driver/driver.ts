@@ -1,8 +1,10 @@
 import { EAGAIN } from '../../base/index.js';
+import { PAGE_BYTES } from '../../memory/index.js';
 import type { XskSocket } from '../../umem/index.js';
 import { isDeviceBound, MAX_SKB_FRAGS } from '../../vm/index.js';
-import { Outcome, VERDICT_COUNT } from '../../xdp/index.js';
-import { TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.js';
+import { NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, Outcome, VERDICT_COUNT, XDP_XMIT_FLUSH } from '../../xdp/index.js';
+import type { SkBuff } from '../../xdp/index.js';
+import { TX_XDP_CLONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.js';
 import { NO_DOORBELL } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { NicDevice } from '../device/nicDevice.js';
@@ -21,10 +23,12 @@ import type { DriverCounters, QueuePair } from './queuePair.js';
 import { cleanRx } from './receive.js';
 import { rxLayout } from './rxLayout.js';
 import { RxQueue } from './rxQueue.js';
+import { queueSkb } from './skbTransmit.js';
 import type { SplitPages } from './splitPages.js';
 import { cleanTx, reclaimTx } from './txCompletion.js';
 import { TxQueue } from './txQueue.js';
 import { Watchdog } from './watchdog.js';
+import { queueXdpFrames } from './xdpTransmit.js';
 import { queueSocketPacket } from './xskTransmit.js';
 
 /** dev->watchdog_timeo: a transmit queue on which nothing has moved for so long hangs. */
@@ -65,7 +69,7 @@ export class NicDriver implements NetDriver {
         memory, pages: allocator.ledger, dma, direction, format: profile.format, buffers, queue, size: config.rxRingSize, layout, refillThreshold: profile.refillThreshold,
       }),
       tx: new TxQueue(memory, dma, profile.format, queue, config.txRingSize),
-      rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: layout.frameSizeBytes },
+      rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: layout.frameSizeBytes, memId: config.core.memory.register(buffers) },
       counters: newCounters(),
       stackBuffers: new Uint32Array(NAPI_POLL_WEIGHT),
       stackCount: 0,
@@ -73,11 +77,12 @@ export class NicDriver implements NetDriver {
     }));
     this.#state = {
       config,
-      device: this,
+      isOpen: false,
+      xmitFailure: Outcome.txRingFull,
+      netdev: { ifindex: config.ifindex, address: config.address, genericProgram: config.genericProgram, verdicts: this.verdicts, observer: config.observer },
       layout,
       pairs: this.#pairs,
       verdicts: this.verdicts,
-      readySockets: new Set(),
       gatherBuffer: memory.reserve('gathered packet', (MAX_SKB_FRAGS + 1) * 4096),
       rxDirection: direction,
       wantsRxHints: config.program !== undefined && isDeviceBound(config.program.spec),
@@ -96,11 +101,17 @@ export class NicDriver implements NetDriver {
       device.configureTx(queue, IOVA_HIGH, tx.ring.iovaLow, tx.ring.size);
     }
     for (const pair of this.#pairs) this.#refill(pair);
+    this.#state.isOpen = true;
+  }
+
+  stopTransmit(): void {
+    this.#state.isOpen = false;
+    for (const pair of this.#pairs) reclaimTx(this.#state, pair);
   }
 
   close(): void {
     const { dma } = this.#config;
-    for (const pair of this.#pairs) reclaimTx(this.#state, pair);
+    this.stopTransmit();
     for (const { queue, rx, tx } of this.#pairs) {
       let packetId = NO_PACKET;
       rx.drain((buffer) => {
@@ -118,10 +129,19 @@ export class NicDriver implements NetDriver {
 
   ringUse(queue: number): RingUse {
     const { rx, tx } = this.#pairs[queue];
+    const { unitBytes } = this.#config.allocator.ledger;
+    const { skbs } = this.#config.core.generic;
+    let skbRxBuffers = 0;
+    let skbPages = 0;
+    tx.visitSkbs((skb) => {
+      skbRxBuffers += skbs.countUnits(skb, true);
+      skbPages += skbs.countUnits(skb, false);
+    });
     return {
       rxSize: rx.ring.size, rxPosted: rx.posted, rxLowWater: rx.lowWater, rxAllocFailed: rx.allocFailed,
       txSize: tx.ring.size, txFrames: tx.frames, txFull: tx.fullCount, txHighWater: tx.highWater,
-      txRxBuffers: tx.countHeld(TX_XDP_TX) + tx.countHeld(TX_XDP_XMIT), txOwnPages: tx.countHeld(TX_XSK_SKB),
+      txRxBuffers: tx.countHeld(TX_XDP_TX) + tx.countHeld(TX_XDP_XMIT) + skbRxBuffers,
+      txOwnPages: (tx.countHeld(TX_XSK_SKB) + tx.countHeld(TX_XDP_CLONE)) * (PAGE_BYTES / unitBytes) + skbPages,
     };
   }
 
@@ -167,9 +187,10 @@ export class NicDriver implements NetDriver {
     pair.counters.polls++;
     cleanTx(this.#state, pair);
     const done = cleanRx(this.#state, pair, budget);
+    this.#config.core.xdpDoFlush();
     this.kick(queue);
-    this.#flushSockets();
     releaseStackBuffers(pair);
+    this.#config.core.generic.releaseStack();
     this.#refill(pair);
     this.#polling = -1;
     if (done < budget && this.#napis[queue].completeDone(done)) {
@@ -190,14 +211,6 @@ export class NicDriver implements NetDriver {
     if (rx.posted === 0) this.#watchdog?.wake();
   }
 
-  /** xdp_do_flush for AF_XDP: wakes the applications whose sockets got packets or completions. */
-  #flushSockets(): void {
-    const { readySockets } = this.#state;
-    if (readySockets.size === 0) return;
-    for (const socket of readySockets) this.#config.observer.onSocketReady(socket);
-    readySockets.clear();
-  }
-
   // ── watchdog ──
 
   /** Something may be stuck: the watchdog, if there is one, looks after it at its next tick. */
@@ -215,7 +228,7 @@ export class NicDriver implements NetDriver {
       this.onInterrupt(queue);
       isWaiting ||= tx.isBusy || rx.posted === 0;
     }
-    this.#flushSockets();
+    this.#config.core.flushSockets();
     return isWaiting;
   }
 
@@ -226,6 +239,42 @@ export class NicDriver implements NetDriver {
     reclaimTx(this.#state, pair);
     tx.reset();
     this.#dev.configureTx(queue, IOVA_HIGH, tx.ring.iovaLow, tx.ring.size);
+  }
+
+  // ── XdpXmitDevice ──
+
+  get isUp(): boolean {
+    return this.#state.isOpen;
+  }
+
+  /** What of the profile's features is there now: ndo_xdp_xmit comes and goes with a program in the driver, but with three. */
+  get xdpFeatures(): number {
+    const { profile, program, xdpMode } = this.#config;
+    const { features, alwaysTransmits } = profile.xdp;
+    if ((program !== undefined && xdpMode === 'native') || alwaysTransmits === true) return features;
+    return features & ~(NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_NDO_XMIT_SG);
+  }
+
+  get xmitFailure(): Outcome {
+    return this.#state.xmitFailure;
+  }
+
+  xdpXmit(frames: Uint32Array, count: number, flags: number): number {
+    const queue = this.#config.vm.environment.cpu % this.#pairs.length;
+    const sent = queueXdpFrames(this.#state, this.#pairs[queue], frames, count, flags);
+    if (sent >= 0 && (flags & XDP_XMIT_FLUSH) !== 0) this.kick(queue);
+    return sent;
+  }
+
+  /**
+   * The queue is the one that the packet came in on, if the driver has recorded it, else that of the CPU that runs (skb_tx_hash, and XPS as drivers set
+   * it up). The doorbell rings at once: the stack tells of no more to come.
+   */
+  startXmit(skb: SkBuff): boolean {
+    const queue = (skb.rxQueue < 0 ? this.#config.vm.environment.cpu : skb.rxQueue) % this.#pairs.length;
+    if (!this.#state.isOpen || !queueSkb(this.#config, this.#pairs[queue].tx, skb)) return false;
+    this.kick(queue);
+    return true;
   }
 
   // ── transmit from outside a poll ──

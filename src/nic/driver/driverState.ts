@@ -1,10 +1,9 @@
 import type { HostMemory, PageAllocator } from '../../memory/index.js';
-import type { XskSocket } from '../../umem/index.js';
 import type { LoadedProgram, Vm } from '../../vm/index.js';
-import type { Outcome, RedirectTargets, XdpMode, XdpTracer, XdpXmitDevice } from '../../xdp/index.js';
+import type { Outcome, PacketObserver, SkbDevice, XdpCore, XdpMode, XdpTracer } from '../../xdp/index.js';
 import type { BufferTags } from '../bufferTags.js';
 import type { DmaApi } from '../dma/dmaApi.js';
-import type { NicProfile } from '../profiles/profile.js';
+import type { HintOffloads, NicProfile } from '../profiles/profile.js';
 import type { Scheduler } from '../scheduler.js';
 import type { NapiSettings } from './napi.js';
 import type { QueuePair } from './queuePair.js';
@@ -12,14 +11,7 @@ import type { RxLayout } from './rxLayout.js';
 import type { Softirq } from './softirq.js';
 
 /** What the driver tells whoever watches the simulation. */
-export interface DriverObserver {
-  /** A packet that the driver had received reached its end; its bytes lie at `address`, `metaBytes` of metadata before them. */
-  onPacketEnd(packetId: number, outcome: Outcome, retval: number, queue: number, address: number, lenBytes: number, metaBytes: number): void;
-  /** The program did what it must not: `vm.fault()` has the details. */
-  onFault(packetId: number): void;
-  /** A socket has new packets or completions. */
-  onSocketReady(socket: XskSocket): void;
-}
+export type DriverObserver = PacketObserver;
 
 /** What a driver is made of. */
 export interface DriverConfig {
@@ -34,6 +26,7 @@ export interface DriverConfig {
   /** The driver adapts the moderation of interrupts (`ethtool -C adaptive-rx on`). */
   readonly isModerationAdaptive: boolean;
   readonly profile: NicProfile;
+  readonly hintOffloads: HintOffloads;
   readonly queues: number;
   readonly rxRingSize: number;
   readonly txRingSize: number;
@@ -43,11 +36,16 @@ export interface DriverConfig {
   readonly ifindex: number;
   readonly mtu: number;
   readonly vm: Vm;
-  /** Program of the device; `undefined` passes everything. */
+  /** Program that the driver runs; `undefined` passes everything. */
   readonly program: LoadedProgram | undefined;
-  /** Where `program` runs. Of a program that the device itself runs the driver knows nothing: `program` is `undefined` then. */
+  /** Program that the stack runs behind the driver. */
+  readonly genericProgram?: LoadedProgram | undefined;
+  /** Where the program of the device runs. Of one that the stack or the device itself runs the driver knows nothing. */
   readonly xdpMode: XdpMode;
-  readonly targets: RedirectTargets;
+  /** dev_addr. */
+  readonly address: Uint8Array;
+  /** The XDP core of the host, which all its NICs share. */
+  readonly core: XdpCore;
   readonly observer: DriverObserver;
   readonly tracer: XdpTracer;
 }
@@ -55,14 +53,16 @@ export interface DriverConfig {
 /** What the stages of a driver work on. Each stage is a file of functions that take this and a queue pair. */
 export interface DriverState {
   readonly config: DriverConfig;
-  /** The driver as a redirect target. */
-  readonly device: XdpXmitDevice;
+  /** Between ndo_open and ndo_stop. */
+  isOpen: boolean;
+  /** Why ndo_xdp_xmit last took less than it was offered. */
+  xmitFailure: Outcome;
+  /** The device as the stack knows it. */
+  readonly netdev: SkbDevice;
   readonly layout: RxLayout;
   readonly pairs: readonly QueuePair[];
   /** Counts by verdict (XDP_ABORTED to XDP_REDIRECT, then anything else). */
   readonly verdicts: Float64Array;
-  /** Sockets that got packets or completions since the last flush. */
-  readonly readySockets: Set<XskSocket>;
   /** Where packets of several buffers are put together for those who watch. */
   readonly gatherBuffer: number;
   readonly wantsRxHints: boolean;

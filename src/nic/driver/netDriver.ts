@@ -49,6 +49,8 @@ export interface NetDriver extends XskTransmit, XdpXmitDevice {
   driverMistakes?(): readonly DriverMistake[];
   /** ndo_open: programs the rings and posts the first buffers. */
   open(device: NicDevice): void;
+  /** Takes back what is on the TX rings, sent or not, and sends no more: of several NICs of a host, all do so before the first is closed. */
+  stopTransmit?(): void;
   /** ndo_stop: takes back what the device holds and empties the pools. */
   close(): void;
   /** The interrupt of a queue. */

@@ -1,5 +1,5 @@
 import type { XskSocket } from '../../umem/index.js';
-import type { XdpRxqInfo } from '../../xdp/index.js';
+import type { XdpRxQueue } from '../../xdp/index.js';
 import type { RxQueue } from './rxQueue.js';
 import type { TxQueue } from './txQueue.js';
 
@@ -8,7 +8,7 @@ export interface QueuePair {
   readonly queue: number;
   readonly rx: RxQueue;
   readonly tx: TxQueue;
-  readonly rxq: XdpRxqInfo;
+  readonly rxq: XdpRxQueue;
   readonly counters: DriverCounters;
   /** Buffers of packets that were passed up during the present poll; the stack is done with them at its end. */
   readonly stackBuffers: Uint32Array;

@@ -1,10 +1,11 @@
 import type { Owner } from '../../memory/index.js';
+import type { XdpMemoryModel } from '../../xdp/index.js';
 
 /**
  * Where a receive queue gets its buffers and gives them back to: a page_pool, or a driver's own split pages. Buffers are named by the host
  * address of their first byte, and are mapped for DMA as long as this has them.
  */
-export interface RxBuffers {
+export interface RxBuffers extends XdpMemoryModel {
   /** A buffer owned by the pool and given to the device as far as DMA goes, 0 when there is no memory or no I/O address. */
   alloc(): number;
   /** Low word of the I/O address of a buffer. */

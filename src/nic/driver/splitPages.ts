@@ -1,5 +1,6 @@
 import { Owner, PAGE_BYTES } from '../../memory/index.js';
 import type { OwnerLedger, PageAllocator, StructPages } from '../../memory/index.js';
+import { MEM_TYPE_PAGE_SHARED } from '../../xdp/index.js';
 import { MistakeLog } from './mistakeLog.js';
 import type { PoolDma } from './poolDma.js';
 import type { RxBuffers } from './rxBuffers.js';
@@ -59,6 +60,7 @@ const GIVEN_UP = 2;
  * nothing else differs, as no buffer reaches from one into the other.
  */
 export class SplitPages implements RxBuffers {
+  readonly memType = MEM_TYPE_PAGE_SHARED;
   readonly stats: SplitPageStats = { alloc_rx_page: 0, alloc_rx_page_failed: 0, page_reuse_count: 0, page_busy_count: 0, page_waive_count: 0 };
   readonly queue: number;
   readonly mistakes: MistakeLog;

@@ -1,6 +1,6 @@
 import { Owner } from '../../memory/index.js';
 import { Outcome, xdpFrameData } from '../../xdp/index.js';
-import { TX_NONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.js';
+import { TX_NONE, TX_SKB, TX_XDP_CLONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.js';
 import { DMA_TO_DEVICE } from '../dma/direction.js';
 import type { DriverState } from './driverState.js';
 import type { QueuePair } from './queuePair.js';
@@ -8,7 +8,8 @@ import type { QueuePair } from './queuePair.js';
 /**
  * Gives back what the device has sent, each buffer by the path that its kind needs: those of the queue's own pool directly into its
  * cache, as this is their own NAPI context (xdp_return_frame_rx_napi; for redirected ones page_pool_napi_local finds out the same, 6.18);
- * pages of socket packets to the page allocator, with an entry on the COMPLETION ring.
+ * those of other queues and NICs to where they came from, by the way that is open to everybody (xdp_return_frame); pages of socket packets
+ * to the page allocator, with an entry on the COMPLETION ring.
  *
  * @returns slots that are free again
  */
@@ -20,7 +21,7 @@ export function cleanTx(state: DriverState, pair: QueuePair): number {
   let hasXdpXmit = false;
   while (tx.nextToClean < end) {
     const record = tx.cleanRecord & tx.recordMask;
-    const isXdp = tx.kind[record] !== TX_XSK_SKB;
+    const isXdp = tx.kind[record] !== TX_XSK_SKB && tx.kind[record] !== TX_SKB;
     if (tx.kind[record] === TX_XDP_TX) hasXdpTx = true;
     else if (isXdp) hasXdpXmit = true;
     reportIfLost(state, pair, tx.buffer[record], Outcome.txDmaError);
@@ -57,22 +58,30 @@ export function reclaimTx(state: DriverState, pair: QueuePair): void {
 }
 
 /** @param isPolling this is the NAPI context of the queue */
-function giveBack(state: DriverState, { tx, rx }: QueuePair, record: number, isPolling: boolean): void {
-  const { allocator, dma, targets } = state.config;
+function giveBack(state: DriverState, { tx, rx, rxq }: QueuePair, record: number, isPolling: boolean): void {
+  const { allocator, dma, core } = state.config;
   const buffer = tx.buffer[record];
   const ownMapping = tx.unmapIovaLow[record];
   if (ownMapping !== 0) dma.unmap(ownMapping, tx.lenBytes[record], DMA_TO_DEVICE, 'TX completion');
   switch (tx.kind[record]) {
-    case TX_XDP_TX:
     case TX_XDP_XMIT:
+    case TX_XDP_CLONE:
+      core.memory.returnBuffer(buffer, Owner.txRing, isPolling && core.memory.memIdOf(buffer) === rxq.memId);
+      break;
+    case TX_XDP_TX:
       if (isPolling) rx.buffers.recycleDirect(buffer, Owner.txRing);
       else rx.buffers.recycle(buffer, Owner.txRing);
       break;
+    case TX_SKB: {
+      const skb = tx.skb[record];
+      if (skb !== undefined) core.generic.skbs.free(skb, Owner.txRing);
+      break;
+    }
     case TX_XSK_SKB: {
       allocator.free(buffer, Owner.txRing);
-      const socket = targets.sockets[tx.socketId[record]];
+      const socket = core.sockets[tx.socketId[record]];
       socket.complete(tx.completionOffBytes[record]);
-      state.readySockets.add(socket);
+      core.readySockets.add(socket);
       break;
     }
     default:
@@ -80,21 +89,28 @@ function giveBack(state: DriverState, { tx, rx }: QueuePair, record: number, isP
   }
 }
 
-function wakeWaitingSocket({ readySockets }: DriverState, pair: QueuePair): void {
+function wakeWaitingSocket({ config }: DriverState, pair: QueuePair): void {
   if (pair.waitingSocket === undefined) return;
-  readySockets.add(pair.waitingSocket);
+  config.core.readySockets.add(pair.waitingSocket);
   pair.waitingSocket = undefined;
 }
 
 /** A frame that comes back without having been on the wire was lost in the device. */
 function reportIfLost({ config }: DriverState, { queue }: QueuePair, buffer: number, outcome: Outcome): void {
-  const { allocator, tags, memory, observer } = config;
+  const { allocator, core, tags, memory, observer } = config;
   const { ledger } = allocator;
   const index = ledger.indexOf(buffer);
   const kind = tags.kind[index];
   if (kind === TX_NONE) return;
   tags.kind[index] = TX_NONE;
   if (kind === TX_XSK_SKB) return;
+  if (kind === TX_SKB) {
+    const { skbs } = core.generic;
+    const skb = skbs.takeSent(buffer)!;
+    skbs.reportEndAt(skb, outcome, queue, skbs.linearAddress(skb), skb.lenBytes, 0);
+    return;
+  }
   const { address, lenBytes } = xdpFrameData(memory.u32, buffer);
-  observer.onPacketEnd(ledger.packetId[index], outcome, tags.retval[index], queue, address, lenBytes, 0);
+  if (kind !== TX_XDP_TX) core.endSentFrame(buffer, outcome, queue, address, lenBytes);
+  else observer.onPacketEnd(ledger.packetId[index], outcome, tags.retval[index], queue, address, lenBytes, 0);
 }

@@ -1,11 +1,10 @@
 import { Outcome, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../xdp/index.js';
-import { TX_XDP_TX } from '../bufferTags.js';
 import type { DriverState } from './driverState.js';
 import { endPacket, failPacket, passToStack } from './packetEnd.js';
 import type { QueuePair } from './queuePair.js';
 import { redirect } from './redirect.js';
 import { traceException } from './xdpException.js';
-import { queueXdpFrame } from './xdpTransmit.js';
+import { queueXdpTx } from './xdpTransmit.js';
 
 /** Does with the packet in the context block what the program said. */
 export function carryOut(state: DriverState, pair: QueuePair, buffer: number, packetId: number, retval: number): void {
@@ -37,7 +36,7 @@ export function carryOut(state: DriverState, pair: QueuePair, buffer: number, pa
 
 function xdpTx(state: DriverState, pair: QueuePair, buffer: number, packetId: number): void {
   const { counters } = pair;
-  const outcome = queueXdpFrame(state, pair, buffer, TX_XDP_TX, XDP_TX);
+  const outcome = queueXdpTx(state, pair, buffer);
   if (outcome === Outcome.tx) {
     counters.xdpTx++;
     return;

@@ -1,78 +1,107 @@
+import { EINVAL, ENETDOWN } from '../../base/index.js';
 import { Owner } from '../../memory/index.js';
-import { fragmentAddress, fragmentCount, fragmentLen, metadataBytes, XDP_BUFF_FLAGS, XDP_MD_DATA, XDP_MD_DATA_END } from '../../vm/index.js';
-import { convertBuffToFrame, Outcome, sharedInfoAddress } from '../../xdp/index.js';
-import { TX_XDP_TX } from '../bufferTags.js';
+import { fragmentCount } from '../../vm/index.js';
+import { convertContextToFrame, frameFragments, framePartAddress, framePartBytes, Outcome, XDP_REDIRECT, XDP_TX, XDP_XMIT_FLUSH } from '../../xdp/index.js';
+import { TX_XDP_CLONE, TX_XDP_TX, TX_XDP_XMIT } from '../bufferTags.js';
 import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from '../dma/direction.js';
 import type { DriverState } from './driverState.js';
 import type { QueuePair } from './queuePair.js';
 
 /**
- * Converts the packet in the context block to an xdp_frame and queues all its buffers; on success they belong to the TX ring.
+ * XDP_TX: converts the packet in the context block to an xdp_frame and queues all its buffers; on success they belong to the TX ring.
  *
  * @param buffer of the packet's linear part
- * @param kind TX_XDP_TX: the buffers are of the queue's own pool, and mapped already if in both directions. TX_XDP_XMIT: they get mappings of
- * their own, as the driver can't know where a frame comes from
- * @param retval what the program returned
  * @returns Outcome.tx, or why the packet couldn't be queued; then nothing has changed
  */
-export function queueXdpFrame(state: DriverState, { tx, rx }: QueuePair, buffer: number, kind: number, retval: number): Outcome {
-  const { memory, allocator, dma, tags, vm } = state.config;
-  const needsMapping = kind !== TX_XDP_TX || state.rxDirection !== DMA_BIDIRECTIONAL;
-  const { ledger } = allocator;
+export function queueXdpTx(state: DriverState, pair: QueuePair, buffer: number): Outcome {
+  const { memory, vm, ifindex } = state.config;
   const { u32 } = memory;
-  const context = vm.contextAddress;
-  const word = context >>> 2;
-  const data = u32[word + XDP_MD_DATA / 4];
-  const dataEnd = u32[word + XDP_MD_DATA_END / 4];
-  const fragments = fragmentCount(u32, context);
-  if (!tx.hasRoom(fragments + 1)) {
-    tx.fullCount++;
-    return Outcome.txRingFull;
-  }
-  if (!convertToFrame(state, buffer)) return Outcome.txNoHeadroom;
-  const sharedInfo = sharedInfoAddress(buffer, state.layout.frameSizeBytes);
-  if (needsMapping) {
-    for (let i = -1; i < fragments; i++) {
-      tx.mappings[i + 1] = dma.mapSingle(partAddress(u32, data, sharedInfo, i), partBytes(u32, data, dataEnd, sharedInfo, i), DMA_TO_DEVICE, 'XDP xmit');
-      if (!dma.mappingError(tx.mappings[i + 1])) continue;
-      while (i-- > -1) dma.unmap(tx.mappings[i + 1], partBytes(u32, data, dataEnd, sharedInfo, i), DMA_TO_DEVICE, 'XDP xmit');
-      return Outcome.txDmaError;
-    }
-  }
-  tags.send(buffer, kind, retval);
-  for (let i = -1; i < fragments; i++) {
-    const address = partAddress(u32, data, sharedInfo, i);
-    const lenBytes = partBytes(u32, data, dataEnd, sharedInfo, i);
-    const part = ledger.bufferOf(address);
-    const ownMapping = needsMapping ? tx.mappings[i + 1] : 0;
-    const iovaLow = needsMapping ? ownMapping : rx.buffers.iovaLow(part) + (address - part);
-    if (!needsMapping) dma.syncForDevice(iovaLow, lenBytes, DMA_BIDIRECTIONAL, 'XDP_TX');
-    const record = tx.push(iovaLow, lenBytes, i === fragments - 1);
-    rx.buffers.giveUp(part);
-    ledger.move(part, Owner.driver, Owner.txRing);
-    tx.kind[record] = kind;
-    tx.buffer[record] = part;
-    tx.unmapIovaLow[record] = ownMapping;
-  }
+  if (!hasRoom(pair, fragmentCount(u32, vm.contextAddress))) return Outcome.txRingFull;
+  if (!convertContextToFrame(u32, vm.contextAddress, pair.rx.buffers.memType, ifindex)) return Outcome.txNoHeadroom;
+  const needsMapping = state.rxDirection !== DMA_BIDIRECTIONAL;
+  if (needsMapping && !mapFrame(state, pair, buffer)) return Outcome.txDmaError;
+  pushFrame(state, pair, buffer, TX_XDP_TX, needsMapping);
   return Outcome.tx;
 }
 
-/** Writes the xdp_frame of the packet in the context block at the start of its buffer; false when there is no room for it. */
-export function convertToFrame({ config, layout }: DriverState, buffer: number): boolean {
-  const { u32 } = config.memory;
-  const context = config.vm.contextAddress;
-  const word = context >>> 2;
-  const data = u32[word + XDP_MD_DATA / 4];
-  const dataMeta = data - metadataBytes(u32, context);
-  return convertBuffToFrame(u32, buffer, layout.frameSizeBytes, dataMeta, data, u32[word + XDP_MD_DATA_END / 4], u32[word + XDP_BUFF_FLAGS / 4]);
+/**
+ * ndo_xdp_xmit: queues frames that were redirected to this device, wherever they come from, on the queue of the CPU that runs. The driver can't know how they
+ * are mapped, so each gets a mapping of its own (ixgbe_xdp_xmit, i40e_xdp_xmit, 6.18: those that find no room or no mapping end the bulk).
+ *
+ * @returns frames that were queued, or a negated errno
+ */
+export function queueXdpFrames(state: DriverState, pair: QueuePair, frames: Uint32Array, count: number, flags: number): number {
+  if ((flags & ~XDP_XMIT_FLUSH) !== 0) return -EINVAL;
+  if (!state.isOpen) return -ENETDOWN;
+  const { memory, core } = state.config;
+  const { counters } = pair;
+  let sent = 0;
+  for (; sent < count; sent++) {
+    const frame = frames[sent];
+    if (!hasRoom(pair, frameFragments(memory.u32, frame))) {
+      state.xmitFailure = Outcome.txRingFull;
+      break;
+    }
+    if (!mapFrame(state, pair, frame)) {
+      state.xmitFailure = Outcome.txDmaError;
+      break;
+    }
+    pushFrame(state, pair, frame, core.memory.isClone(frame) ? TX_XDP_CLONE : TX_XDP_XMIT, true);
+  }
+  counters.txXdpXmit += sent;
+  counters.txXdpXmitErrors += count - sent;
+  return sent;
 }
 
-/** Length of a packet's part. */
-function partBytes(u32: Uint32Array, data: number, dataEnd: number, sharedInfo: number, i: number): number {
-  return i < 0 ? dataEnd - data : fragmentLen(u32, sharedInfo, i);
+/** Whether the ring takes a frame of so many fragments; if not, that is counted. */
+function hasRoom({ tx }: QueuePair, fragments: number): boolean {
+  if (tx.hasRoom(fragments + 1)) return true;
+  tx.fullCount++;
+  return false;
 }
 
-/** Address of a packet's part: -1 for the linear one, else the number of the fragment. */
-function partAddress(u32: Uint32Array, data: number, sharedInfo: number, i: number): number {
-  return i < 0 ? data : fragmentAddress(u32, sharedInfo, i);
+/** Maps all parts of a frame, into `tx.mappings`; false when one can't be mapped, and then none is. */
+function mapFrame({ config }: DriverState, { tx }: QueuePair, frame: number): boolean {
+  const { memory, dma } = config;
+  const { u32 } = memory;
+  const fragments = frameFragments(u32, frame);
+  for (let i = -1; i < fragments; i++) {
+    tx.mappings[i + 1] = dma.mapSingle(framePartAddress(u32, frame, i), framePartBytes(u32, frame, i), DMA_TO_DEVICE, 'XDP xmit');
+    if (!dma.mappingError(tx.mappings[i + 1])) continue;
+    while (i-- > -1) dma.unmap(tx.mappings[i + 1], framePartBytes(u32, frame, i), DMA_TO_DEVICE, 'XDP xmit');
+    return false;
+  }
+  return true;
+}
+
+/**
+ * Puts all parts of a frame on the ring.
+ *
+ * @param kind TX_XDP_TX: the buffers are of the queue's own pool and the driver's; else the core's
+ * @param isMapped they have mappings of their own, in `tx.mappings`; else the pool's is used
+ */
+function pushFrame(state: DriverState, { tx, rx }: QueuePair, frame: number, kind: number, isMapped: boolean): void {
+  const { memory, allocator, core, dma, tags } = state.config;
+  const { u32 } = memory;
+  const { ledger } = allocator;
+  const fragments = frameFragments(u32, frame);
+  tags.send(frame, kind, kind === TX_XDP_TX ? XDP_TX : XDP_REDIRECT);
+  for (let i = -1; i < fragments; i++) {
+    const address = framePartAddress(u32, frame, i);
+    const lenBytes = framePartBytes(u32, frame, i);
+    // A clone lies in a page, whatever the size of the ledger's buffers.
+    const part = i < 0 ? frame : ledger.bufferOf(address);
+    const iovaLow = isMapped ? tx.mappings[i + 1] : rx.buffers.iovaLow(part) + (address - part);
+    if (!isMapped) dma.syncForDevice(iovaLow, lenBytes, DMA_BIDIRECTIONAL, 'XDP_TX');
+    const record = tx.push(iovaLow, lenBytes, i === fragments - 1);
+    if (kind === TX_XDP_TX) {
+      rx.buffers.giveUp(part);
+      ledger.move(part, Owner.driver, Owner.txRing);
+    } else {
+      core.memory.moveBuffer(part, Owner.redirect, Owner.txRing);
+    }
+    tx.kind[record] = kind;
+    tx.buffer[record] = part;
+    tx.unmapIovaLow[record] = isMapped ? iovaLow : 0;
+  }
 }

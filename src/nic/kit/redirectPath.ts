@@ -56,9 +56,9 @@ export class RedirectPath {
   /** Gives 0 when the page isn't the driver's any more, else a negative errno, and the page is the driver's to free. */
   redirect(index: number): number {
     const { config, book } = this.#parts;
-    const { memory, vm, targets, ifindex } = config;
+    const { memory, vm, core, ifindex } = config;
     for (let hops = 0; hops < MAX_CPU_HOPS; hops++) {
-      const target = resolveRedirect(vm, targets, packetBytes(memory.u32, vm.contextAddress), ifindex);
+      const target = resolveRedirect(vm, core, packetBytes(memory.u32, vm.contextAddress), ifindex);
       if (target instanceof XskSocket) return this.#toSocket(index, target);
       if (typeof target !== 'number') return this.#toDevice(index, target);
       if (target < 0) return this.#fail(index, redirectErrorOutcome(target), target);
