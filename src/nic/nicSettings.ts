@@ -45,9 +45,10 @@ export interface NicSettings {
   readonly features?: readonly NicFeature[] | undefined;
 }
 
-/** Headroom with these settings, bytes. */
-export function headroomOf({ profile, headroomBytes }: NicSettings): number {
-  return headroomBytes ?? profile.headroom.default;
+/** Headroom in receive buffers with these settings, bytes. In generic mode the driver has no program, and leaves what its skbs need. */
+export function headroomOf({ profile, headroomBytes, xdpMode }: NicSettings): number {
+  const { how, bufferHeadroomBytes } = profile.skb;
+  return headroomBytes ?? (xdpMode === 'generic' && how === 'buffer' ? bufferHeadroomBytes : profile.headroom.default);
 }
 
 /** What the driver makes of settings that it takes: some round ring sizes up. */
@@ -67,7 +68,7 @@ export function checkSettings(settings: NicSettings): Problem | undefined {
     checkLimit(profile.rxRing, rxRingSize, 'nic-ring-size', 'RX ring size', profile.name) ??
     checkLimit(profile.txRing, txRingSize, 'nic-ring-size', 'TX ring size', profile.name) ??
     checkLimit(profile.mtu, mtu, 'nic-mtu', 'MTU', profile.name) ??
-    checkLimit(profile.headroom, headroomOf(settings), 'nic-headroom', 'headroom', profile.name);
+    checkLimit(profile.headroom, settings.headroomBytes ?? profile.headroom.default, 'nic-headroom', 'headroom', profile.name);
   if (problem !== undefined) return problem;
   const where = `NIC ${profile.name}`;
   if (settings.isDmaCoherent !== undefined && typeof settings.isDmaCoherent !== 'boolean') {

@@ -6,6 +6,7 @@ import { NO_VERDICT } from './driverState.js';
 import type { DriverState } from './driverState.js';
 import { endForeignPacket, endPacket, NO_PACKET, passToStack } from './packetEnd.js';
 import type { QueuePair } from './queuePair.js';
+import { receiveSkb } from './skbReceive.js';
 import { carryOut } from './verdict.js';
 
 /**
@@ -46,7 +47,8 @@ export function cleanRx(state: DriverState, pair: QueuePair, budget: number): nu
       if ((flags[i] & (DESC_L3_BAD | DESC_L4_BAD)) !== 0) counters.rxCsumErrors++;
       else if ((flags[i] & DESC_L4_CHECKED) !== 0) counters.rxCsumGood++;
       const { stackPackets } = counters;
-      receiveFrame(state, pair, slot, first, i);
+      if (state.netdev.genericProgram === undefined) receiveFrame(state, pair, slot, first, i);
+      else receiveSkb(state, pair, slot, first, i);
       if (counters.stackPackets !== stackPackets) counters.stackBytes += frameBytes;
     }
     slot += i + 1 - first;

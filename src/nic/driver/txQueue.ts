@@ -1,5 +1,6 @@
 import type { HostMemory } from '../../memory/index.js';
 import { MAX_SKB_FRAGS } from '../../vm/index.js';
+import type { SkBuff } from '../../xdp/index.js';
 import { BATCH_FRAMES, DESC_EOP, DescriptorBatch, MAX_SEGMENTS } from '../device/batch.js';
 import type { DescriptorFormat, RingMemory } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
@@ -39,6 +40,8 @@ export class TxQueue {
   readonly socketId: Int32Array;
   readonly completionOffBytes: Uint32Array;
   readonly lenBytes: Int32Array;
+  /** TX_SKB: the skb, in the last of its records. */
+  readonly skb: (SkBuff | undefined)[];
   /** Slots of the frame that ends with this record, 0 in its other records. */
   readonly frameSlots: Int32Array;
   readonly recordMask: number;
@@ -79,6 +82,7 @@ export class TxQueue {
     this.socketId = new Int32Array(records);
     this.completionOffBytes = new Uint32Array(records);
     this.lenBytes = new Int32Array(records);
+    this.skb = Array.from({ length: records }, () => undefined);
     this.frameSlots = new Int32Array(records);
   }
 
@@ -166,6 +170,14 @@ export class TxQueue {
     return count;
   }
 
+  /** Calls `visit` with every skb that is on the ring. */
+  visitSkbs(visit: (skb: SkBuff) => void): void {
+    for (let record = this.cleanRecord; record < this.nextRecord; record++) {
+      const skb = this.skb[record & this.recordMask];
+      if (skb !== undefined) visit(skb);
+    }
+  }
+
   /** dev_watchdog: frames are on the ring, and none has come back for so long. Asked again and again, as it remembers what it saw. */
   isStuck(nowNs: number, timeoutNs: number): boolean {
     if (!this.isBusy || this.cleanRecord !== this.#watchedRecord) {
@@ -201,6 +213,7 @@ export class TxQueue {
   /** Forgets a record whose buffer went back. */
   release(record: number): void {
     this.kind[record] = TX_NONE;
+    this.skb[record] = undefined;
     this.cleanRecord++;
     this.nextToClean += this.frameSlots[record];
   }

@@ -74,7 +74,7 @@ export async function replayOverVeth(options: NetReplayOptions): Promise<Result<
   if (!isXdpMode(mode)) return fail({ code: 'unknown-mode', where: '--mode', message: `there is no '${mode}'`, hint: `use one of: ${NET_MODES.join(', ')}` });
   const object = typeof options.object === 'string' ? loadObjectFile(options.object) : ok(options.object);
   if (!object.ok) return object;
-  const problem = checkSettings(vethSettings(mtu, 1)) ?? checkExclude(options.exclude ?? [], object.value);
+  const problem = checkSettings(vethSettings(mtu, mode, 1)) ?? checkExclude(options.exclude ?? [], object.value);
   if (problem !== undefined) return fail(problem);
   const capture = typeof options.pcap === 'string' ? openCapture(options.pcap) : ok(options.pcap);
   if (!capture.ok) return capture;
@@ -106,10 +106,10 @@ function checkExclude(exclude: readonly string[], object: ObjectSpec): Problem |
   return { code: 'unknown-part', where: object.name, message: `there is no '${unknown}' to leave out`, hint };
 }
 
-function vethSettings(mtu: number, ifindex: number): NicSettings {
+function vethSettings(mtu: number, xdpMode: XdpMode, ifindex: number): NicSettings {
   const profile = findProfile('veth');
   if (profile === undefined) throw new Error('replayOverVeth: there is no profile veth');
-  return { profile, queues: 1, rxRingSize: RING_SIZE, txRingSize: RING_SIZE, mtu, interruptDelayNs: 0, ifindex };
+  return { profile, queues: 1, rxRingSize: RING_SIZE, txRingSize: RING_SIZE, mtu, interruptDelayNs: 0, xdpMode, ifindex };
 }
 
 type SettledOptions = NetReplayOptions & { readonly mode: XdpMode; readonly mtu: number };
@@ -129,7 +129,7 @@ function openSides(options: SettledOptions, object: ObjectSpec, kernel: KernelBp
   const simulation = createSimulation({
     object,
     program: options.program,
-    nic: vethSettings(mtu, pair.value.receiver.ifindex),
+    nic: vethSettings(mtu, mode, pair.value.receiver.ifindex),
     seed: options.seed ?? 1,
     cpus: 1,
     readsEvents: false,
