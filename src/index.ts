@@ -18,6 +18,11 @@ export { loadKernelConfig, loadKernelTypes, loadObjectBytes, loadObjectFile, par
 export type { BatchResult, BpfMap, CoreTarget, CountResult, KernelConfig, KeyResult, LoadedObject, LoadObjectOptions, MapEntry, NetworkScenario, ObjectSpec, ProgramSpec, ValueResult } from './vm/index.js';
 export { findProfile, PROFILES } from './nic/index.js';
 export type { NicProfile, NicSettings } from './nic/index.js';
+// Attaching: docs/xdp.md.
+export { attachByLink, attachByNetlink, detachLink, NOTHING_ATTACHED, updateLink } from './xdp/index.js';
+export type { AttachProblem, AttachResult, XdpAttachable, XdpMode, XdpNetdev, XdpState } from './xdp/index.js';
+export { checkAttach, NIC_FEATURES } from './nic/index.js';
+export type { NicFeature } from './nic/index.js';
 // A driver of one's own: docs/write-a-driver.md.
 export {
   BROKEN_DRIVERS, ChipCmd, CmdReset, CmdRxEnb, CmdTxEnb, CPlusCmd, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE, DRIVER_MISTAKES, IntrMask, IntrMitigateRegister, IntrStatus, KitDriver, makeR8169Xdp,

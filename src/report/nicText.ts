@@ -1,3 +1,4 @@
+import { featuresOf } from '../nic/index.js';
 import type { NicProfile } from '../nic/index.js';
 import { rxHintNames, xdpFeatureNames } from './nicReport.js';
 import { NIC_VIEWS } from './nicViews.js';
@@ -29,6 +30,7 @@ export function nicText(profile: NicProfile, heading: (text: string) => string):
       ['MTU', `${mtu.min} to ${mtu.max}`],
       ...(features.length === 0 ? [] : [['MTU, one buffer', `${xdp.mtuMaxLinear}: ${xdp.mtuReason}`], ['metadata', xdp.hasMetadata ? 'yes' : 'no']]),
       ...(xdp.queueRule === '' ? [] : [['to attach', xdp.queueRule]]),
+      ...(featuresOf(profile).length === 0 ? [] : [['refuses with', `${featuresOf(profile).join(', ')} (--feature)`]]),
       ...Object.keys(quirks).map((quirk) => ['quirk', quirk]),
     ]),
     ...notes.map((note) => `  ${note}`), '',

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { findProfile } from '../../src/nic/index.js';
-import type { MapSpec, ObjectSpec } from '../../src/vm/index.js';
+import { checkOffload, findProfile, NFP_FIRMWARE } from '../../src/nic/index.js';
+import { isDeviceBound } from '../../src/vm/index.js';
+import type { BpfMap, MapSpec, ObjectSpec } from '../../src/vm/index.js';
+import { fixtureObjects } from '../support/fixtures.js';
 import { burst, returning, simulate, udpFrame, xdpProgram } from '../support/simulate.js';
-import type { Simulated, TimedFrame } from '../support/simulate.js';
+import type { SeenPacket, Simulated, TimedFrame } from '../support/simulate.js';
 
 const profile = findProfile('nfp')!;
 const counters: MapSpec = {
@@ -118,4 +120,48 @@ function adjusting(helper: number, delta: number): ObjectSpec {
 function storedResult({ loaded }: Simulated['simulation']): number {
   const value = loaded.maps.get('counters')!.lookupBytes(new Uint8Array(4))!;
   return Number(new DataView(value.buffer, value.byteOffset).getBigInt64(0, true));
+}
+
+describe('what the device takes', () => {
+  it('gives the same verdicts, bytes and maps as the driver', () => {
+    let compared = 0;
+    const frames = [60, 64, 100, 300, 1514].map((lenBytes, i) => ({ bytes: udpFrame(lenBytes, i), tNs: i * 1000 }));
+    for (const { spec } of fixtureObjects()) {
+      for (const program of spec.programs) {
+        if (program.type !== 'xdp' || program.attachType !== 'xdp' || program.problem !== undefined || program.frags || isDeviceBound(program)) continue;
+        if (checkOffload(program, spec.maps, NFP_FIRMWARE, 1500, '') !== undefined) continue;
+        // A longer tail or more headroom is what the two don't share.
+        if (['adjust_tail'].includes(program.name)) continue;
+        const [native, inDevice] = (['native', 'offload'] as const).map((xdpMode) => simulate({ object: spec, program: program.name, frames, nic: { profile, queues: 1, rxRingSize: 512, txRingSize: 512, xdpMode } }));
+        expect([program.name, inDevice.ends.map(endOf).sort()]).toEqual([program.name, native.ends.map(endOf).sort()]);
+        for (const [name, map] of inDevice.simulation.loaded.maps) expect([name, entriesOf(map)]).toEqual([name, entriesOf(native.simulation.loaded.maps.get(name)!)]);
+        compared++;
+      }
+    }
+    expect(compared).toBeGreaterThanOrEqual(8);
+  });
+
+  it('sends perf events with the number of the packet', () => {
+    const events: MapSpec = { ...counters, name: 'events', type: 4, valueSize: 4 };
+    const object = xdpProgram(`
+      *(u64 *)(r10 - 8) = 77
+      r2 = map events
+      r3 = 0xffffffff ll
+      r4 = r10
+      r4 += -8
+      r5 = 8
+      call 25
+      r0 = 1
+      exit`, { maps: [events] });
+    const { result } = offload(object, burst(3, 100));
+    expect(result.events.map(({ packetId, bytes }) => [packetId, bytes[0]])).toEqual([[1, 77], [2, 77], [3, 77]]);
+  });
+});
+
+function endOf({ packetId, outcome, retval, bytes }: SeenPacket): string {
+  return `${packetId} ${outcome} ${retval} ${Buffer.from(bytes).toString('hex')}`;
+}
+
+function entriesOf(map: BpfMap): string[] {
+  return [...map.entries()].map(({ key, value }) => `${Buffer.from(key).toString('hex')}=${Buffer.from(value).toString('hex')}`).sort();
 }

@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { resolve } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
 import { errnoName } from '../../src/base/index.js';
 import { runCommandLine } from '../../src/cli/commandLine.js';
 import { OFFLOAD_RULES, PROFILES } from '../../src/nic/index.js';
 import type { DriverRule } from '../../src/nic/index.js';
 import { ATTACH_RULES, BIND_RULES, INSTALL_RULES } from '../../src/xdp/index.js';
 import { fencedBlocks, replaceBetween } from '../support/documents.js';
+import { temporaryFolder } from '../support/temporaryFolder.js';
 
 const DOCUMENT = 'docs/xdp.md';
+const folder = temporaryFolder();
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
@@ -51,4 +54,17 @@ describe(DOCUMENT, () => {
   });
 
   it('shows some', () => expect(calls.length).toBeGreaterThan(1));
+
+  it('its example of the library prints what it says', async () => {
+    const blocks = fencedBlocks(readFileSync(DOCUMENT, 'utf8'));
+    const at = blocks.findIndex(({ text }) => text.includes('attachByNetlink'));
+    const lines: string[] = [];
+    const spy = vi.spyOn(console, 'log').mockImplementation((...parts: unknown[]) => void lines.push(parts.join(' ')));
+    try {
+      await import(/* @vite-ignore */ folder.write('attach.ts', blocks[at]!.text.replace("'xdp-sim'", JSON.stringify(resolve('src/index.ts')))));
+    } finally {
+      spy.mockRestore();
+    }
+    expect(lines.join('\n')).toBe(blocks[at + 1]!.text.trim());
+  });
 });
