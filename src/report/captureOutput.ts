@@ -1,6 +1,5 @@
-import { mkdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fail, ok, systemReason, toHex } from '../base/index.js';
+import { join } from 'node:path';
+import { fail, ok, toHex } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { EPB_FLAGS_INBOUND, EPB_FLAGS_OUTBOUND, PcapngWriter } from '../packet/index.js';
@@ -8,6 +7,7 @@ import type { PcapngPacketOptions } from '../packet/index.js';
 import type { PacketWatcher, WatchedPacket } from '../sim/index.js';
 import { WIRE_SLOT_BYTES } from '../sim/index.js';
 import { Outcome, OUTCOMES } from '../xdp/index.js';
+import { prepareOutputs } from './outputFiles.js';
 
 /** File name and meaning of each destination. */
 const DESTINATIONS = {
@@ -40,16 +40,8 @@ export class CaptureOutput implements PacketWatcher {
    */
   static create(directory: string, memory: HostMemory, nicName: string, inputPath: string): Result<CaptureOutput> {
     const paths = (Object.keys(DESTINATIONS) as Destination[]).map((destination) => [destination, join(directory, `${destination}.pcapng`)] as const);
-    try {
-      makeDirectory(directory);
-      // All of them are looked at before the first is emptied.
-      for (const [, path] of paths) {
-        const problem = checkReplaceable(path, inputPath);
-        if (problem !== undefined) return fail(problem);
-      }
-    } catch (error) {
-      return fail({ code: 'output-directory', where: directory, message: `can't be made or used as a directory: ${systemReason(error)}`, hint: 'choose another with --out' });
-    }
+    const problem = prepareOutputs(paths.map(([, path]) => path), [inputPath]);
+    if (problem !== undefined) return fail(problem);
     const writers = new Map<Destination, PcapngWriter>();
     for (const [destination, path] of paths) {
       const writer = PcapngWriter.create(path, { userApplication: 'xdp-sim', interfaces: [{ name: nicName, description: DESTINATIONS[destination] }] });
@@ -115,24 +107,4 @@ function destinationOf(outcome: Outcome): Destination {
     default:
       return 'dropped';
   }
-}
-
-/** Makes a directory with all that lead to it. mkdirSync can do so too, but never returns when it fails in /proc. */
-function makeDirectory(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
-  const parent = dirname(path);
-  if (parent !== path) makeDirectory(parent);
-  mkdirSync(path);
-}
-
-/** A file that is there already may be replaced when it is a plain file and not the one that the run reads. */
-function checkReplaceable(path: string, inputPath: string): Problem | undefined {
-  const there = statSync(path, { bigint: true, throwIfNoEntry: false });
-  if (there === undefined) return undefined;
-  if (!there.isFile()) {
-    return { code: 'output-in-the-way', where: path, message: 'this is no plain file, so no capture can be written there', hint: 'remove it or choose another directory with --out' };
-  }
-  const input = statSync(inputPath, { bigint: true });
-  if (there.dev !== input.dev || there.ino !== input.ino) return undefined;
-  return { code: 'output-is-input', where: path, message: 'this is the capture that the run reads, so it is not overwritten', hint: 'choose another directory with --out' };
 }

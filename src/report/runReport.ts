@@ -246,11 +246,11 @@ export function isClean(report: RunReport): boolean {
   return report.audit.ok && report.fault_count === 0 && (report.checksums?.wrong_count ?? 0) === 0 && (report.metadata?.broken_count ?? 0) === 0;
 }
 
-function queuesOf(nic: Nic): number[] {
+export function queuesOf(nic: Nic): number[] {
   return Array.from({ length: nic.settings.queues }, (_, queue) => queue);
 }
 
-function verdictCounts(nic: Nic): Record<string, number> {
+export function verdictCounts(nic: Nic): Record<string, number> {
   const counts: Record<string, number> = {};
   (nic.offload ?? nic.driver).verdicts.forEach((count, verdict) => {
     counts[verdict === VERDICT_OTHER ? 'other' : verdictName(verdict)] = count;
@@ -259,7 +259,7 @@ function verdictCounts(nic: Nic): Record<string, number> {
 }
 
 /** The same for every NIC: hardware counters, then the driver's per queue. */
-function genericCounters(nic: Nic): Record<string, number> {
+export function genericCounters(nic: Nic): Record<string, number> {
   const hw = nic.device.counters;
   const counters: Record<string, number> = {
     rx_packets: hw.rxPackets,
@@ -295,12 +295,12 @@ function genericCounters(nic: Nic): Record<string, number> {
   return counters;
 }
 
-function nicFaultReport(faults: DeviceFaults): NicFaultReport {
+export function nicFaultReport(faults: DeviceFaults): NicFaultReport {
   const { injected, phantomFrames, swallowedPackets, strayWrites } = faults.counts();
   return { injected: injected as Record<string, number>, phantom_frames: phantomFrames, swallowed_packets: swallowedPackets, stray_writes: strayWrites };
 }
 
-function ringReport(nic: Nic, queue: number): RingReport {
+export function ringReport(nic: Nic, queue: number): RingReport {
   const use = nic.driver.ringUse(queue);
   return {
     queue,
@@ -311,7 +311,7 @@ function ringReport(nic: Nic, queue: number): RingReport {
   };
 }
 
-function xskReport(socket: XskSocket, application: string): XskReport {
+export function xskReport(socket: XskSocket, application: string): XskReport {
   const ring = ({ size, used }: XskRingReport): XskRingReport => ({ size, used });
   return {
     socket: socket.id,
@@ -325,7 +325,7 @@ function xskReport(socket: XskSocket, application: string): XskReport {
   };
 }
 
-function faultReport({ packetId, fault }: FaultRecord): FaultReport {
+export function faultReport({ packetId, fault }: FaultRecord): FaultReport {
   const { name, program, insnIndex, insn, source, region, address, registers, message } = fault;
   return {
     packet: packetId,
@@ -341,7 +341,7 @@ function faultReport({ packetId, fault }: FaultRecord): FaultReport {
   };
 }
 
-function poolReport(nic: Nic): PoolReport {
+export function poolReport(nic: Nic): PoolReport {
   const total: Record<string, number> = {};
   const add = (name: string, count: number): void => {
     total[name] = (total[name] ?? 0) + count;

@@ -19,6 +19,8 @@ export interface MapHost {
   readonly possibleCpus: number;
   /** AF_XDP sockets that an XSKMAP can hold: numbers 0 to this, exclusive. */
   readonly socketCount: number;
+  /** Interfaces of the host by name, whose names can stand for their numbers in a DEVMAP. */
+  readonly interfaces?: ReadonlyMap<string, number> | undefined;
 }
 
 /**
@@ -34,17 +36,35 @@ export interface MapHost {
  * `parseValue`.
  */
 export function fillMapFromFile(loaded: LoadedObject, mapName: string, path: string, host: MapHost): Problem | undefined {
+  return fill(loaded, mapName, host, (hint) => {
+    const json = readJson(path, hint);
+    return json.ok ? checkEntries(json.value, path, hint) : json;
+  }, (index) => `${path}, entry ${index}`);
+}
+
+/**
+ * Fills a map from the entries of a map file, as JSON. Problems: as `fillMapFromFile`, but for those of files.
+ *
+ * @param where names the list in problems
+ */
+export function fillMap(loaded: LoadedObject, mapName: string, entries: unknown, where: string, host: MapHost): Problem | undefined {
+  return fill(loaded, mapName, host, (hint) => checkEntries(entries, where, hint), (index) => `${where}[${index}]`);
+}
+
+function fill(
+  loaded: LoadedObject, mapName: string, host: MapHost, read: (hint: string) => Result<readonly JsonEntry[]>, place: (index: number) => string,
+): Problem | undefined {
   const map = loaded.maps.get(mapName);
   if (map === undefined) {
     const names = [...loaded.maps.keys()].join(', ');
     return { code: 'unknown-map', where: loaded.spec.name, message: `no map ${mapName}`, hint: names === '' ? 'the object has no maps' : `it has: ${names}` };
   }
   const hint = `write ${mapFileExample(loaded, map)}, as docs/report.md describes`;
-  const entries = readEntries(path, hint);
+  const entries = read(hint);
   if (!entries.ok) return entries.problem;
   for (const [index, entry] of entries.value.entries()) {
     const problem = putEntry(loaded, map, entry, host);
-    if (problem !== undefined) return { hint, ...problem, where: `${path}, entry ${index}` };
+    if (problem !== undefined) return { hint, ...problem, where: place(index) };
   }
   return undefined;
 }
@@ -88,7 +108,7 @@ export function checkNesting(text: string, where: string): Problem | undefined {
   return undefined;
 }
 
-function readEntries(path: string, hint: string): Result<readonly JsonEntry[]> {
+function readJson(path: string, hint: string): Result<unknown> {
   let text: string;
   try {
     // Reading a pipe could wait, and a device could go on, for ever.
@@ -102,21 +122,18 @@ function readEntries(path: string, hint: string): Result<readonly JsonEntry[]> {
   }
   const tooDeep = checkNesting(text, path);
   if (tooDeep !== undefined) return fail(tooDeep);
-  const shape: Problem = {
-    code: 'map-file-shape',
-    where: path,
-    message: 'is no list of entries',
-    hint,
-  };
-  let json: unknown;
   try {
-    json = JSON.parse(text);
+    return ok(JSON.parse(text) as unknown);
   } catch (error) {
-    return fail({ ...shape, message: `is no JSON: ${(error as Error).message}` });
+    return fail({ code: 'map-file-shape', where: path, message: `is no JSON: ${(error as Error).message}`, hint });
   }
+}
+
+function checkEntries(json: unknown, where: string, hint: string): Result<readonly JsonEntry[]> {
+  const shape: Problem = { code: 'map-file-shape', where, message: 'is no list of entries', hint };
   if (!Array.isArray(json)) return fail(shape);
   const bad = json.findIndex((entry) => typeof entry !== 'object' || entry === null || !Object.hasOwn(entry, 'key') || !(Object.hasOwn(entry, 'value') || Object.hasOwn(entry, 'values')));
-  if (bad >= 0) return fail({ ...shape, where: `${path}, entry ${bad}`, message: 'has no key and value' });
+  if (bad >= 0) return fail({ ...shape, where: `${where}, entry ${bad}`, message: 'has no key and value' });
   return ok(json as JsonEntry[]);
 }
 
@@ -124,8 +141,10 @@ function unreadable(where: string, message: string, hint: string): Result<never>
   return fail({ code: 'map-file-unreadable', where, message, hint });
 }
 
-function putEntry(loaded: LoadedObject, map: BpfMap, entry: JsonEntry, { possibleCpus, socketCount }: MapHost): Problem | undefined {
+function putEntry(loaded: LoadedObject, map: BpfMap, written: JsonEntry, { possibleCpus, socketCount, interfaces }: MapHost): Problem | undefined {
   const { spec } = map;
+  const isNamed = interfaces !== undefined && isProgramEntryMap(map) && map.entryAttachType === 'devmap';
+  const entry = isNamed ? { ...written, value: withIfindex(written.value, interfaces) } : written;
   const { btf } = loaded.spec;
   const key = toBytes(entry.key, { btf, typeId: spec.keyTypeId, sizeBytes: spec.keySize, label: `key of map ${spec.name}` });
   if (!key.ok) return key.problem;
@@ -141,6 +160,13 @@ function putEntry(loaded: LoadedObject, map: BpfMap, entry: JsonEntry, { possibl
   if (!value.ok) return value.problem;
   const error = map.updateBytes(key.value, value.value, 0);
   return error === 0 ? undefined : refused(loaded, map, key.value, error);
+}
+
+/** The value with the number of an interface in place of its name. */
+function withIfindex(value: unknown, interfaces: ReadonlyMap<string, number>): unknown {
+  if (typeof value === 'string') return interfaces.get(value) ?? value;
+  if (typeof value !== 'object' || value === null || !('ifindex' in value) || typeof value.ifindex !== 'string') return value;
+  return { ...value, ifindex: interfaces.get(value.ifindex) ?? value.ifindex };
 }
 
 function putProgram(loaded: LoadedObject, map: ProgArray, key: Uint8Array, name: unknown): Problem | undefined {

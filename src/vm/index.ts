@@ -48,6 +48,7 @@ export * from './maps/xskMap.js';
 export { memoryAccesses } from './jit/memoryAccesses.js';
 export type { MemoryAccess } from './jit/memoryAccesses.js';
 export * from './memoryNeed.js';
+export { JsonFields } from './network/jsonFields.js';
 export type { Network } from './network/network.js';
 export { parseNetwork } from './network/parseNetwork.js';
 export * from './network/scenario.js';

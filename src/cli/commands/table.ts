@@ -6,6 +6,7 @@ import { inspectCommand } from './inspect.js';
 import { nicCommand } from './nic.js';
 import { replayCommand } from './replay.js';
 import { runCommand } from './run.js';
+import { scenarioCommand } from './scenario.js';
 
 /** All commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [runCommand, checkCommand, replayCommand, inspectCommand, disasmCommand, nicCommand, conformancePluginCommand];
+export const COMMANDS: readonly Command[] = [runCommand, scenarioCommand, checkCommand, replayCommand, inspectCommand, disasmCommand, nicCommand, conformancePluginCommand];

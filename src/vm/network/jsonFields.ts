@@ -13,16 +13,19 @@ const MAX_ENTRIES = 65536;
 export class JsonFields {
   readonly path: string;
   readonly #fields: Readonly<Record<string, unknown>>;
+  readonly #code: string;
 
   /**
    * @param known names that there may be: any other is a misspelt one
-   * @throws ProblemError `network-shape`, as all methods do
+   * @param code of the problems
+   * @throws ProblemError `code`, as all methods do
    */
-  constructor(json: unknown, path: string, known: readonly string[]) {
+  constructor(json: unknown, path: string, known: readonly string[], code = 'network-shape') {
     this.path = path;
-    if (typeof json !== 'object' || json === null || Array.isArray(json)) throw networkProblem(path, 'it is no JSON object', 'write {...}');
+    this.#code = code;
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) throw shapeProblem(code, path, 'it is no JSON object', 'write {...}');
     const stranger = Object.keys(json).find((name) => !known.includes(name));
-    if (stranger !== undefined) throw networkProblem(path, `there is no field ${JSON.stringify(stranger)}`, `use ${known.join(', ')}`);
+    if (stranger !== undefined) throw shapeProblem(code, path, `there is no field ${JSON.stringify(stranger)}`, `use ${known.join(', ')}`);
     this.#fields = json as Record<string, unknown>;
   }
 
@@ -39,7 +42,7 @@ export class JsonFields {
   }
 
   refuse(name: string, message: string, hint: string): never {
-    throw networkProblem(this.at(name), message, hint);
+    throw shapeProblem(this.#code, this.at(name), message, hint);
   }
 
   list(name: string): readonly unknown[] {
@@ -53,6 +56,13 @@ export class JsonFields {
     const value = this.#fields[name] ?? fallback;
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
     return this.refuse(name, value === undefined ? 'it is missing' : `${JSON.stringify(value)} is out of range`, `write a whole number from ${min} to ${max}`);
+  }
+
+  /** A number from 0 to 1. */
+  probability(name: string, fallback?: number): number {
+    const value = this.#fields[name] ?? fallback;
+    if (typeof value === 'number' && value >= 0 && value <= 1) return value;
+    return this.refuse(name, value === undefined ? 'it is missing' : `${JSON.stringify(value)} is no probability`, 'write a number from 0 to 1');
   }
 
   boolean(name: string, fallback: boolean): boolean {
@@ -113,5 +123,9 @@ export class JsonFields {
 }
 
 export function networkProblem(where: string, message: string, hint: string): ProblemError {
-  return new ProblemError({ code: 'network-shape', where, message, hint });
+  return shapeProblem('network-shape', where, message, hint);
+}
+
+function shapeProblem(code: string, where: string, message: string, hint: string): ProblemError {
+  return new ProblemError({ code, where, message, hint });
 }

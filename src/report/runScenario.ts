@@ -1,0 +1,50 @@
+import { basename } from 'node:path';
+import { fail, ok } from '../base/index.js';
+import type { Result } from '../base/index.js';
+import { createScenario, loadScenario, readScenarioFile } from '../sim/index.js';
+import { ScenarioJournal } from './scenarioJournal.js';
+import { scenarioReport } from './scenarioReport.js';
+import type { ScenarioReport } from './scenarioReport.js';
+import { WireCaptures } from './wireCaptures.js';
+
+/** What `sim scenario` can be told. */
+export interface ScenarioOptions {
+  /** Path of the scenario file. */
+  readonly scenario: string;
+  /** In place of the file's. */
+  readonly seed?: number | undefined;
+  /** Directory for what each NIC sends, for those that the file names no capture for. */
+  readonly out?: string | undefined;
+}
+
+/**
+ * Runs a scenario file and reports.
+ *
+ * @param onProgress called now and then with the number of packets of captures so far
+ * @returns the report, or the Problem of the first input that can't be used
+ */
+export function runScenario(options: ScenarioOptions, onProgress?: (packets: number) => void): Result<ScenarioReport> {
+  const { seed } = options;
+  if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
+    return fail({ code: 'bad-number', where: '--seed', message: `${seed} is out of range`, hint: `use a whole number from 0 to ${2 ** 32 - 1}` });
+  }
+  const read = readScenarioFile(options.scenario);
+  if (!read.ok) return read;
+  const file = { ...read.value, ...(seed === undefined ? {} : { seed }) };
+  const loaded = loadScenario(file);
+  if (!loaded.ok) return loaded;
+  try {
+    const scenario = createScenario(loaded.value.spec);
+    if (!scenario.ok) return scenario;
+    const captures = WireCaptures.create(file, options.out);
+    if (!captures.ok) return captures;
+    const journal = new ScenarioJournal(captures.value);
+    const result = scenario.value.run(journal, onProgress);
+    const outputProblem = captures.value.close();
+    if (!result.ok) return result;
+    if (outputProblem !== undefined) return fail(outputProblem);
+    return ok(scenarioReport(basename(options.scenario), file, result.value, journal));
+  } finally {
+    loaded.value.close();
+  }
+}

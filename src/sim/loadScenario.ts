@@ -1,0 +1,95 @@
+import { ok } from '../base/index.js';
+import type { Problem, Result } from '../base/index.js';
+import { openCapture } from '../packet/index.js';
+import type { CaptureReader } from '../packet/index.js';
+import { loadObjectFile, loadTargetKernel } from '../vm/index.js';
+import type { LoadedObject, ObjectSpec } from '../vm/index.js';
+import type { XskSocket } from '../umem/index.js';
+import { XSK_APPLICATIONS } from './applications/table.js';
+import type { HostNicSpec, HostSpec } from './createHost.js';
+import { fillMap, fillMapFromFile } from './mapFile.js';
+import type { MapHost } from './mapFile.js';
+import type { ScenarioSpec, TrafficSpec } from './scenario.js';
+import type { HostFile, NicFile, ObjectFile, ScenarioFile } from './scenarioFile.js';
+
+const XSK_RINGS = { rx: 1024, tx: 1024, fill: 1024, completion: 1024 };
+const XSK_CHUNKS = 1024;
+
+/** A scenario whose files are open. */
+export interface LoadedScenario {
+  readonly spec: ScenarioSpec;
+  /** Closes the captures. */
+  close(): void;
+}
+
+/** Opens what a scenario file names. Problems: those of `loadObjectFile` and `openCapture`. */
+export function loadScenario(file: ScenarioFile): Result<LoadedScenario> {
+  const hosts: Omit<HostSpec, 'seed'>[] = [];
+  for (const host of file.hosts) {
+    const spec = hostSpec(host);
+    if (!spec.ok) return spec;
+    hosts.push(spec.value);
+  }
+  const traffic: TrafficSpec[] = [];
+  const readers: CaptureReader[] = [];
+  const close = (): void => readers.forEach((reader) => reader.close());
+  for (const host of file.hosts) {
+    for (const { name, input } of host.nics) {
+      if (input === undefined) continue;
+      const opened = openCapture(input.path);
+      if (!opened.ok) {
+        close();
+        return opened;
+      }
+      readers.push(opened.value);
+      traffic.push({ to: { host: host.name, nic: name }, reader: opened.value, startNs: input.startNs });
+    }
+  }
+  const { seed, maxHops, links } = file;
+  return ok({ spec: { seed, maxHops, hosts, links, traffic }, close });
+}
+
+function hostSpec(host: HostFile): Result<Omit<HostSpec, 'seed'>> {
+  const target = loadTargetKernel({ kernel: host.kernel });
+  if (!target.ok) return target;
+  const objects: Record<string, ObjectSpec> = {};
+  for (const { name, path, mapSizes } of host.objects) {
+    const object = loadObjectFile(path, { ...target.value, maxEntries: mapSizes });
+    if (!object.ok) return object;
+    objects[name] = object.value;
+  }
+  const { name, cpus, kernel, engine, instructionBudget, network } = host;
+  return ok({
+    name, cpus, kernel, engine, instructionBudget, network, objects,
+    nics: host.nics.map((nic) => nicSpec(nic)),
+    prepare: (loaded, sockets) => prepareHost(host, loaded, sockets),
+  });
+}
+
+function nicSpec({ name, mac, settings, xdp, xsk }: NicFile): HostNicSpec {
+  return { name, mac, settings, xdp, xsk: xsk === undefined ? undefined : { application: XSK_APPLICATIONS[xsk], rings: XSK_RINGS, chunkCount: XSK_CHUNKS } };
+}
+
+/** Sets variables and fills maps; the first problem ends it. */
+function prepareHost({ objects, nics, cpus }: HostFile, loaded: ReadonlyMap<string, LoadedObject>, sockets: readonly XskSocket[]): Problem | undefined {
+  const interfaces = new Map(nics.map(({ name, settings }) => [name, settings.ifindex]));
+  const mapHost: MapHost = { possibleCpus: cpus, socketCount: sockets.length, interfaces };
+  for (const object of objects) {
+    const problem = prepareObject(object, loaded.get(object.name)!, mapHost);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function prepareObject({ set, maps, at }: ObjectFile, loaded: LoadedObject, host: MapHost): Problem | undefined {
+  for (const [name, text] of set) {
+    const done = loaded.setVariable(name, text);
+    if (!done.ok) return { hint: 'write a value of that type', ...done.problem, where: `${at}.set.${name}` };
+  }
+  for (const [name, entries] of maps) {
+    const where = `${at}.maps.${name}`;
+    const problem = typeof entries === 'string' ? fillMapFromFile(loaded, name, entries, host) : fillMap(loaded, name, entries, where, host);
+    if (problem !== undefined) return problem.code === 'unknown-map' ? { ...problem, where } : problem;
+  }
+  return undefined;
+}
