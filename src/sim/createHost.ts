@@ -1,12 +1,12 @@
 import { fail, ok, Rng } from '../base/index.js';
 import type { KernelRelease, Problem, Result } from '../base/index.js';
 import { HostMemory, PAGE_BYTES, PageAllocator } from '../memory/index.js';
-import { checkKitSettings, checkSettings, createNic, effectiveSettings, kitDriver, ringPages } from '../nic/index.js';
+import { checkKitSettings, checkSettings, createNic, effectiveSettings, kitDriver, ringPages, Softirq } from '../nic/index.js';
 import type { NicObserver, NicSettings, XdpDriverFactory } from '../nic/index.js';
 import type { XskRingSizes, XskSocket } from '../umem/index.js';
-import { objectMemoryBytes, quietNetwork, Vm, withInterface, XDP_BUFF_HARD_START } from '../vm/index.js';
+import { objectMemoryBytes, quietNetwork, SKB_SHARED_INFO_BYTES, Vm, withInterface, XDP_BUFF_HARD_START } from '../vm/index.js';
 import type { EngineName, LoadedObject, LoadedProgram, NetInterface, NetworkScenario, ObjectSpec, VmEnvironment } from '../vm/index.js';
-import type { XdpXmitDevice } from '../xdp/index.js';
+import { skbEndBytes, XdpCore } from '../xdp/index.js';
 import type { XskApplication, XskApplicationFactory, XskKernel } from './applications/application.js';
 import { BOOT_NS } from './captureClock.js';
 import { chooseProgram } from './chooseProgram.js';
@@ -164,7 +164,8 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
   const applications: XskApplication[] = [];
   const socketHandler = events.register((id) => applications[id].run());
   const wakeSocket = (id: number): void => events.schedule(events.nowNs, socketHandler, id);
-  const devices: XdpXmitDevice[] = [];
+  const core = new XdpCore({ vm, allocator, scheduler: events, sockets, tracer: traces });
+  const softirqs = Array.from({ length: spec.cpus }, () => new Softirq(events));
   const nics: HostNic[] = [];
   for (const [i, nicSpec] of spec.nics.entries()) {
     const { settings } = nicSpec;
@@ -193,12 +194,11 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
       onSocketReady: (socket) => wakeSocket(socket.id),
     };
     const created = createNic(settings, {
-      memory, allocator, scheduler: events, vm, program: programs[i], targets: { sockets, devices }, observer, tracer: traces,
+      memory, allocator, scheduler: events, vm, program: programs[i], core, softirqs, observer,
       createDriver: nicSpec.driver === undefined ? undefined : kitDriver(nicSpec.driver),
     });
     if (!created.ok) return created;
     const nic = created.value;
-    devices.push(nic.driver);
     const loaded = nicSpec.xdp && objects.get(nicSpec.xdp.object);
     nics.push({ name: nicSpec.name, nic, program: programs[i], loaded, sockets: socketsOf[i], sink: undefined, packets: 0, bytes: 0 });
   }
@@ -238,11 +238,23 @@ function interfaceOf({ name, mac = new Uint8Array(6), settings: { ifindex, mtu }
 }
 
 /** Pages that rings, pools and packets on their way can hold at the same time. */
-function pagesNeeded({ queues, rxRingSize, txRingSize, profile }: NicSettings): number {
+function pagesNeeded(settings: NicSettings): number {
+  const { queues, rxRingSize, txRingSize, profile } = settings;
   // A half of two pages keeps both from being given back.
   const pagesPerBuffer = profile.bufferModel === 'split_page' && profile.frameSizeBytes === PAGE_BYTES ? 2 : 1;
-  return queues * ((rxRingSize + txRingSize) * pagesPerBuffer + profile.poolRingSize + 256) + 64;
+  return queues * ((rxRingSize + txRingSize) * pagesPerBuffer + profile.poolRingSize + 256) + 64 + skbPagesNeeded(settings);
 }
+
+/** Pages of skbs on TX rings and in the stack; beyond some number packets are dropped for want of memory, as everywhere. */
+function skbPagesNeeded({ queues, txRingSize, mtu, xdpMode }: NicSettings): number {
+  if (xdpMode !== 'generic') return 0;
+  const headBytes = skbEndBytes(mtu + SKB_ROOM_BYTES, 'kmalloc') + SKB_SHARED_INFO_BYTES;
+  return Math.min(queues * (txRingSize + 128) * Math.ceil(headBytes / PAGE_BYTES + 1), MAX_SKB_PAGES);
+}
+
+/** Link-layer header, headroom and what is added to what is missing. */
+const SKB_ROOM_BYTES = 1024;
+const MAX_SKB_PAGES = 65536;
 
 /** Wire slots, copy lists, FIFOs and what alignment costs; for each NIC. */
 const FIXED_BYTES = 4 << 20;

@@ -81,6 +81,8 @@ export class Host {
   finish(): RunResult {
     const { state, nics } = this;
     const census = takeCensus(nics, this.#allocator);
+    // A ring may hold frames of another NIC's pools.
+    for (const { nic } of nics) nic.driver.stopTransmit?.();
     for (const { nic } of nics) nic.close();
     return {
       packetsReceived: state.received.count,
