@@ -170,6 +170,11 @@ export class KernelObject {
     return ok(map.value.updateBytes(key, value, 0));
   }
 
+  /** A program that has been loaded, by its name. */
+  loadedProgram(name: string): KernelProgram | undefined {
+    return this.#programs.get(name);
+  }
+
   /** Name of a loaded program of this object by its id. */
   programName(id: number): string | undefined {
     return [...this.#programs.values()].find(({ fd }) => this.kernel.programId(fd) === id)?.name;

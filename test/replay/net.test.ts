@@ -246,7 +246,7 @@ withVeth('what a replay leaves behind', () => {
     const throwFile = folder.at(name);
     const child = await startChild(throwFile);
     const witness = await Witness.of(child.pid!);
-    expect(witness.living()).toEqual({ namespaces: 2, links: 2, programs: 2 });
+    expect(witness.living()).toEqual({ namespaces: 2, links: 2, programs: 7 });
     const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)));
     stop(child, throwFile);
     expect(await ended).toBe(end);

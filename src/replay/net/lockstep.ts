@@ -6,6 +6,7 @@ import { Outcome } from '../../xdp/index.js';
 import type { Arrival, Destination, Wire } from './kernelWire.js';
 import { DifferenceList } from './netReport.js';
 import type { NetEnds } from './netReport.js';
+import type { TraceTwin } from './traceTwin.js';
 import type { WireCapture } from './wireCapture.js';
 
 /** What became of a packet on one side. */
@@ -48,7 +49,9 @@ export interface LockstepResult {
  *
  * Problems: those of `Simulation.run`, `net-send`, `net-noise`.
  */
-export function runInLockstep(simulation: Simulation, capture: WireCapture, wire: Wire, onProgress: (packets: number) => void): Result<LockstepResult> {
+export function runInLockstep(
+  simulation: Simulation, capture: WireCapture, wire: Wire, onProgress: (packets: number) => void, traces?: TraceTwin,
+): Result<LockstepResult> {
   const simulated = new Tally();
   const real = new Tally();
   const differences = new DifferenceList();
@@ -62,6 +65,8 @@ export function runInLockstep(simulation: Simulation, capture: WireCapture, wire
     const isHidden = isUnseen(end);
     const sent = wire.send(bytes, end.destination !== 'dropped' && !isHidden);
     if (!sent.ok) throw new ProblemError({ where: `packet ${packetNumber}`, ...sent.problem });
+    traces?.takeKernel(packetId, packetNumber);
+    traces?.compareBefore(packetId, differences);
     const [first = isHidden ? end : DROPPED, ...others] = sent.value;
     if (isHidden) unseen++;
     simulated.add(end);
@@ -80,11 +85,13 @@ export function runInLockstep(simulation: Simulation, capture: WireCapture, wire
             step(id, end);
           }
         },
+        ...(traces === undefined ? {} : { onTrace: (record) => traces.noteSimulated(record.packetId, record) }),
       },
       onProgress,
     );
     if (!run.ok) return run;
     for (const arrival of wire.settle()) addSurplus(arrival, differences);
+    traces?.compareBefore(Infinity, differences);
     return ok({ run: run.value, unseen, simulator: simulated, kernel: real, differences });
   } catch (error) {
     if (error instanceof ProblemError) return fail(error.problem);

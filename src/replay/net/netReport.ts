@@ -25,7 +25,7 @@ export interface NetCounter {
 export interface NetDifference extends NetPair<string> {
   /** Number in the capture, from 1; absent for what is no packet's own. */
   readonly packet?: number;
-  /** `end`, `frame[30] ipv4.dst`, `maps.counts[0a000001]`, `globals.passed`, `counters.rx_queue_0_xdp_tx`, `program runs`. */
+  /** `end`, `frame[30] ipv4.dst`, `maps.counts[0a000001]`, `globals.passed`, `counters.rx_queue_0_xdp_tx`, `program runs`, `tracepoint`. */
   readonly part: string;
 }
 
@@ -53,6 +53,8 @@ export interface NetReport {
   /** What the simulated program returned, by name; the kernel tells verdicts only by its counters. */
   readonly verdicts: Readonly<Record<string, number>>;
   readonly program_runs: NetPair<number>;
+  /** Hits of xdp_exception, xdp_redirect and xdp_redirect_err that were compared, field by field. */
+  readonly tracepoints: number;
   readonly counters: readonly NetCounter[];
   readonly differences: readonly NetDifference[];
   /** Differences in all; `differences` holds the first of them. */

@@ -8,6 +8,7 @@ export function netText(report: NetReport): string {
     ['back on the wire', ends.simulator.wire, ends.kernel.wire],
     ['dropped', ends.simulator.dropped, ends.kernel.dropped],
     ['program runs', runs.simulator, runs.kernel],
+    ['tracepoints compared', report.tracepoints, report.tracepoints],
     ...counters.map(({ name, simulator, kernel: counted }) => [name, simulator, counted] as const),
   ];
   const lines = [
@@ -28,7 +29,7 @@ function unsent(why: string, count: number): string {
 }
 
 function differenceLines({ differences, difference_count: count, by_nature: byNature }: NetReport): string[] {
-  if (count === 0) return ['no differences: each packet ended on the same side with the same bytes; maps, variables and counters are equal'];
+  if (count === 0) return ['no differences: each packet ended on the same side with the same bytes and hit the same tracepoints; maps, variables and counters are equal'];
   const more = count - differences.length;
   return [
     `${count} difference${count === 1 ? '' : 's'}:`,

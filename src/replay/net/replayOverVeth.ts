@@ -25,6 +25,7 @@ import { runInLockstep } from './lockstep.js';
 import type { NetReport } from './netReport.js';
 import { natureNotes } from './natureNotes.js';
 import { NetSyscalls } from './netSyscalls.js';
+import { TraceTwin } from './traceTwin.js';
 import { VethPair } from './vethPair.js';
 import { WireCapture } from './wireCapture.js';
 import type { XdpMode } from './xdpLink.js';
@@ -67,7 +68,7 @@ const RING_SIZE = 256;
  * Problems: those of `probeKernel` (`kernel-not-linux`, `kernel-no-koffi`, `kernel-no-privilege`, ...), of `loadIntoKernel`
  * (`kernel-program-refused`, ...), of the object, the capture and the settings, `kernel-cpu-not-allowed`, `net-no-namespace`,
  * `net-no-netlink`, `net-no-veth`, `net-no-packet-socket`, `net-ipv6`, `net-link`, `net-attach`, `net-run-count`, `net-gro`, `net-noise`,
- * `net-send`, `net-counters`, `capture-without-packets`, `unknown-mode`, `unknown-part`.
+ * `net-send`, `net-trace`, `net-counters`, `capture-without-packets`, `unknown-mode`, `unknown-part`.
  */
 export async function replayOverVeth(options: NetReplayOptions): Promise<Result<NetReport>> {
   const { host = thisHost, mtu = DEFAULT_MTU, mode = DEFAULT_MODE } = options;
@@ -119,6 +120,7 @@ interface Sides {
   readonly simulation: Simulation;
   readonly program: KernelProgram;
   readonly wire: KernelWire;
+  readonly traces: TraceTwin;
 }
 
 function openSides(options: SettledOptions, object: ObjectSpec, kernel: KernelBpf, calls: NetSyscalls, parts: { close(): void }[]): Result<Sides> {
@@ -145,7 +147,10 @@ function openSides(options: SettledOptions, object: ObjectSpec, kernel: KernelBp
   const wire = KernelWire.create(calls, kernel, pair.value, program.value, mode);
   if (!wire.ok) return wire;
   parts.push(wire.value);
-  return ok({ simulation: simulation.value, program: program.value, wire: wire.value });
+  const traces = TraceTwin.open(kernel, pair.value.receiver, program.value, loaded);
+  if (!traces.ok) return traces;
+  parts.push(traces.value);
+  return ok({ simulation: simulation.value, program: program.value, wire: wire.value, traces: traces.value });
 }
 
 function replayBound(options: SettledOptions, object: ObjectSpec, reader: CaptureReader, kernel: KernelBpf, calls: NetSyscalls): Result<NetReport> {
@@ -154,9 +159,9 @@ function replayBound(options: SettledOptions, object: ObjectSpec, reader: Captur
   try {
     const sides = openSides(options, object, kernel, calls, parts);
     if (!sides.ok) return sides;
-    const { simulation, program, wire } = sides.value;
+    const { simulation, program, wire, traces } = sides.value;
     const capture = new WireCapture(reader, mtu);
-    const result = runInLockstep(simulation, capture, wire, onProgress);
+    const result = runInLockstep(simulation, capture, wire, onProgress, traces);
     if (!result.ok) return result;
     const { passed, tooShort, tooLong } = capture;
     const read = passed + tooShort + tooLong;
@@ -182,6 +187,7 @@ function replayBound(options: SettledOptions, object: ObjectSpec, reader: Captur
       ends: { simulator: result.value.simulator.ends, kernel: result.value.kernel.ends },
       verdicts: verdictCounts(simulation),
       program_runs: programRuns,
+      tracepoints: traces.compared,
       counters: counters.value,
       differences: differences.kept,
       difference_count: differences.count,
