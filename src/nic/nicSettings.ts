@@ -12,7 +12,7 @@ import type { NicProfile } from './profiles/profile.js';
 const INT_MAX = 2 ** 31 - 1;
 /** One second. */
 const DELAY_MAX_NS = 1e9;
-const OFFLOADS = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp'];
+const OFFLOADS = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp', 'rxHash'];
 /** napi_defer_hard_irqs is an s32 (netdev.yaml, 6.18); the times are unsigned long, here as far as ns are exact. */
 const NAPI_MAX: Readonly<Record<keyof NapiSettings, number>> = { deferHardIrqs: INT_MAX, groFlushTimeoutNs: Number.MAX_SAFE_INTEGER, irqSuspendTimeoutNs: Number.MAX_SAFE_INTEGER };
 
@@ -80,7 +80,8 @@ export function checkSettings(settings: NicSettings): Problem | undefined {
   for (const [name, isOn] of Object.entries(settings.offloads ?? {}) as [keyof OffloadSettings, boolean][]) {
     if (!OFFLOADS.includes(name)) return { code: 'nic-offload', where, message: `there is no offload ${name} that can be switched`, hint: `use one of: ${OFFLOADS.join(', ')}` };
     if (isOn !== undefined && typeof isOn !== 'boolean') return { code: 'nic-offload', where, message: `${name} is ${String(isOn)}, and neither true nor false`, hint: 'use true for on, false for off' };
-    if (isOn !== true || profile.offloads[name]) continue;
+    if (name === 'rxHash' && isOn === false && profile.driver === 'veth') return { code: 'nic-offload', where, message: "rxHash can't be switched off: of a veth it is fixed", hint: 'leave it out' };
+    if (isOn !== true || (name === 'rxHash' ? profile.rss !== undefined : profile.offloads[name])) continue;
     return { code: 'nic-offload', where, message: `${name} can't be switched on: the device doesn't have it (EOPNOTSUPP)`, hint: 'leave it off, or choose a NIC that has it: sim nic list' };
   }
   for (const [name, value] of Object.entries(settings.napi ?? {})) {

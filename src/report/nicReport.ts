@@ -4,7 +4,7 @@ import {
   NETDEV_XDP_ACT_RX_SG, NETDEV_XDP_ACT_XSK_ZEROCOPY,
 } from '../nic/index.js';
 import type { NicProfile } from '../nic/index.js';
-import type { RxHints } from '../vm/index.js';
+import { createRxHints } from '../vm/index.js';
 import { NIC_VIEWS } from './nicViews.js';
 
 /** Names of xdp-features as netdev-genl has them (Documentation/netlink/specs/netdev.yaml). */
@@ -25,8 +25,8 @@ export function xdpFeatureNames(features: number): string[] {
 
 /** Hints that the driver has functions for, under their names in xdp-rx-metadata-features of netdev-genl; the others give -EOPNOTSUPP. */
 export function rxHintNames(profile: NicProfile): string[] {
-  const hints: RxHints = { timestampError: 0, timestampNs: 0, hashError: 0, hash: 0, hashType: 0, vlanError: 0, vlanProto: 0, vlanTci: 0 };
-  profile.readRxHints(hints, new DescriptorBatch(1), 0, new Uint8Array(64), 0);
+  const hints = createRxHints();
+  profile.readRxHints(hints, new DescriptorBatch(1), 0, new Uint8Array(64), 0, { hasRxHash: true, hasVlanStrip: true });
   const errors: readonly (readonly [string, number])[] = [['timestamp', hints.timestampError], ['hash', hints.hashError], ['vlan-tag', hints.vlanError]];
   return errors.filter(([, error]) => error !== -EOPNOTSUPP).map(([name]) => name);
 }

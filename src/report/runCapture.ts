@@ -93,7 +93,7 @@ export const XSK_MODES: readonly string[] = ['auto', 'none', ...Object.keys(XSK_
 /** Values of `--mode`: `auto` is what `ip link set DEV xdp` chooses. */
 export const MODES: readonly string[] = ['auto', ...XDP_MODES];
 const DMA_MODES = ['coherent', 'non-coherent'];
-const OFFLOADS = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp'];
+const OFFLOADS = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp', 'rxHash'];
 const ENGINES: readonly EngineName[] = ['jit', 'interpreter'];
 
 const XSK_RINGS = { rx: 1024, tx: 1024, fill: 1024, completion: 1024 };

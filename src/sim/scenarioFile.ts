@@ -38,7 +38,7 @@ const NIC_FIELDS = [
 ];
 const FAULT_FIELDS = ['kind', 'rate', 'windows', 'duration_ns', 'delay_ns', 'raises_again'];
 const LINK_FIELDS = ['between', 'rate_bits_per_s', 'delay_ns', 'loss', 'queue_frames'];
-const OFFLOADS: readonly (keyof OffloadSettings)[] = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp'];
+const OFFLOADS: readonly (keyof OffloadSettings)[] = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp', 'rxHash'];
 const MODES = ['auto', ...XDP_MODES] as const;
 const ENGINES: readonly EngineName[] = ['jit', 'interpreter'];
 

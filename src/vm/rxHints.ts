@@ -1,12 +1,21 @@
 import { EOPNOTSUPP } from '../base/index.js';
 import type { ProgramSpec } from './spec.js';
 
+/** What a driver has written although it then reports an error, `RxHints.writtenOnError`. */
+export const HINT_TIMESTAMP = 1;
+/** Hash and type. */
+export const HINT_HASH = 2;
+export const HINT_VLAN_PROTO = 4;
+export const HINT_VLAN_TCI = 8;
+
 /**
  * What the driver knows about the packet that a program runs on (struct xdp_metadata_ops, include/net/xdp.h, 6.18): the driver fills it in before
  * the run, bpf_xdp_metadata_rx_* hand it out. Each of the three has its answer: 0, -ENODATA when this packet has none, -EOPNOTSUPP when the
  * driver never has one.
  */
 export interface RxHints {
+  /** HINT_*: memory of the program that is written with an error, too. */
+  writtenOnError: number;
   timestampError: number;
   /** When the device received the packet, ns of its clock. */
   timestampNs: number;
@@ -24,6 +33,7 @@ export interface RxHints {
 /** What a driver without any metadata gives: the kernel's own functions in place of its. */
 export function createRxHints(): RxHints {
   return {
+    writtenOnError: 0,
     timestampError: -EOPNOTSUPP, timestampNs: 0,
     hashError: -EOPNOTSUPP, hash: 0, hashType: XDP_RSS_TYPE_NONE,
     vlanError: -EOPNOTSUPP, vlanProto: 0, vlanTci: 0,

@@ -31,7 +31,7 @@ const OPTIONS = {
   mtu: { type: 'number', default: RUN_DEFAULTS.mtu as number, describe: 'MTU of the NIC; above what one buffer takes (plain: 3498) the program must be in SEC("xdp.frags")', group: 'NIC:' },
   headroom: { type: 'number', describe: "bytes before the packet, where the driver lets them be set (the NIC's default)", group: 'NIC:' },
   dma: { type: 'string', default: RUN_DEFAULTS.dma as string, describe: "coherent, as on x86, or non-coherent: the CPU sees what the device wrote only after a sync", group: 'NIC:' },
-  offload: { type: 'string', array: true, nargs: 1, describe: 'NAME=on|off: rxChecksum, rxVlanStrip or rxTimestamp, as ethtool -K sets them', group: 'NIC:' },
+  offload: { type: 'string', array: true, nargs: 1, describe: 'NAME=on|off: rxChecksum, rxVlanStrip, rxTimestamp or rxHash, as ethtool -K sets them', group: 'NIC:' },
   fault: { type: 'string', array: true, nargs: 1, describe: `KIND or KIND:rate=0.01,at=1ms..2ms,for=10us: what goes wrong in the NIC, see docs/faults.md; kinds: ${FAULT_KINDS.map(({ kind }) => kind).join(', ')}`, group: 'NIC:' },
   watchdog: { type: 'string', describe: "period of the driver's watchdog, such as 2s (none)", group: 'NIC:' },
   'rx-usecs': { type: 'number', describe: "interrupt moderation, microseconds (the driver's own)", group: 'NIC:' },

@@ -87,6 +87,8 @@ export interface OffloadSettings {
   readonly rxChecksum: boolean;
   readonly rxVlanStrip: boolean;
   readonly rxTimestamp: boolean;
+  /** The driver passes the hash on; left out: yes, of devices with RSS. The device hashes in any case. */
+  readonly rxHash?: boolean;
 }
 
 /** What a device is made of. */

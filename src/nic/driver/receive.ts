@@ -107,7 +107,7 @@ function receiveFrame(state: DriverState, pair: QueuePair, firstSlot: number, fi
     passToStack(state, pair, buffer, packetId, NO_VERDICT);
     return;
   }
-  if (state.wantsRxHints) profile.readRxHints(vm.rxHints, rx.batch, first, memory.u8, buffer + packetOffBytes);
+  if (state.wantsRxHints) profile.readRxHints(vm.rxHints, rx.batch, first, memory.u8, buffer + packetOffBytes, state.config.hintOffloads);
   ledger.move(buffer, Owner.driver, Owner.program);
   const fault = vm.run(program.address);
   ledger.move(buffer, Owner.program, Owner.driver);

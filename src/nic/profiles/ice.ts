@@ -5,7 +5,7 @@ import {
   NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG, NETDEV_XDP_ACT_XSK_ZEROCOPY,
 } from './profile.js';
 import type { NicProfile } from './profile.js';
-import { timestampHashAndVlan } from './rxHints.js';
+import { iceRxHints } from './rxHints.js';
 import { buildsSkb } from './skbShape.js';
 import { ofDevice, ofDriver } from './statistics.js';
 
@@ -44,7 +44,7 @@ export const iceProfile: NicProfile = {
   moderation: { rxUsecs: 50, rxFrames: 0, txUsecs: 50, txFrames: 0, adaptive: 'none' },
   quirks: {},
   notes: ['The driver has no XDP counters.'],
-  readRxHints: timestampHashAndVlan,
+  readRxHints: iceRxHints,
   statistics: [
     ...ofDevice({ rx_multicast: 'rxMulticast', rx_broadcast: 'rxBroadcast', rx_bytes: 'rxBytes', tx_bytes: 'txBytes', rx_dropped: 'rxMissed' }),
     ...ofDriver({ rx_pg_alloc_fail: 'rxAllocFailed' }),

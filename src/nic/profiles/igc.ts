@@ -5,7 +5,7 @@ import {
   NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_XSK_ZEROCOPY,
 } from './profile.js';
 import type { NicProfile } from './profile.js';
-import { timestampAndHash } from './rxHints.js';
+import { igcRxHints } from './rxHints.js';
 import { copiesPackets } from './skbShape.js';
 import { missedOfQueue, ofDevice, ofDriver } from './statistics.js';
 
@@ -44,7 +44,7 @@ export const igcProfile: NicProfile = {
   moderation: { rxUsecs: 3, rxFrames: 0, txUsecs: 3, txFrames: 0, adaptive: 'itr' },
   quirks: {},
   notes: ['The driver has no XDP counters.'],
-  readRxHints: timestampAndHash,
+  readRxHints: igcRxHints,
   statistics: [
     ...ofDevice({
       rx_packets: 'rxPackets', tx_packets: 'txPackets', rx_bytes: 'rxBytes', tx_bytes: 'txBytes', rx_broadcast: 'rxBroadcast', rx_multicast: 'rxMulticast', multicast: 'rxMulticast', rx_crc_errors: 'rxCrcErrors',

@@ -5,7 +5,7 @@ import {
   NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_REDIRECT,
 } from './profile.js';
 import type { NicProfile } from './profile.js';
-import { timestampAndHash } from './rxHints.js';
+import { mlx4RxHints } from './rxHints.js';
 import { addsFragments } from './skbShape.js';
 import { droppedByVerdict, missedOfQueue, ofDevice, ofDriver } from './statistics.js';
 
@@ -43,7 +43,7 @@ export const mlx4Profile: NicProfile = {
   moderation: { rxUsecs: 16, rxFrames: 32, txUsecs: 16, txFrames: 32, adaptive: 'dim' },
   quirks: {},
   notes: ['The real driver has pages of its own; a page_pool stands in for them.'],
-  readRxHints: timestampAndHash,
+  readRxHints: mlx4RxHints,
   statistics: [
     ...ofDriver({ rx_packets: 'stackPackets', tx_packets: 'txPackets', rx_bytes: 'stackBytes', tx_bytes: 'txBytes', rx_errors: ({ rxErrors, rxLengthErrors }) => rxErrors + rxLengthErrors }),
     ...ofDevice({ rx_dropped: 'rxMissed', multicast: 'rxMulticast', rx_length_errors: 'rxOverLength', rx_over_errors: 'rxMissed', rx_crc_errors: 'rxCrcErrors' }),

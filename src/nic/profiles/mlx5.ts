@@ -7,7 +7,7 @@ import {
 } from './profile.js';
 import type { DriverCounters } from '../driver/queuePair.js';
 import type { NicProfile } from './profile.js';
-import { timestampHashAndVlan } from './rxHints.js';
+import { mlx5RxHints } from './rxHints.js';
 import { buildsSkb } from './skbShape.js';
 import { none, ofDevice, ofDriver, poolRows } from './statistics.js';
 
@@ -47,7 +47,7 @@ export const mlx5Profile: NicProfile = {
   moderation: { rxUsecs: 16, rxFrames: 32, txUsecs: 16, txFrames: 32, adaptive: 'dim' },
   quirks: {},
   notes: ['Aborted packets and failed XDP_TX are counted as drops; packets that pass are not counted.'],
-  readRxHints: timestampHashAndVlan,
+  readRxHints: mlx5RxHints,
   statistics: [
     // Packets that programs ended are none of the stack's: rx_packets_phy has all.
     ...ofDriver({ rx_packets: 'stackPackets', rx_bytes: 'stackBytes' }),

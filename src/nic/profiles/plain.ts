@@ -1,10 +1,10 @@
-import { EINVAL, ENODATA, ERANGE } from '../../base/index.js';
-import { DESC_RSS } from '../device/batch.js';
+import { EINVAL, ERANGE } from '../../base/index.js';
 import { plainFormat } from '../device/formats/plain.js';
 import {
   NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG,
 } from './profile.js';
 import type { NicProfile } from './profile.js';
+import { plainRxHints } from './rxHints.js';
 import { buildsSkb } from './skbShape.js';
 import { ofDevice, POOL_STATISTICS } from './statistics.js';
 
@@ -43,14 +43,7 @@ export const plainProfile: NicProfile = {
   quirks: {},
   notes: [],
   // Time of arrival and RSS hash stand in the descriptor; VLAN tags stay in the packet.
-  readRxHints(hints, batch, index) {
-    hints.timestampError = 0;
-    hints.timestampNs = batch.timestampNs[index];
-    hints.hashError = (batch.flags[index] & DESC_RSS) === 0 ? -ENODATA : 0;
-    hints.hash = batch.rssHash[index];
-    hints.hashType = batch.rssType[index];
-    hints.vlanError = -ENODATA;
-  },
+  readRxHints: plainRxHints,
   // Names as most drivers would have them; each verdict is counted as what it is, and failures by themselves.
   statistics: [
     ...ofDevice({ rx_missed: 'rxMissed', rx_crc_errors: 'rxCrcErrors', tx_dma_errors: 'txDmaErrors' }),

@@ -125,6 +125,14 @@ export interface ModerationSupport {
   readonly adaptive: 'none' | 'itr' | 'dim';
 }
 
+/** Offloads that change what a driver can tell programs about packets. */
+export interface HintOffloads {
+  /** NETIF_F_RXHASH (`ethtool -K rxhash`). */
+  readonly hasRxHash: boolean;
+  /** NETIF_F_HW_VLAN_CTAG_RX (`ethtool -K rxvlan`). */
+  readonly hasVlanStrip: boolean;
+}
+
 /** What a NIC and its driver can do: plain data, one file a NIC. */
 export interface NicProfile {
   /** Name on the command line. */
@@ -172,7 +180,7 @@ export interface NicProfile {
   /** Quirks and other things to know that the model does not reproduce or the reader should be told, a sentence each. */
   readonly notes: readonly string[];
   /** What its driver tells programs about packets: fills in `hints` for the frame at `address` whose first descriptor is `index` of the batch. */
-  readonly readRxHints: (hints: RxHints, batch: DescriptorBatch, index: number, u8: Uint8Array, address: number) => void;
+  readonly readRxHints: (hints: RxHints, batch: DescriptorBatch, index: number, u8: Uint8Array, address: number, offloads: HintOffloads) => void;
   /** `ethtool -S`, in the driver's order and under its names. */
   readonly statistics: readonly Statistic[];
 }

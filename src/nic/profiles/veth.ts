@@ -1,6 +1,6 @@
 import { EINVAL, ENODATA, EOPNOTSUPP, ERANGE } from '../../base/index.js';
 import { VETH_RULES } from '../attach/driverRules.js';
-import { ETH_HLEN, XDP_RSS_L4, XDP_RSS_TYPE_NONE } from '../../vm/index.js';
+import { ETH_HLEN, HINT_VLAN_TCI, XDP_RSS_L4, XDP_RSS_TYPE_NONE } from '../../vm/index.js';
 import type { RxHints } from '../../vm/index.js';
 import type { DescriptorBatch } from '../device/batch.js';
 import { plainFormat } from '../device/formats/plain.js';
@@ -84,7 +84,7 @@ export const vethProfile: NicProfile = {
 /**
  * What a veth tells about packets that its peer's stack sent, from their skb (veth_xdp_rx_timestamp and its kin): a hardware time stamp of 0,
  * as nobody wrote one; the hash of the stack (skb_get_hash), which takes ports and IPv6 flow labels for layer 4 and looks into no VLAN; no tag,
- * as that of a frame that came in whole stays in it. The stack keys its hash at random; here it is the Toeplitz hash.
+ * as that of a frame that came in whole stays in it, but 0 is written (__vlan_hwaccel_get_tag). The stack keys its hash at random; here it is the Toeplitz hash.
  */
 function readSkbHints(hints: RxHints, { rssHash, rssType }: DescriptorBatch, index: number, u8: Uint8Array, address: number): void {
   const etherType = (u8[address + 12] << 8) | u8[address + 13];
@@ -98,4 +98,6 @@ function readSkbHints(hints: RxHints, { rssHash, rssType }: DescriptorBatch, ind
   hints.hash = rssHash[index] || 1;
   hints.hashType = isL4 ? XDP_RSS_L4 : XDP_RSS_TYPE_NONE;
   hints.vlanError = -ENODATA;
+  hints.vlanTci = 0;
+  hints.writtenOnError = HINT_VLAN_TCI;
 }

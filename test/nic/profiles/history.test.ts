@@ -41,7 +41,7 @@ describe('drivers of older kernels', () => {
   it('ice has no RX hints before 6.8', () => {
     const errors = KERNEL_RELEASES.map((kernel) => {
       const hints = createRxHints();
-      profileOfRelease(findProfile('ice')!, kernel).readRxHints(hints, new DescriptorBatch(1), 0, new Uint8Array(64), 0);
+      profileOfRelease(findProfile('ice')!, kernel).readRxHints(hints, new DescriptorBatch(1), 0, new Uint8Array(64), 0, { hasRxHash: true, hasVlanStrip: true });
       return hints.timestampError;
     });
     expect(errors.slice(0, 2)).toEqual([-EOPNOTSUPP, -EOPNOTSUPP]);
