@@ -449,6 +449,9 @@ describe('notes on what differs by nature', () => {
     expect(notesOf('reflector', 'native')).toEqual([]);
     expect(notesOf('printk', 'generic').length).toBe(2);
     expect(notesOf('vlan_push', 'native')).toEqual([]);
-    expect(notesOf('vlan_push', 'generic')).toEqual([expect.stringMatching(/headroom/)]);
+    expect(notesOf('vlan_push', 'generic')).toEqual([]);
+    expect(notesOf('adjust_tail', 'native')).toEqual([expect.stringMatching(/adjust_tail/)]);
+    expect(notesOf('adjust_tail', 'generic')).toEqual([]);
+    expect(notesOf('buffer_room', 'generic')).toEqual([expect.stringMatching(/skb->len/)]);
   });
 });

@@ -8,6 +8,8 @@ interface Note {
   /** Kernel functions that do. */
   readonly kfuncs?: readonly string[];
   readonly modes: readonly XdpMode[];
+  /** It takes a program that handles packets of several buffers. */
+  readonly ofFrags?: boolean;
   readonly text: string;
 }
 
@@ -23,10 +25,15 @@ const NOTES: readonly Note[] = [
   },
   {
     helpers: [65],
-    modes: ['native', 'generic'],
+    modes: ['native'],
     text: 'the program calls bpf_xdp_adjust_tail: what a packet can grow depends on the buffer that the kernel found for it',
   },
-  { helpers: [44], modes: ['generic'], text: 'the program calls bpf_xdp_adjust_head: an skb has 2 bytes of headroom more (NET_IP_ALIGN)' },
+  {
+    helpers: [65],
+    modes: ['generic'],
+    ofFrags: true,
+    text: 'the program calls bpf_xdp_adjust_tail and handles packets of several buffers: what a packet can grow depends on the pieces of pages that others took before, and Linux 6.18 forgets in skb->len that fragments got shorter',
+  },
   { helpers: [], kfuncs: ['bpf_xdp_metadata_rx_hash'], modes: ['native'], text: 'the program asks for the hash, and the kernel keys its own at random' },
   { helpers: [], kfuncs: ['bpf_xdp_pull_data'], modes: ['native', 'generic'], text: 'the program calls bpf_xdp_pull_data: how much can be pulled depends on the buffer that the kernel found for the packet' },
 ];
@@ -36,7 +43,8 @@ export function natureNotes(programs: readonly ProgramSpec[], mode: XdpMode): st
   const called = new Set(programs.flatMap(({ insns }) => [...helperCalls(insns)]));
   const calledKfuncs = new Set(programs.flatMap(({ kfuncs = [] }) => kfuncs.map(({ name }) => name)));
   const isCalled = ({ helpers, kfuncs = [] }: Note): boolean => helpers.some((id) => called.has(id)) || kfuncs.some((name) => calledKfuncs.has(name));
-  return NOTES.filter((note) => note.modes.includes(mode) && isCalled(note)).map(({ text }) => text);
+  const hasFrags = programs.some(({ frags }) => frags);
+  return NOTES.filter((note) => note.modes.includes(mode) && isCalled(note) && (hasFrags || note.ofFrags !== true)).map(({ text }) => text);
 }
 
 function* helperCalls(insns: Uint8Array): IterableIterator<number> {
