@@ -7,6 +7,7 @@ import { immAt, srcAt } from './isa/decode.js';
 import { BPF_PSEUDO_HELPER, BPF_PSEUDO_KFUNC_CALL } from './isa/opcodes.js';
 import { findKfunc } from './kfuncs/kfuncTable.js';
 import { isGplCompatible } from './license.js';
+import { originOf, partAt } from './programPart.js';
 import { lineAt } from './loader/sourceLine.js';
 import { ArrayMap } from './maps/arrayMap.js';
 import type { BpfMap } from './maps/map.js';
@@ -29,9 +30,9 @@ export interface ObjectMaps {
 export function checkProgram(object: ObjectSpec, program: ProgramSpec, maps: ObjectMaps, kernel: KernelRelease): Problem | undefined {
   const where = `${object.name}, program ${program.name}`;
   if (program.type !== 'xdp') {
-    if (/^\??freplace(?:\/|$)/.test(program.section)) {
+    if (program.replaces !== undefined) {
       const message = `section ${program.section} holds an extension (BPF_PROG_TYPE_EXT): it takes the place of a function of a program that is loaded already, and can't run alone`;
-      return { code: 'program-not-xdp', message, where, hint: 'put it into SEC("xdp") to run it by itself' };
+      return { code: 'program-not-xdp', message, where, hint: 'give its target too (sim run target.o extension.o), or put it into SEC("xdp") to run it by itself' };
     }
     const message = `section ${program.section} holds no XDP program`;
     return { code: 'program-not-xdp', message, where, hint: 'put the program into SEC("xdp")' };
@@ -47,7 +48,8 @@ export function checkProgram(object: ObjectSpec, program: ProgramSpec, maps: Obj
 function placeOf(object: ObjectSpec, program: ProgramSpec, insnIndex: number): string {
   const line = lineAt(program, insnIndex);
   const source = line === undefined ? '' : ` (${line.file}:${line.line})`;
-  return `${object.name}, program ${program.name}, insn ${insnIndex}${source}`;
+  const origin = originOf(object, program, insnIndex);
+  return `${origin.where}, insn ${origin.insnIndex}${source}`;
 }
 
 function checkCalls(object: ObjectSpec, program: ProgramSpec, kernel: KernelRelease): Problem | undefined {
@@ -55,23 +57,24 @@ function checkCalls(object: ObjectSpec, program: ProgramSpec, kernel: KernelRele
   for (const index of insnIndices(insns)) {
     if (!isCall(insns, index)) continue;
     const kind = srcAt(insns, index);
+    const license = partAt(program, index)?.license ?? object.license;
     if (kind === BPF_PSEUDO_HELPER) {
       if (program.poisons?.some(({ insnIndex }) => insnIndex === index) === true) continue;
-      const problem = checkHelper(object, immAt(insns, index), kernel);
+      const problem = checkHelper(license, immAt(insns, index), kernel);
       if (problem !== undefined) return { ...problem, where: placeOf(object, program, index) };
     } else if (kind === BPF_PSEUDO_KFUNC_CALL) {
-      const problem = checkKfunc(object, program.kfuncs?.find(({ insnIndex }) => insnIndex === index), immAt(insns, index), kernel);
+      const problem = checkKfunc(license, program.kfuncs?.find(({ insnIndex }) => insnIndex === index), immAt(insns, index), kernel);
       if (problem !== undefined) return { ...problem, where: placeOf(object, program, index) };
     }
   }
   for (const reference of program.kfuncAddresses ?? []) {
-    const problem = checkKfunc(object, reference, 0, kernel);
+    const problem = checkKfunc(partAt(program, reference.insnIndex)?.license ?? object.license, reference, 0, kernel);
     if (problem !== undefined) return { ...problem, where: placeOf(object, program, reference.insnIndex) };
   }
   return undefined;
 }
 
-function checkHelper(object: ObjectSpec, id: number, kernel: KernelRelease): Problem | undefined {
+function checkHelper(license: string, id: number, kernel: KernelRelease): Problem | undefined {
   const helper = HELPERS[id];
   if (helper === undefined) return { code: 'unknown-helper', message: `there is no helper ${id}`, hint: 'compile for Linux 6.18 or older' };
   if (!helper.xdp) {
@@ -82,10 +85,10 @@ function checkHelper(object: ObjectSpec, id: number, kernel: KernelRelease): Pro
     const message = `Linux ${kernel} has no ${helper.name} for XDP programs yet: they may call it since ${helper.since}`;
     return { code: 'helper-too-new', message, hint: `leave the call out, or choose a kernel from ${helper.since} on` };
   }
-  if (helper.gplOnly && !isGplCompatible(object.license)) {
-    const license = object.license === '' ? 'the object has no licence' : `the licence is '${object.license}'`;
+  if (helper.gplOnly && !isGplCompatible(license)) {
+    const found = license === '' ? 'the object has no licence' : `the licence is '${license}'`;
     const hint = 'add char _license[] SEC("license") = "GPL" or "Dual MIT/GPL"';
-    return { code: 'helper-gpl-only', message: `${helper.name} is for GPL-compatible programs only, but ${license}`, hint };
+    return { code: 'helper-gpl-only', message: `${helper.name} is for GPL-compatible programs only, but ${found}`, hint };
   }
   if (helper.support === undefined) {
     return { code: 'unsupported-helper', message: `${helperName(id)} is not supported`, hint: 'leave the call out, or choose a program without it' };
@@ -94,7 +97,7 @@ function checkHelper(object: ObjectSpec, id: number, kernel: KernelRelease): Pro
 }
 
 /** A weak kfunc that isn't there only matters to a run that calls it. */
-function checkKfunc(object: ObjectSpec, reference: KfuncReference | undefined, imm: number, kernel: KernelRelease): Problem | undefined {
+function checkKfunc(license: string, reference: KfuncReference | undefined, imm: number, kernel: KernelRelease): Problem | undefined {
   if (reference === undefined) {
     const message = `the kernel function with number ${imm} is called: only names say which one that is`;
     return { code: 'unsupported-kfunc', message, hint: 'declare the function extern __ksym and compile again' };
@@ -119,7 +122,7 @@ function checkKfunc(object: ObjectSpec, reference: KfuncReference | undefined, i
     const message = `kernel function ${name} exists in Linux 6.18, but is not supported here`;
     return { code: 'unsupported-kfunc', message, hint: 'leave the call out, or choose a program without it' };
   }
-  if (!isGplCompatible(object.license)) {
+  if (!isGplCompatible(license)) {
     const message = `kernel functions are for GPL-compatible programs only, and ${name} is called`;
     return { code: 'kfunc-gpl-only', message, hint: 'add char _license[] SEC("license") = "GPL" or "Dual MIT/GPL"' };
   }

@@ -4,6 +4,7 @@ import { MAX_CALL_FRAMES, frameBytes, stackPaths } from './isa/stackDepth.js';
 import type { StackPath } from './isa/stackDepth.js';
 import { slotCount } from './isa/walkInsns.js';
 import { BPF_FUNC_TAIL_CALL } from './layout.js';
+import { partsOf } from './programPart.js';
 import type { ProgramSpec } from './spec.js';
 
 /** MAX_BPF_STACK (include/linux/filter.h, 6.18), bytes. */
@@ -24,9 +25,19 @@ interface FunctionUse {
  * makes tail calls (check_max_stack_depth, kernel/bpf/verifier.c, 6.18).
  *
  * A frame counts as far as the instructions show it (`frameBytes`), so what is refused here the kernel refuses too, but not the other way round: a run
- * still ends with a fault when it touches more than 512 bytes in one frame, or goes deeper than 8.
+ * still ends with a fault when it touches more than 512 bytes in one frame, or goes deeper than 8. Programs that took the place of functions count by themselves.
  */
 export function checkStack(program: ProgramSpec): Omit<Problem, 'where'> | undefined {
+  for (const part of partsOf(program)) {
+    const problem = checkPart(part);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+type StackProgram = Pick<ProgramSpec, 'insns' | 'functions' | 'functionReferences'>;
+
+function checkPart(program: StackProgram): Omit<Problem, 'where'> | undefined {
   const uses = functionUses(program);
   const paths = stackPaths(uses.map((use) => use.frameBytes), uses.map((use) => use.callees), MAX_CALL_FRAMES);
   for (const path of paths) {
@@ -52,7 +63,7 @@ function checkPath({ calls, bytesBefore, bytes }: StackPath, { hasTailCall }: Fu
   return undefined;
 }
 
-function functionUses(program: ProgramSpec): FunctionUse[] {
+function functionUses(program: StackProgram): FunctionUse[] {
   const { insns, functions } = program;
   const placeOf = new Map(functions.map(({ insnIndex }, place) => [insnIndex, place]));
   const addressAt = new Map((program.functionReferences ?? []).map(({ insnIndex, targetInsnIndex }) => [insnIndex, targetInsnIndex]));

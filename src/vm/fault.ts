@@ -9,7 +9,8 @@ import {
   FAULT_READ_ONLY, FAULT_REFERENCE_LEAK, VM_BUDGET, VM_FAULT_ADDR_HI, VM_FAULT_ADDR_LO, VM_FAULT_CODE, VM_FAULT_HELPER, VM_FAULT_IS_WRITE, VM_FAULT_PC,
   VM_FAULT_PROGRAM, VM_FAULT_REG, VM_FAULT_SIZE, VM_MAX_FRAMES, VM_REGS,
 } from './layout.js';
-import type { KfuncReference, LineSpec, PoisonedInstruction } from './spec.js';
+import { partAt } from './programPart.js';
+import type { KfuncReference, LineSpec, PoisonedInstruction, ProgramPart } from './spec.js';
 
 /** What a fault message needs to know about a program; a ProgramSpec has it. */
 export interface FaultProgram {
@@ -18,6 +19,7 @@ export interface FaultProgram {
   readonly lines: readonly LineSpec[];
   readonly poisons?: readonly PoisonedInstruction[];
   readonly kfuncs?: readonly KfuncReference[];
+  readonly parts?: readonly ProgramPart[];
 }
 
 const REGISTERS = 11;
@@ -28,7 +30,9 @@ export interface Fault {
   readonly code: number;
   /** The code in words, e.g. `bad-access`: stable, for scripts. */
   readonly name: string;
+  /** Where the instruction comes from, if the program was linked out of several objects. */
   readonly program: string;
+  /** Counted from the start of that program. */
   readonly insnIndex: number;
   /** The instruction, disassembled. */
   readonly insn: string;
@@ -93,13 +97,14 @@ export function readFault(
   const address = (BigInt(field(VM_FAULT_ADDR_HI)) << 32n) | BigInt(field(VM_FAULT_ADDR_LO));
   const sizeBytes = field(VM_FAULT_SIZE);
   const hasAddress = code === FAULT_ACCESS || code === FAULT_READ_ONLY || code === FAULT_CONTEXT || code === FAULT_ATOMIC || code === FAULT_HELPER_ARGUMENT;
+  const part = program === undefined ? undefined : partAt(program, insnIndex);
   const fault = {
     code,
     name: faultName(code),
-    program: program?.name ?? `program ${programId}`,
-    insnIndex,
+    program: part?.program ?? program?.name ?? `program ${programId}`,
+    insnIndex: insnIndex - (part?.insnIndex ?? 0),
     insn: known ? disassemble(insns, insnIndex, { ...(helperName === undefined ? {} : { helperName }), kfuncName: kfuncNames(program) }) : 'no instruction',
-    source: program === undefined ? undefined : sourceOf(program.lines, insnIndex),
+    source: program === undefined ? undefined : sourceOf(program.lines, insnIndex, part),
     address,
     sizeBytes,
     isWrite: field(VM_FAULT_IS_WRITE) !== 0,
@@ -108,11 +113,11 @@ export function readFault(
     helperId: field(VM_FAULT_HELPER),
     registers: Array.from({ length: REGISTERS }, (_, register) => view.getBigUint64(stateAddress + VM_REGS + register * 8, true)),
   };
-  const inProgram = program === undefined ? fault.program : `program ${program.name}`;
-  const place = fault.source === undefined ? inProgram : `${fault.source.file}:${fault.source.line}`;
+  const inProgram = program === undefined ? fault.program : `program ${fault.program}`;
+  const place = `${part === undefined ? '' : `${part.object}, `}${fault.source === undefined ? inProgram : `${fault.source.file}:${fault.source.line}`}`;
   const offset = known && hasOffset(insns, insnIndex) ? offAt(insns, insnIndex) : 0;
   const reason = (code === FAULT_INSTRUCTION ? poisonReason(program, insnIndex) : undefined) ?? reasonOf(fault, offset, field(VM_BUDGET), helperName?.(fault.helperId) ?? `helper ${fault.helperId}`, leaked);
-  return { ...fault, message: `${place}: ${reason} [insn ${insnIndex}: ${fault.insn}]` };
+  return { ...fault, message: `${place}: ${reason} [insn ${fault.insnIndex}: ${fault.insn}]` };
 }
 
 /** Why an instruction that was put out of action must not be executed. */
@@ -128,9 +133,9 @@ function kfuncNames(program: FaultProgram | undefined): (insnIndex: number) => s
   return (insnIndex) => program?.kfuncs?.find((call) => call.insnIndex === insnIndex)?.name;
 }
 
-/** Last line that begins at or before the instruction. */
-function sourceOf(lines: readonly LineSpec[], insnIndex: number): LineSpec | undefined {
-  return lines.findLast((line) => line.insnIndex <= insnIndex);
+/** Last line that begins at or before the instruction, in the same part of the program. */
+function sourceOf(lines: readonly LineSpec[], insnIndex: number, part: ProgramPart | undefined): LineSpec | undefined {
+  return lines.findLast((line) => line.insnIndex <= insnIndex && line.insnIndex >= (part?.insnIndex ?? 0));
 }
 
 function hasOffset(insns: Uint8Array, index: number): boolean {

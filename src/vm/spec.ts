@@ -29,6 +29,8 @@ export interface ProgramSpec {
   /** `xdp`, or what else the section's name says; only `xdp` programs can run. */
   readonly type: 'xdp' | 'other';
   readonly attachType: 'xdp' | 'devmap' | 'cpumap';
+  /** Function of another program whose place it is to take: `freplace/NAME` (BPF_PROG_TYPE_EXT), empty if it is set at load; left out for other programs. */
+  readonly replaces?: string;
   /** True for `xdp.frags`: the program can handle packets of several buffers. */
   readonly frags: boolean;
   /** Instructions of 8 bytes. Calls between functions and their addresses are resolved; map references are not. */
@@ -50,8 +52,20 @@ export interface ProgramSpec {
   readonly funcInfo: Uint8Array;
   /** `struct bpf_line_info` of every line, or nothing if a function's first instruction has no line, which the kernel insists on. */
   readonly lineInfo: Uint8Array;
+  /** What was linked into it out of several objects (extension/linkExtensions.ts), by instruction; left out when it comes out of one. */
+  readonly parts?: readonly ProgramPart[];
   /** Why this program can't run although the object is sound (a kfunc, a callback, ...); `undefined` when it can. */
   readonly problem: Problem | undefined;
+}
+
+/** Instructions that belong together: a program, or one that took the place of a function of it. Reaches to the next part. */
+export interface ProgramPart {
+  readonly insnIndex: number;
+  /** Names of the object and of the program in it. */
+  readonly object: string;
+  readonly program: string;
+  /** Which helpers it may call depends on its own object's licence. */
+  readonly license: string;
 }
 
 export interface FunctionSpec {

@@ -1,6 +1,7 @@
 import type { ProgramSpec } from '../spec.js';
 
 const DEVMAP_OR_CPUMAP = /^xdp(?:\.frags)?\/(devmap|cpumap)(?:\/|$)|^xdp_(devmap|cpumap)\//;
+const EXTENSION = /^freplace(?:\/(.*))?$/;
 const FRAGS = /^xdp\.frags(?:\/|$)/;
 
 /**
@@ -11,8 +12,10 @@ const FRAGS = /^xdp\.frags(?:\/|$)/;
  *
  * @param assumeXdp what other names stand for: plain XDP programs, or ones of another type
  */
-export function programKind(section: string, assumeXdp = false): Pick<ProgramSpec, 'type' | 'attachType' | 'frags'> {
+export function programKind(section: string, assumeXdp = false): Pick<ProgramSpec, 'type' | 'attachType' | 'frags' | 'replaces'> {
   const name = section.startsWith('?') ? section.slice(1) : section;
+  const extension = EXTENSION.exec(name);
+  if (extension !== null) return { type: 'other', attachType: 'xdp', frags: false, replaces: extension[1] ?? '' };
   if (!name.startsWith('xdp')) return { type: assumeXdp ? 'xdp' : 'other', attachType: 'xdp', frags: false };
   const second = DEVMAP_OR_CPUMAP.exec(name);
   const attachType = (second?.[1] ?? second?.[2] ?? 'xdp') as ProgramSpec['attachType'];

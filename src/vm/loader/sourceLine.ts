@@ -1,6 +1,7 @@
+import { partAt } from '../programPart.js';
 import type { LineSpec, ProgramSpec } from '../spec.js';
 
-/** The source line of an instruction: the last entry at or before it; `undefined` without line information. */
+/** The source line of an instruction: the last entry at or before it, in the same part of the program; `undefined` without line information. */
 export function lineAt(program: ProgramSpec, insnIndex: number): LineSpec | undefined {
   const { lines } = program;
   let low = 0;
@@ -10,5 +11,6 @@ export function lineAt(program: ProgramSpec, insnIndex: number): LineSpec | unde
     if (lines[middle]!.insnIndex <= insnIndex) low = middle + 1;
     else high = middle;
   }
-  return lines[low - 1];
+  const line = lines[low - 1];
+  return line !== undefined && line.insnIndex >= (partAt(program, insnIndex)?.insnIndex ?? 0) ? line : undefined;
 }

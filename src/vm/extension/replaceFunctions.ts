@@ -1,0 +1,98 @@
+import { immAt, srcAt } from '../isa/decode.js';
+import { BPF_PSEUDO_CALL, INSN_BYTES } from '../isa/opcodes.js';
+import { insnIndices, isCall } from '../program.js';
+import type { ProgramPart, ProgramSpec } from '../spec.js';
+
+/** A program that takes the place of a function. */
+export interface Replacement {
+  readonly program: ProgramSpec;
+  /** Where its instructions come from. */
+  readonly origin: Omit<ProgramPart, 'insnIndex'>;
+}
+
+/** Instructions that move together. */
+interface Piece {
+  readonly program: ProgramSpec;
+  /** Instructions of `program`: from, and up to. */
+  readonly start: number;
+  readonly end: number;
+  /** Where `start` comes to lie. */
+  readonly at: number;
+}
+
+/**
+ * Links programs into another one in place of functions: what calls or takes the address of such a function, gets the program. The functions that stay come first, then the programs, each
+ * with its own subprograms.
+ *
+ * @param replacements by the name of the function
+ * @param origin where the program's own instructions come from
+ */
+export function replaceFunctions(program: ProgramSpec, replacements: ReadonlyMap<string, Replacement>, origin: Omit<ProgramPart, 'insnIndex'>): ProgramSpec {
+  const { pieces, newIndexOf } = placePieces(program, replacements);
+  const last = pieces[pieces.length - 1]!;
+  const insns = new Uint8Array((last.at + last.end - last.start) * INSN_BYTES);
+  const view = new DataView(insns.buffer);
+  for (const { program: { insns: from }, start, end, at } of pieces) insns.set(from.subarray(start * INSN_BYTES, end * INSN_BYTES), at * INSN_BYTES);
+
+  // Inside a program that was linked in nothing moves; calls between functions of the target may have become longer or shorter.
+  const setTarget = (index: number, target: number): void => view.setInt32(index * INSN_BYTES + 4, target - (index + 1), true);
+  for (const piece of pieces.filter((candidate) => candidate.program === program)) {
+    for (const index of insnIndices(program.insns)) {
+      if (index < piece.start || index >= piece.end || !isCall(program.insns, index) || srcAt(program.insns, index) !== BPF_PSEUDO_CALL) continue;
+      setTarget(index - piece.start + piece.at, newIndexOf(index + 1 + immAt(program.insns, index)));
+    }
+  }
+  const functionReferences = pieces.flatMap((piece) => within(piece, piece.program.functionReferences).map((reference) => {
+    const { targetInsnIndex } = piece.program.functionReferences!.find((old) => old.insnIndex === reference.insnIndex - piece.at + piece.start)!;
+    const target = piece.program === program ? newIndexOf(targetInsnIndex) : targetInsnIndex - piece.start + piece.at;
+    setTarget(reference.insnIndex, target);
+    return { ...reference, targetInsnIndex: target };
+  }));
+
+  const all = <T extends { readonly insnIndex: number }>(listOf: (spec: ProgramSpec) => readonly T[] | undefined): T[] => pieces.flatMap((piece) => within(piece, listOf(piece.program)));
+  const linked = [...replacements.values()];
+  return {
+    ...program,
+    insns,
+    references: all((spec) => spec.references),
+    functionReferences,
+    kfuncs: all((spec) => spec.kfuncs),
+    kfuncAddresses: all((spec) => spec.kfuncAddresses),
+    poisons: all((spec) => spec.poisons),
+    functions: all((spec) => spec.functions),
+    lines: all((spec) => spec.lines),
+    // The kernel takes extensions one by one, never this.
+    funcInfo: new Uint8Array(0),
+    lineInfo: new Uint8Array(0),
+    parts: [
+      { ...origin, insnIndex: 0 },
+      ...pieces.filter((piece) => piece.program !== program).map(({ program: own, at }) => ({ ...linked.find((candidate) => candidate.program === own)!.origin, insnIndex: at })),
+    ],
+    problem: program.problem ?? linked.find(({ program: own }) => own.problem !== undefined)?.program.problem,
+  };
+}
+
+function placePieces(program: ProgramSpec, replacements: ReadonlyMap<string, Replacement>): { readonly pieces: readonly Piece[]; readonly newIndexOf: (oldIndex: number) => number } {
+  const pieces: Piece[] = [];
+  const newIndices = new Map<number, number>();
+  let at = 0;
+  const place = (spec: ProgramSpec, start: number, end: number): number => {
+    pieces.push({ program: spec, start, end, at });
+    at += end - start;
+    return at - (end - start);
+  };
+  const ends = program.functions.map((_, index) => program.functions[index + 1]?.insnIndex ?? program.insns.length / INSN_BYTES);
+  program.functions.forEach(({ name, insnIndex }, index) => {
+    if (!replacements.has(name)) newIndices.set(insnIndex, place(program, insnIndex, ends[index]!));
+  });
+  for (const { name, insnIndex } of program.functions) {
+    const replacement = replacements.get(name)?.program;
+    if (replacement !== undefined) newIndices.set(insnIndex, place(replacement, 0, replacement.insns.length / INSN_BYTES));
+  }
+  return { pieces, newIndexOf: (oldIndex) => newIndices.get(oldIndex)! };
+}
+
+/** What lies in a piece, at its new place. */
+function within<T extends { readonly insnIndex: number }>({ start, end, at }: Piece, list: readonly T[] = []): T[] {
+  return list.filter(({ insnIndex }) => insnIndex >= start && insnIndex < end).map((entry) => ({ ...entry, insnIndex: entry.insnIndex - start + at }));
+}
