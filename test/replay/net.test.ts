@@ -90,6 +90,14 @@ withVeth('replay over a veth', () => {
     expect(withoutHash(difference!.simulator)).toBe(withoutHash(difference!.kernel));
   });
 
+  it.each(['mixed.pcap', 'vlan.pcap'])('leaves in memory what a veth leaves there when it has no hint: %s', async (capture) => {
+    const [difference, ...others] = (await replay({ object: object('rx_hint_memory'), pcap: capturePath(capture) })).differences;
+    expect(others).toEqual([]);
+    // The hash, which the kernel keys at random, is the last word.
+    expect(String(difference!.simulator).slice(0, -8)).toBe(String(difference!.kernel).slice(0, -8));
+    expect(String(difference!.kernel)).toMatch(/^00000000 ?00000000 ?c3ffffff/);
+  });
+
   // In generic mode the kernel finds less room in its skbs, and the fixture drops what it can't pull.
   it('pulls what lies in fragments into the linear part (native)', async () => {
     const report = await replay({ object: object('pull_data'), pcap: capturePath('jumbo.pcap'), mtu: 9000 });
