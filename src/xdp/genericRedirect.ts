@@ -56,16 +56,15 @@ export class GenericRedirect {
       if (error === 0) this.transmit(skb, device!, program);
       return error;
     }
+    // Of a broadcast it is whatever stands under the key, which is not looked at otherwise.
+    const isDevmap = kind !== REDIRECT_NONE && mapType !== BPF_MAP_TYPE_XSKMAP && mapType !== BPF_MAP_TYPE_CPUMAP && target !== 0;
+    const toIfindex = isDevmap ? entryTarget(this.#memory, target) : 0;
     let error: number;
-    let toIfindex = 0;
     if (kind === REDIRECT_NONE) error = this.#fail(EBADRQC, Outcome.redirectNoHelper);
     else if (mapType === BPF_MAP_TYPE_XSKMAP) error = this.#toSocket(skb, target);
     else if (mapType === BPF_MAP_TYPE_CPUMAP) error = this.#toCpu(skb, target, mapId, targetIndex);
     else if ((flags & BPF_F_BROADCAST) !== 0) error = this.#broadcast(skb, program, this.#vm.map(mapId) as ProgramEntryMap, flags);
-    else {
-      toIfindex = entryTarget(this.#memory, target);
-      error = this.#toEntry(skb, program, target);
-    }
+    else error = this.#toEntry(skb, program, target);
     tracer.xdpRedirect(ifindex, program.id, error, toIfindex, mapId, targetIndex);
     return error;
   }
