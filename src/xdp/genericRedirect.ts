@@ -1,4 +1,4 @@
-import { EBADRQC, EINVAL, EMSGSIZE, ENETDOWN, ENODEV, ENOMEM, ENXIO } from '../base/index.js';
+import { EBADRQC, EINVAL, EMSGSIZE, ENETDOWN, ENODEV, ENOMEM, ENXIO, EOPNOTSUPP } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import {
   BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, BPF_MAP_TYPE_CPUMAP, BPF_MAP_TYPE_XSKMAP, entryTarget, programOfEntry, REDIRECT_IFINDEX, REDIRECT_NONE,
@@ -147,8 +147,9 @@ export class GenericRedirect {
     return 0;
   }
 
-  /** dev_map_redirect_clone. */
+  /** dev_map_redirect_clone: fragments can't be cloned, as the copies' programs would write into them. */
   #toEntryByCopy(skb: SkBuff, program: LoadedProgram, entry: number): number {
+    if (skb.fragmentBytes > 0) return this.#fail(EOPNOTSUPP, Outcome.redirectNotSupported);
     const copy = this.#skbs.copy(skb);
     if (copy === undefined) return this.#fail(ENOMEM, Outcome.redirectCopyFailed);
     const error = this.#toEntry(copy, program, entry);

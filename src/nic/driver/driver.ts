@@ -30,6 +30,7 @@ import { TxQueue } from './txQueue.js';
 import { Watchdog } from './watchdog.js';
 import { queueXdpFrames } from './xdpTransmit.js';
 import { queueSocketPacket } from './xskTransmit.js';
+import { XdpTxBulk } from './xdpTxBulk.js';
 
 /** dev->watchdog_timeo: a transmit queue on which nothing has moved for so long hangs. */
 const TX_TIMEOUT_NS = 5e9;
@@ -71,6 +72,7 @@ export class NicDriver implements NetDriver {
       tx: new TxQueue(memory, dma, profile.format, queue, config.txRingSize),
       rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: layout.frameSizeBytes, memId: config.core.memory.register(buffers) },
       counters: newCounters(),
+      xdpTxBulk: profile.xdp.sendsTxInBulks === true ? new XdpTxBulk(config.tracer, config.ifindex) : undefined,
       stackBuffers: new Uint32Array(NAPI_POLL_WEIGHT),
       stackCount: 0,
       waitingSocket: undefined,
@@ -190,6 +192,7 @@ export class NicDriver implements NetDriver {
     this.#config.core.xdpDoFlush();
     this.kick(queue);
     releaseStackBuffers(pair);
+    pair.xdpTxBulk?.flush();
     this.#config.core.generic.releaseStack();
     this.#refill(pair);
     this.#polling = -1;

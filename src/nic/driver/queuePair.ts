@@ -2,6 +2,7 @@ import type { XskSocket } from '../../umem/index.js';
 import type { XdpRxQueue } from '../../xdp/index.js';
 import type { RxQueue } from './rxQueue.js';
 import type { TxQueue } from './txQueue.js';
+import type { XdpTxBulk } from './xdpTxBulk.js';
 
 /** Everything that belongs to one queue pair and its NAPI instance. */
 export interface QueuePair {
@@ -9,6 +10,8 @@ export interface QueuePair {
   readonly rx: RxQueue;
   readonly tx: TxQueue;
   readonly rxq: XdpRxQueue;
+  /** Of a driver that sends XDP_TX in bulks. */
+  readonly xdpTxBulk: XdpTxBulk | undefined;
   readonly counters: DriverCounters;
   /** Buffers of packets that were passed up during the present poll; the stack is done with them at its end. */
   readonly stackBuffers: Uint32Array;

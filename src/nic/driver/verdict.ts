@@ -37,6 +37,7 @@ export function carryOut(state: DriverState, pair: QueuePair, buffer: number, pa
 function xdpTx(state: DriverState, pair: QueuePair, buffer: number, packetId: number): void {
   const { counters } = pair;
   const outcome = queueXdpTx(state, pair, buffer);
+  if (outcome !== Outcome.txNoHeadroom) pair.xdpTxBulk?.add(outcome === Outcome.tx);
   if (outcome === Outcome.tx) {
     counters.xdpTx++;
     return;

@@ -55,6 +55,8 @@ export interface XdpSupport {
   readonly hasMetadata: boolean;
   /** Failures that the driver doesn't tell the tracepoint xdp_exception of; left out: it tells of all. */
   readonly untraced?: readonly XdpFailure[];
+  /** veth: XDP_TX is handed over in bulks of 16, each with the tracepoint xdp_bulk_tx. */
+  readonly sendsTxInBulks?: boolean;
   /** Channels that attaching takes away or needs besides the RX queues, in words; empty for none. */
   readonly queueRule: string;
   /** What else the driver refuses a program for; left out: nothing. */
