@@ -152,7 +152,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
   const sockets: XskSocket[] = [];
   const socketsOf: (readonly XskSocket[])[] = [];
   for (const { xsk, xdp, settings } of spec.nics) {
-    const opened = xsk === undefined ? ok([]) : openSockets(xsk, memory, settings, sockets.length);
+    const opened = xsk === undefined ? ok([]) : openSockets(xsk, memory, settings, sockets.length, spec.kernel);
     if (!opened.ok) return opened;
     sockets.push(...opened.value);
     socketsOf.push(opened.value);

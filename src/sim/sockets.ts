@@ -1,5 +1,5 @@
 import { fail, ok } from '../base/index.js';
-import type { Result } from '../base/index.js';
+import type { KernelRelease, Result } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import type { NicSettings } from '../nic/index.js';
 import { createUmem, isRingSize, MAX_RING_ENTRIES, XskSocket } from '../umem/index.js';
@@ -17,6 +17,7 @@ export function openSockets(
   memory: HostMemory,
   nic: NicSettings,
   firstId: number,
+  kernel: KernelRelease | undefined,
 ): Result<readonly XskSocket[]> {
   const sockets: XskSocket[] = [];
   for (const [name, size] of Object.entries(xsk.rings)) {
@@ -32,7 +33,7 @@ export function openSockets(
     const id = firstId + queue;
     const umem = createUmem(memory, `UMEM of socket ${id}`, { chunkCount: xsk.chunkCount, chunkSizeBytes: 4096, headroomBytes: 0 });
     if (!umem.ok) return umem;
-    sockets.push(new XskSocket(memory, id, nic.ifindex, queue, umem.value, xsk.rings));
+    sockets.push(new XskSocket(memory, id, nic.ifindex, queue, umem.value, xsk.rings, kernel));
   }
   return ok(sockets);
 }

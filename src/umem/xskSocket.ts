@@ -1,4 +1,5 @@
-import { EAGAIN, EBUSY, ENOBUFS, ENOMEM, ENOSPC } from '../base/index.js';
+import { EAGAIN, EBUSY, ENOBUFS, ENOMEM, ENOSPC, hasChange, NEWEST_KERNEL } from '../base/index.js';
+import type { KernelRelease } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { Owner } from '../memory/index.js';
 import { AddressRing } from './addressRing.js';
@@ -72,9 +73,14 @@ export class XskSocket {
   /** Completions that are on their way: their slots on the COMPLETION ring are spoken for. */
   #completionsReserved = 0;
   readonly #u8: Uint8Array;
+  readonly #stopsAtInvalid: boolean;
+  readonly #completesInvalid: boolean;
+  /** What `send` gives when the COMPLETION ring is full. */
+  readonly #completionFull: number;
   readonly #desc: XdpDesc = { addr: 0, len: 0, options: 0 };
 
-  constructor(memory: HostMemory, id: number, ifindex: number, queueId: number, umem: Umem, sizes: XskRingSizes) {
+  /** @param kernel whose rules `send` follows */
+  constructor(memory: HostMemory, id: number, ifindex: number, queueId: number, umem: Umem, sizes: XskRingSizes, kernel: KernelRelease = NEWEST_KERNEL) {
     this.id = id;
     this.ifindex = ifindex;
     this.queueId = queueId;
@@ -87,6 +93,9 @@ export class XskSocket {
     this.tx.ring.flags = XDP_RING_NEED_WAKEUP;
     this.#stash = new Uint32Array(umem.chunks.count);
     this.#u8 = memory.u8;
+    this.#stopsAtInvalid = hasChange(kernel, 'sendStopsAtInvalid');
+    this.#completesInvalid = hasChange(kernel, 'completesInvalid');
+    this.#completionFull = hasChange(kernel, 'completionFullIsAgain') ? -EAGAIN : 0;
   }
 
   /**
@@ -142,7 +151,7 @@ export class XskSocket {
    * The send call in copy mode (__xsk_generic_xmit, net/xdp/xsk.c, 6.18): at most 32 descriptors.
    *
    * @returns 0 when the ring was drained or an invalid descriptor ended the call; -EAGAIN (budget, COMPLETION or driver queue
-   *   full) or -EBUSY (driver dropped a packet)
+   *   full) or -EBUSY (driver dropped a packet). Older kernels: KERNEL_CHANGES, `AF_XDP`
    */
   send(driver: XskTransmit): number {
     const { tx, umem } = this;
@@ -152,13 +161,17 @@ export class XskSocket {
         this.statistics.tx_ring_empty_descs++;
         return 0;
       }
-      if (this.completion.ring.used + this.#completionsReserved >= this.completion.ring.size) return -EAGAIN;
+      const isFull = this.completion.ring.used + this.#completionsReserved >= this.completion.ring.size;
+      if (isFull && (this.#completesInvalid || this.#isValid(desc))) return this.#completionFull;
       // An invalid descriptor is found before the budget is asked: the 33rd still ends the call with 0 (measured on 6.18).
       if (!this.#isValid(desc)) {
         this.statistics.tx_invalid_descs++;
-        this.#completeInvalid(desc.addr);
+        this.#endInvalid(desc.addr);
         tx.release();
-        return 0;
+        if (this.#stopsAtInvalid) return 0;
+        // Passed over while the ring is read: it costs nothing of the budget.
+        budget++;
+        continue;
       }
       if (budget === 0) return -EAGAIN;
       const address = umem.address + desc.addr;
@@ -182,11 +195,12 @@ export class XskSocket {
     this.completion.produce(offBytes);
   }
 
-  /** 6.18 completes an invalid descriptor too, so that the application gets its address back, whatever it was. */
-  #completeInvalid(offBytes: number): void {
+  /** 6.18 completes an invalid descriptor too, so that the application gets its address back, whatever it was; before, nobody told it. */
+  #endInvalid(offBytes: number): void {
     const { umem } = this;
-    if (umem.chunkStart(offBytes) >= 0) umem.chunks.move(umem.address + offBytes, Owner.txRing, Owner.completionRing);
-    this.completion.produceAddressOf(this.tx);
+    const isChunk = umem.chunkStart(offBytes) >= 0;
+    if (isChunk) umem.chunks.move(umem.address + offBytes, Owner.txRing, this.#completesInvalid ? Owner.completionRing : Owner.application);
+    if (this.#completesInvalid) this.completion.produceAddressOf(this.tx);
   }
 
   /** xp_aligned_validate_desc: non-empty, inside the UMEM, inside one chunk, no unknown option. */

@@ -1,9 +1,11 @@
 import { unwrap } from '../../src/base/index.js';
+import type { KernelRelease } from '../../src/base/index.js';
 import { HostMemory, Owner } from '../../src/memory/index.js';
 import { createUmem, XskSocket } from '../../src/umem/index.js';
 import type { XskRingSizes, XskTransmit } from '../../src/umem/index.js';
 
 export interface BenchOptions {
+  readonly kernel?: KernelRelease;
   readonly chunkCount?: number;
   readonly chunkSizeBytes?: number;
   readonly headroomBytes?: number;
@@ -25,9 +27,9 @@ export class SocketBench {
   readonly sent: Uint8Array[] = [];
   readonly #packet: number;
 
-  constructor({ chunkCount = 8, chunkSizeBytes = 2048, headroomBytes = 0, rings = {} }: BenchOptions = {}) {
+  constructor({ chunkCount = 8, chunkSizeBytes = 2048, headroomBytes = 0, rings = {}, kernel }: BenchOptions = {}) {
     const umem = unwrap(createUmem(this.memory, 'umem', { chunkCount, chunkSizeBytes, headroomBytes }));
-    this.socket = new XskSocket(this.memory, 3, 1, 0, umem, { rx: 8, tx: 64, fill: 8, completion: 64, ...rings });
+    this.socket = new XskSocket(this.memory, 3, 1, 0, umem, { rx: 8, tx: 64, fill: 8, completion: 64, ...rings }, kernel);
     this.#packet = this.memory.reserve('packet', PACKET_META_MAX + 4096) + PACKET_META_MAX;
   }
 

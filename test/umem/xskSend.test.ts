@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { KernelRelease } from '../../src/base/index.js';
 import { XDP_PKT_CONTD, XDP_TX_METADATA } from '../../src/umem/index.js';
 import { SocketBench } from './support.js';
 
@@ -6,8 +7,8 @@ const EAGAIN = -11;
 const EBUSY = -16;
 
 /** A bench with 64 chunks and these packets queued, one a chunk; a length of 0 makes an invalid descriptor. */
-function queued(lengths: readonly number[], completion = 64): SocketBench {
-  const bench = new SocketBench({ chunkCount: 64, rings: { completion } });
+function queued(lengths: readonly number[], completion = 64, kernel?: KernelRelease): SocketBench {
+  const bench = new SocketBench({ chunkCount: 64, rings: { completion }, ...(kernel === undefined ? {} : { kernel }) });
   lengths.forEach((len, i) => bench.queue(i * 2048, len));
   return bench;
 }
@@ -162,5 +163,38 @@ describe('XskSocket.send', () => {
     for (let calls = 0; calls < 17; calls++) expect(bench.send()).toBe(0);
     expect(bench.send()).toBe(0);
     expect(outcome(bench)).toMatchObject({ result: 0, consumed: 20, sent: 3, invalid: 17 });
+  });
+});
+
+describe('XskSocket.send of older kernels', () => {
+  it('6.1 passes over invalid descriptors in the same call, and their addresses are lost', () => {
+    const bench = queued([60, 0, 60, 0, 0, 60], 64, '6.1');
+    expect(outcome(bench)).toEqual({ result: 0, consumed: 6, sent: 3, invalid: 3, empty: 1 });
+    expect(reclaimAll(bench)).toEqual([]);
+    for (let i = 0; i < 3; i++) bench.completeOldest();
+    expect(reclaimAll(bench)).toEqual([0, 2 * 2048, 5 * 2048]);
+    expect(bench.socket.umem.chunks.violationCount).toBe(0);
+  });
+
+  it('6.1 counts only valid ones against the budget', () => {
+    const bench = queued([...many(20), 0, 0, 0, ...many(12), 60], 64, '6.1');
+    expect(outcome(bench)).toEqual({ result: EAGAIN, consumed: 35, sent: 32, invalid: 3, empty: 0 });
+  });
+
+  it('6.6 stops behind an invalid one, whose address is lost', () => {
+    const bench = queued([60, 0, 60], 64, '6.6');
+    expect(outcome(bench)).toEqual({ result: 0, consumed: 2, sent: 1, invalid: 1, empty: 0 });
+    expect(outcome(bench)).toEqual({ result: 0, consumed: 3, sent: 2, invalid: 1, empty: 1 });
+    expect(reclaimAll(bench)).toEqual([]);
+  });
+
+  it.each([['6.1', 0], ['6.6', 0], ['6.18', EAGAIN]] as const)('a full COMPLETION ring in %s gives %i', (kernel, result) => {
+    const bench = queued(many(3), 2, kernel);
+    expect(outcome(bench)).toMatchObject({ result, consumed: 2, sent: 2 });
+  });
+
+  it('an invalid descriptor needs no room on the COMPLETION ring where it is not completed', () => {
+    const consumed = (['6.1', '6.6', '6.18'] as const).map((kernel) => outcome(queued([60, 60, 0, 60], 2, kernel))['consumed']);
+    expect(consumed).toEqual([3, 3, 2]);
   });
 });
