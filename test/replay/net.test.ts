@@ -106,7 +106,7 @@ withVeth('replay over a veth', () => {
   });
 
   it('attaches programs that are bound to the device natively only', async () => {
-    expect(await replayOverVeth({ object: object('rx_hints'), pcap: capturePath('dns.pcap'), mode: 'generic' })).toMatchObject({ ok: false, problem: { code: 'net-attach' } });
+    expect(await replayOverVeth({ object: object('rx_hints'), pcap: capturePath('dns.pcap'), mode: 'generic' })).toMatchObject({ ok: false, problem: { code: 'attach-bound-generic' } });
   });
 
   it('counts as the driver does', async () => {
