@@ -16,6 +16,12 @@ const OFFLOADS = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp', 'rxHash'];
 /** napi_defer_hard_irqs is an s32 (netdev.yaml, 6.18); the times are unsigned long, here as far as ns are exact. */
 const NAPI_MAX: Readonly<Record<keyof NapiSettings, number>> = { deferHardIrqs: INT_MAX, groFlushTimeoutNs: Number.MAX_SAFE_INTEGER, irqSuspendTimeoutNs: Number.MAX_SAFE_INTEGER };
 
+/** The other end of a veth pair, as far as it matters to this one. */
+export interface VethPeer {
+  /** It has a program in its driver, so that NAPI runs there and takes XDP frames (veth_set_xdp_features, drivers/net/veth.c, 6.18). */
+  readonly hasNativeXdp: boolean;
+}
+
 /** How a NIC is set up; what is left out is the profile's default. */
 export interface NicSettings {
   readonly profile: NicProfile;
@@ -39,8 +45,12 @@ export interface NicSettings {
   /** What is to go wrong; left out: nothing. */
   readonly faults?: FaultPlan | undefined;
   readonly ifindex: number;
+  /** Of a veth; left out: an end like this one. */
+  readonly peer?: VethPeer | undefined;
   /** Where the program runs; left out: native. */
   readonly xdpMode?: XdpMode | undefined;
+  /** Whether the driver honours the private contract about checksums on XDP_TX (txContract.ts), which mainline lacks; left out: the profile's. */
+  readonly hasTxContract?: boolean | undefined;
   /** What else is switched on in the device, which only matters to whether a program can be attached; left out: nothing. */
   readonly features?: readonly NicFeature[] | undefined;
 }

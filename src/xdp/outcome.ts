@@ -55,6 +55,7 @@ export const Outcome = {
   redirectXmitFailed: 39,
   skbNoMemory: 40,
   cpumapFull: 41,
+  txChecksumRefused: 42,
 } as const;
 
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
@@ -102,6 +103,7 @@ const ROWS: readonly (readonly [Outcome, string, string, boolean])[] = [
   [Outcome.redirectXmitFailed, 'redirect_xmit_failed', "refused by the target's driver (ndo_xdp_xmit) when the bulk was sent", false],
   [Outcome.skbNoMemory, 'skb_no_memory', 'no memory for an skb, or for the room around the packet that generic XDP needs', false],
   [Outcome.cpumapFull, 'cpumap_full', 'the queue of a CPUMAP entry was full (ENOSPC)', false],
+  [Outcome.txChecksumRefused, 'tx_checksum_refused', 'XDP_TX asked for a checksum that nobody can compute: behind the frame, or of a frame of several buffers', false],
 ];
 
 /** All outcomes; the index is the code. */

@@ -42,6 +42,10 @@ export interface DriverCounters {
   xdpTxErrors: number;
   /** XDP_TX that found the ring full, which is counted in `xdpTxErrors` too. */
   xdpTxFull: number;
+  /** Checksums that XDP_TX asked for by the private contract: those that the NIC was asked for, that the CPU computed, and that nobody can. */
+  xdpTxCsumOffloaded: number;
+  xdpTxCsumSoftware: number;
+  xdpTxCsumRefused: number;
   xdpRedirect: number;
   xdpRedirectErrors: number;
   /** XDP_ABORTED, numbers that are no verdict, and both together with programs that were stopped. */
@@ -69,7 +73,7 @@ export interface DriverCounters {
 export function newCounters(): DriverCounters {
   return {
     rxPackets: 0, rxBytes: 0, rxErrors: 0, rxLengthErrors: 0, rxCsumGood: 0, rxCsumErrors: 0, rxAllocFailed: 0, stackPackets: 0, stackBytes: 0, xdpDrop: 0, xdpPass: 0, xdpTx: 0,
-    xdpTxErrors: 0, xdpTxFull: 0, xdpRedirect: 0, xdpRedirectErrors: 0, xdpAborted: 0, xdpInvalid: 0, xdpExceptions: 0, txPackets: 0, txBytes: 0,
+    xdpTxErrors: 0, xdpTxFull: 0, xdpTxCsumOffloaded: 0, xdpTxCsumSoftware: 0, xdpTxCsumRefused: 0, xdpRedirect: 0, xdpRedirectErrors: 0, xdpAborted: 0, xdpInvalid: 0, xdpExceptions: 0, txPackets: 0, txBytes: 0,
     txXdpPackets: 0, txXdpBytes: 0, txXdpXmit: 0, txXdpXmitErrors: 0, xdpTxCompletions: 0, txXdpXmitCompletions: 0, rxKicks: 0, txKicks: 0, txTimeouts: 0, polls: 0,
   };
 }

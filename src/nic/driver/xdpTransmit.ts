@@ -2,10 +2,13 @@ import { EINVAL, ENETDOWN } from '../../base/index.js';
 import { Owner } from '../../memory/index.js';
 import { fragmentCount } from '../../vm/index.js';
 import { convertContextToFrame, frameFragments, framePartAddress, framePartBytes, Outcome, XDP_REDIRECT, XDP_TX, XDP_XMIT_FLUSH } from '../../xdp/index.js';
+import { DESC_CSUM } from '../device/batch.js';
 import { TX_XDP_CLONE, TX_XDP_TX, TX_XDP_XMIT } from '../bufferTags.js';
 import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from '../dma/direction.js';
 import type { DriverState } from './driverState.js';
 import type { QueuePair } from './queuePair.js';
+import { NO_OFFLOAD } from './txQueue.js';
+import type { TxOffload } from './txQueue.js';
 
 /**
  * XDP_TX: converts the packet in the context block to an xdp_frame and queues all its buffers; on success they belong to the TX ring.
@@ -16,11 +19,14 @@ import type { QueuePair } from './queuePair.js';
 export function queueXdpTx(state: DriverState, pair: QueuePair, buffer: number): Outcome {
   const { memory, vm, ifindex } = state.config;
   const { u32 } = memory;
-  if (!hasRoom(pair, fragmentCount(u32, vm.contextAddress))) return Outcome.txRingFull;
+  const { txChecksum } = state;
+  if (!hasRoom(pair, fragmentCount(u32, vm.contextAddress), txChecksum === undefined ? 0 : DESC_CSUM)) return Outcome.txRingFull;
   if (!convertContextToFrame(u32, vm.contextAddress, pair.rx.buffers.memType, ifindex)) return Outcome.txNoHeadroom;
+  const offload = txChecksum === undefined ? NO_OFFLOAD : txChecksum.request(pair.counters);
+  if (offload === undefined) return Outcome.txChecksumRefused;
   const needsMapping = state.rxDirection !== DMA_BIDIRECTIONAL;
   if (needsMapping && !mapFrame(state, pair, buffer)) return Outcome.txDmaError;
-  pushFrame(state, pair, buffer, TX_XDP_TX, needsMapping);
+  pushFrame(state, pair, buffer, TX_XDP_TX, needsMapping, offload);
   return Outcome.tx;
 }
 
@@ -38,7 +44,7 @@ export function queueXdpFrames(state: DriverState, pair: QueuePair, frames: Uint
   let sent = 0;
   for (; sent < count; sent++) {
     const frame = frames[sent];
-    if (!hasRoom(pair, frameFragments(memory.u32, frame))) {
+    if (!hasRoom(pair, frameFragments(memory.u32, frame), 0)) {
       state.xmitFailure = Outcome.txRingFull;
       break;
     }
@@ -46,16 +52,16 @@ export function queueXdpFrames(state: DriverState, pair: QueuePair, frames: Uint
       state.xmitFailure = Outcome.txDmaError;
       break;
     }
-    pushFrame(state, pair, frame, core.memory.isClone(frame) ? TX_XDP_CLONE : TX_XDP_XMIT, true);
+    pushFrame(state, pair, frame, core.memory.isClone(frame) ? TX_XDP_CLONE : TX_XDP_XMIT, true, NO_OFFLOAD);
   }
   counters.txXdpXmit += sent;
   counters.txXdpXmitErrors += count - sent;
   return sent;
 }
 
-/** Whether the ring takes a frame of so many fragments; if not, that is counted. */
-function hasRoom({ tx }: QueuePair, fragments: number): boolean {
-  if (tx.hasRoom(fragments + 1)) return true;
+/** Whether the ring takes a frame of so many fragments, with these offloads (DESC_*); if not, that is counted. */
+function hasRoom({ tx }: QueuePair, fragments: number, offloadFlags: number): boolean {
+  if (tx.hasRoom(fragments + 1, offloadFlags)) return true;
   tx.fullCount++;
   return false;
 }
@@ -80,7 +86,7 @@ function mapFrame({ config }: DriverState, { tx }: QueuePair, frame: number): bo
  * @param kind TX_XDP_TX: the buffers are of the queue's own pool and the driver's; else the core's
  * @param isMapped they have mappings of their own, in `tx.mappings`; else the pool's is used
  */
-function pushFrame(state: DriverState, { tx, rx }: QueuePair, frame: number, kind: number, isMapped: boolean): void {
+function pushFrame(state: DriverState, { tx, rx }: QueuePair, frame: number, kind: number, isMapped: boolean, offload: Readonly<TxOffload>): void {
   const { memory, allocator, core, dma, tags } = state.config;
   const { u32 } = memory;
   const { ledger } = allocator;
@@ -93,7 +99,7 @@ function pushFrame(state: DriverState, { tx, rx }: QueuePair, frame: number, kin
     const part = i < 0 ? frame : ledger.bufferOf(address);
     const iovaLow = isMapped ? tx.mappings[i + 1] : rx.buffers.iovaLow(part) + (address - part);
     if (!isMapped) dma.syncForDevice(iovaLow, lenBytes, DMA_BIDIRECTIONAL, 'XDP_TX');
-    const record = tx.push(iovaLow, lenBytes, i === fragments - 1);
+    const record = tx.push(iovaLow, lenBytes, i === fragments - 1, offload);
     if (kind === TX_XDP_TX) {
       rx.buffers.giveUp(part);
       ledger.move(part, Owner.driver, Owner.txRing);

@@ -23,7 +23,7 @@ import { describeNumber, DriverMistakes } from './mistakes.js';
 import type { DriverMistake } from './mistakes.js';
 import { PacketBook, PageStage } from './packetBook.js';
 import { RedirectPath } from './redirectPath.js';
-import { TX_CONTRACT_BYTES } from './txContract.js';
+import { TX_CONTRACT_BYTES } from '../driver/txContract.js';
 import type { XdpDriver, XdpDriverFactory } from './xdpDriver.js';
 import type { XdpFrame } from './xdpObjects.js';
 

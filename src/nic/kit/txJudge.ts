@@ -9,7 +9,7 @@ import { insertChecksums, insertPartialChecksum, insertProtocolChecksum, isField
 import { CHECKSUM_PROTOCOL, requestChecksum } from '../driver/checksumRequest.js';
 import type { CoherentBlock } from './coherentBlock.js';
 import type { KitParts } from './kitParts.js';
-import { readTxContract, TX_CONTRACT_BYTES, XDP_TX_CHECKSUM } from './txContract.js';
+import { readTxContract, TX_CONTRACT_BYTES, XDP_TX_CHECKSUM } from '../driver/txContract.js';
 
 const FRAME_BYTES = 16384;
 

@@ -42,6 +42,8 @@ export interface XdpSupport {
   readonly features: number;
   /** mvneta, mvpp2 and mtk_eth_soc: NDO_XMIT and NDO_XMIT_SG are there without a program, too. */
   readonly alwaysTransmits?: boolean;
+  /** The driver honours the private contract about checksums on XDP_TX (txContract.ts). No driver of mainline does. */
+  readonly hasTxContract?: boolean;
   /** Kernel that brought native XDP; `undefined`: never. */
   readonly since: string | undefined;
   /**
@@ -53,10 +55,10 @@ export interface XdpSupport {
   readonly mtuReason: string;
   /** False: ctx->data_meta is invalid (data + 1), bpf_xdp_adjust_meta gives -ENOTSUPP. */
   readonly hasMetadata: boolean;
-  /** Failures that the driver doesn't tell the tracepoint xdp_exception of; left out: it tells of all. */
-  readonly untraced?: readonly XdpFailure[];
   /** veth: XDP_TX is handed over in bulks of 16, each with the tracepoint xdp_bulk_tx. */
   readonly sendsTxInBulks?: boolean;
+  /** Failures that the driver doesn't tell the tracepoint xdp_exception of; left out: it tells of all. */
+  readonly untraced?: readonly XdpFailure[];
   /** Channels that attaching takes away or needs besides the RX queues, in words; empty for none. */
   readonly queueRule: string;
   /** What else the driver refuses a program for; left out: nothing. */
@@ -183,6 +185,8 @@ export interface NicProfile {
   readonly notes: readonly string[];
   /** What its driver tells programs about packets: fills in `hints` for the frame at `address` whose first descriptor is `index` of the batch. */
   readonly readRxHints: (hints: RxHints, batch: DescriptorBatch, index: number, u8: Uint8Array, address: number, offloads: HintOffloads) => void;
+  /** veth: without a native program the driver has no NAPI, so that nothing is counted in `ethtool -S`. */
+  readonly countsNativeOnly?: boolean;
   /** `ethtool -S`, in the driver's order and under its names. */
   readonly statistics: readonly Statistic[];
 }

@@ -36,6 +36,7 @@ export const r8169XdpProfile: NicProfile = {
     mtuErrno: EINVAL,
     mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 22 (Ethernet header and two VLAN tags)',
     hasMetadata: true,
+    hasTxContract: true,
     queueRule: '',
   },
   rss: undefined,

@@ -1,4 +1,4 @@
-import { XDP_TX_CHECKSUM } from '../../txContract.js';
+import { XDP_TX_CHECKSUM } from '../../../driver/txContract.js';
 import { makeR8169Xdp } from '../r8169/r8169Xdp.js';
 import { R8169_STEPS } from '../r8169/steps.js';
 

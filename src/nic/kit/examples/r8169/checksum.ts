@@ -1,8 +1,8 @@
 import { PACKET_IPV6, PACKET_TCP } from '../../../device/batch.js';
 import { ParsedFrame } from '../../../device/parseFrame.js';
 import { CHECKSUM_PROTOCOL, CHECKSUM_REFUSED, requestChecksum, softwareChecksum } from '../../../driver/checksumRequest.js';
-import { TX_CONTRACT_BYTES, XDP_TX_CHECKSUM } from '../../txContract.js';
-import type { TxContract } from '../../txContract.js';
+import { TX_CONTRACT_BYTES, XDP_TX_CHECKSUM } from '../../../driver/txContract.js';
+import type { TxContract } from '../../../driver/txContract.js';
 import type { XdpFrame } from '../../xdpObjects.js';
 import { ETH_ZLEN, TCPHO_MAX, TCPHO_SHIFT, TD1_IPv4_CS, TD1_IPv6_CS, TD1_TCP_CS, TD1_UDP_CS } from './hardware.js';
 import type { R8169Private } from './private.js';

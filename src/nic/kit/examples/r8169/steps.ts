@@ -1,6 +1,6 @@
 import type { XdpFrame } from '../../xdpObjects.js';
 import { rtl_checksum_opts2, rtl_read_tx_contract } from './checksum.js';
-import type { TxContract } from '../../txContract.js';
+import type { TxContract } from '../../../driver/txContract.js';
 import { rtl8169_interrupt, rtl_end_poll } from './poll.js';
 import type { R8169Private, TxEntry } from './private.js';
 import { rtl8169_mark_to_asic, rtl_drop_page, rtl_prepare_xdp, rtl_rx, rtl_rx_sync } from './receive.js';
