@@ -191,10 +191,6 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
   if (profile === undefined) return choice('unknown-nic', '--nic', options.nic, PROFILES.map(({ name }) => name));
   if (!MODES.includes(options.mode)) return choice('unknown-mode', '--mode', options.mode, MODES);
   const xdpMode = options.mode === 'auto' ? autoMode(profile) : (options.mode as XdpMode);
-  if (xdpMode === 'generic') {
-    const why = options.mode === 'auto' ? `the driver ${profile.driver} has no native XDP, so the stack runs the program, and ` : '';
-    return fail({ code: 'unsupported-mode', where: '--mode', message: `${why}generic XDP is not modelled yet`, hint: 'use a NIC with native XDP: sim nic list' });
-  }
   if (!(ENGINES as readonly string[]).includes(options.engine)) return choice('unknown-engine', '--engine', options.engine, ENGINES);
   if (!XSK_MODES.includes(options.xsk)) return choice('unknown-xsk-mode', '--xsk', options.xsk, XSK_MODES);
   for (const [name, value, low, high] of [

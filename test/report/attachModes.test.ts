@@ -16,6 +16,9 @@ describe('sim run --mode', () => {
   it.each([
     ['mlx5', 'auto', 'native'],
     ['nfp', 'auto', 'native'],
+    ['r8169', 'auto', 'generic'],
+    ['r8169', 'generic', 'generic'],
+    ['mlx5', 'generic', 'generic'],
     ['nfp', 'offload', 'offload'],
     ['mlx5', 'offload', 'bind-no-offload'],
     ['r8169', 'native', 'attach-no-native'],
@@ -29,6 +32,12 @@ describe('sim run --mode', () => {
     expect(outcome('mlx5', 'auto', { feature: ['lro'] })).toBe('attach-lro');
     expect(outcome('igc', 'auto', { mtu: 1600 })).toBe('attach-mtu');
     expect(outcome('mlx5', 'auto', { feature: ['sr-iov'] })).toBe('nic-feature');
+  });
+
+  it('in generic mode no driver is asked', () => {
+    expect(outcome('mlx5', 'generic', { feature: ['lro'] })).toBe('generic');
+    expect(outcome('igc', 'generic', { mtu: 1600 })).toBe('generic');
+    expect(run('rx_hints', { nic: 'mlx5', mode: 'generic' })).toMatchObject({ ok: false, problem: { code: 'attach-bound-generic' } });
   });
 
   it('what ends in the device ends as it does in the driver, and ethtool counts it', () => {
