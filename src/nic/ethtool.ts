@@ -8,7 +8,9 @@ import { counterSources, readStatistics } from './profiles/statistics.js';
 export function nicStatistics({ settings, device, driver, missed }: Nic): Map<string, number> {
   const queues = Array.from({ length: settings.queues }, (_, queue) => queue);
   const sources = counterSources(device.counters, missed, queues.map((queue) => driver.counters(queue)), queues.map((queue) => driver.bufferUse(queue).stats));
-  return readStatistics(settings.profile.statistics, sources);
+  const statistics = readStatistics(settings.profile.statistics, sources);
+  if (settings.xdpMode !== 'generic' || settings.profile.countsNativeOnly !== true) return statistics;
+  return new Map([...statistics.keys()].map((name) => [name, 0]));
 }
 
 /** `ethtool -S` of a NIC that has just come up: all of it 0. */

@@ -70,6 +70,7 @@ export const vethProfile: NicProfile = {
   // Without peer_ifindex. What is dropped is counted by who dropped it: xdp_drops is the program (XDP_DROP, XDP_ABORTED, numbers that are no
   // verdict), drops the driver (a redirect that failed, XDP_TX without room for struct xdp_frame), xdp_tx_errors the peer's full ring. Bytes are
   // counted without the Ethernet header, as a packet that arrives as an skb is stripped of it by then (veth_xdp_rcv).
+  countsNativeOnly: true,
   statistics: [
     {
       perQueue: [

@@ -22,7 +22,8 @@ export const DEVICES: readonly VerdictDevice[] = [
   { name: 'down', ifindex: 6, hasPeerProgram: true, isUp: false },
   { name: 'plain', ifindex: 7, hasPeerProgram: false, isUp: true },
 ];
-const LOOPBACK = 1;
+/** Every network namespace has one, which is down when it is new; XDP frames can't be sent to it. */
+export const LOOPBACK: VerdictDevice = { name: 'lo', ifindex: 1, mtu: 65_536, hasPeerProgram: false, isUp: false };
 const OUT = 3;
 const OUT2 = 4;
 const SMALL = 5;
@@ -101,7 +102,7 @@ const WAYS: readonly (readonly [name: string, way: number, what: number, flags?:
   ['XDP_ABORTED', RETURN, 0], ['XDP_DROP', RETURN, 1], ['XDP_PASS', RETURN, 2], ['XDP_TX', RETURN, 3], ['XDP_REDIRECT without a helper', RETURN, 4],
   ['5', RETURN, 5], ['100', RETURN, 100], ['-1', RETURN, 0xffffffff],
   ['bpf_redirect', BY_IFINDEX, OUT], ['bpf_redirect to itself', BY_IFINDEX, INGRESS.ifindex], ['bpf_redirect with flags', BY_IFINDEX, OUT, 1],
-  ['bpf_redirect to an unknown interface', BY_IFINDEX, 9999], ['bpf_redirect to interface 0', BY_IFINDEX, 0], ['bpf_redirect to lo', BY_IFINDEX, LOOPBACK],
+  ['bpf_redirect to an unknown interface', BY_IFINDEX, 9999], ['bpf_redirect to interface 0', BY_IFINDEX, 0], ['bpf_redirect to lo', BY_IFINDEX, LOOPBACK.ifindex],
   ['bpf_redirect to a device without ndo_xdp_xmit', BY_IFINDEX, PLAIN], ['bpf_redirect to a device that is down', BY_IFINDEX, DOWN],
   ['bpf_redirect to a small MTU', BY_IFINDEX, SMALL],
   ['devmap', BY_DEVMAP, 0], ['devmap, without ndo_xdp_xmit', BY_DEVMAP, 1], ['devmap, down', BY_DEVMAP, 2], ['devmap, small MTU', BY_DEVMAP, 3], ['devmap, itself', BY_DEVMAP, 4],
@@ -181,6 +182,7 @@ type Names = ReadonlyMap<number, string>;
 export function comparable(raw: RawOutcome, programs: Names, maps: Names): VerdictOutcome {
   return {
     ...raw,
+    counters: Object.fromEntries(Object.entries(raw.counters).sort(([a], [b]) => (a < b ? -1 : 1))),
     arrivals: raw.arrivals.map(({ where, bytes }) => `${where}: ${bytes.length} bytes ${toHex(bytes)}`).sort(),
     traces: raw.traces.filter((trace) => !isIdle(trace)).map((trace) => named(trace, programs, maps)),
   };

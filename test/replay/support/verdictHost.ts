@@ -4,15 +4,19 @@ import { findProfile, nicStatistics } from '../../../src/nic/index.js';
 import type { NicSettings, WireBatch } from '../../../src/nic/index.js';
 import { BOOT_NS, createHost, PacketOrigins, WIRE_SLOT_BYTES, World } from '../../../src/sim/index.js';
 import type { Host, TraceRecord, WireSource } from '../../../src/sim/index.js';
-import { ArrayMap, isProgramEntryMap } from '../../../src/vm/index.js';
+import { ArrayMap, ETH_HLEN, isProgramEntryMap } from '../../../src/vm/index.js';
 import type { LoadedObject, ObjectSpec, VariableSpec } from '../../../src/vm/index.js';
-import { Outcome } from '../../../src/xdp/index.js';
-import { comparable, DEVICES, fillMaps, INGRESS, movedCounters, variablesOf } from './verdictCases.js';
+import { Outcome, XDP_PASS } from '../../../src/xdp/index.js';
+import { returning } from '../../support/xdpProgram.js';
+import { comparable, DEVICES, fillMaps, INGRESS, LOOPBACK, movedCounters, variablesOf } from './verdictCases.js';
 import type { Arrival, VerdictCase, VerdictOutcome } from './verdictCases.js';
 
 /** Packets come so far apart that each is done before the next. */
 const STEP_NS = 1e6;
 const OBJECT = 'verdicts';
+const PASS = 'pass';
+/** A NIC stands in for the loopback device, too; nothing can be sent to it. */
+const OTHERS = [...DEVICES, { ...LOOPBACK, mtu: undefined }];
 
 /** The host of `VerdictNet` in the simulator, with one packet for each case. */
 export function simulateVerdicts(object: ObjectSpec, cases: readonly VerdictCase[], mtu: number): VerdictOutcome[] {
@@ -20,10 +24,11 @@ export function simulateVerdicts(object: ObjectSpec, cases: readonly VerdictCase
   const mode = cases[0]!.mode;
   const host = unwrap(
     createHost({
-      name: 'host', seed: 1, cpus: 1, objects: { [OBJECT]: object }, readsEvents: false,
+      name: 'host', seed: 1, cpus: 1, objects: { [OBJECT]: object, [PASS]: returning(XDP_PASS, { frags: true }) }, readsEvents: false,
       nics: [
         { name: INGRESS.name, settings: vethSettings(INGRESS.ifindex, mtu, { xdpMode: mode }), xdp: { object: OBJECT, program: 'verdict' } },
-        ...DEVICES.map(({ name, ifindex, mtu: own = mtu, hasPeerProgram, isUp }) => ({ name, settings: vethSettings(ifindex, own, { peerTakesXdp: hasPeerProgram, isUp }) })),
+        // A veth can send XDP frames if its peer has a program, a NIC of the model if it has one itself.
+        ...OTHERS.map(({ name, ifindex, mtu: own = mtu, hasPeerProgram }) => ({ name, settings: vethSettings(ifindex, own), xdp: hasPeerProgram ? { object: PASS } : undefined })),
       ],
       prepare(objects) {
         fillSimulatedMaps(objects.get(OBJECT)!);
@@ -31,6 +36,7 @@ export function simulateVerdicts(object: ObjectSpec, cases: readonly VerdictCase
       },
     }, world),
   );
+  for (const { ifindex, isUp } of OTHERS) if (!isUp) host.nics.find(({ nic }) => nic.settings.ifindex === ifindex)!.nic.driver.stopTransmit!();
   const source = new CaseSource(host, cases);
   world.plug(host, host.nics[0]!, source);
   unwrap(world.run(() => {}));
@@ -41,7 +47,7 @@ export function simulateVerdicts(object: ObjectSpec, cases: readonly VerdictCase
   return outcomes;
 }
 
-function vethSettings(ifindex: number, mtu: number, more: Partial<NicSettings>): NicSettings {
+function vethSettings(ifindex: number, mtu: number, more: Partial<NicSettings> = {}): NicSettings {
   return { profile: findProfile('veth')!, queues: 1, rxRingSize: 256, txRingSize: 256, mtu, interruptDelayNs: 0, ifindex, ...more };
 }
 
@@ -112,7 +118,7 @@ class CaseSource implements WireSource {
     const number = (name: string): Int32Array => new Int32Array(this.#variable(name).slice().buffer);
     this.outcomes.push(comparable({
       arrivals: this.#arrivals,
-      counters: movedCounters(this.#before, after),
+      counters: { ...movedCounters(this.#before, after), ...this.#linkCounters() },
       traces: this.#traces,
       moveError: number('move_error')[0]!,
       length: number('length')[0]!,
@@ -124,6 +130,22 @@ class CaseSource implements WireSource {
 
   #counters(): Map<string, number> {
     return new Map(this.#host.nics.flatMap(({ name, nic }) => [...nicStatistics(nic)].map(([counter, value]): [string, number] => [`${name} ${counter}`, value])));
+  }
+
+  /**
+   * What `ip -s link` would count for the case that has just run. A native veth counts a packet where its NAPI takes it, as an skb without its Ethernet
+   * header, else where it is handed over, whole; sent packets are counted by the peer, in the same way, but XDP frames whole.
+   */
+  #linkCounters(): Record<string, number> {
+    const { mode, frame } = this.#cases[this.#next - 1]!;
+    const counters: Record<string, number> = { [`${INGRESS.name} link.rx_packets`]: 1, [`${INGRESS.name} link.rx_bytes`]: frame.length - (mode === 'native' ? ETH_HLEN : 0) };
+    for (const { where, bytes } of this.#arrivals) {
+      if (where === 'stack') continue;
+      const peerHasProgram = where === INGRESS.name || DEVICES.some(({ name, hasPeerProgram }) => name === where && hasPeerProgram);
+      counters[`${where} link.tx_packets`] = (counters[`${where} link.tx_packets`] ?? 0) + 1;
+      counters[`${where} link.tx_bytes`] = (counters[`${where} link.tx_bytes`] ?? 0) + bytes.length - (mode === 'generic' && peerHasProgram ? ETH_HLEN : 0);
+    }
+    return Object.fromEntries(Object.entries(counters).filter(([, moved]) => moved !== 0));
   }
 
   /** A live view of a global variable. */
