@@ -30,6 +30,14 @@ export {
   TxDescStartAddrHigh, TxDescStartAddrLow, TxErr, TxOK, TxPoll, XDP_XMIT_FLUSH,
 } from './nic/index.js';
 export type { CoherentBlock, DeviceRegisters, DriverKernel, DriverMistake, R8169Steps, SkBuff, XdpBuff, XdpDriver, XdpDriverFactory, XdpFrame } from './nic/index.js';
+// Metadata contracts: docs/metadata.md.
+export { checkMetadata, compareContracts, contractOfStruct, declareContract, encodeMetadata, readMetadata } from './xdp/index.js';
+export type { FieldType, MetadataContract, MetadataField, MetadataValue } from './xdp/index.js';
+// Dispatcher chains and extensions: docs/dispatcher.md.
+export { createDispatcher, orderChain, readRunConfig } from './xdp/index.js';
+export type { ChainLink, DispatcherOptions, DispatcherProgram, RunConfig } from './xdp/index.js';
+export { linkExtensions } from './vm/index.js';
+export type { Extension } from './vm/index.js';
 export { OUTCOMES, XDP_ABORTED, XDP_DROP, XDP_PACKET_HEADROOM, XDP_PASS, XDP_REDIRECT, XDP_TX } from './xdp/index.js';
 export { createSimulation, XSK_APPLICATIONS } from './sim/index.js';
 export type { EventCount, PacketWatcher, ProgramEvent, RunResult, Simulation, SimulationOptions, WatchedPacket } from './sim/index.js';
