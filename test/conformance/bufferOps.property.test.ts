@@ -98,6 +98,9 @@ const run = fc.record({
   contents: fc.nat(),
 });
 
+/** What executes the program in the simulator: both must agree with the kernel. */
+const ENGINES = ['interpreter', 'jit'] as const;
+
 /** A map of either side. */
 interface Values {
   lookupBytes(key: Uint8Array): Uint8Array | undefined;
@@ -117,14 +120,16 @@ withKernel('the helpers on packet buffers, drawn at random', (kernel) => {
   it('results, bounds and bytes are those of BPF_PROG_TEST_RUN', { timeout: 60_000 + RUNS * 20 }, () => {
     const object = unwrap(loadObjectFile('fixtures/programs/buffer_ops/buffer_ops.o'));
     const memory = new HostMemory(16);
-    const vm = new Vm({ memory, environment: { ...quietEnvironment(), network: unwrap(parseNetwork({ interfaces: hasTun ? [...INTERFACES, TUN] : INTERFACES }, 'test')) } });
-    const ours = unwrap(vm.load(object));
-    const runner = new TestRunner(memory, vm);
+    const network = unwrap(parseNetwork({ interfaces: hasTun ? [...INTERFACES, TUN] : INTERFACES }, 'test'));
+    const machines = ENGINES.map((engine) => {
+      const vm = new Vm({ memory, engine, environment: { ...quietEnvironment(), network }, ...(engine === 'jit' ? { interpretedRuns: 0 } : {}) });
+      return { engine, loaded: unwrap(vm.load(object)), runner: new TestRunner(memory, vm) };
+    });
     using theirs = new KernelObject(kernel, object);
-    const values = (name: string): readonly [Values, Values] => [unwrap(theirs.map(name)), ours.maps.get(name)!];
+    const values = (name: string): readonly Values[] => [unwrap(theirs.map(name)), ...machines.map(({ loaded }) => loaded.maps.get(name)!)];
     const [lists, results, buffers] = [values('lists'), values('results'), values('buffers')];
-    const both = (maps: readonly [Values, Values], key: Uint8Array): [string, string] => [toHex(maps[0].lookupBytes(key)!), toHex(maps[1].lookupBytes(key)!)];
-    const set = (maps: readonly [Values, Values], value: Uint8Array): void => maps.forEach((map) => expect(map.updateBytes(KEY, value, 0)).toBe(0));
+    const texts = (maps: readonly Values[], key: Uint8Array): string[] => maps.map((map) => toHex(map.lookupBytes(key)!));
+    const set = (maps: readonly Values[], value: Uint8Array): void => maps.forEach((map) => expect(map.updateBytes(KEY, value, 0)).toBe(0));
     const outcomes = new Map<string, number>();
     set(buffers, randomBytes(BUFFER_BYTES, SEED));
 
@@ -132,25 +137,26 @@ withKernel('the helpers on packet buffers, drawn at random', (kernel) => {
       set(lists, listBytes(steps));
       const input: TestRunInput = { data: randomBytes(metaBytes + size, contents), metaBytes, dataEnd: metaBytes + linear, ingressIfindex };
       const expected = testRun(unwrap(theirs.loadProgram(program)), input);
-      const observed = runner.run(ours.program(program)!, input);
-      expect(observed.fault?.message).toBeUndefined();
+      const observed = machines.map(({ engine, loaded, runner }) => ({ engine, ...runner.run(loaded.program(program)!, input) }));
       if (expected.errno === 0) {
         const answers = steps.map(({ kind }, index) => {
-          const [left, right] = both(results, u32(index));
-          const returned = new DataView(Uint8Array.from(Buffer.from(left, 'hex')).buffer).getInt32(0, true);
+          const [left, ...rights] = texts(results, u32(index));
+          const returned = new DataView(Uint8Array.from(Buffer.from(left!, 'hex')).buffer).getInt32(0, true);
           count(outcomes, `${kind} ${returned < 0 ? errnoName(returned) : returned > 1 ? '+' : returned}`);
-          return { left: `${kind} ${left}`, right: `${kind} ${right}` };
+          return { left: `${kind} ${left}`, rights: rights.map((right) => `${kind} ${right}`) };
         });
-        expect(answers.map(({ right }) => right)).toEqual(answers.map(({ left }) => left));
+        machines.forEach(({ engine }, i) => expect(answers.map(({ rights }) => rights[i]), engine).toEqual(answers.map(({ left }) => left)));
         if (steps.some(({ kind }) => kind === 'load_bytes')) {
-          const [left, right] = both(buffers, KEY);
-          expect(right === left, 'bytes that were loaded').toBe(true);
+          const [left, ...rights] = texts(buffers, KEY);
+          expect(rights.every((right) => right === left), 'bytes that were loaded').toBe(true);
         }
       }
       count(outcomes, `test_run ${expected.errno === 0 ? 0 : errnoName(-expected.errno)}`);
-      expect({ errno: observed.errno, retval: observed.retval, dataOut: toHex(observed.dataOut), ctxOut: observed.ctxOut }).toEqual({
-        errno: expected.errno, retval: expected.retval, dataOut: toHex(expected.dataOut), ctxOut: expected.ctxOut,
-      });
+      for (const { engine, errno, retval, dataOut, ctxOut, fault } of observed) {
+        expect({ errno, retval, dataOut: toHex(dataOut), ctxOut, fault: fault?.message }, engine).toEqual({
+          errno: expected.errno, retval: expected.retval, dataOut: toHex(expected.dataOut), ctxOut: expected.ctxOut, fault: undefined,
+        });
+      }
     });
     namespace.enter(() => fc.assert(property, { numRuns: RUNS, seed: SEED }));
 
