@@ -32,6 +32,7 @@ export const mtkEthSocProfile: NicProfile = {
   skb: buildsSkb(256, { recordsRxQueue: false }),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT | NETDEV_XDP_ACT_NDO_XMIT_SG,
+    alwaysTransmits: true,
     since: '6.0',
     mtuMaxLinear: 3520,
     mtuErrno: EOPNOTSUPP,

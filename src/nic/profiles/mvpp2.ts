@@ -30,6 +30,7 @@ export const mvpp2Profile: NicProfile = {
   skb: buildsSkb(224, { recordsRxQueue: false }),
   xdp: {
     features: NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | NETDEV_XDP_ACT_NDO_XMIT,
+    alwaysTransmits: true,
     since: '5.9',
     mtuMaxLinear: 3552,
     mtuErrno: EOPNOTSUPP,
