@@ -1,10 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { fc, it } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
 import { checkOffload, findProfile, NFP_FIRMWARE } from '../../src/nic/index.js';
 import { isDeviceBound } from '../../src/vm/index.js';
 import type { BpfMap, MapSpec, ObjectSpec } from '../../src/vm/index.js';
 import { fixtureObjects } from '../support/fixtures.js';
 import { burst, returning, simulate, udpFrame, xdpProgram } from '../support/simulate.js';
 import type { SeenPacket, Simulated, TimedFrame } from '../support/simulate.js';
+import { faultPlans } from './everyProfile/faultPlans.js';
 
 const profile = findProfile('nfp')!;
 const counters: MapSpec = {
@@ -156,6 +158,41 @@ describe('what the device takes', () => {
     const { result } = offload(object, burst(3, 100));
     expect(result.events.map(({ packetId, bytes }) => [packetId, bytes[0]])).toEqual([[1, 77], [2, 77], [3, 77]]);
   });
+});
+
+describe('random frames and faults', () => {
+  // Byte 14 of a frame chooses: if it is even, the packet gets shorter by a byte, and half of it is the verdict; else it is the verdict.
+  const object = xdpProgram(`
+    r6 = r1
+    r2 = *(u32 *)(r1 + 0)
+    r3 = *(u32 *)(r1 + 4)
+    r7 = 1
+    r4 = r2
+    r4 += 15
+    if r4 > r3 goto pc+8
+    r7 = *(u8 *)(r2 + 14)
+    r8 = r7
+    r8 &= 1
+    if r8 != 0 goto pc+4
+    r1 = r6
+    r2 = -1
+    call 65
+    r7 >>= 1
+    r0 = r7
+    exit`);
+
+  it.prop([fc.array(fc.uint8Array({ minLength: 1, maxLength: 200 }), { minLength: 1, maxLength: 200 }), fc.option(faultPlans, { nil: undefined }), fc.integer({ min: 1, max: 4 })], { numRuns: 25 })(
+    'each packet ends once, and the counters are what the verdicts were', (frames, faults, queues) => {
+      const timed = frames.map((bytes, i) => ({ bytes, tNs: i * 2000 }));
+      const { result, simulation, ends } = simulate({ object, frames: timed, nic: { profile, queues, rxRingSize: 256, txRingSize: 256, xdpMode: 'offload', faults } });
+      expect(ends.length).toBe(frames.length);
+      expect(result.audit.checks.filter(({ ok }) => !ok)).toEqual([]);
+      const { device, offload: inDevice } = simulation.nic;
+      const { offloadPassPackets, offloadDropPackets, offloadTxPackets, offloadAbortedPackets } = device.counters;
+      const [aborted, dropped, passed, sent, redirected, others] = inDevice!.verdicts;
+      expect([offloadAbortedPackets, offloadDropPackets, offloadPassPackets, offloadTxPackets]).toEqual([aborted! + redirected! + others!, dropped, passed, sent]);
+      expect(ends.filter(({ outcome }) => outcome === 'tx').length).toBe(sent);
+    });
 });
 
 function endOf({ packetId, outcome, retval, bytes }: SeenPacket): string {

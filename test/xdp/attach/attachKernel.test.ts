@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { EINVAL, errnoName } from '../../../src/base/index.js';
+import { EINVAL, errnoName, unwrap } from '../../../src/base/index.js';
+import { assemble, decode, encode } from '../../../src/vm/index.js';
 import { attachByLink, attachByNetlink, checkBinding, detachLink, NOTHING_ATTACHED, updateLink, XDP_FLAGS_DRV_MODE, XDP_FLAGS_MASK, XDP_FLAGS_REPLACE, XDP_FLAGS_SKB_MODE } from '../../../src/xdp/index.js';
 import type { AttachedXdp, AttachResult, XdpAttachable, XdpMode, XdpNetdev, XdpState } from '../../../src/xdp/index.js';
 import { AttachLab, BPF_F_XDP_DEV_BOUND_ONLY, BPF_F_XDP_HAS_FRAGS, BPF_XDP_CPUMAP, BPF_XDP_DEVMAP } from '../../support/kernelAttach.js';
@@ -183,6 +184,21 @@ withKernel('dev_xdp_attach, the model against the kernel', (kernel) => {
         const result = attachByNetlink(twin.model, NOTHING_ATTACHED, { program: models.get(name), flags });
         expect(modelSide(result, NOTHING_ATTACHED)).toBe(kernelSide(twin, lab.setXdp(ifindex, fds.get(name) ?? -1, flags)));
       }
+    }
+  });
+
+  it('a program that asks for hints is loaded for a device with ndo_bpf, or not at all', () => {
+    const id = unwrap(kernel.functions.id('bpf_xdp_metadata_rx_timestamp'));
+    if (id === undefined) throw new Error('the kernel has no RX hints');
+    const insns = unwrap(assemble('r2 = r10\nr2 += -8\n*(u64 *)(r10 - 8) = 0\ncall kfunc#0\nr0 = 2\nexit'));
+    encode(insns, 3, { ...decode(insns, 3), imm: id });
+    for (const [purpose, device, ifindex] of [[undefined, undefined, 0], ['hints', twins.get('veth')!.model, twins.get('veth')!.ifindex], ['hints', twins.get('lo')!.model, 1]] as const) {
+      const log = kernel.syscalls.buffer(1 << 16);
+      const fd = lab.load({ insns, flags: purpose === 'hints' ? BPF_F_XDP_DEV_BOUND_ONLY : 0, ifindex, log });
+      const problem = checkBinding({ name: 'x', frags: false, usesRxHints: true, purpose, device });
+      expect(problem?.errno ?? 0).toBe(fd < 0 ? -fd : 0);
+      const text = new TextDecoder().decode(log.bytes.subarray(0, log.bytes.indexOf(0)));
+      expect(text).toContain(problem?.kernelSays ?? '');
     }
   });
 
