@@ -43,7 +43,7 @@ export interface HostNicSpec {
   readonly mac?: Uint8Array | undefined;
   /** Key of `objects`, and the program of that object, which may be left out when it has only one; left out: everything is passed. */
   readonly xdp?: { readonly object: string; readonly program?: string | undefined } | undefined;
-  /** The sockets are in every XSKMAP of the program's object, slot q that of queue q. */
+  /** The sockets are in every XSKMAP of the program's object, slot q that of queue q, unless those of a NIC before it are. */
   readonly xsk?: XskSpec | undefined;
   /** A driver of one's own, see docs/write-a-driver.md; left out: the model's. */
   readonly driver?: XdpDriverFactory | undefined;
@@ -151,12 +151,16 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
   }
   const sockets: XskSocket[] = [];
   const socketsOf: (readonly XskSocket[])[] = [];
+  const filled = new Set<string>();
   for (const { xsk, xdp, settings } of spec.nics) {
     const opened = xsk === undefined ? ok([]) : openSockets(xsk, memory, settings, sockets.length, spec.kernel);
     if (!opened.ok) return opened;
     sockets.push(...opened.value);
     socketsOf.push(opened.value);
-    if (xdp !== undefined) fillXskMaps(objects.get(xdp.object)!, opened.value, sockets);
+    // Of several NICs with the same object the first one's sockets are in its maps.
+    if (xdp === undefined || filled.has(xdp.object)) continue;
+    fillXskMaps(objects.get(xdp.object)!, opened.value, sockets);
+    if (opened.value.length > 0) filled.add(xdp.object);
   }
   const prepared = spec.prepare?.(objects, sockets);
   if (prepared !== undefined) return fail(prepared);

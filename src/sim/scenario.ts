@@ -1,11 +1,12 @@
 import { catchProblem, fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
+import type { NicFeature } from '../nic/index.js';
 import type { CaptureReader } from '../packet/index.js';
 import type { AuditCheck } from './audit.js';
 import { BOOT_NS } from './captureClock.js';
 import type { CaptureClock } from './captureClock.js';
 import { createHost } from './createHost.js';
-import type { HostSpec } from './createHost.js';
+import type { HostNicSpec, HostSpec } from './createHost.js';
 import type { Host, HostNic } from './host.js';
 import { IDEAL_LINK, LinkDirection } from './link/link.js';
 import type { LinkCounters, LinkFate, LinkObserver, LinkSettings } from './link/link.js';
@@ -158,9 +159,12 @@ function build(spec: ScenarioSpec): Result<Scenario> {
   const wrong = checkNames(spec.hosts);
   if (wrong !== undefined) return wrong;
   const { seed, maxHops = DEFAULT_MAX_HOPS } = spec;
+  const peers = vethPeers(spec);
+  if (!peers.ok) return peers;
   const world = new World(new PacketOrigins());
   for (const [i, host] of spec.hosts.entries()) {
-    const created = createHost({ ...host, seed: seedOf(seed, i) }, world);
+    const nics = host.nics.map((nic) => withPeer(nic, peers.value.get(nic)));
+    const created = createHost({ ...host, nics, seed: seedOf(seed, i) }, world);
     if (!created.ok) return fail({ ...created.problem, where: `host ${host.name}${created.problem.where === undefined ? '' : `, ${created.problem.where}`}` });
   }
   const observer = new LinkWatch(world);
@@ -233,6 +237,35 @@ function checkNames(hosts: ScenarioSpec['hosts']): Result<never> | undefined {
     }
   }
   return undefined;
+}
+
+/**
+ * The other end of each veth. A veth pair is a link of its own kind: both ends are veths, and nothing lies between them.
+ */
+function vethPeers({ hosts, links }: ScenarioSpec): Result<ReadonlyMap<HostNicSpec, HostNicSpec>> {
+  const peers = new Map<HostNicSpec, HostNicSpec>();
+  const isVeth = ({ settings }: HostNicSpec): boolean => settings.profile.driver === 'veth';
+  for (const { between, rateBitsPerS, delayNs, loss, queueFrames } of links) {
+    const [a, b] = between.map((end) => hosts.find(({ name }) => name === end.host)?.nics.find(({ name }) => name === end.nic));
+    if (a === undefined || b === undefined || (!isVeth(a) && !isVeth(b))) continue;
+    const where = `${portText(between[0])} and ${portText(between[1])}`;
+    if (!isVeth(a) || !isVeth(b)) return fail({ code: 'scenario-link', where, message: 'the other end of a veth can only be a veth', hint: 'give both the profile veth, or neither' });
+    if (rateBitsPerS !== 0 || delayNs !== 0 || loss !== 0 || queueFrames !== undefined) {
+      return fail({ code: 'scenario-link', where, message: 'a veth pair has no rate, delay, loss or queue', hint: 'leave them out, or put a link between other NICs into the way' });
+    }
+    peers.set(a, b);
+    peers.set(b, a);
+  }
+  return ok(peers);
+}
+
+function withPeer(nic: HostNicSpec, peer: HostNicSpec | undefined): HostNicSpec {
+  if (peer === undefined) return nic;
+  const { settings } = nic;
+  const features = settings.features ?? [];
+  const more: readonly NicFeature[] = peer.settings.queues > settings.queues ? ['many-peer-queues'] : [];
+  const hasNativeXdp = peer.xdp !== undefined && (peer.settings.xdpMode ?? 'native') === 'native';
+  return { ...nic, settings: { ...settings, peer: { hasNativeXdp }, features: [...features, ...more] } };
 }
 
 function findPort(world: World, name: PortName): Result<{ host: Host; port: HostNic }> {
