@@ -49,6 +49,8 @@ export interface NicSettings {
   readonly peer?: VethPeer | undefined;
   /** Where the program runs; left out: native. */
   readonly xdpMode?: XdpMode | undefined;
+  /** Whether the driver honours the private contract about checksums on XDP_TX (txContract.ts), which mainline lacks; left out: the profile's. */
+  readonly hasTxContract?: boolean | undefined;
   /** What else is switched on in the device, which only matters to whether a program can be attached; left out: nothing. */
   readonly features?: readonly NicFeature[] | undefined;
 }

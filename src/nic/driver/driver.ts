@@ -28,9 +28,10 @@ import type { SplitPages } from './splitPages.js';
 import { cleanTx, reclaimTx } from './txCompletion.js';
 import { TxQueue } from './txQueue.js';
 import { Watchdog } from './watchdog.js';
+import { XdpTxChecksum } from './xdpTxChecksum.js';
 import { queueXdpFrames } from './xdpTransmit.js';
-import { queueSocketPacket } from './xskTransmit.js';
 import { XdpTxBulk } from './xdpTxBulk.js';
+import { queueSocketPacket } from './xskTransmit.js';
 
 /** dev->watchdog_timeo: a transmit queue on which nothing has moved for so long hangs. */
 const TX_TIMEOUT_NS = 5e9;
@@ -71,8 +72,8 @@ export class NicDriver implements NetDriver {
       }),
       tx: new TxQueue(memory, dma, profile.format, queue, config.txRingSize),
       rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: layout.frameSizeBytes, memId: config.core.memory.register(buffers) },
-      counters: newCounters(),
       xdpTxBulk: profile.xdp.sendsTxInBulks === true ? new XdpTxBulk(config.tracer, config.ifindex) : undefined,
+      counters: newCounters(),
       stackBuffers: new Uint32Array(NAPI_POLL_WEIGHT),
       stackCount: 0,
       waitingSocket: undefined,
@@ -87,6 +88,7 @@ export class NicDriver implements NetDriver {
       verdicts: this.verdicts,
       gatherBuffer: memory.reserve('gathered packet', (MAX_SKB_FRAGS + 1) * 4096),
       rxDirection: direction,
+      txChecksum: config.hasTxContract === true ? new XdpTxChecksum(config) : undefined,
       wantsRxHints: config.program !== undefined && isDeviceBound(config.program.spec),
     };
     this.#adaptive = this.#pairs.map(() => (config.isModerationAdaptive ? createAdaptiveModeration(profile.moderation, profile.linkMbps) : undefined));
@@ -190,9 +192,9 @@ export class NicDriver implements NetDriver {
     cleanTx(this.#state, pair);
     const done = cleanRx(this.#state, pair, budget);
     this.#config.core.xdpDoFlush();
+    pair.xdpTxBulk?.flush();
     this.kick(queue);
     releaseStackBuffers(pair);
-    pair.xdpTxBulk?.flush();
     this.#config.core.generic.releaseStack();
     this.#refill(pair);
     this.#polling = -1;

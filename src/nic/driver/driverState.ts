@@ -9,6 +9,7 @@ import type { Scheduler } from '../scheduler.js';
 import type { NapiSettings } from './napi.js';
 import type { QueuePair } from './queuePair.js';
 import type { RxLayout } from './rxLayout.js';
+import type { XdpTxChecksum } from './xdpTxChecksum.js';
 import type { Softirq } from './softirq.js';
 
 /** What the driver tells whoever watches the simulation. */
@@ -45,6 +46,8 @@ export interface DriverConfig {
   readonly xdpMode: XdpMode;
   /** The other end of a veth pair; left out: one like this. */
   readonly peer?: VethPeer | undefined;
+  /** The driver honours the private contract about checksums on XDP_TX. */
+  readonly hasTxContract?: boolean;
   /** dev_addr. */
   readonly address: Uint8Array;
   /** The XDP core of the host, which all its NICs share. */
@@ -69,6 +72,8 @@ export interface DriverState {
   /** Where packets of several buffers are put together for those who watch. */
   readonly gatherBuffer: number;
   readonly wantsRxHints: boolean;
+  /** Checksums of XDP_TX, for drivers with the private contract (txContract.ts). */
+  readonly txChecksum: XdpTxChecksum | undefined;
   /** How receive buffers are mapped: DMA_BIDIRECTIONAL lets XDP_TX use that mapping, with DMA_FROM_DEVICE it makes one of its own. */
   readonly rxDirection: number;
 }
