@@ -17,7 +17,7 @@ import { GenericXdp } from './genericXdp.js';
 import { Outcome } from './outcome.js';
 import type { RedirectTargets } from './redirect.js';
 import { redirectErrorOutcome } from './redirect.js';
-import { NO_TRACER } from './tracepoints.js';
+import { NO_TRACER, REDIRECT_WITHOUT_MAP } from './tracepoints.js';
 import type { XdpTracer } from './tracepoints.js';
 import { XDP_DROP, XDP_PASS, XDP_REDIRECT } from './verdict.js';
 import { gatherPacket } from './xdpBuff.js';
@@ -26,9 +26,6 @@ import type { PacketObserver, XdpXmitDevice } from './xdpDevice.js';
 import {
   cloneFrame, convertContextToFrame, convertFrameToBuff, frameBytes, frameData, frameFragments, frameLinearBytes, frameMetaBytes, framePartAddress, framePartBytes, frameRxIfindex,
 } from './xdpFrame.js';
-
-/** What xdp_redirect shows as the map of bpf_redirect (the kernel's mark for "no map, but an ifindex"). */
-const NO_MAP_ID = 0x7fffffff;
 
 /** What a core is made of. */
 export interface XdpCoreParts {
@@ -128,19 +125,14 @@ export class XdpCore implements RedirectTargets {
     // A flush on the way may run programs of entries, which forget what this one asked for.
     const { kind, mapType, mapId, targetIndex, target } = this.#vm.redirect;
     const error = kind === REDIRECT_MAP && mapType === BPF_MAP_TYPE_XSKMAP ? this.#toSocket(rxq, target) : this.#redirectFrame(rxq);
-    this.#trace(rxq.ifindex, progId, error, kind, mapType, mapId, targetIndex, target);
+    this.traceRedirect(rxq.ifindex, progId, error, kind, mapType, mapId, targetIndex, target);
     return error;
   }
 
-  /** xdp_redirect or xdp_redirect_err for what the last run asked for. @param error 0 or a negated errno */
-  traceRedirect(ifindex: number, progId: number, error: number): void {
-    const { kind, mapType, mapId, targetIndex, target } = this.#vm.redirect;
-    this.#trace(ifindex, progId, error, kind, mapType, mapId, targetIndex, target);
-  }
-
-  #trace(ifindex: number, progId: number, error: number, kind: number, mapType: number, mapId: number, targetIndex: number, target: number): void {
+  /** xdp_redirect, or with an error xdp_redirect_err, for what a run asked for (`vm.redirect`). @param error 0 or a negated errno */
+  traceRedirect(ifindex: number, progId: number, error: number, kind: number, mapType: number, mapId: number, targetIndex: number, target: number): void {
     const { tracer } = this;
-    if (kind === REDIRECT_IFINDEX) tracer.xdpRedirect(ifindex, progId, error, targetIndex, NO_MAP_ID, 0);
+    if (kind === REDIRECT_IFINDEX) tracer.xdpRedirect(ifindex, progId, error, targetIndex, REDIRECT_WITHOUT_MAP, 0);
     else if (kind !== REDIRECT_MAP) tracer.xdpRedirect(ifindex, progId, error, 0, 0, targetIndex);
     else if (mapType === BPF_MAP_TYPE_XSKMAP || mapType === BPF_MAP_TYPE_CPUMAP || target === 0) tracer.xdpRedirect(ifindex, progId, error, 0, mapId, targetIndex);
     else tracer.xdpRedirect(ifindex, progId, error, entryTarget(this.#host, target), mapId, targetIndex);

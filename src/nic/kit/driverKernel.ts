@@ -321,7 +321,8 @@ export class DriverKernel {
 
   /** The tracepoint xdp:xdp_exception: an XDP_ABORTED, a verdict that is none, an XDP_TX or redirect that failed. */
   trace_xdp_exception(act: number): void {
-    const { counters } = this.#parts;
+    const { counters, config } = this.#parts;
+    config.tracer.xdpException(config.ifindex, config.program?.id ?? 0, act);
     counters.xdpExceptions++;
     if (act === XDP_TX) {
       // It was counted when the program said so, and has not been sent.

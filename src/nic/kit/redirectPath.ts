@@ -2,7 +2,7 @@ import { EINVAL, EOVERFLOW } from '../../base/index.js';
 import { Owner } from '../../memory/index.js';
 import { XskSocket } from '../../umem/index.js';
 import { metadataBytes, packetBytes, XDP_BUFF_FLAGS, XDP_BUFF_FRAME_SZ, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_RX_QUEUE_INDEX } from '../../vm/index.js';
-import { convertBuffToFrame, Outcome, redirectErrorOutcome, redirectProgramId, resolveRedirect, runEntryProgram, XDP_PASS, XDP_REDIRECT } from '../../xdp/index.js';
+import { convertBuffToFrame, Outcome, redirectErrorOutcome, redirectProgramId, resolveRedirect, runEntryProgram, XDP_DROP, XDP_PASS, XDP_REDIRECT } from '../../xdp/index.js';
 import type { XdpXmitDevice } from '../../xdp/index.js';
 import { NO_VERDICT } from '../driver/driverState.js';
 import type { KitParts } from './kitParts.js';
@@ -55,19 +55,29 @@ export class RedirectPath {
 
   /** Gives 0 when the page isn't the driver's any more, else a negative errno, and the page is the driver's to free. */
   redirect(index: number): number {
-    const { config, book } = this.#parts;
-    const { memory, vm, core, ifindex } = config;
+    const { book } = this.#parts;
     for (let hops = 0; hops < MAX_CPU_HOPS; hops++) {
-      const target = resolveRedirect(vm, core, packetBytes(memory.u32, vm.contextAddress), ifindex);
-      if (target instanceof XskSocket) return this.#toSocket(index, target);
-      if (typeof target !== 'number') return this.#toDevice(index, target);
-      if (target < 0) return this.#fail(index, redirectErrorOutcome(target), target);
-      const verdict = this.#toCpu(index, target);
-      if (verdict !== XDP_REDIRECT) return verdict;
+      const result = this.#redirectOnce(index);
+      if (result !== XDP_REDIRECT) return result;
     }
     book.blame(index, Outcome.redirectLoop);
     this.failed++;
     return -EINVAL;
+  }
+
+  /** The same, or XDP_REDIRECT when the program of a CPUMAP's entry asks for the next one. */
+  #redirectOnce(index: number): number {
+    const { memory, vm, core, ifindex, program } = this.#parts.config;
+    // The program of an entry overwrites what stands here.
+    const { kind, mapType, mapId, targetIndex, target: entry } = vm.redirect;
+    const target = resolveRedirect(vm, core, packetBytes(memory.u32, vm.contextAddress), ifindex);
+    let result: number;
+    if (target instanceof XskSocket) result = this.#toSocket(index, target);
+    else if (typeof target !== 'number') result = this.#toDevice(index, target);
+    else if (target < 0) result = this.#fail(index, redirectErrorOutcome(target), target);
+    else result = this.#toCpu(index, target);
+    core.traceRedirect(ifindex, program!.id, result < 0 ? result : 0, kind, mapType, mapId, targetIndex, entry);
+    return result;
   }
 
   /** xdp_do_flush. */
@@ -108,6 +118,7 @@ export class RedirectPath {
     const programId = redirectProgramId(config.vm);
     if (programId !== 0) {
       const verdict = this.#runEntry(index, programId, device.ifindex);
+      if (verdict !== XDP_PASS && verdict !== XDP_DROP && verdict !== NO_VERDICT) config.tracer.xdpException(device.ifindex, programId, verdict);
       if (verdict !== XDP_PASS) return this.#dropped(index, verdict === NO_VERDICT ? Outcome.entryProgramFault : Outcome.devmapDrop);
       if (!this.#convert(index)) return this.#dropped(index, Outcome.txNoHeadroom);
     }
@@ -132,8 +143,10 @@ export class RedirectPath {
     }
     const errorsBefore = config.dma.mappingErrorCount;
     const sent = this.#host.xdpXmit(this.#bulk, count, XDP_XMIT_FLUSH);
+    const sentCount = Math.max(0, sent ?? 0);
+    config.tracer.xdpDevmapXmit(config.ifindex, config.ifindex, sentCount, count - sentCount, Math.min(0, sent ?? 0));
     const outcome = sent === undefined ? Outcome.redirectNotSimulated : config.dma.mappingErrorCount > errorsBefore ? Outcome.txDmaError : Outcome.txRingFull;
-    for (let i = Math.max(0, sent ?? 0); i < count; i++) this.#host.returnFrame(this.#bulk[i], outcome);
+    for (let i = sentCount; i < count; i++) this.#host.returnFrame(this.#bulk[i], outcome);
   }
 
   /** 0: the packet is gone. XDP_REDIRECT: the program on the other CPU redirects it on. Negative: it is the driver's. */

@@ -6,6 +6,8 @@ import { burst, nicSettings, returning, simulate, xdpProgram } from '../../suppo
 import type { Simulated, SimulateOptions } from '../../support/simulate.js';
 
 const FRAMES = 200;
+/** Profiles whose smallest TX ring doesn't hold what arrives at once. */
+const FULL = ['plain', 'igb', 'igc', 'ixgbe', 'i40e', 'ice', 'mlx4', 'bnxt', 'virtio_net'];
 const XDP_PROFILES = PROFILES.filter(({ xdp }) => xdp.features !== 0);
 
 /** All frames at once through a NIC with the profile's own rings, but as few TX descriptors as it takes. */
@@ -31,6 +33,7 @@ describe.each(XDP_PROFILES.map((profile) => [profile.name, profile] as const))('
   it('is hit for XDP_TX that found no place on the ring as the driver does it', () => {
     const { result, ...rest } = run(profile, returning(3));
     const full = rest.outcomes['tx_ring_full'] ?? 0;
+    if (FULL.includes(name)) expect(full).toBeGreaterThan(0);
     expect(result.traceCounts[TRACE_EXCEPTION]).toBe(tells('txSend') ? full : 0);
   });
 
