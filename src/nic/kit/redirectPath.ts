@@ -125,8 +125,8 @@ export class RedirectPath {
     const frame = this.#host.frameOf(index);
     config.allocator.ledger.move(frame.page, Owner.driver, Owner.redirect);
     this.redirected++;
-    this.#bulk[this.#bulkCount++] = frame;
     if (this.#bulkCount === DEV_MAP_BULK_SIZE) this.#emptyBulk();
+    this.#bulk[this.#bulkCount++] = frame;
     return 0;
   }
 
