@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
-import { RUN_DEFAULTS, runCapture } from '../../src/report/index.js';
+import { RUN_DEFAULTS, runCapture, runScenario } from '../../src/report/index.js';
 import type { RunOptions } from '../../src/report/index.js';
+import { temporaryFolder } from '../support/temporaryFolder.js';
 
 const run = (name: string, more: Partial<RunOptions>) =>
   runCapture({ ...RUN_DEFAULTS, queues: undefined, object: `fixtures/programs/${name}/${name}.o`, pcap: 'fixtures/pcaps/mixed.pcap', set: [], map: [], ...more });
@@ -63,5 +66,28 @@ describe('sim run --mode', () => {
     expect(result.ok ? undefined : result.problem).toMatchObject({
       code: 'offload-map-type', where: 'program xsk_redirect on NIC nfp', message: 'map xsks_map is of type XSKMAP: only ARRAY and HASH maps lie in the device (EINVAL)',
     });
+  });
+});
+
+describe('sim scenario', () => {
+  const folder = temporaryFolder();
+
+  /** The load balancer's scenario with an nfp as its first server. */
+  function balanced(mode: string) {
+    const text = readFileSync('fixtures/scenarios/load-balancer.json', 'utf8').replaceAll('"../', `"${resolve('fixtures')}/`);
+    const scenario = JSON.parse(text) as { hosts: { nics: unknown[] }[] };
+    scenario.hosts[1]!.nics = [{ name: 'eth0', profile: 'nfp', xdp: { mode } }];
+    return unwrap(runScenario({ scenario: folder.write(`${mode}.json`, JSON.stringify(scenario)) }));
+  }
+
+  it('what a program in the device sends back goes over the link, without a packet in the driver', () => {
+    const [native, offload] = [balanced('native'), balanced('offload')];
+    expect(offload.links).toEqual(native.links);
+    expect(offload.outcomes).toEqual(native.outcomes);
+    const { verdicts, counters, sent } = offload.hosts[1]!.nics[0]!;
+    expect(verdicts['XDP_TX']).toBe(sent.packets);
+    expect(sent.packets).toBeGreaterThan(0);
+    expect(counters).toMatchObject({ tx_packets: sent.packets, rx_queue_0_packets: 0 });
+    expect(offload.audit.ok).toBe(true);
   });
 });
