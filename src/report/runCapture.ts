@@ -6,12 +6,13 @@ import { autoMode, checkSettings, findProfile, PROFILES } from '../nic/index.js'
 import type { NicFeature, NicSettings, OffloadSettings, XdpDriverFactory } from '../nic/index.js';
 import { openCapture } from '../packet/index.js';
 import { checkNesting, createSimulation, fillMapFromFile, readNetworkFile, XSK_APPLICATIONS } from '../sim/index.js';
-import { loadObjectFile, loadTargetKernel, mapTypeName } from '../vm/index.js';
+import { loadTargetKernel, mapTypeName } from '../vm/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { EngineName, LoadedObject, ObjectSpec } from '../vm/index.js';
-import { contractOfStruct } from '../xdp/index.js';
 import { XDP_MODES } from '../xdp/index.js';
 import type { XdpMode } from '../xdp/index.js';
+import { contractOfStruct } from '../xdp/index.js';
+import { loadRunObject } from './chainOption.js';
 import { CaptureOutput } from './captureOutput.js';
 import { ChecksumWatcher } from './checksumWatcher.js';
 import { eventTypes } from './eventReport.js';
@@ -25,10 +26,12 @@ import { RunWatcher } from './runWatcher.js';
 
 /** What `sim run` can be told. Numbers may be out of range: that is a Problem, not a crash. */
 export interface RunOptions {
-  /** Paths. */
-  readonly object: string;
+  /** Path, or paths of objects that are chained or extend each other (chainOption.ts). */
+  readonly object: string | readonly string[];
   readonly pcap: string;
   readonly program?: string | undefined;
+  readonly chain?: readonly string[] | undefined;
+  readonly dispatcher?: string | undefined;
   readonly nic: string;
   readonly mode: string;
   readonly engine: string;
@@ -42,6 +45,8 @@ export interface RunOptions {
   readonly mtu: number;
   /** Bytes before the packet. Default: the profile's. */
   readonly headroom?: number | undefined;
+  /** `checksum` or `none`: the private contract about XDP_TX. Default: the profile's. */
+  readonly xdpTxContract?: string | undefined;
   /** Default: the profile's moderation. */
   readonly rxUsecs?: number | undefined;
   /** `coherent` or `non-coherent`. */
@@ -92,6 +97,7 @@ export const XSK_MODES: readonly string[] = ['auto', 'none', ...Object.keys(XSK_
 
 /** Values of `--mode`: `auto` is what `ip link set DEV xdp` chooses. */
 export const MODES: readonly string[] = ['auto', ...XDP_MODES];
+const TX_CONTRACTS = ['checksum', 'none'];
 const DMA_MODES = ['coherent', 'non-coherent'];
 const OFFLOADS = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp', 'rxHash'];
 const ENGINES: readonly EngineName[] = ['jit', 'interpreter'];
@@ -121,23 +127,29 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
   if (!innerMaps.ok) return innerMaps;
   const target = loadTargetKernel(options);
   if (!target.ok) return target;
-  const object = loadObjectFile(options.object, { ...target.value, maxEntries: maxEntries.value, innerMaps: innerMaps.value });
-  if (!object.ok) return object;
-  const types = eventTypes(object.value, options.event ?? []);
+  const loaded = loadRunObject(options, { ...target.value, maxEntries: maxEntries.value, innerMaps: innerMaps.value });
+  if (!loaded.ok) return loaded;
+  const { object, program, chain } = loaded.value;
+  const objectPath = typeof options.object === 'string' && chain === undefined ? options.object : undefined;
+  if (options.recordCases !== undefined && objectPath === undefined) return fail({ code: 'chain-option', where: '--record-cases', message: 'a case is of one object as its file has it', hint: 'record the cases of each object by itself' });
+  if (chain !== undefined && settings.value.xdpMode === 'offload') {
+    return fail({ code: 'chain-offload', where: '--mode', message: 'a chain can\'t be attached in offload mode: a device takes one program, without a dispatcher (EINVAL)', hint: 'choose --mode native, or give one object' });
+  }
+  const types = eventTypes(object, options.event ?? []);
   if (!types.ok) return types;
-  const contract = options.meta === undefined ? ok(undefined) : contractOfStruct(object.value.btf, options.meta);
+  const contract = options.meta === undefined ? ok(undefined) : contractOfStruct(object.btf, options.meta);
   if (!contract.ok) return fail({ ...contract.problem, where: '--meta' });
   const network = options.network === undefined ? ok(undefined) : readNetworkFile(options.network);
   if (!network.ok) return network;
-  const xskName = xskApplicationName(options, object.value);
+  const xskName = xskApplicationName(options, object);
   const xsk = xskName === 'none' ? undefined : { application: XSK_APPLICATIONS[xskName], rings: XSK_RINGS, chunkCount: XSK_CHUNKS };
   const capture = openCapture(options.pcap);
   if (!capture.ok) return capture;
   try {
     const cpus = options.cpus ?? settings.value.queues;
     const simulation = createSimulation({
-      object: object.value,
-      program: options.program,
+      object,
+      program,
       nic: settings.value,
       driver: options.driver,
       seed: options.seed,
@@ -165,9 +177,8 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     if (result.value.packetsReceived === 0) {
       return fail({ code: 'capture-without-packets', where: options.pcap, message: 'the capture holds no packets', hint: 'capture again while there is traffic' });
     }
-    if (options.recordCases !== undefined) {
-      const program = simulation.value.program.spec.name;
-      const recorded = recordCases(options.recordCases, { object: object.value, objectPath: options.object, mapSizes: maxEntries.value, capturePath: options.pcap, program, state });
+    if (options.recordCases !== undefined && objectPath !== undefined) {
+      const recorded = recordCases(options.recordCases, { object, objectPath, mapSizes: maxEntries.value, capturePath: options.pcap, program: simulation.value.program.spec.name, kernel: target.value.kernel, state });
       if (!recorded.ok) return recorded;
     }
     const { seed, engine } = options;
@@ -175,6 +186,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       capture: basename(options.pcap), seed, engine, kernel: target.value.kernel, mode: settings.value.xdpMode ?? 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
       checksums: checksums?.report(),
       metadata: metadata?.report(),
+      chain,
     }));
   } catch (error) {
     // What a driver of one's own threw.
@@ -203,6 +215,7 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
       return fail({ code: 'bad-number', where: name, message: `${value} is out of range`, hint: `use a whole number from ${low} to ${high}` });
     }
   }
+  if (options.xdpTxContract !== undefined && !TX_CONTRACTS.includes(options.xdpTxContract)) return choice('unknown-tx-contract', '--xdp-tx-contract', options.xdpTxContract, TX_CONTRACTS);
   if (!DMA_MODES.includes(options.dma)) return choice('unknown-dma-mode', '--dma', options.dma, DMA_MODES);
   const offloads = parseOffloads(options.offload ?? []);
   if (!offloads.ok) return offloads;
@@ -216,6 +229,7 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
     mtu: options.mtu,
     headroomBytes: options.headroom,
     isDmaCoherent: options.dma === 'coherent',
+    hasTxContract: options.xdpTxContract === undefined ? undefined : options.xdpTxContract === 'checksum',
     offloads: offloads.value,
     faults: faults.value,
     interruptDelayNs: options.rxUsecs === undefined ? undefined : options.rxUsecs * 1000,

@@ -4,6 +4,9 @@ import type { FaultRecord, RunResult, Simulation } from '../sim/index.js';
 import type { XdpStatistics, XskSocket } from '../umem/index.js';
 import type { JsonValue } from '../vm/index.js';
 import { OUTCOMES, VERDICT_OTHER, verdictName } from '../xdp/index.js';
+import type { ChainLink } from '../xdp/index.js';
+import { chainReport } from './chainReport.js';
+import type { ChainLinkReport } from './chainReport.js';
 import type { ChecksumReport } from './checksumWatcher.js';
 import { eventsReport } from './eventReport.js';
 import type { EventCountReport, EventReport, EventTypes } from './eventReport.js';
@@ -31,6 +34,8 @@ export interface RunReport {
   readonly schema: 1;
   readonly object: string;
   readonly program: string;
+  /** The programs of a dispatcher's chain, in their order; only with one. */
+  readonly chain?: readonly ChainLinkReport[];
   /** Whether the program takes packets of several buffers: `SEC("xdp.frags")`. */
   readonly frags: boolean;
   readonly capture: string;
@@ -75,12 +80,12 @@ export interface RunReport {
   readonly events: readonly EventReport[];
   /** All of it, by map. */
   readonly event_counts: Readonly<Record<string, EventCountReport>>;
-  readonly faults: readonly FaultReport[];
-  readonly fault_count: number;
   /** Hits of XDP's tracepoints, the first ten thousand. */
   readonly tracepoints: readonly TraceReport[];
   /** All of them, by tracepoint. */
   readonly tracepoint_counts: Readonly<Record<string, number>>;
+  readonly faults: readonly FaultReport[];
+  readonly fault_count: number;
   /** Only with `--meta`. */
   readonly metadata?: MetadataReport;
   /** Only with `--verify-checksums`. */
@@ -176,6 +181,8 @@ export interface RunNames {
   readonly hasNetwork: boolean;
   /** Types of events, see `eventTypes`. */
   readonly eventTypes: EventTypes;
+  /** The programs of a chain, in their order; `undefined` without one. */
+  readonly chain?: readonly ChainLink[] | undefined;
   /** What was found by reading metadata; `undefined` when nobody read it. */
   readonly metadata?: MetadataReport | undefined;
   /** What was found by looking at checksums; `undefined` when nobody looked. */
@@ -191,6 +198,7 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     schema: 1,
     object: loaded.spec.name,
     program: program.spec.name,
+    ...(names.chain === undefined ? {} : { chain: chainReport(loaded, names.chain) }),
     frags: program.spec.frags,
     capture: names.capture,
     seed: names.seed,
@@ -223,12 +231,12 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     log: result.log.map(({ tNs, cpu, text }) => ({ t_ns: tNs, cpu, text })),
     log_lines: result.logLineCount,
     ...eventsReport(result, loaded, names.eventTypes),
+    ...tracesReport(result),
     faults: result.faults.map(faultReport),
     fault_count: result.faultCount,
     ...(names.metadata === undefined ? {} : { metadata: names.metadata }),
     ...(names.checksums === undefined ? {} : { checksums: names.checksums }),
     audit: result.audit,
-    ...tracesReport(result),
   };
 }
 

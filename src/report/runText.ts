@@ -1,6 +1,7 @@
 import { FAULT_KINDS, findProfile, maxFrameBytes } from '../nic/index.js';
-import { Outcome, OUTCOMES } from '../xdp/index.js';
+import { CONFIG_VARIABLE, Outcome, OUTCOMES, VERDICTS_VARIABLE } from '../xdp/index.js';
 import { ETH_HLEN } from '../vm/index.js';
+import { chainSection } from './chainReport.js';
 import { checksumSection } from './checksumText.js';
 import { eventSections } from './eventText.js';
 import { mapSections, SHOWN_LINES } from './mapText.js';
@@ -18,6 +19,9 @@ const SHOWN_NUMBERS = 8;
 /** Format strings that libbpf's bpf_printk puts into `.rodata`: nobody looks for them among the variables. */
 const PRINTK_FORMAT = /\.____fmt(\.\d+)?$/;
 
+/** What the chain's own section tells. */
+const DISPATCHER_VARIABLES = [CONFIG_VARIABLE, VERDICTS_VARIABLE];
+
 /** Checks of the audit of which there is one for each socket. */
 const SOCKET_CHECK = /^chunks of socket \d+$/;
 
@@ -30,6 +34,7 @@ export function runText(report: RunReport, heading: Heading): string {
     intro(report),
     faults(report),
     verdicts(report),
+    chainSection(report.chain),
     outcomes(report),
     checksumSection(report.checksums),
     metadataSection(report.metadata),
@@ -185,7 +190,7 @@ function pool({ pool: stats }: RunReport): string[] {
 }
 
 function variables({ variables: values, variables_omitted: omitted }: RunReport): string[] {
-  const shown = Object.entries(values).filter(([name]) => !PRINTK_FORMAT.test(name));
+  const shown = Object.entries(values).filter(([name]) => !PRINTK_FORMAT.test(name) && !DISPATCHER_VARIABLES.includes(name));
   const rows = shown.map(([name, value]) => [printable(name), '=', shortText(value)]);
   if (rows.length + omitted === 0) return [];
   return ['Variables', ...textTable(rows), ...(omitted > 0 ? [`  and ${grouped(omitted)} more that are too large to show`] : [])];

@@ -2,6 +2,7 @@ export * from './applications/application.js';
 export * from './applications/table.js';
 export * from './audit.js';
 export { BOOT_NS } from './captureClock.js';
+export * from './chooseProgram.js';
 export * from './createHost.js';
 export * from './createSimulation.js';
 export * from './eventQueue.js';

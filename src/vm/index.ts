@@ -30,6 +30,7 @@ export * from './loadedObject.js';
 export type { KernelConfig } from './loader/kconfig.js';
 export * from './loader/kernelConfig.js';
 export * from './loader/loadObject.js';
+export { resizeMaps } from './loader/resizeMaps.js';
 export * from './loader/sourceLine.js';
 export * from './loader/targetKernel.js';
 export * from './maps/arrayMap.js';

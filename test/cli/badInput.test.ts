@@ -182,7 +182,7 @@ const COMMAND_LINES: readonly BadInput[] = [
   { name: 'an option in front', args: ['--pcap', DNS, 'run', REFLECTOR], says: ["'--pcap' stands where the command belongs", 'e.g. sim run'] },
   { name: 'no object', args: ['run', '--pcap', DNS], says: ['the object is missing', 'give it after sim run'] },
   { name: 'no capture', args: ['run', REFLECTOR], says: ['--pcap is missing', 'give the capture'] },
-  { name: 'a capture without --pcap', args: ['run', REFLECTOR, DNS], says: [`'${DNS}' is too much`, 'sim run takes object and options'] },
+  { name: 'a capture without --pcap', args: ['run', REFLECTOR, DNS], says: ['--pcap is missing', 'give the capture to play'] },
   { name: '--pcap without value', args: ['run', REFLECTOR, '--pcap'], says: ['--pcap has no value', 'give it one'] },
   { name: '--pcap before another option', args: ['run', REFLECTOR, '--pcap', '--json'], says: ['--pcap has no value', 'give it one'] },
   { name: '--pcap= without value', args: ['run', REFLECTOR, '--pcap='], says: ['--pcap has no value', 'give it one'] },

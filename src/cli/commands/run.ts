@@ -9,6 +9,8 @@ import { KERNEL_OPTION, TARGET_KERNEL_OPTIONS } from '../targetKernelOptions.js'
 
 const OPTIONS = {
   pcap: { type: 'string', demandOption: true, describe: 'capture to play, pcap or pcapng', group: 'Program:' },
+  chain: { type: 'string', array: true, nargs: 1, describe: 'PROGRAM or PROGRAM:priority=10,actions=XDP_PASS+XDP_DROP: a program of a dispatcher\'s chain, when objects have several or say otherwise, see docs/dispatcher.md', group: 'Program:' },
+  dispatcher: { type: 'string', describe: 'FILE.o: dispatcher for the chain, such as libxdp\'s xdp-dispatcher.o (one that is built in)', group: 'Program:' },
   prog: { type: 'string', describe: 'program to attach, when the object has several', group: 'Program:' },
   set: { type: 'string', array: true, nargs: 1, describe: 'VAR=VALUE: set a global variable', group: 'Program:' },
   map: { type: 'string', array: true, nargs: 1, describe: 'NAME=FILE.json: fill a map; the file is [{"key": 1, "value": 2}, ...], see docs/report.md', group: 'Program:' },
@@ -30,6 +32,7 @@ const OPTIONS = {
   'tx-ring': { type: 'number', describe: 'TX descriptors of a queue', group: 'NIC:' },
   mtu: { type: 'number', default: RUN_DEFAULTS.mtu as number, describe: 'MTU of the NIC; above what one buffer takes (plain: 3498) the program must be in SEC("xdp.frags")', group: 'NIC:' },
   headroom: { type: 'number', describe: "bytes before the packet, where the driver lets them be set (the NIC's default)", group: 'NIC:' },
+  'xdp-tx-contract': { type: 'string', describe: "checksum or none: whether the driver honours the private contract about checksums on XDP_TX, see docs/metadata.md (the NIC's: r8169-xdp does)", group: 'NIC:' },
   dma: { type: 'string', default: RUN_DEFAULTS.dma as string, describe: "coherent, as on x86, or non-coherent: the CPU sees what the device wrote only after a sync", group: 'NIC:' },
   offload: { type: 'string', array: true, nargs: 1, describe: 'NAME=on|off: rxChecksum, rxVlanStrip, rxTimestamp or rxHash, as ethtool -K sets them', group: 'NIC:' },
   fault: { type: 'string', array: true, nargs: 1, describe: `KIND or KIND:rate=0.01,at=1ms..2ms,for=10us: what goes wrong in the NIC, see docs/faults.md; kinds: ${FAULT_KINDS.map(({ kind }) => kind).join(', ')}`, group: 'NIC:' },
@@ -45,13 +48,14 @@ const OPTIONS = {
 } as const satisfies OptionTable;
 
 /** What yargs makes of OPTIONS. */
-type RunArguments = ArgumentsCamelCase<InferredOptionTypes<typeof OPTIONS>> & { readonly object: string };
+type RunArguments = ArgumentsCamelCase<InferredOptionTypes<typeof OPTIONS>> & { readonly object: readonly string[] };
 
 /** `sim run OBJECT --pcap FILE`. */
 export const runCommand: Command = {
   name: 'run',
   describe: 'run an XDP program over a capture, through a NIC',
-  positionals: [['object', 'compiled BPF object (clang -O2 -g -target bpf)']],
+  positionals: [['object', 'compiled BPF object (clang -O2 -g -target bpf); several are chained as libxdp does, see docs/dispatcher.md']],
+  variadic: true,
   options: OPTIONS,
   examples: [
     ['sim run prog.o --pcap trace.pcap', 'see where each packet goes'],
@@ -69,7 +73,7 @@ async function run(terminal: Terminal, args: RunArguments): Promise<number> {
   const { err, env, nowMs } = terminal;
   const progress = new ProgressLine(err.isTTY === true && env.TERM !== 'dumb' ? (text) => err.write(text) : undefined, nowMs);
   const result = runCapture(
-    { ...args, program: args.prog, instructionBudget: args.budget, set: args.set ?? [], map: args.map ?? [], offload: args.offload ?? [], fault: args.fault ?? [], driver: driver?.value },
+    { ...args, object: args.object.length === 1 ? args.object[0] : args.object, program: args.prog, instructionBudget: args.budget, set: args.set ?? [], map: args.map ?? [], offload: args.offload ?? [], fault: args.fault ?? [], driver: driver?.value },
     (packets) => progress.update(packets),
     () => {
       progress.clear();

@@ -133,7 +133,7 @@ describe('createDispatcher', () => {
     ['chain-empty', () => createDispatcher([]), 'EINVAL'],
     ['chain-too-long', () => createDispatcher(Array.from({ length: MAX_DISPATCHER_PROGRAMS + 1 }, () => ({ object: configured, program: 'plain' }))), 'E2BIG'],
     ['chain-without-btf', () => createDispatcher([{ object: returning(2) }]), 'EOPNOTSUPP'],
-    ['program-not-xdp', () => createDispatcher([{ object: ownObject('extension'), program: 'heavy' }]), 'EINVAL'],
+    ['program-not-xdp', () => createDispatcher([{ object: ownObject('drop_odd'), program: 'heavy' }]), 'EINVAL'],
     ['chain-bad-priority', () => createDispatcher([{ object: configured, program: 'plain', priority: -1 }]), 'EINVAL'],
     ['chain-bad-action', () => createDispatcher([{ object: configured, program: 'plain', chainCallActions: [5] }]), 'EINVAL'],
     ['several-programs', () => createDispatcher([{ object: configured }]), ''],
