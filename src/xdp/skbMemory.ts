@@ -263,12 +263,12 @@ export class SkbMemory {
   }
 
   /**
-   * An skb of its own with the same packet. The kernel's skb_clone shares the bytes; here the copy has them as they are now.
+   * skb_copy of a packet without fragments: an skb of its own, in bytes of its own, so that what a program writes into one copy of a broadcast the others
+   * don't see.
    *
    * @returns `undefined` when there is no memory
    */
   copy(skb: SkBuff): SkBuff | undefined {
-    const { u8, u32 } = this.#memory;
     const copy = this.#newSkb();
     if (!this.#allocHead(copy, skb.endBytes)) {
       this.#freeSkbs.push(copy);
@@ -276,17 +276,7 @@ export class SkbMemory {
     }
     copy.data = copy.head + skb.headroomBytes;
     copy.linearBytes = skb.linearBytes;
-    u8.copyWithin(copy.head, skb.head, skb.data + skb.linearBytes);
-    for (let i = 0, count = skbFragments(u32, skb); i < count; i++) {
-      const page = this.#allocator.alloc(Owner.stack);
-      if (page === 0) {
-        this.free(copy);
-        return undefined;
-      }
-      const bytes = skbPartBytes(u32, skb, i);
-      u8.copyWithin(page, skbPartAddress(u32, skb, i), skbPartAddress(u32, skb, i) + bytes);
-      this.addFragment(copy, page, bytes, this.#pages);
-    }
+    this.#memory.u8.copyWithin(copy.head, skb.head, skb.data + skb.linearBytes);
     copy.metaBytes = skb.metaBytes;
     copy.origin = skb.origin;
     copy.ifindex = skb.ifindex;

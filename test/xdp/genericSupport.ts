@@ -41,7 +41,7 @@ export class GenericHost {
   readonly full = new Set<number>();
   #packetId = 0;
 
-  constructor(object: ObjectSpec, { unitBytes = 4096, devices = [{ ifindex: ETH0, mtu: 1500 }, { ifindex: ETH1, mtu: 1500 }] as readonly XdpXmitDevice[] } = {}) {
+  constructor(object: ObjectSpec, { program = 'main', unitBytes = 4096, devices = [{ ifindex: ETH0, mtu: 1500 }, { ifindex: ETH1, mtu: 1500 }] as readonly XdpXmitDevice[] } = {}) {
     this.allocator = new PageAllocator(this.memory, 512, { unitBytes });
     this.vm = new Vm({ memory: this.memory, environment: quietEnvironment() });
     this.loaded = unwrap(this.vm.load(object));
@@ -61,7 +61,7 @@ export class GenericHost {
       onFault: () => this.ends.push('fault'),
       onSocketReady: () => this.ends.push('socket woken'),
     };
-    this.origin = { ifindex: ETH0, address: ADDRESS, genericProgram: this.loaded.program('main')!, verdicts: new Float64Array(VERDICT_COUNT), observer };
+    this.origin = { ifindex: ETH0, address: ADDRESS, genericProgram: this.loaded.program(program)!, verdicts: new Float64Array(VERDICT_COUNT), observer };
     for (const device of devices) this.core.addDevice({ ...device, startXmit: (skb) => this.#startXmit(device.ifindex, skb) }, observer);
   }
 

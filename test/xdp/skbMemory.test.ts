@@ -99,11 +99,13 @@ describe.each([4096, 2048])('memory of skbs, ledger units of %i', (unitBytes) =>
       };
       expectBytes(skb);
       if (copies) expect(skbs.copyToPages(skb)).toBe(true);
-      const twin = skbs.copy(skb)!;
       if (expands) expect(skbs.expandForXdp(skb)).toBe(true);
       expectBytes(skb);
-      expectBytes(twin);
-      skbs.free(twin);
+      if (skb.fragmentBytes === 0) {
+        const twin = skbs.copy(skb)!;
+        expectBytes(twin);
+        skbs.free(twin);
+      }
       skbs.free(skb);
     }
     expect(host.isClean).toBe(true);

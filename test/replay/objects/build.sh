@@ -11,7 +11,7 @@ build() {
 	llvm-strip-19 -g "$object"
 }
 
-for name in commands user_sized verdicts; do
+for name in commands generic_entry user_sized verdicts; do
 	build "$name.c" "$name.o"
 done
 build verdicts.c verdicts_frags.o -DFRAGS
