@@ -32,6 +32,9 @@ export interface XskSpec {
   readonly application: XskApplicationFactory;
   readonly rings: XskRingSizes;
   readonly chunkCount: number;
+  /** Of their UMEMs: length of struct xsk_tx_metadata before packets to be sent, and whether the CPU computes its checksums; left out: none, and no. */
+  readonly txMetadataBytes?: number;
+  readonly hasTxSwCsum?: boolean;
 }
 
 /** A NIC of a host as it is to be. */
@@ -92,7 +95,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
   const { events } = world;
   const pageCount = spec.nics.reduce((sum, { settings }) => sum + pagesNeeded(settings), 0);
   const memory = HostMemory.withRoomFor(memoryNeed(spec, pageCount));
-  const allocator = new PageAllocator(memory, pageCount, { unitBytes: spec.nics[0].settings.profile.frameSizeBytes });
+  const allocator = new PageAllocator(memory, pageCount, { unitBytes: Math.min(...spec.nics.map(({ settings }) => settings.profile.frameSizeBytes)) });
   const state = new RunState(world.origins);
 
   const environment: VmEnvironment = {

@@ -13,12 +13,13 @@ import type { LoadedObject } from '../vm/index.js';
  * @param firstId id of the first of them
  */
 export function openSockets(
-  xsk: { readonly rings: XskRingSizes; readonly chunkCount: number },
+  xsk: { readonly rings: XskRingSizes; readonly chunkCount: number; readonly txMetadataBytes?: number; readonly hasTxSwCsum?: boolean },
   memory: HostMemory,
   nic: NicSettings,
   firstId: number,
   kernel: KernelRelease | undefined,
 ): Result<readonly XskSocket[]> {
+  const { txMetadataBytes = 0, hasTxSwCsum = false } = xsk;
   const sockets: XskSocket[] = [];
   for (const [name, size] of Object.entries(xsk.rings)) {
     if (isRingSize(size)) continue;
@@ -31,7 +32,7 @@ export function openSockets(
   }
   for (let queue = 0; queue < nic.queues; queue++) {
     const id = firstId + queue;
-    const umem = createUmem(memory, `UMEM of socket ${id}`, { chunkCount: xsk.chunkCount, chunkSizeBytes: 4096, headroomBytes: 0 });
+    const umem = createUmem(memory, `UMEM of socket ${id}`, { chunkCount: xsk.chunkCount, chunkSizeBytes: 4096, headroomBytes: 0, txMetadataBytes, hasTxSwCsum });
     if (!umem.ok) return umem;
     sockets.push(new XskSocket(memory, id, nic.ifindex, queue, umem.value, xsk.rings, kernel));
   }

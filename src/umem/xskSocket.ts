@@ -1,10 +1,12 @@
-import { EAGAIN, EBUSY, ENOBUFS, ENOMEM, ENOSPC, hasChange, NEWEST_KERNEL } from '../base/index.js';
+import { EAGAIN, EBUSY, EINVAL, ENOBUFS, ENOMEM, ENOSPC, hasChange, NEWEST_KERNEL } from '../base/index.js';
 import type { KernelRelease } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { Owner } from '../memory/index.js';
 import { AddressRing } from './addressRing.js';
-import { DescriptorRing } from './descriptorRing.js';
+import { DescriptorRing, XDP_TX_METADATA } from './descriptorRing.js';
 import type { XdpDesc } from './descriptorRing.js';
+import { NO_TX_METADATA, readTxMetadata, writeTxTimestamp } from './txMetadata.js';
+import type { TxMetadata } from './txMetadata.js';
 import { XDP_RING_NEED_WAKEUP } from './ring.js';
 import { XDP_PACKET_HEADROOM } from './umem.js';
 import type { Umem } from './umem.js';
@@ -34,9 +36,10 @@ export interface XskTransmit {
    *
    * @param address host address of the packet
    * @param completionOffBytes what to put on the COMPLETION ring when the packet has left
+   * @param metadata what is to be done to it; good during the call
    * @returns 0, or -EBUSY when the driver dropped it, or -EAGAIN when its queue is full
    */
-  transmit(socket: XskSocket, address: number, lenBytes: number, completionOffBytes: number): number;
+  transmit(socket: XskSocket, address: number, lenBytes: number, completionOffBytes: number, metadata: Readonly<TxMetadata>): number;
 }
 
 /** Descriptors that one send call handles in copy mode (TX_BATCH_SIZE, net/xdp/xsk.c). */
@@ -75,9 +78,14 @@ export class XskSocket {
   readonly #u8: Uint8Array;
   readonly #stopsAtInvalid: boolean;
   readonly #completesInvalid: boolean;
+  readonly #knownOptions: number;
   /** What `send` gives when the COMPLETION ring is full. */
   readonly #completionFull: number;
+  readonly #view: DataView;
   readonly #desc: XdpDesc = { addr: 0, len: 0, options: 0 };
+  readonly #metadata: TxMetadata = { ...NO_TX_METADATA };
+  /** By chunk: the frame in it wants to know when it was sent. */
+  readonly #wantsTimestamp: Uint8Array;
 
   /** @param kernel whose rules `send` follows */
   constructor(memory: HostMemory, id: number, ifindex: number, queueId: number, umem: Umem, sizes: XskRingSizes, kernel: KernelRelease = NEWEST_KERNEL) {
@@ -93,8 +101,11 @@ export class XskSocket {
     this.tx.ring.flags = XDP_RING_NEED_WAKEUP;
     this.#stash = new Uint32Array(umem.chunks.count);
     this.#u8 = memory.u8;
+    this.#view = memory.view;
+    this.#wantsTimestamp = new Uint8Array(umem.chunks.count);
     this.#stopsAtInvalid = hasChange(kernel, 'sendStopsAtInvalid');
     this.#completesInvalid = hasChange(kernel, 'completesInvalid');
+    this.#knownOptions = hasChange(kernel, 'txMetadata') ? XDP_TX_METADATA : 0;
     this.#completionFull = hasChange(kernel, 'completionFullIsAgain') ? -EAGAIN : 0;
   }
 
@@ -151,7 +162,7 @@ export class XskSocket {
    * The send call in copy mode (__xsk_generic_xmit, net/xdp/xsk.c, 6.18): at most 32 descriptors.
    *
    * @returns 0 when the ring was drained or an invalid descriptor ended the call; -EAGAIN (budget, COMPLETION or driver queue
-   *   full) or -EBUSY (driver dropped a packet). Older kernels: KERNEL_CHANGES, `AF_XDP`
+   *   full), -EBUSY (driver dropped a packet) or -EINVAL (metadata that makes no sense: its descriptor stays on the ring). Older kernels: KERNEL_CHANGES, `AF_XDP`
    */
   send(driver: XskTransmit): number {
     const { tx, umem } = this;
@@ -175,22 +186,36 @@ export class XskSocket {
       }
       if (budget === 0) return -EAGAIN;
       const address = umem.address + desc.addr;
-      const error = driver.transmit(this, address, desc.len, desc.addr);
+      const metadata = (desc.options & XDP_TX_METADATA) === 0 ? NO_TX_METADATA : this.#metadata;
+      if (metadata !== NO_TX_METADATA) {
+        const wrong = umem.txMetadataBytes === 0 ? -EINVAL : readTxMetadata(this.#view, address - umem.txMetadataBytes, desc.len, this.#metadata);
+        if (wrong !== 0) return wrong;
+      }
+      this.#wantsTimestamp[umem.chunks.indexOf(address)] = metadata.wantsTimestamp ? 1 : 0;
+      const error = driver.transmit(this, address, desc.len, desc.addr, metadata);
       if (error === -EAGAIN) return error;
       umem.chunks.move(address, Owner.txRing, Owner.kernel);
       tx.release();
       this.#completionsReserved++;
       if (error !== 0) {
-        this.complete(desc.addr);
+        this.complete(desc.addr, 0);
         return -EBUSY;
       }
       this.txPackets++;
     }
   }
 
-  /** The skb of a sent packet was freed: its address goes on the COMPLETION ring (xsk_destruct_skb). */
-  complete(offBytes: number): void {
+  /**
+   * The skb of a sent packet was freed: its address goes on the COMPLETION ring (xsk_destruct_skb).
+   *
+   * @param tNs virtual time
+   */
+  complete(offBytes: number, tNs: number): void {
+    const { umem } = this;
     this.#completionsReserved--;
+    if (this.#wantsTimestamp[umem.chunks.indexOf(umem.address + offBytes)] !== 0) {
+      writeTxTimestamp(this.#view, umem.address + offBytes - umem.txMetadataBytes, tNs);
+    }
     this.umem.chunks.move(this.umem.address + offBytes, Owner.kernel, Owner.completionRing);
     this.completion.produce(offBytes);
   }
@@ -203,14 +228,15 @@ export class XskSocket {
     if (this.#completesInvalid) this.completion.produceAddressOf(this.tx);
   }
 
-  /** xp_aligned_validate_desc: non-empty, inside the UMEM, inside one chunk, no unknown option. */
+  /** xp_aligned_validate_desc: non-empty, inside the UMEM, with its metadata inside one chunk, whether it uses it or not, no unknown option. */
   #isValid(desc: XdpDesc): boolean {
     const { umem } = this;
+    const start = desc.addr - umem.txMetadataBytes;
     return (
       desc.len > 0 &&
-      desc.options === 0 &&
-      umem.chunkStart(desc.addr) >= 0 &&
-      (desc.addr % umem.chunkSizeBytes) + desc.len <= umem.chunkSizeBytes
+      (desc.options & ~this.#knownOptions) === 0 &&
+      umem.chunkStart(start) >= 0 &&
+      (start % umem.chunkSizeBytes) + umem.txMetadataBytes + desc.len <= umem.chunkSizeBytes
     );
   }
 

@@ -127,8 +127,8 @@ describe('the audit of a broken driver', () => {
         let isFirst = true;
         const [socket] = sockets;
         const complete = socket.complete.bind(socket);
-        socket.complete = (offBytes) => {
-          if (!isFirst) complete(offBytes);
+        socket.complete = (offBytes, tNs) => {
+          if (!isFirst) complete(offBytes, tNs);
           else socket.umem.chunks.move(socket.umem.address + offBytes, Owner.kernel, Owner.completionRing);
           isFirst = false;
         };

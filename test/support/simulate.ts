@@ -65,6 +65,8 @@ export interface SimulateOptions {
     readonly application: 'rxdrop' | 'l2fwd' | NonNullable<SimulationOptions['xsk']>['application'];
     readonly rings?: Partial<XskRingSizes>;
     readonly chunkCount?: number;
+    readonly txMetadataBytes?: number;
+    readonly hasTxSwCsum?: boolean;
   };
   readonly seed?: number;
   readonly prepare?: SimulationOptions['prepare'];
@@ -111,7 +113,7 @@ export function simulationOf({ object, program, nic, xsk, seed = 1, prepare, ins
       nic: settings,
       seed,
       cpus: settings.queues,
-      xsk: application && { application, rings: { rx: 64, tx: 64, fill: 64, completion: 64, ...xsk?.rings }, chunkCount: xsk?.chunkCount ?? 64 },
+      xsk: application && { application, rings: { rx: 64, tx: 64, fill: 64, completion: 64, ...xsk?.rings }, chunkCount: xsk?.chunkCount ?? 64, txMetadataBytes: xsk?.txMetadataBytes ?? 0, hasTxSwCsum: xsk?.hasTxSwCsum ?? false },
       prepare,
       instructionBudget,
     }),

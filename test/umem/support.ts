@@ -10,6 +10,7 @@ export interface BenchOptions {
   readonly chunkSizeBytes?: number;
   readonly headroomBytes?: number;
   readonly rings?: Partial<XskRingSizes>;
+  readonly txMetadataBytes?: number;
 }
 
 /** Where packets lie before the socket gets them: room for metadata, then 0x55.. bytes. */
@@ -25,20 +26,23 @@ export class SocketBench {
   readonly inFlight: number[] = [];
   /** Bytes of every packet that the driver took. */
   readonly sent: Uint8Array[] = [];
+  /** csum_start and csum_offset of every packet that the driver took; -1 for none. */
+  readonly checksums: (readonly [number, number])[] = [];
   readonly #packet: number;
 
-  constructor({ chunkCount = 8, chunkSizeBytes = 2048, headroomBytes = 0, rings = {}, kernel }: BenchOptions = {}) {
-    const umem = unwrap(createUmem(this.memory, 'umem', { chunkCount, chunkSizeBytes, headroomBytes }));
+  constructor({ chunkCount = 8, chunkSizeBytes = 2048, headroomBytes = 0, txMetadataBytes = 0, rings = {}, kernel }: BenchOptions = {}) {
+    const umem = unwrap(createUmem(this.memory, 'umem', { chunkCount, chunkSizeBytes, headroomBytes, txMetadataBytes }));
     this.socket = new XskSocket(this.memory, 3, 1, 0, umem, { rx: 8, tx: 64, fill: 8, completion: 64, ...rings }, kernel);
     this.#packet = this.memory.reserve('packet', PACKET_META_MAX + 4096) + PACKET_META_MAX;
   }
 
   readonly driver: XskTransmit = {
-    transmit: (_socket, address, lenBytes, completionOffBytes) => {
+    transmit: (_socket, address, lenBytes, completionOffBytes, { csumStart, csumOffset }) => {
       const answer = this.answers.shift() ?? 0;
       if (answer !== 0) return answer;
       this.sent.push(this.memory.u8.slice(address, address + lenBytes));
       this.inFlight.push(completionOffBytes);
+      this.checksums.push([csumStart, csumOffset]);
       return 0;
     },
   };
@@ -86,9 +90,9 @@ export class SocketBench {
   }
 
   /** The driver's device has sent the oldest packet. */
-  completeOldest(): void {
+  completeOldest(tNs = 0): void {
     const offBytes = this.inFlight.shift();
-    if (offBytes !== undefined) this.socket.complete(offBytes);
+    if (offBytes !== undefined) this.socket.complete(offBytes, tNs);
   }
 
   /** A packet arrives: `metaBytes` bytes of 0xee before `lenBytes` bytes that count up from `first`. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { KernelRelease } from '../../src/base/index.js';
-import { XDP_PKT_CONTD, XDP_TX_METADATA } from '../../src/umem/index.js';
+import { XDP_PKT_CONTD } from '../../src/umem/index.js';
 import { SocketBench } from './support.js';
 
 const EAGAIN = -11;
@@ -86,7 +86,6 @@ describe('XskSocket.send', () => {
     ['far behind the UMEM', 0xfffff000, 60, 0],
     ['a length of 2^32 - 1', 0, 0xffffffff, 0],
     ['a packet of several buffers', 0, 60, XDP_PKT_CONTD],
-    ['metadata that the UMEM has no room for', 0, 60, XDP_TX_METADATA],
     ['an unknown option', 0, 60, 4],
     ['another unknown option', 0, 60, 0x10000],
   ])('%s is invalid', (_, addr, len, options) => {

@@ -1,6 +1,6 @@
 import { EAGAIN } from '../../base/index.js';
 import { PAGE_BYTES } from '../../memory/index.js';
-import type { XskSocket } from '../../umem/index.js';
+import type { TxMetadata, XskSocket } from '../../umem/index.js';
 import { isDeviceBound, MAX_SKB_FRAGS } from '../../vm/index.js';
 import { NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, Outcome, VERDICT_COUNT, XDP_XMIT_FLUSH } from '../../xdp/index.js';
 import type { SkBuff } from '../../xdp/index.js';
@@ -8,6 +8,7 @@ import { TX_XDP_CLONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.
 import { NO_DOORBELL } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { NicDevice } from '../device/nicDevice.js';
+import { ChecksumOffload } from './checksumOffload.js';
 import { createAdaptiveModeration } from './adaptiveModeration.js';
 import type { AdaptiveModeration } from './adaptiveModeration.js';
 import { createRxBuffers, rxDirection } from './createRxBuffers.js';
@@ -88,6 +89,7 @@ export class NicDriver implements NetDriver {
       verdicts: this.verdicts,
       gatherBuffer: memory.reserve('gathered packet', (MAX_SKB_FRAGS + 1) * 4096),
       rxDirection: direction,
+      checksumOffload: new ChecksumOffload(memory, profile.offloads.txChecksum),
       txChecksum: config.hasTxContract === true ? new XdpTxChecksum(config) : undefined,
       wantsRxHints: config.program !== undefined && isDeviceBound(config.program.spec),
     };
@@ -294,9 +296,9 @@ export class NicDriver implements NetDriver {
   }
 
   /** XskTransmit: queues a copy of the packet on the socket's queue (copy mode); the send call ends with `kick`. */
-  transmit(socket: XskSocket, address: number, lenBytes: number, completionOffBytes: number): number {
+  transmit(socket: XskSocket, address: number, lenBytes: number, completionOffBytes: number, metadata: Readonly<TxMetadata>): number {
     const pair = this.#pairs[socket.queueId];
-    const error = queueSocketPacket(this.#config, pair.tx, socket, address, lenBytes, completionOffBytes);
+    const error = queueSocketPacket(this.#state, pair.tx, socket, address, lenBytes, completionOffBytes, metadata);
     if (error === -EAGAIN) pair.waitingSocket = socket;
     return error;
   }

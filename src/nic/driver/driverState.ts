@@ -6,6 +6,7 @@ import type { DmaApi } from '../dma/dmaApi.js';
 import type { HintOffloads, NicProfile } from '../profiles/profile.js';
 import type { VethPeer } from '../nicSettings.js';
 import type { Scheduler } from '../scheduler.js';
+import type { ChecksumOffload } from './checksumOffload.js';
 import type { NapiSettings } from './napi.js';
 import type { QueuePair } from './queuePair.js';
 import type { RxLayout } from './rxLayout.js';
@@ -72,6 +73,8 @@ export interface DriverState {
   /** Where packets of several buffers are put together for those who watch. */
   readonly gatherBuffer: number;
   readonly wantsRxHints: boolean;
+  /** Checksums of frames that sockets send. */
+  readonly checksumOffload: ChecksumOffload;
   /** Checksums of XDP_TX, for drivers with the private contract (txContract.ts). */
   readonly txChecksum: XdpTxChecksum | undefined;
   /** How receive buffers are mapped: DMA_BIDIRECTIONAL lets XDP_TX use that mapping, with DMA_FROM_DEVICE it makes one of its own. */

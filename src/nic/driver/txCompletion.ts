@@ -80,7 +80,7 @@ function giveBack(state: DriverState, { tx, rx, rxq }: QueuePair, record: number
     case TX_XSK_SKB: {
       allocator.free(buffer, Owner.txRing);
       const socket = core.sockets[tx.socketId[record]];
-      socket.complete(tx.completionOffBytes[record]);
+      socket.complete(tx.completionOffBytes[record], state.config.scheduler.nowNs);
       core.readySockets.add(socket);
       break;
     }

@@ -1,0 +1,55 @@
+import { EINVAL } from '../base/index.js';
+
+// struct xsk_tx_metadata (include/uapi/linux/if_xdp.h, 6.18), tx_metadata_len bytes before the packet:
+//
+//     0 flags u64   8 request:    csum_start u16   csum_offset u16   (4 unused)   16 launch_time u64
+//                     completion: tx_timestamp u64
+const FLAGS = 0;
+const CSUM_START = 8;
+const CSUM_OFFSET = 10;
+const TX_TIMESTAMP = 8;
+
+/** Write when the frame was sent, ns, over the request. */
+export const XDP_TXMD_FLAGS_TIMESTAMP = 1;
+/** Compute a checksum from csum_start on, and put it at csum_start + csum_offset, which holds the pseudo header's sum. */
+export const XDP_TXMD_FLAGS_CHECKSUM = 2;
+/** Send at launch_time. Copy mode hands it to the device with the skb; no device of the model has such a queue. */
+export const XDP_TXMD_FLAGS_LAUNCH_TIME = 4;
+
+const KNOWN_FLAGS = XDP_TXMD_FLAGS_TIMESTAMP | XDP_TXMD_FLAGS_CHECKSUM | XDP_TXMD_FLAGS_LAUNCH_TIME;
+
+/** What the metadata of a frame asks for: the mainline contract of AF_XDP, since 6.8. */
+export interface TxMetadata {
+  wantsTimestamp: boolean;
+  /** From the beginning of the packet; -1 for no checksum. */
+  csumStart: number;
+  /** From `csumStart`. */
+  csumOffset: number;
+}
+
+/** A frame that asks for nothing. */
+export const NO_TX_METADATA: Readonly<TxMetadata> = { wantsTimestamp: false, csumStart: -1, csumOffset: 0 };
+
+/**
+ * Reads it as xsk_skb_metadata does (net/xdp/xsk.c, 6.18).
+ *
+ * @param address host address of the metadata
+ * @param lenBytes length of the packet
+ * @returns 0, or -EINVAL for unknown flags and a checksum behind the packet
+ */
+export function readTxMetadata(view: DataView, address: number, lenBytes: number, into: TxMetadata): number {
+  const flags = view.getUint32(address + FLAGS, true);
+  if ((flags & ~KNOWN_FLAGS) !== 0 || view.getUint32(address + FLAGS + 4, true) !== 0) return -EINVAL;
+  into.wantsTimestamp = (flags & XDP_TXMD_FLAGS_TIMESTAMP) !== 0;
+  into.csumStart = -1;
+  if ((flags & XDP_TXMD_FLAGS_CHECKSUM) === 0) return 0;
+  into.csumStart = view.getUint16(address + CSUM_START, true);
+  into.csumOffset = view.getUint16(address + CSUM_OFFSET, true);
+  return into.csumStart + into.csumOffset + 2 > lenBytes ? -EINVAL : 0;
+}
+
+/** Writes the completion of a frame that asked for a time stamp (xsk_tx_metadata_complete). */
+export function writeTxTimestamp(view: DataView, address: number, tNs: number): void {
+  view.setUint32(address + TX_TIMESTAMP, tNs % 2 ** 32, true);
+  view.setUint32(address + TX_TIMESTAMP + 4, Math.floor(tNs / 2 ** 32), true);
+}
