@@ -1,5 +1,4 @@
 import type { Owner } from '../memory/index.js';
-import type { XskSocket } from '../umem/index.js';
 import { fragmentAddress, fragmentLen, SHINFO_NR_FRAGS, SKB_SHARED_INFO_BYTES } from '../vm/index.js';
 import type { LoadedProgram } from '../vm/index.js';
 import { PACKET_HOST } from './ethTypeTrans.js';
@@ -62,7 +61,7 @@ export class SkBuff {
   headOrder = 0;
   /** The same for the fragments, which are buffers of one origin. */
   fragmentBuffers: SkbBuffers | undefined;
-  /** The device that it came in on; `undefined` for one that an application sends. */
+  /** The device that it came in on. */
   origin: SkbDevice | undefined;
   /** skb->dev: where it came in, and then where it is to leave. */
   ifindex = 0;
@@ -80,9 +79,6 @@ export class SkBuff {
   arrivalQueue = 0;
   /** A copy of a packet that has an end of its own. */
   isCopy = false;
-  /** skb->destructor of an AF_XDP packet: the socket whose chunk it completes, and the entry of its COMPLETION ring. */
-  socket: XskSocket | undefined;
-  completionOffBytes = 0;
 
   /** Where skb_shared_info lies. */
   get sharedInfo(): number {

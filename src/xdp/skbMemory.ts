@@ -49,7 +49,6 @@ export class SkbMemory {
     skb.retval = -1;
     skb.isCopy = false;
     skb.origin = undefined;
-    skb.socket = undefined;
     return skb;
   }
 
