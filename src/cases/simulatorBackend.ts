@@ -1,5 +1,5 @@
 import { fail, ok, Rng } from '../base/index.js';
-import type { Result } from '../base/index.js';
+import type { KernelRelease, Result } from '../base/index.js';
 import { HostMemory } from '../memory/index.js';
 import { BOOT_NS } from '../sim/index.js';
 import { LOOPBACK, mapTypeName, objectMemoryBytes, parseNetwork, Vm, withInterface } from '../vm/index.js';
@@ -20,6 +20,8 @@ export interface SimulatedHost {
   readonly tNs: number;
   /** Seed of bpf_get_prandom_u32; every case starts with it anew. */
   readonly seed: number;
+  /** Whose rules hold; left out: the newest kernel's. */
+  readonly kernel?: KernelRelease | undefined;
 }
 
 const DEFAULT_HOST: SimulatedHost = { tNs: BOOT_NS, seed: 1 };
@@ -29,8 +31,9 @@ export class SimulatorBackend implements CaseBackend {
   readonly name = 'simulator';
   readonly #host: SimulatedHost;
 
-  constructor(host: SimulatedHost = DEFAULT_HOST) {
-    this.#host = host;
+  /** @param host what is to be otherwise than usual */
+  constructor(host: Partial<SimulatedHost> = {}) {
+    this.#host = { ...DEFAULT_HOST, ...host };
   }
 
   open(object: ObjectSpec): Result<CaseRunner> {
@@ -69,11 +72,11 @@ class SimulatorRunner implements CaseRunner {
   #runOnFreshMachine(testCase: TestCase, programName: string): Result<CaseObservation> {
     const variables = globalBytes(this.#object, testCase.globals ?? {});
     if (!variables.ok) return variables;
-    const { tNs, seed } = this.#host;
+    const { tNs, seed, kernel } = this.#host;
     const network = testCase.network === undefined ? ok(undefined) : parseNetwork(testCase.network, 'network');
     if (!network.ok) return network;
     const environment: VmEnvironment = {
-      tNs, cpu: CASE_CPU, possibleCpus: 1, rng: new Rng(seed), onPrintk: () => {}, network: network.value && withInterface(network.value, LOOPBACK),
+      tNs, cpu: CASE_CPU, possibleCpus: 1, kernel, rng: new Rng(seed), onPrintk: () => {}, network: network.value && withInterface(network.value, LOOPBACK),
     };
     const vm = new Vm({ memory: this.#memory, environment });
     const loading = vm.load(this.#object, { programs: [programName, ...programsInMaps(this.#object, testCase)] });

@@ -30,6 +30,8 @@ export interface CaseArguments {
   readonly json: boolean;
   readonly btf?: string;
   readonly kconfig?: string;
+  /** Only `sim check` has it. */
+  readonly kernel?: string;
 }
 
 /** Runs case files on a backend and reports: the same for every backend. Gives the exit code. */

@@ -1,6 +1,6 @@
 import { dirname, relative, resolve } from 'node:path';
 import { fail, ok, toHex } from '../base/index.js';
-import type { Result } from '../base/index.js';
+import type { KernelRelease, Result } from '../base/index.js';
 import { recordExpectations, runCases, SimulatorBackend, writeCaseFile } from '../cases/index.js';
 import type { CaseFile, TestCase } from '../cases/index.js';
 import { openCapture } from '../packet/index.js';
@@ -18,6 +18,8 @@ export interface CaseSource {
   /** Sizes that the object's maps got, by name. */
   readonly mapSizes: Readonly<Record<string, number>>;
   readonly program: string;
+  /** Whose rules hold; left out: the newest kernel's. */
+  readonly kernel?: KernelRelease;
   /** Maps, variables and the network before the first packet. */
   readonly state: Pick<TestCase, 'maps' | 'globals' | 'network'>;
 }
@@ -36,7 +38,7 @@ export function recordCases(path: string, source: CaseSource): Result<number> {
   const cases = packets.value.map((data, index) => ({ name: `packet ${index + 1}`, program: source.program, data_in: toHex(data), ...source.state }));
   const sizes = Object.keys(source.mapSizes).length === 0 ? {} : { map_sizes: source.mapSizes };
   const file: CaseFile = { schema: 1, object: relative(dirname(resolve(path)), resolve(source.objectPath)), ...sizes, cases };
-  const results = runCases(file, source.object, new SimulatorBackend());
+  const results = runCases(file, source.object, new SimulatorBackend({ kernel: source.kernel }));
   if (!results.ok) return results;
   const problem = writeCaseFile(path, recordExpectations(file, results.value));
   return problem === undefined ? ok(cases.length) : fail(problem);

@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { KERNEL_RELEASES, unwrap } from '../../src/base/index.js';
 import { inspectFile, runCapture } from '../../src/report/index.js';
 import { loadObjectFile, loadTargetKernel } from '../../src/vm/index.js';
+import { temporaryFolder } from '../support/temporaryFolder.js';
 import { objectPath, reportOf, runOptions } from './support.js';
+
+const folder = temporaryFolder();
 
 const run = (program: string, kernel: string) => runCapture(runOptions(objectPath(program), 'fixtures/pcaps/dns.pcap', { kernel }));
 
@@ -59,4 +63,14 @@ it('LINUX_KERNEL_VERSION is that of the release', () => {
 it('sim inspect --kernel tells which programs run there', () => {
   const problems = KERNEL_RELEASES.map((kernel) => unwrap(inspectFile(objectPath('pull_data'), { kernel })).programs.map(({ problem }) => problem?.code));
   expect(problems).toEqual([['kfunc-too-new'], ['kfunc-too-new'], [undefined]]);
+});
+
+it('recorded cases expect what that kernel does', () => {
+  const expectations = KERNEL_RELEASES.map((kernel) => {
+    const path = folder.at(`${kernel}.json`);
+    unwrap(runCapture(runOptions(objectPath('csum_diff'), 'fixtures/pcaps/dns.pcap', { kernel, recordCases: path })));
+    return readFileSync(path, 'utf8');
+  });
+  expect(expectations[0]).toBe(expectations[1]);
+  expect(expectations[0]).not.toBe(expectations[2]);
 });
