@@ -1,4 +1,5 @@
-import { unwrap } from '../../src/base/index.js';
+import { NEWEST_KERNEL, unwrap } from '../../src/base/index.js';
+import type { KernelRelease } from '../../src/base/index.js';
 import { HostMemory, Owner, PageAllocator } from '../../src/memory/index.js';
 import { EventQueue } from '../../src/sim/eventQueue.js';
 import { Vm } from '../../src/vm/index.js';
@@ -41,9 +42,9 @@ export class GenericHost {
   readonly full = new Set<number>();
   #packetId = 0;
 
-  constructor(object: ObjectSpec, { program = 'main', unitBytes = 4096, devices = [{ ifindex: ETH0, mtu: 1500 }, { ifindex: ETH1, mtu: 1500 }] as readonly XdpXmitDevice[] } = {}) {
+  constructor(object: ObjectSpec, { program = 'main', kernel = NEWEST_KERNEL as KernelRelease, unitBytes = 4096, devices = [{ ifindex: ETH0, mtu: 1500 }, { ifindex: ETH1, mtu: 1500 }] as readonly XdpXmitDevice[] } = {}) {
     this.allocator = new PageAllocator(this.memory, 512, { unitBytes });
-    this.vm = new Vm({ memory: this.memory, environment: quietEnvironment() });
+    this.vm = new Vm({ memory: this.memory, environment: { ...quietEnvironment(), kernel } });
     this.loaded = unwrap(this.vm.load(object));
     const tracer: XdpTracer = {
       ...NO_TRACER,

@@ -223,3 +223,12 @@ describe('redirects', () => {
     expect(host.isClean).toBe(true);
   });
 });
+
+describe('older kernels', () => {
+  it.each([['6.6', 9000], ['6.18', 3520]] as const)('%s: a multi-buffer program gets %i bytes of 9000 in the first buffer', (kernel, linearBytes) => {
+    const host = new GenericHost(xdpProgram('r2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr3 -= r2\nr0 = r3\nexit', { frags: true }), { kernel });
+    host.receive({ bytes: frameOf(9000), linearBytes: 1000 });
+    expect(host.ends).toEqual([`xdp_invalid_verdict: 9000 bytes, ${linearBytes}`]);
+    expect(host.isClean).toBe(true);
+  });
+});
