@@ -97,6 +97,13 @@ export class CpumapQueue {
     return isTaken ? 0 : -ENOSPC;
   }
 
+  /** Frames on bulk queues of the CPU that runs. */
+  get waitingFrames(): number {
+    let count = 0;
+    for (const bulk of this.#flushLists[this.#vm.environment.cpu]) count += bulk.count;
+    return count;
+  }
+
   /** __cpu_map_flush of the CPU that runs. The list is a stack: the entry which came last is served first. */
   flush(): void {
     const list = this.#flushLists[this.#vm.environment.cpu];

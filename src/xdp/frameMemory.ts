@@ -153,7 +153,11 @@ export class FrameMemory {
   returnBuffer(buffer: number, from: Owner, isDirect: boolean): void {
     const unit = this.#ledger.indexOf(buffer);
     const model = this.#models[this.#memId[unit]];
-    if (model === undefined) throw new Error(`FrameMemory: ${this.#ledger.describe(buffer)} is part of no frame`);
+    if (model === undefined) {
+      // A driver has given it back already, and the ledger notes that it was not its owner any more.
+      this.#ledger.move(buffer, from, this.#ledger.owner[unit] as Owner);
+      return;
+    }
     this.#memId[unit] = 0;
     if (isDirect) model.recycleDirect(buffer, from);
     else model.recycle(buffer, from);

@@ -125,12 +125,12 @@ export class XdpCore implements RedirectTargets {
     // A flush on the way may run programs of entries, which forget what this one asked for.
     const { kind, mapType, mapId, targetIndex, target } = this.#vm.redirect;
     const error = kind === REDIRECT_MAP && mapType === BPF_MAP_TYPE_XSKMAP ? this.#toSocket(rxq, target) : this.#redirectFrame(rxq);
-    this.traceRedirect(rxq.ifindex, progId, error, kind, mapType, mapId, targetIndex, target);
+    this.#trace(rxq.ifindex, progId, error, kind, mapType, mapId, targetIndex, target);
     return error;
   }
 
   /** xdp_redirect, or with an error xdp_redirect_err, for what a run asked for (`vm.redirect`). @param error 0 or a negated errno */
-  traceRedirect(ifindex: number, progId: number, error: number, kind: number, mapType: number, mapId: number, targetIndex: number, target: number): void {
+  #trace(ifindex: number, progId: number, error: number, kind: number, mapType: number, mapId: number, targetIndex: number, target: number): void {
     const { tracer } = this;
     if (kind === REDIRECT_IFINDEX) tracer.xdpRedirect(ifindex, progId, error, targetIndex, REDIRECT_WITHOUT_MAP, 0);
     else if (kind !== REDIRECT_MAP) tracer.xdpRedirect(ifindex, progId, error, 0, 0, targetIndex);
@@ -285,6 +285,13 @@ export class XdpCore implements RedirectTargets {
   }
 
   // ── flush ──
+
+  /** Frames that wait for `xdpDoFlush` on the CPU that runs: at the end of a poll there should be none (xdp_do_check_flushed). */
+  get waitingFrames(): number {
+    let count = this.cpumap.waitingFrames;
+    for (const bulk of this.#flushLists[this.#vm.environment.cpu]) count += bulk.count;
+    return count;
+  }
 
   /** xdp_do_flush: at the end of every poll that called `xdpDoRedirect`. Devices first, then CPUs, then sockets. */
   xdpDoFlush(): void {

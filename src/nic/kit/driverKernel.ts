@@ -1,6 +1,6 @@
-import { ProblemError } from '../../base/index.js';
+import { EINVAL, ProblemError } from '../../base/index.js';
 import { Owner, PAGE_BYTES } from '../../memory/index.js';
-import { metadataBytes, XDP_BUFF_FLAGS, XDP_MD_DATA, XDP_MD_DATA_END } from '../../vm/index.js';
+import { metadataBytes, XDP_BUFF_FLAGS, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META } from '../../vm/index.js';
 import type { LoadedProgram } from '../../vm/index.js';
 import { convertBuffToFrame, Outcome, prepareXdpBuff, verdictIndex, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../xdp/index.js';
 import type { XdpRxqInfo } from '../../xdp/index.js';
@@ -34,7 +34,6 @@ export interface DriverKernelParts extends KitParts {
   readonly pools: PagePool[];
   /** A page is about to go back. */
   readonly checkReturn: (index: number) => void;
-  readonly flush: () => void;
   readonly completeDone: (workDone: number) => boolean;
   /** The program has spoken. */
   readonly afterVerdict: (index: number) => void;
@@ -229,7 +228,7 @@ export class DriverKernel {
     counters.rxBytes += xdp.data_end - xdp.data;
     book.place(index, xdp.data, xdp.data_end - xdp.data, xdp.data - xdp.data_meta);
     const context = vm.contextAddress;
-    prepareXdpBuff(u32, context, xdp.rxq, page, xdp.frame_sz, xdp.data - page, xdp.data_end - xdp.data);
+    this.#prepare(xdp);
     vm.environment.tNs = scheduler.nowNs;
     allocator.ledger.move(page, Owner.driver, Owner.program);
     const fault = vm.run(prog.address);
@@ -259,6 +258,12 @@ export class DriverKernel {
     return retval;
   }
 
+  /** Puts a packet without metadata into the context block. */
+  #prepare({ rxq, data_hard_start: page, frame_sz: frameSizeBytes, data, data_end: dataEnd }: XdpBuff): void {
+    const { vm, memory } = this.#parts.config;
+    prepareXdpBuff(memory.u32, vm.contextAddress, rxq, page, frameSizeBytes, data - page, dataEnd - data);
+  }
+
   /** The packet becomes a frame, whose struct lies in the headroom; undefined when there is no room for it (40 bytes, metadata not counted). */
   xdp_convert_buff_to_frame(xdp: XdpBuff): XdpFrame | undefined {
     const { config, book, frameOf } = this.#parts;
@@ -280,9 +285,11 @@ export class DriverKernel {
 
   /** Carries out XDP_REDIRECT of the packet that `bpf_prog_run_xdp` just saw. 0: the page is gone. Negative errno: it is still the driver's. */
   xdp_do_redirect(xdp: XdpBuff): number {
-    const { redirectPath, counters } = this.#parts;
+    const { config, redirectPath, counters } = this.#parts;
     const index = this.#checks.indexOf(xdp.data_hard_start);
-    if (index < 0) return -22;
+    if (index < 0 || !this.#checks.isPacketInside('xdp_do_redirect', index, xdp.data_hard_start, xdp.data_meta, xdp.data, xdp.data_end, xdp.frame_sz)) return -EINVAL;
+    this.#prepare(xdp);
+    config.memory.u32[(config.vm.contextAddress + XDP_MD_DATA_META) >>> 2] = xdp.data_meta;
     const error = redirectPath.redirect(index);
     if (error === 0) counters.xdpRedirect++;
     else counters.xdpRedirectErrors++;
@@ -291,7 +298,7 @@ export class DriverKernel {
 
   /** Sends what was redirected: once, at the end of the poll. */
   xdp_do_flush(): void {
-    this.#parts.flush();
+    this.#parts.config.core.xdpDoFlush();
   }
 
   /** Gives a frame back to wherever its page came from, from any context. */
@@ -310,9 +317,13 @@ export class DriverKernel {
   }
 
   #returnFrame(frame: XdpFrame, isDirect: boolean): void {
-    const { config, pools, book } = this.#parts;
+    const { config, pools, book, redirectPath } = this.#parts;
     const index = this.#checks.indexOf(frame.page);
     if (index < 0) return;
+    if (redirectPath.isFrame(frame.page)) {
+      redirectPath.returnFrame(index, frame.page, isDirect);
+      return;
+    }
     const id = config.allocator.pages.pp[index];
     const pool = pools.find((each) => each.id === id);
     if (pool !== undefined) this.page_pool_put_full_page(pool, frame.page, isDirect);

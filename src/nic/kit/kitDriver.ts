@@ -1,7 +1,7 @@
 import { EAGAIN } from '../../base/index.js';
 import { Owner } from '../../memory/index.js';
-import type { XskSocket } from '../../umem/index.js';
-import { Outcome, VERDICT_COUNT } from '../../xdp/index.js';
+import { NETDEV_XDP_ACT_NDO_XMIT, VERDICT_COUNT } from '../../xdp/index.js';
+import type { Outcome } from '../../xdp/index.js';
 import type { NicDevice } from '../device/nicDevice.js';
 import type { DriverConfig } from '../driver/driverState.js';
 import { Napi, NAPI_DISABLE, NAPI_SCHED } from '../driver/napi.js';
@@ -44,6 +44,8 @@ export function kitDriver(factory: XdpDriverFactory): (config: DriverConfig) => 
 export class KitDriver implements NetDriver {
   readonly ifindex: number;
   readonly mtu: number;
+  /** Between ndo_open and ndo_stop. */
+  isUp = false;
   readonly verdicts = new Float64Array(VERDICT_COUNT);
   readonly kernel: DriverKernel;
   readonly registers: DeviceRegisters;
@@ -56,7 +58,6 @@ export class KitDriver implements NetDriver {
   readonly #frames: XdpFrame[] = [];
   readonly #blocks: CoherentBlock[] = [];
   readonly #pools: PagePool[] = [];
-  readonly #sockets = new Set<XskSocket>();
   /** Pages of packets that were passed up during the present poll; the stack is done with them at its end. */
   readonly #stackPages: number[] = [];
   #rxLowWater = Infinity;
@@ -83,20 +84,15 @@ export class KitDriver implements NetDriver {
       return this.#frames[index];
     };
     const passToStack = (index: number, outcome: Outcome, isRecycled: boolean): void => this.#passToStack(index, outcome, isRecycled);
+    const checkReturn = (index: number): void => this.#checkReturn(index);
     this.#redirectPath = new RedirectPath(parts, {
-      xdpXmit: (frames, count, flags) => this.#xdpXmit(frames, count, flags),
-      frameOf,
-      returnFrame: (frame, outcome) => {
-        parts.book.blame(parts.book.indexOf(frame.page), outcome);
-        this.kernel.xdp_return_frame_rx_napi(frame);
-      },
-      passToStack: (index, outcome) => passToStack(index, outcome, true),
-      recycle: (index) => this.kernel.xdp_return_frame_rx_napi(frameOf(index)),
-      wake: (socket) => this.#sockets.add(socket),
+      frameOf, checkReturn,
+      poolOf: (page) => this.#poolOf(page),
+      xdpXmit: (frames, count, flags) => this.#ndoXdpXmit(frames, count, flags),
     });
     this.kernel = new DriverKernel({
       ...parts, napi: this.#napi, context, redirectPath: this.#redirectPath, counters: this.#counters, verdicts: this.verdicts, frameOf, passToStack,
-      blocks: this.#blocks, pools: this.#pools, checkReturn: (index) => this.#checkReturn(index), flush: () => this.#flush(),
+      blocks: this.#blocks, pools: this.#pools, checkReturn,
       afterVerdict: (index) => {
         if (parts.book.metaBytes[index] >= TX_CONTRACT_BYTES) this.registers.txJudge?.notePartialChecksum(index);
       },
@@ -114,10 +110,12 @@ export class KitDriver implements NetDriver {
       this.#driver.open();
       this.#judgeOpen();
     });
+    this.isUp = true;
   }
 
   close(): void {
     const { dma } = this.#config;
+    this.isUp = false;
     this.#run('ndo_stop', () => this.#driver.stop());
     this.#parts.book.endRun();
     this.#parts.mistakes.where = 'ndo_stop';
@@ -211,7 +209,7 @@ export class KitDriver implements NetDriver {
       work = this.#resultOfPoll(this.#driver.poll(budget), budget);
       this.#judgePoll(work, budget, received);
       if (work < budget && counters.rxAllocFailed === allocFailed) this.#judgeRefill();
-      if (this.#redirectPath.waiting > 0 || this.#redirectPath.hasWokenSockets) this.#missingFlush();
+      this.#checkFlushed();
       book.endPoll();
     });
     mistakes.where = 'softirq';
@@ -293,22 +291,35 @@ export class KitDriver implements NetDriver {
   }
 
   /** What xdp_do_check_flushed does: warns, and flushes. */
-  #missingFlush(): void {
-    const { waiting } = this.#redirectPath;
+  #checkFlushed(): void {
+    const { core } = this.#config;
+    const waiting = core.waitingFrames;
+    const hasReadySockets = core.readySockets.size > 0;
+    if (waiting === 0 && !hasReadySockets) return;
     this.#parts.mistakes.add('redirect-not-flushed', 0, () =>
-      `missing xdp_do_flush() after NAPI poll: ${waiting} redirected frames still wait in the bulk queue${this.#redirectPath.hasWokenSockets ? ', and AF_XDP sockets for their wake-up' : ''}; on a kernel without the check they would stay there until a later poll`);
-    this.#flush();
+      `missing xdp_do_flush() after NAPI poll: ${waiting} redirected frames still wait in the bulk queue${hasReadySockets ? ', and AF_XDP sockets for their wake-up' : ''}; on a kernel without the check they would stay there until a later poll`);
+    core.xdpDoFlush();
   }
 
-  #flush(): void {
-    this.#redirectPath.flush();
-    for (const socket of this.#sockets) this.#config.observer.onSocketReady(socket);
-    this.#sockets.clear();
+  // ── XdpXmitDevice ──
+
+  get xdpFeatures(): number {
+    return this.#driver.xdpXmit === undefined ? 0 : NETDEV_XDP_ACT_NDO_XMIT;
   }
 
-  #xdpXmit(frames: readonly XdpFrame[], count: number, flags: number): number | undefined {
-    if (this.#driver.xdpXmit === undefined) return undefined;
-    const sent = this.#resultOfXmit(this.#driver.xdpXmit(frames, count, flags), count);
+  get xmitFailure(): Outcome {
+    return this.#redirectPath.xmitFailure;
+  }
+
+  xdpXmit(frames: Uint32Array, count: number, flags: number): number {
+    return this.#redirectPath.xmit(frames, count, flags);
+  }
+
+  #ndoXdpXmit(frames: readonly XdpFrame[], count: number, flags: number): number {
+    const { where } = this.#parts.mistakes;
+    let sent = 0;
+    // At the end of the own poll it may do what may be done there.
+    this.#run(where === POLL ? POLL : 'ndo_xdp_xmit', () => (sent = this.#resultOfXmit(this.#driver.xdpXmit!(frames, count, flags), count)));
     if (sent > 0) this.#counters.txXdpXmit += sent;
     this.#counters.txXdpXmitErrors += count - Math.max(0, sent);
     return sent;
@@ -332,9 +343,13 @@ export class KitDriver implements NetDriver {
 
   /** The reader of a packet frees it, in a process: its page comes back by the way that is open to everybody. */
   #releaseFromStack(page: number): void {
+    this.#poolOf(page)?.recycle(page, Owner.stack);
+  }
+
+  #poolOf(page: number): PagePool | undefined {
     const { allocator } = this.#config;
     const id = allocator.pages.pp[allocator.pageIndexOf(page)];
-    this.#pools.find((pool) => pool.id === id)?.recycle(page, Owner.stack);
+    return this.#pools.find((pool) => pool.id === id);
   }
 
   #checkReturn(index: number): void {

@@ -110,7 +110,7 @@ describe('a driver', () => {
   it('without ndo_xdp_xmit gets no redirected frames', () => {
     const run = runDriver(tampered(untouched, ({ open, stop, interrupt, poll }) => ({ open, stop, interrupt, poll })), mixedFrames(20, [4, 1]));
     expect(run.judgement).toEqual([]);
-    expect(run.outcomes).toEqual({ redirect_not_simulated: 10, xdp_drop: 10 });
+    expect(run.outcomes).toEqual({ redirect_not_supported: 10, xdp_drop: 10 });
   });
 
   it('whose pool is refused does not open', () => {

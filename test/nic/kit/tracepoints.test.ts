@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { r8169Xdp } from '../../../src/nic/index.js';
+import type { ProgramEntryMap } from '../../../src/vm/index.js';
 import { traceLine } from '../../../src/xdp/index.js';
+import { map } from '../../replay/support/kernelPrograms.js';
 import { simulate, xdpProgram } from '../../support/simulate.js';
 import type { SimulateOptions, TimedFrame } from '../../support/simulate.js';
 import { frameFor, MIXED_VERDICTS, r8169Settings, runDriver } from './support.js';
 
 /** What a driver of one's own hits, and what the model's driver hits with the same packets. */
-function linesOfBoth(frames: readonly TimedFrame[], object: SimulateOptions['object']): { readonly own: readonly string[]; readonly model: readonly string[] } {
+function linesOfBoth(frames: readonly TimedFrame[], object: SimulateOptions['object'], prepare?: SimulateOptions['prepare']): { readonly own: readonly string[]; readonly model: readonly string[] } {
   const lines = ({ traces }: ReturnType<typeof simulate>['result']): string[] => traces.map(({ tracepoint, packetId, fields }) => `packet ${packetId} ${traceLine(tracepoint, fields)}`);
-  return { own: lines(runDriver(r8169Xdp, frames, {}, object).result), model: lines(simulate({ object, frames, nic: r8169Settings() }).result) };
+  return { own: lines(runDriver(r8169Xdp, frames, {}, object, { prepare }).result), model: lines(simulate({ object, frames, nic: r8169Settings(), prepare }).result) };
 }
 
 /** One at a time, far apart. */
@@ -33,6 +35,18 @@ describe('tracepoints of a driver of one\'s own', () => {
     const { own, model } = linesOfBoth(apart([frameFor(0, 64), frameFor(0, 64)]), xdpProgram(text));
     expect(own).toEqual(model);
     expect(own.map((line) => line.split(' ')[2])).toEqual(['xdp_redirect_err:', 'xdp_exception:', 'xdp_redirect_err:', 'xdp_exception:']);
+  });
+
+  it('tell of the queue to a CPU, and of what its thread did', () => {
+    const object = xdpProgram('r1 = map cpus\nr2 = 0\nr3 = 0\ncall 51\nexit', { maps: [map('cpus', 16, 4, 8, 1)] });
+    const { own, model } = linesOfBoth(Array.from({ length: 20 }, () => ({ bytes: frameFor(4, 64), tNs: 0 })), object, (loaded) => {
+      expect((loaded.maps.get('cpus') as ProgramEntryMap).updateEntry(new Uint8Array(4), 10, undefined, 0)).toBe(0);
+      return undefined;
+    });
+    expect(own).toEqual(model);
+    expect(own.flatMap((line) => /(enqueue|kthread) .*(processed=.*) (?:to_cpu|xdp_pass)/.exec(line)?.slice(1).join(' ') ?? [])).toEqual([
+      'enqueue processed=8 drops=0', 'enqueue processed=8 drops=6', 'enqueue processed=4 drops=4', 'kthread processed=8 drops=0 sched=1', 'kthread processed=2 drops=0 sched=0',
+    ]);
   });
 
   it('tell of bulks of 16', () => {
