@@ -7,7 +7,7 @@ import { loadObjectFile } from '../../src/vm/index.js';
 import { replaceBetween } from '../support/documents.js';
 import { captureOf, burst } from '../support/simulate.js';
 import { returning } from '../support/xdpProgram.js';
-import { verdictCases } from './support/verdictCases.js';
+import { burstCases, verdictCases, withoutIngress } from './support/verdictCases.js';
 import type { VerdictCase, VerdictOutcome } from './support/verdictCases.js';
 import { simulateVerdicts } from './support/verdictHost.js';
 import { VerdictNet } from './support/verdictNet.js';
@@ -74,6 +74,22 @@ describe.each(MODES)('verdicts in %s mode', (mode) => {
   it.skipIf(!tried.ok).each([false, true])('end as on the kernel, counted and traced alike (multi-buffer: %s)', async (isMultiBuffer) => {
     const { cases, simulator } = outcomes.get(key(mode, isMultiBuffer))!;
     const found = differences(cases, simulator, await onKernel(cases, isMultiBuffer));
+    expect(found.slice(0, SHOWN), `${found.length} differences`).toEqual([]);
+  }, 60_000);
+});
+
+describe('bursts', () => {
+  it('are sent 16 at a time, the rest with the end of the poll', () => {
+    const cases = burstCases().filter(({ name }) => name.startsWith('bpf_redirect, 60 bytes'));
+    const sent = simulated(cases, false).map(({ traces }) => traces.flatMap((line) => /xdp_devmap_xmit.* sent=(\d+)/.exec(line)?.[1] ?? []).join(' '));
+    expect(cases.map(({ count }, i) => `${count}: ${sent[i]}`)).toEqual([
+      '1: 1', '15: 15', '16: 16', '17: 16 1', '33: 16 16 1', '64: 16 16 16 16', '65: 16 16 16 16 1', '100: 16 16 16 16 16 16 4',
+    ]);
+  });
+
+  it.skipIf(!tried.ok)('wait for a flush, and go in bulks of 16, as on the kernel', async () => {
+    const cases = burstCases();
+    const found = differences(cases, simulated(cases, false).map(withoutIngress), (await onKernel(cases, false)).map(withoutIngress));
     expect(found.slice(0, SHOWN), `${found.length} differences`).toEqual([]);
   }, 60_000);
 });

@@ -84,6 +84,8 @@ export interface VerdictCase {
   readonly metaBy: number;
   readonly tailBy: number;
   readonly frame: Uint8Array;
+  /** Frames that come at once; left out: one. */
+  readonly count?: number;
   /** False: a redirect that is accepted brings nothing forth, and isn't waited for. */
   readonly arrives?: boolean;
 }
@@ -148,6 +150,23 @@ export function verdictCases(mode: 'native' | 'generic', isMultiBuffer: boolean)
   ]);
 }
 
+/** Ways whose frames wait for a flush, which several frames share. */
+const BULK_WAYS: readonly string[] = [
+  'bpf_redirect', 'bpf_redirect to itself', 'bpf_redirect to a small MTU', 'bpf_redirect to a device that is down', 'devmap, program passes', 'devmap, program drops', 'devmap, program aborts', 'devmap_hash',
+  'broadcast',
+];
+/** Around the size of a bulk, and of a poll. */
+const BURSTS: readonly number[] = [1, 15, 16, 17, 33, 64, 65, 100];
+
+/** Bursts, for native mode: generic XDP has no bulks. */
+export function burstCases(): VerdictCase[] {
+  return WAYS.filter(([name]) => BULK_WAYS.includes(name)).flatMap((way) =>
+    BURSTS.flatMap((count) => [USUAL_BYTES, 1100].map((size): VerdictCase => {
+      const each = verdictCase('native', way, size, MOVES[0]!);
+      return { ...each, name: `${each.name}, ${count} times`, count };
+    })));
+}
+
 function verdictCase(mode: VerdictCase['mode'], [way, kind, what, flags = 0, arrives]: (typeof WAYS)[number], size: number, [move, headBy, metaBy, tailBy]: (typeof MOVES)[number]): VerdictCase {
   const name = `${way}, ${size} bytes${move === '' ? '' : `, ${move}`}`;
   return { mode, name, way: kind, what, flags, headBy, metaBy, tailBy, frame: frameOf(size), ...(arrives === undefined ? {} : { arrives }) };
@@ -198,6 +217,11 @@ function named({ tracepoint, fields }: RawOutcome['traces'][number], programs: N
   return traceLine(tracepoint, fields)
     .replace(/\b(prog|map)_id=(\d+)/g, (_, kind: string, id: string) => `${kind}_id=${(kind === 'prog' ? programs : maps).get(Number(id)) ?? id}`)
     .replace(/ sched=\d/, '');
+}
+
+/** Without the counters of the device that packets come in by: frames of BPF_PROG_TEST_RUN don't come in by it. */
+export function withoutIngress(outcome: VerdictOutcome): VerdictOutcome {
+  return { ...outcome, counters: Object.fromEntries(Object.entries(outcome.counters).filter(([name]) => !name.startsWith(`${INGRESS.name} `) || name.includes('xdp_xmit'))) };
 }
 
 /** Counters that moved, and by how much. */

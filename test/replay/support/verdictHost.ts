@@ -1,6 +1,6 @@
 import { errnoName, ok, unwrap } from '../../../src/base/index.js';
 import type { Result } from '../../../src/base/index.js';
-import { findProfile, nicStatistics } from '../../../src/nic/index.js';
+import { BATCH_FRAMES, findProfile, nicStatistics } from '../../../src/nic/index.js';
 import type { NicSettings, WireBatch } from '../../../src/nic/index.js';
 import { BOOT_NS, createHost, PacketOrigins, WIRE_SLOT_BYTES, World } from '../../../src/sim/index.js';
 import type { Host, TraceRecord, WireSource } from '../../../src/sim/index.js';
@@ -74,6 +74,9 @@ class CaseSource implements WireSource {
   #traces: TraceRecord[] = [];
   #before: ReadonlyMap<string, number>;
   #next = 0;
+  /** Frames of the next case that have been sent, and of all cases. */
+  #sent = 0;
+  #packets = 0;
 
   constructor(host: Host, cases: readonly VerdictCase[]) {
     this.#host = host;
@@ -95,15 +98,22 @@ class CaseSource implements WireSource {
   }
 
   take(_untilNs: number, batch: WireBatch): Result<void> {
-    if (this.#next > 0) this.#collect();
+    if (this.#next > 0 && this.#sent === 0) this.#collect();
     const each = this.#cases[this.#next]!;
     const { frame } = each;
     for (const [name, bytes] of variablesOf(each)) this.#variable(name).set(bytes);
     this.#host.memory.u8.set(frame, this.#slot);
-    batch.address[0] = this.#slot;
-    batch.lenBytes[0] = frame.length;
-    batch.packetId[0] = ++this.#next;
-    batch.count = 1;
+    const { count = 1 } = each;
+    batch.count = Math.min(count - this.#sent, BATCH_FRAMES);
+    for (let i = 0; i < batch.count; i++) {
+      batch.address[i] = this.#slot;
+      batch.lenBytes[i] = frame.length;
+      batch.packetId[i] = ++this.#packets;
+    }
+    this.#sent += batch.count;
+    if (this.#sent < count) return ok(undefined);
+    this.#sent = 0;
+    this.#next++;
     this.nextNs = this.#next === this.#cases.length ? Infinity : this.nextNs + STEP_NS;
     return ok(undefined);
   }

@@ -1,5 +1,6 @@
 import { fstatSync, writeFileSync } from 'node:fs';
 import { errnoName, unwrap } from '../../../src/base/index.js';
+import { testRun } from '../../../src/replay/index.js';
 import type { KernelBpf } from '../../../src/replay/index.js';
 import { loadIntoKernel } from '../../../src/replay/kernelObject.js';
 import type { KernelObject, KernelProgram } from '../../../src/replay/kernelObject.js';
@@ -115,8 +116,14 @@ export class VerdictNet {
     for (const [name, bytes] of variablesOf(each)) unwrap(program.object.writeVariable(name, bytes));
     const before = this.#counters();
     const runsBefore = this.#runs.runs(program.fd);
-    const error = this.#sender.socket.send(each.frame);
-    if (error < 0) throw new Error(`VerdictNet: sending ${each.frame.length} bytes: ${errnoName(error)}`);
+    const { count } = each;
+    if (count === undefined) {
+      const error = this.#sender.socket.send(each.frame);
+      if (error < 0) throw new Error(`VerdictNet: sending ${each.frame.length} bytes: ${errnoName(error)}`);
+    } else {
+      const { errno } = this.#host.enter(() => testRun(program, { data: each.frame, ingressIfindex: INGRESS.ifindex, repeat: count, liveFrames: {} }));
+      if (errno !== 0) throw new Error(`VerdictNet: BPF_PROG_TEST_RUN with live frames: ${errnoName(-errno)}`);
+    }
     const arrivals: Arrival[] = [];
     const traces: KernelTraceRecord[] = [];
     const collect = (): void => {
