@@ -89,26 +89,35 @@ interface Extended {
 
 /** Objects of nothing but extensions change the object before them. */
 function applyExtensions(objects: readonly ObjectSpec[], options: ObjectOptions, settings: ReadonlyMap<string, Partial<RunConfig>>): Result<Extended[]> {
-  const extended: Extended[] = [];
+  const targets: { readonly object: ObjectSpec; readonly extensions: ObjectSpec[] }[] = [];
   for (const object of objects) {
-    const extensions = object.programs.filter(({ replaces }) => replaces !== undefined);
-    if (extensions.length === 0 || object.programs.some(({ type }) => type === 'xdp')) {
-      extended.push({ object, program: undefined });
+    const extension = object.programs.find(({ replaces }) => replaces !== undefined);
+    if (extension === undefined || object.programs.some(({ type }) => type === 'xdp')) {
+      targets.push({ object, extensions: [] });
       continue;
     }
-    const target = extended.pop();
+    const target = targets[targets.length - 1];
     if (target === undefined) {
-      const message = `it holds an extension for the function ${extensions[0]!.replaces}, but there is no program before it that could call one`;
+      const message = `it holds an extension for the function ${extension.replaces}, but there is no program before it that could call one`;
       return fail({ code: 'extension-without-target', where: object.name, message, hint: 'give the target first: sim run target.o extension.o' });
     }
-    const named = target.object.programs.find(({ name }) => settings.has(name))?.name;
-    const program = target.program === undefined ? chooseProgram(target.object, named ?? options.program) : ok(target.program);
-    if (!program.ok) return program;
-    const linked = linkExtensions(target.object, program.value, extensions.map(({ name, replaces }) => ({ object, program: name, replaces: replaces! })));
+    target.extensions.push(object);
+  }
+  const extended: Extended[] = [];
+  for (const { object, extensions } of targets) {
+    const linked = extensions.length === 0 ? ok({ object, program: undefined }) : extend(object, extensions, object.programs.find(({ name }) => settings.has(name))?.name ?? options.program);
     if (!linked.ok) return linked;
-    extended.push({ object: { ...linked.value, name: `${target.object.name} + ${object.name}` }, program: program.value });
+    extended.push(linked.value);
   }
   return ok(extended);
+}
+
+function extend(target: ObjectSpec, objects: readonly ObjectSpec[], name: string | undefined): Result<Extended> {
+  const program = chooseProgram(target, name);
+  if (!program.ok) return program;
+  const extensions = objects.flatMap((object) => object.programs.flatMap(({ name: extension, replaces }) => (replaces === undefined ? [] : [{ object, program: extension, replaces }])));
+  const linked = linkExtensions(target, program.value, extensions);
+  return linked.ok ? ok({ object: { ...linked.value, name: [target, ...objects].map((object) => object.name).join(' + ') }, program: program.value }) : linked;
 }
 
 function parseChain(texts: readonly string[], objects: readonly ObjectSpec[]): Result<Map<string, Partial<RunConfig>>> {

@@ -70,7 +70,7 @@ function otherPrograms(object: ObjectSpec, original: ObjectSpec, chosen: Program
   const tailCalled = new Set(isTarget ? [] : object.maps.flatMap(({ initialPrograms }) => initialPrograms.map(({ program }) => program)));
   return object.programs.flatMap((program, index) => {
     if (program.type !== 'xdp' || (program === chosen && !tailCalled.has(program.name))) return [];
-    return [{ ...program, parts: [{ ...originOf(original, original.programs[index]!.name), insnIndex: 0 }] }];
+    return [{ ...program, parts: program.parts ?? [{ ...originOf(original, original.programs[index]!.name), insnIndex: 0 }] }];
   });
 }
 

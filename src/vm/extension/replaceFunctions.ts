@@ -50,7 +50,6 @@ export function replaceFunctions(program: ProgramSpec, replacements: ReadonlyMap
   }));
 
   const all = <T extends { readonly insnIndex: number }>(listOf: (spec: ProgramSpec) => readonly T[] | undefined): T[] => pieces.flatMap((piece) => within(piece, listOf(piece.program)));
-  const linked = [...replacements.values()];
   return {
     ...program,
     insns,
@@ -64,11 +63,8 @@ export function replaceFunctions(program: ProgramSpec, replacements: ReadonlyMap
     // The kernel takes extensions one by one, never this.
     funcInfo: new Uint8Array(0),
     lineInfo: new Uint8Array(0),
-    parts: [
-      { ...origin, insnIndex: 0 },
-      ...pieces.filter((piece) => piece.program !== program).map(({ program: own, at }) => ({ ...linked.find((candidate) => candidate.program === own)!.origin, insnIndex: at })),
-    ],
-    problem: program.problem ?? linked.find(({ program: own }) => own.problem !== undefined)?.program.problem,
+    parts: placeParts(pieces, new Map([[program, origin], ...[...replacements.values()].map((replacement) => [replacement.program, replacement.origin] as const)])),
+    problem: pieces.find((piece) => piece.program.problem !== undefined)?.program.problem,
   };
 }
 
@@ -90,6 +86,19 @@ function placePieces(program: ProgramSpec, replacements: ReadonlyMap<string, Rep
     if (replacement !== undefined) newIndices.set(insnIndex, place(replacement, 0, replacement.insns.length / INSN_BYTES));
   }
   return { pieces, newIndexOf: (oldIndex) => newIndices.get(oldIndex)! };
+}
+
+/** Where the instructions of each piece come from. A program may have been linked out of parts itself; functions of one part that lie side by side stay one part. */
+function placeParts(pieces: readonly Piece[], origins: ReadonlyMap<ProgramSpec, Omit<ProgramPart, 'insnIndex'>>): ProgramPart[] {
+  const whole = new Map([...origins].map(([program, origin]) => [program, [{ ...origin, insnIndex: 0 }]]));
+  const placed: { readonly part: ProgramPart; readonly at: number }[] = [];
+  for (const { program, start, end, at } of pieces) {
+    const parts = program.parts ?? whole.get(program)!;
+    for (const part of parts.filter(({ insnIndex }, place) => insnIndex < end && (parts[place + 1]?.insnIndex ?? end) > start)) {
+      if (placed[placed.length - 1]?.part !== part) placed.push({ part, at: Math.max(part.insnIndex, start) - start + at });
+    }
+  }
+  return placed.map(({ part, at }) => ({ ...part, insnIndex: at }));
 }
 
 /** What lies in a piece, at its new place. */

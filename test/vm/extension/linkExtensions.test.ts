@@ -62,6 +62,15 @@ describe('linkExtensions', () => {
     });
   });
 
+  it('knows the parts of what was linked before', () => {
+    const once = unwrap(linkExtensions(target, 'entry', [{ object: extension, program: 'drop_odd', replaces: 'verdict' }]));
+    const twice = unwrap(linkExtensions(once, 'entry', [{ object: extension, program: 'heavy', replaces: 'weight' }]));
+    const program = twice.programs.find(({ name }) => name === 'entry')!;
+    expect(program.parts!.map(({ program: name }) => name)).toEqual(['entry', 'drop_odd', 'heavy']);
+    expect(program.parts!.map(({ insnIndex }) => program.functions.find((fn) => fn.insnIndex === insnIndex)!.name)).toEqual(['entry', 'drop_odd', 'heavy']);
+    expect(load(twice).verdict(64)).toBe(XDP_ABORTED);
+  });
+
   it('refuses two programs for one function', () => {
     const twice = { object: extension, program: 'heavy', replaces: 'weight' };
     expect(linkExtensions(target, 'entry', [twice, twice])).toMatchObject({ ok: false, problem: { code: 'extension-twice' } });
