@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/temporaryFolder.js';
 import { fencedBlocks, replaceBetween } from '../support/documents.js';
 
 const folder = temporaryFolder();
-const DOCUMENTS = ['docs/nic.md', 'docs/add-a-nic.md', 'docs/faults.md', 'docs/checksums.md', 'docs/metadata.md', 'docs/architecture.md', 'README.md', 'docs/scenario.md'];
+const DOCUMENTS = ['docs/nic.md', 'docs/add-a-nic.md', 'docs/faults.md', 'docs/checksums.md', 'docs/metadata.md', 'docs/architecture.md', 'README.md', 'docs/scenario.md', 'docs/dispatcher.md'];
 
 /** Runs a `npx sim …` line in this process. */
 async function sim(line: string): Promise<{ exitCode: number; out: string; err: string }> {
