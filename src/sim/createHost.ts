@@ -1,17 +1,19 @@
 import { fail, ok, Rng } from '../base/index.js';
 import type { KernelRelease, Problem, Result } from '../base/index.js';
-import { HostMemory, PAGE_BYTES, PageAllocator } from '../memory/index.js';
-import { checkKitSettings, checkSettings, createNic, effectiveSettings, kitDriver, ringPages, Softirq } from '../nic/index.js';
-import type { NicObserver, NicSettings, XdpDriverFactory } from '../nic/index.js';
+import { HostMemory, PageAllocator } from '../memory/index.js';
+import { checkKitSettings, checkSettings, createNic, effectiveSettings, kitDriver, Softirq } from '../nic/index.js';
+import type { NicSettings, XdpDriverFactory } from '../nic/index.js';
 import type { XskRingSizes, XskSocket } from '../umem/index.js';
-import { objectMemoryBytes, quietNetwork, SKB_SHARED_INFO_BYTES, Vm, withInterface, XDP_BUFF_HARD_START } from '../vm/index.js';
+import { quietNetwork, Vm, withInterface, XDP_BUFF_HARD_START } from '../vm/index.js';
 import type { EngineName, LoadedObject, LoadedProgram, NetInterface, NetworkScenario, ObjectSpec, VmEnvironment } from '../vm/index.js';
-import { skbEndBytes, XdpCore } from '../xdp/index.js';
+import { XdpCore } from '../xdp/index.js';
 import type { XskApplication, XskApplicationFactory, XskKernel } from './applications/application.js';
 import { BOOT_NS } from './captureClock.js';
 import { chooseProgram } from './chooseProgram.js';
 import { Host } from './host.js';
 import type { HostNic } from './host.js';
+import { hostMemoryNeed, pagesNeeded } from './hostMemoryNeed.js';
+import { hostObserver } from './hostObserver.js';
 import { NO_PACKET } from './packetWatcher.js';
 import { RunState } from './runState.js';
 import { fillXskMaps, openSockets } from './sockets.js';
@@ -79,22 +81,11 @@ export interface HostSpec {
  */
 export function createHost(requested: HostSpec, world: World): Result<Host> {
   const spec: HostSpec = { ...requested, nics: requested.nics.map((nic) => ({ ...nic, settings: settingsOf(nic.settings, requested.seed) })) };
-  const programNames: string[] = [];
-  for (const { xdp } of spec.nics) {
-    const chosen = xdp === undefined ? ok('') : chooseProgram(spec.objects[xdp.object], xdp.program);
-    if (!chosen.ok) return chosen;
-    programNames.push(chosen.value);
-  }
-  for (const { settings, driver } of spec.nics) {
-    const wrong = checkSettings(settings) ?? (driver === undefined ? undefined : checkKitSettings(settings));
-    if (wrong !== undefined) return fail(wrong);
-  }
-  if (!Number.isInteger(spec.cpus) || spec.cpus < 1 || spec.cpus > CPUS_MAX) {
-    return fail({ code: 'host-cpus', where: `host ${spec.name}`, message: `${String(spec.cpus)} is no number of CPUs`, hint: `use a whole number from 1 to ${CPUS_MAX}` });
-  }
+  const chosen = checkSpec(spec);
+  if (!chosen.ok) return chosen;
   const { events } = world;
   const pageCount = spec.nics.reduce((sum, { settings }) => sum + pagesNeeded(settings), 0);
-  const memory = HostMemory.withRoomFor(memoryNeed(spec, pageCount));
+  const memory = HostMemory.withRoomFor(hostMemoryNeed(spec, pageCount));
   const allocator = new PageAllocator(memory, pageCount, { unitBytes: Math.min(...spec.nics.map(({ settings }) => settings.profile.frameSizeBytes)) });
   const state = new RunState(world.origins);
 
@@ -139,16 +130,12 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     ...(instructionBudget === undefined ? {} : { instructionBudget }),
     ...(instructionBudget !== undefined && instructionBudget < EXACT_BUDGET ? { interpretedRuns: Infinity } : {}),
   });
-  // All programs are loaded, as tail calls may go to any of them; but only for the attached ones a failure counts.
-  const objects = new Map<string, LoadedObject>();
-  for (const [name, object] of Object.entries(spec.objects)) {
-    const loading = vm.load(object);
-    if (!loading.ok) return loading;
-    objects.set(name, loading.value);
-  }
+  const loading = loadObjects(vm, spec.objects);
+  if (!loading.ok) return loading;
+  const objects = loading.value;
   const programs: (LoadedProgram | undefined)[] = [];
   for (const [i, { xdp }] of spec.nics.entries()) {
-    const program = xdp === undefined ? ok(undefined) : loadedProgram(objects.get(xdp.object)!, programNames[i]);
+    const program = xdp === undefined ? ok(undefined) : loadedProgram(objects.get(xdp.object)!, chosen.value[i]);
     if (!program.ok) return program;
     programs.push(program.value);
   }
@@ -170,36 +157,13 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
 
   const applications: XskApplication[] = [];
   const socketHandler = events.register((id) => applications[id].run());
-  const wakeSocket = (id: number): void => events.schedule(events.nowNs, socketHandler, id);
+  const wakeSocket = ({ id }: XskSocket): void => events.schedule(events.nowNs, socketHandler, id);
   const core = new XdpCore({ vm, allocator, scheduler: events, sockets, tracer: traces });
   const softirqs = Array.from({ length: spec.cpus }, () => new Softirq(events));
   const nics: HostNic[] = [];
   for (const [i, nicSpec] of spec.nics.entries()) {
     const { settings } = nicSpec;
-    const { ifindex } = settings;
-    const observer: NicObserver = {
-      onPacketEnd(packetId, outcome, retval, queue, address, lenBytes, metaBytes) {
-        state.outcomes[outcome]++;
-        state.ended.add(packetId);
-        if (state.watcher.onPacketEnd !== undefined) {
-          state.watcher.onPacketEnd(state.describe(events.nowNs, packetId, ifindex, outcome, retval, queue, address, lenBytes, metaBytes));
-        }
-      },
-      onApplicationFrame(packetId, queue, address, lenBytes) {
-        state.applicationFrames++;
-        if (state.watcher.onApplicationFrame !== undefined) {
-          state.watcher.onApplicationFrame(state.describe(events.nowNs, packetId, ifindex, 0, -1, queue, address, lenBytes, 0));
-        }
-      },
-      onWire(packetId, queue, address, lenBytes) {
-        if (state.watcher.onWire !== undefined) state.watcher.onWire(state.describe(events.nowNs, packetId, ifindex, 0, -1, queue, address, lenBytes, 0));
-        nics[i].sink?.send(packetId, address, lenBytes);
-      },
-      onFault(packetId) {
-        state.addFault(packetId, () => vm.fault());
-      },
-      onSocketReady: (socket) => wakeSocket(socket.id),
-    };
+    const observer = hostObserver({ ifindex: settings.ifindex, state, events, vm, sink: () => nics[i].sink, wakeSocket });
     const created = createNic(settings, {
       memory, allocator, scheduler: events, vm, program: programs[i], core, softirqs, observer,
       createDriver: nicSpec.driver === undefined ? undefined : kitDriver(nicSpec.driver),
@@ -209,25 +173,56 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     const loaded = nicSpec.xdp && objects.get(nicSpec.xdp.object);
     nics.push({ name: nicSpec.name, nic, program: programs[i], loaded, sockets: socketsOf[i], sink: undefined, packets: 0, bytes: 0 });
   }
-  for (const [i, { xsk }] of spec.nics.entries()) {
-    const { driver } = nics[i].nic;
-    const kernel: XskKernel = {
-      send(socket) {
-        const result = socket.send(driver);
-        driver.kick(socket.queueId);
-        return result;
-      },
-    };
-    if (xsk !== undefined) for (const socket of socketsOf[i]) applications.push(xsk.application(socket, kernel, memory.u8));
-  }
+  for (const [i, { xsk }] of spec.nics.entries()) if (xsk !== undefined) applications.push(...applicationsOn(nics[i], xsk, memory.u8));
   for (const application of applications) application.start();
   const host = new Host({ name: spec.name, memory, allocator, events, vm, objects, nics, sockets, state, traces });
   world.hosts.push(host);
   return ok(host);
 }
 
+/** Checks what can be checked before anything is made; gives the name of each NIC's program, empty for none. */
+function checkSpec(spec: HostSpec): Result<readonly string[]> {
+  const programNames: string[] = [];
+  for (const { xdp } of spec.nics) {
+    const chosen = xdp === undefined ? ok('') : chooseProgram(spec.objects[xdp.object], xdp.program);
+    if (!chosen.ok) return chosen;
+    programNames.push(chosen.value);
+  }
+  for (const { settings, driver } of spec.nics) {
+    const wrong = checkSettings(settings) ?? (driver === undefined ? undefined : checkKitSettings(settings));
+    if (wrong !== undefined) return fail(wrong);
+  }
+  if (!Number.isInteger(spec.cpus) || spec.cpus < 1 || spec.cpus > CPUS_MAX) {
+    return fail({ code: 'host-cpus', where: `host ${spec.name}`, message: `${String(spec.cpus)} is no number of CPUs`, hint: `use a whole number from 1 to ${CPUS_MAX}` });
+  }
+  return ok(programNames);
+}
+
+/** An application on each socket of a NIC. */
+function applicationsOn({ nic: { driver }, sockets }: HostNic, { application }: XskSpec, u8: Uint8Array): XskApplication[] {
+  const kernel: XskKernel = {
+    send(socket) {
+      const result = socket.send(driver);
+      driver.kick(socket.queueId);
+      return result;
+    },
+  };
+  return sockets.map((socket) => application(socket, kernel, u8));
+}
+
 function settingsOf(settings: NicSettings, seed: number): NicSettings {
   return { ...effectiveSettings(settings), faults: settings.faults && { seed, ...settings.faults } };
+}
+
+/** All programs are loaded, as tail calls may go to any of them; but only for the attached ones a failure counts. */
+function loadObjects(vm: Vm, specs: HostSpec['objects']): Result<ReadonlyMap<string, LoadedObject>> {
+  const objects = new Map<string, LoadedObject>();
+  for (const [name, object] of Object.entries(specs)) {
+    const loading = vm.load(object);
+    if (!loading.ok) return loading;
+    objects.set(name, loading.value);
+  }
+  return ok(objects);
 }
 
 /** The program, or why it could not be loaded. */
@@ -242,38 +237,4 @@ function loadedProgram(loaded: LoadedObject, name: string): Result<LoadedProgram
 /** The NIC as the stack sees it, which forwards nothing and has no address. */
 function interfaceOf({ name, mac = new Uint8Array(6), settings: { ifindex, mtu } }: HostNicSpec): NetInterface {
   return { ifindex, name, mac, mtu, up: true, forwarding: { ipv4: false, ipv6: false }, addresses: [], vrfTable: undefined };
-}
-
-/** Pages that rings, pools and packets on their way can hold at the same time. */
-function pagesNeeded(settings: NicSettings): number {
-  const { queues, rxRingSize, txRingSize, profile } = settings;
-  // A half of two pages keeps both from being given back.
-  const pagesPerBuffer = profile.bufferModel === 'split_page' && profile.frameSizeBytes === PAGE_BYTES ? 2 : 1;
-  return queues * ((rxRingSize + txRingSize) * pagesPerBuffer + profile.poolRingSize + 256) + 64 + skbPagesNeeded(settings);
-}
-
-/** Pages of skbs on TX rings and in the stack; beyond some number packets are dropped for want of memory, as everywhere. */
-function skbPagesNeeded({ queues, txRingSize, mtu, xdpMode }: NicSettings): number {
-  if (xdpMode !== 'generic') return 0;
-  const headBytes = skbEndBytes(mtu + SKB_ROOM_BYTES, 'kmalloc') + SKB_SHARED_INFO_BYTES;
-  return Math.min(queues * (txRingSize + 128) * Math.ceil(headBytes / PAGE_BYTES + 1), MAX_SKB_PAGES);
-}
-
-/** Link-layer header, headroom and what is added to what is missing. */
-const SKB_ROOM_BYTES = 1024;
-const MAX_SKB_PAGES = 65536;
-
-/** Wire slots, copy lists, FIFOs and what alignment costs; for each NIC. */
-const FIXED_BYTES = 4 << 20;
-
-/** Upper bound of what the host puts into its memory, bytes. */
-function memoryNeed({ objects, cpus, nics }: HostSpec, pageCount: number): number {
-  const ofObjects = Object.values(objects).reduce((sum, object) => sum + objectMemoryBytes(object, cpus), 0);
-  const ofNics = nics.reduce((sum, { settings, xsk }) => {
-    const ringEntries = xsk === undefined ? 0 : Object.values(xsk.rings).reduce((entries, size) => entries + size, 0);
-    const sockets = xsk === undefined ? 0 : settings.queues * (xsk.chunkCount * PAGE_BYTES + ringEntries * 16 + 8 * PAGE_BYTES);
-    const shadow = settings.isDmaCoherent === false ? pageCount * PAGE_BYTES : 0;
-    return sum + FIXED_BYTES + ringPages(settings) * PAGE_BYTES + shadow + sockets;
-  }, 0);
-  return ofObjects + pageCount * PAGE_BYTES + ofNics;
 }
