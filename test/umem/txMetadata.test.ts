@@ -9,10 +9,17 @@ const TIMESTAMP = 1;
 const CHECKSUM = 2;
 const LAUNCH_TIME = 4;
 
+interface Request {
+  readonly flags: number;
+  readonly csumStart?: number;
+  readonly csumOffset?: number;
+  readonly txMetadataBytes?: number;
+  readonly options?: number;
+}
+
 /** A socket with `txMetadataBytes`, and one packet of 60 bytes at 256 with this metadata before it. */
-function bench({ flags, csumStart = 0, csumOffset = 0, txMetadataBytes = 24, options = XDP_TX_METADATA, addr = 256 }: {
-  flags: number; csumStart?: number; csumOffset?: number; txMetadataBytes?: number; options?: number; addr?: number;
-}): SocketBench {
+function bench({ flags, csumStart = 0, csumOffset = 0, txMetadataBytes = 24, options = XDP_TX_METADATA }: Request): SocketBench {
+  const addr = 256;
   const made = new SocketBench({ chunkCount: 8, chunkSizeBytes: CHUNK, txMetadataBytes });
   request(made, addr - txMetadataBytes, flags, csumStart, csumOffset);
   made.queue(addr, 60, options);
@@ -64,7 +71,7 @@ describe('struct xsk_tx_metadata', () => {
     expect(made.checksums).toEqual([[34, 6]]);
   });
 
-  it.each([
+  it.each<[string, Request]>([
     ['a flag that is not known', { flags: 8 }],
     ['a checksum behind the packet', { flags: CHECKSUM, csumStart: 57, csumOffset: 2 }],
     ['metadata of a UMEM without any', { flags: CHECKSUM, csumStart: 34, csumOffset: 6, txMetadataBytes: 0 }],
