@@ -66,6 +66,8 @@ export class OwnerLedger {
   violationCount = 0;
   readonly #shift: number;
   readonly #offsetMask: number;
+  /** Of a ledger of half pages: 1 for each page that is one buffer all the same, whose halves have one owner, that of the first. */
+  #isWhole: Uint8Array | undefined;
 
   /** @param unitBytes a power of two */
   constructor(unitName: string, baseAddress: number, unitBytes: number, count: number, firstOwner: Owner) {
@@ -83,17 +85,30 @@ export class OwnerLedger {
 
   /** Number of the buffer that holds this address. */
   indexOf(address: number): number {
-    return (address - this.baseAddress) >>> this.#shift;
+    const index = (address - this.baseAddress) >>> this.#shift;
+    return this.#isWhole === undefined || this.#isWhole[index >>> 1] !== 1 ? index : index - (index & 1);
   }
 
   /** Start of the buffer that holds this address. */
   bufferOf(address: number): number {
+    if (this.#isWhole !== undefined) return this.baseAddress + this.indexOf(address) * this.unitBytes;
     return address - ((address - this.baseAddress) & this.#offsetMask);
+  }
+
+  /** The two halves of a page become one buffer, or two again. Nobody owns them at that moment. For ledgers of half pages only. */
+  setWhole(page: number, isWhole: boolean): void {
+    this.#isWhole ??= new Uint8Array(this.count / 2);
+    this.#isWhole[((page - this.baseAddress) >>> this.#shift) >>> 1] = isWhole ? 1 : 0;
+  }
+
+  /** The page at this address is one buffer of a ledger of half pages. */
+  isWhole(page: number): boolean {
+    return this.#isWhole !== undefined && this.#isWhole[((page - this.baseAddress) >>> this.#shift) >>> 1] === 1;
   }
 
   /** Hands a buffer over. A wrong giver is recorded, and the hand-over happens all the same, as it would in the kernel. */
   move(address: number, from: Owner, to: Owner): void {
-    const index = (address - this.baseAddress) >>> this.#shift;
+    const index = this.indexOf(address);
     const found = this.owner[index];
     if (found !== from) this.#violate(index, from, to);
     this.previousOwner[index] = found;
@@ -113,6 +128,7 @@ export class OwnerLedger {
   }
 
   #nameOf(index: number): string {
+    if (this.#isWhole?.[index >>> 1] === 1) return `page ${index >>> 1} at ${hex(this.baseAddress + index * this.unitBytes)}`;
     return `${this.unitName} ${index} at ${hex(this.baseAddress + index * this.unitBytes)}`;
   }
 

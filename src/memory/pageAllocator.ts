@@ -47,8 +47,12 @@ export class PageAllocator {
     return (address - this.ledger.baseAddress) >>> 12;
   }
 
-  /** A page for `owner` with one reference, 0 when none is left. Memory of every NUMA node is the same; the page only remembers `nid`. */
-  alloc(owner: Owner, nid = 0): number {
+  /**
+   * A page for `owner` with one reference, 0 when none is left. Memory of every NUMA node is the same; the page only remembers `nid`.
+   *
+   * @param isBuffer the page is one buffer, and has one owner also where others have halves of pages
+   */
+  alloc(owner: Owner, nid = 0, isBuffer = false): number {
     const { ledger, pages, shouldFail } = this;
     if (shouldFail !== undefined && shouldFail()) return 0;
     let index: number;
@@ -56,6 +60,7 @@ export class PageAllocator {
     else if (this.#freshIndex < this.#freeStack.length) index = this.#freshIndex++;
     else return 0;
     const address = ledger.baseAddress + index * PAGE_BYTES;
+    if (isBuffer && ledger.unitBytes < PAGE_BYTES) ledger.setWhole(address, true);
     this.movePage(address, Owner.free, owner);
     pages.refCount[index] = 1;
     pages.nid[index] = nid;
@@ -104,7 +109,8 @@ export class PageAllocator {
   /** Hands a whole page over, however many units it has in the ledger. */
   movePage(page: number, from: Owner, to: Owner): void {
     const { ledger } = this;
-    for (let at = page; at < page + PAGE_BYTES; at += ledger.unitBytes) ledger.move(at, from, to);
+    if (ledger.isWhole(page)) ledger.move(page, from, to);
+    else for (let at = page; at < page + PAGE_BYTES; at += ledger.unitBytes) ledger.move(at, from, to);
   }
 
   /** Takes one more reference to a page (get_page). */
@@ -124,6 +130,7 @@ export class PageAllocator {
     const page = ledger.baseAddress + index * PAGE_BYTES;
     this.movePage(page, from, Owner.free);
     if (references < 1) return;
+    if (ledger.isWhole(page)) ledger.setWhole(page, false);
     const first = ledger.indexOf(page);
     ledger.packetId.fill(0, first, first + PAGE_BYTES / ledger.unitBytes);
     pages.refCount[index] = 0;

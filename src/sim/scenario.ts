@@ -228,10 +228,10 @@ function checkNames(hosts: ScenarioSpec['hosts']): Result<never> | undefined {
     const ifindex = twice(ifindexes);
     if (ifindex !== undefined) return fail({ code: 'scenario-name', where: `host ${name}`, message: `there are two NICs with ifindex ${ifindex}`, hint: 'give each its own' });
     const sizes = new Set(nics.map(({ settings }) => settings.profile.frameSizeBytes));
-    if (sizes.size > 1) {
+    if (sizes.size > 1 && nics.some(({ driver }) => driver !== undefined)) {
       const list = nics.map(({ settings: { profile } }) => `${profile.name} ${profile.frameSizeBytes}`).join(', ');
       return fail({
-        code: 'unsupported-buffer-sizes', where: `host ${name}`, message: `its NICs have receive buffers of several sizes (${list}), and pages of the model have an owner for each buffer`,
+        code: 'unsupported-buffer-sizes', where: `host ${name}`, message: `its NICs have receive buffers of several sizes (${list}), but a driver of one's own deals with whole pages only`,
         hint: 'use NICs with buffers of one size on a host',
       });
     }

@@ -110,6 +110,27 @@ describe('PageAllocator', () => {
     expect(() => new PageAllocator(new HostMemory(1), 256)).toThrow(ProblemError);
   });
 
+  it('where half pages have owners, a page that is one buffer has one all the same', () => {
+    const allocator = new PageAllocator(new HostMemory(4), 4, { unitBytes: PAGE_BYTES / 2 });
+    const { ledger } = allocator;
+    const whole = allocator.alloc(Owner.pool, 0, true);
+    const halves = allocator.alloc(Owner.pool);
+    expect(ledger.census()).toMatchObject({ pool: 3 });
+    for (const offBytes of [0, 2047, 2048, 4095]) {
+      expect(ledger.bufferOf(whole + offBytes)).toBe(whole);
+      expect(ledger.indexOf(whole + offBytes)).toBe(ledger.indexOf(whole));
+      expect(ledger.bufferOf(halves + offBytes)).toBe(offBytes < 2048 ? halves : halves + 2048);
+    }
+    ledger.move(whole + 3000, Owner.pool, Owner.driver);
+    expect(ledger.census()).toMatchObject({ pool: 2, driver: 1 });
+    expect(ledger.describe(whole + 3000)).toMatch(/^page 0 at /);
+    allocator.free(whole, Owner.driver);
+    // The next one who gets it may have halves again.
+    expect(allocator.alloc(Owner.pool)).toBe(whole);
+    expect(ledger.bufferOf(whole + 2048)).toBe(whole + 2048);
+    expect(ledger.violationCount).toBe(0);
+  });
+
   test.prop([fc.array(fc.nat(99), { maxLength: 200 })])('any order of alloc and free: no page twice, used = handed out', (choices) => {
     const allocator = allocatorOf(16);
     const held: number[] = [];

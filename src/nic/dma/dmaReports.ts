@@ -79,7 +79,9 @@ export class DmaReports {
       if (address < baseAddress || address >= baseAddress + unitBytes * count) continue;
       const index = ledger.indexOf(address);
       const packet = packetId[index] === 0 ? '' : ` (packet ${packetId[index]})`;
-      return `${unitName} ${index}${packet} at offset ${(address - baseAddress) % unitBytes}`;
+      const offBytes = address - ledger.bufferOf(address);
+      if (ledger.isWhole(address)) return `page ${index >>> 1}${packet} at offset ${offBytes}`;
+      return `${unitName} ${index}${packet} at offset ${offBytes}`;
     }
     return this.#memory.describe(address);
   }

@@ -68,7 +68,7 @@ export class PagePool implements RxBuffers {
     const problem = checkPagePoolParams(parts);
     if (problem !== undefined) throw new ProblemError(problem);
     const { allocator, bufferBytes = PAGE_BYTES } = parts;
-    if (bufferBytes !== allocator.ledger.unitBytes) {
+    if (bufferBytes < allocator.ledger.unitBytes) {
       throw new RangeError(`PagePool: buffers of ${bufferBytes} bytes, but each ${allocator.ledger.unitBytes} bytes have their owner`);
     }
     this.#pages = new PagePoolPages(parts);

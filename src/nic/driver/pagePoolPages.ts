@@ -73,7 +73,7 @@ export class PagePoolPages {
   alloc(into: Uint32Array, limit: number, nid: number): number {
     let taken = 0;
     for (; taken < limit; taken++) {
-      const page = this.#allocator.alloc(Owner.pool, nid);
+      const page = this.#allocator.alloc(Owner.pool, nid, this.#bufferBytes === PAGE_BYTES);
       if (page === 0) break;
       into[taken] = page;
     }
@@ -120,12 +120,14 @@ export class PagePoolPages {
 
   /** Buffers of the pool that somebody else has, with owner and packet; the first ones. */
   describeInflight(limit: number = NAMED_BUFFERS): string[] {
-    const { baseAddress, owner } = this.ledger;
+    const { baseAddress, owner, unitBytes } = this.ledger;
+    const unitsPerPage = PAGE_BYTES / unitBytes;
     const buffersPerPage = PAGE_BYTES / this.#bufferBytes;
     const found: string[] = [];
     for (let index = this.#next(0); index !== -1 && found.length < limit; index = this.#next(index + 1)) {
-      for (let unit = index * buffersPerPage; unit < (index + 1) * buffersPerPage; unit++) {
-        if (owner[unit] !== Owner.pool) found.push(this.ledger.describe(baseAddress + unit * this.#bufferBytes));
+      const first = index * unitsPerPage;
+      for (let unit = first; unit < first + buffersPerPage; unit++) {
+        if (owner[unit] !== Owner.pool) found.push(this.ledger.describe(baseAddress + unit * unitBytes));
       }
     }
     return found.slice(0, limit);

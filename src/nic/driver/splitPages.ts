@@ -88,7 +88,7 @@ export class SplitPages implements RxBuffers {
   #outCount = 0;
 
   constructor({ allocator, dma, queue, ringSize, bufferBytes, dmaDir, offsetBytes, maxLenBytes, nid = 0 }: SplitPagesParts) {
-    if (bufferBytes !== allocator.ledger.unitBytes) {
+    if (bufferBytes < allocator.ledger.unitBytes) {
       throw new RangeError(`SplitPages: buffers of ${bufferBytes} bytes, but each ${allocator.ledger.unitBytes} bytes have their owner`);
     }
     if (offsetBytes < 0 || maxLenBytes < 0 || offsetBytes + maxLenBytes > bufferBytes) {
@@ -156,7 +156,7 @@ export class SplitPages implements RxBuffers {
   }
 
   #allocPage(): number {
-    const page = this.#allocator.alloc(Owner.pool, this.#nid);
+    const page = this.#allocator.alloc(Owner.pool, this.#nid, this.#bufferBytes === PAGE_BYTES);
     if (page === 0) return 0;
     const iovaLow = this.#dma.mapPage(page, this.#dmaDir);
     if (iovaLow === 0) {
@@ -317,7 +317,7 @@ export class SplitPages implements RxBuffers {
   #headIndexOf(buffer: number): number {
     const index = this.#allocator.pageIndexOf(buffer);
     if (this.#bufferBytes !== PAGE_BYTES) return index;
-    const other = this.#allocator.pageIndexOf(this.#otherHalf[index]);
+    const other = this.#allocator.pageIndexOf(this.#otherHalf[this.#ledger.indexOf(buffer)]);
     return index < other ? index : other;
   }
 

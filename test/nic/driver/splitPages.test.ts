@@ -291,7 +291,7 @@ describe('SplitPages and mistakes', () => {
   it('buffers that have no owner of their own, or are too small, are a programmer error', () => {
     const { allocator, dma } = new SplitBench();
     const parts = { allocator, dma, queue: 0, ringSize: 8, bufferBytes: 2048, dmaDir: DMA_FROM_DEVICE, offsetBytes: 192, maxLenBytes: 1536 };
-    expect(() => new SplitPages({ ...parts, bufferBytes: 4096 })).toThrow(RangeError);
+    expect(() => new SplitPages({ ...parts, bufferBytes: 1024 })).toThrow(RangeError);
     expect(() => new SplitPages({ ...parts, offsetBytes: 700 })).toThrow(RangeError);
   });
 });
