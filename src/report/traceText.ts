@@ -1,19 +1,27 @@
 import { traceLine, TRACEPOINTS } from '../xdp/index.js';
 import { SHOWN_LINES } from './mapText.js';
-import { counted, grouped } from './textTable.js';
+import { counted, textTable } from './textTable.js';
 import type { TraceReport, TracesReport } from './traceReport.js';
 
 const NS_PER_SEC = 1e9;
 
-/** What was traced, in the lines of trace_pipe. The first line is the title. */
+/** How often each tracepoint was hit, and those that tell of something that failed, in the lines of trace_pipe. The first line is the title. */
 export function traceSection({ tracepoints, tracepoint_counts: counts }: TracesReport): string[] {
-  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  if (total === 0) return [];
-  const kinds = Object.entries(counts).map(([name, count]) => `${name} ${grouped(count)}`).join(', ');
-  const rows = tracepoints.slice(0, SHOWN_LINES).map((trace) => `  ${line(trace)}`);
-  const more = total - rows.length;
-  const shown = tracepoints.length === total ? 'them' : `the first ${grouped(tracepoints.length)}`;
-  return [`Tracepoints (${kinds}: seconds, CPU, line of trace_pipe)`, ...rows, ...(more > 0 ? [`  and ${counted(more, 'more hit')} (--json shows ${shown})`] : [])];
+  const names = Object.keys(counts);
+  if (names.length === 0) return [];
+  const failed = tracepoints.filter(isFailure);
+  const more = failed.length - SHOWN_LINES;
+  return [
+    `Tracepoints${failed.length === 0 ? '' : ' (of failures: seconds, CPU, line of trace_pipe)'}`,
+    ...textTable(names.map((name) => [name, counts[name]])),
+    ...failed.slice(0, SHOWN_LINES).map((trace) => `  ${line(trace)}`),
+    ...(more > 0 ? [`  and ${counted(more, 'more failure')} (--json shows all)`] : []),
+  ];
+}
+
+/** A packet came to nothing, or some of a bulk did. */
+function isFailure({ name, fields }: TraceReport): boolean {
+  return name === 'xdp_exception' || name === 'xdp_redirect_err' || fields['drops'] > 0 || fields['xdp_drop'] > 0;
 }
 
 function line({ name, t_ns: tNs, cpu, fields }: TraceReport): string {

@@ -98,6 +98,9 @@ describe('the whole report', () => {
         0  =  socket 0
         1  =  socket 1
 
+      Tracepoints
+        xdp_redirect  41
+
       Audit: everything is accounted for
         ok  packets               280 on the wire, 280 with an outcome
         ok  pages                 1024 in use: 1022 on RX rings, 2 idle in the pools

@@ -16,8 +16,14 @@ describe('tracepoints in the report', () => {
 
   it('are a section of the text, in the lines of trace_pipe', () => {
     const text = textOf('return_77', 'http.pcap', { queues: 1 });
-    expect(text).toContain('\nTracepoints (xdp_exception 53: seconds, CPU, line of trace_pipe)\n  1.000000000 [000] xdp_exception: prog_id=1 action=0x4d ifindex=1\n');
-    expect(text).toContain('\n  and 33 more hits (--json shows them)\n');
+    expect(text).toContain(
+      '\nTracepoints (of failures: seconds, CPU, line of trace_pipe)\n  xdp_exception  53\n  1.000000000 [000] xdp_exception: prog_id=1 action=0x4d ifindex=1\n',
+    );
+    expect(text).toContain('\n  and 33 more failures (--json shows all)\n');
+  });
+
+  it('are only counted in the text where nothing failed', () => {
+    expect(textOf('redirect_self', 'vlan.pcap', { queues: 1 })).toMatch(/\nTracepoints\n {2}xdp_redirect +39\n {2}xdp_devmap_xmit +\d+\n\n/);
   });
 
   it('are nowhere when there are none', () => {
