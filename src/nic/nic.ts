@@ -5,7 +5,7 @@ import type { HostMemory, PageAllocator } from '../memory/index.js';
 import type { XskSocket } from '../umem/index.js';
 import type { LoadedProgram, Vm } from '../vm/index.js';
 import { Outcome, XDP_TX, XdpCore } from '../xdp/index.js';
-import type { RedirectTargets, XdpTracer } from '../xdp/index.js';
+import type { XdpTracer } from '../xdp/index.js';
 import { BufferTags, TX_NONE, TX_SKB, TX_XDP_TX, TX_XSK_SKB } from './bufferTags.js';
 import { LOSS_ADDRESS, LOSS_CRC, LOSS_DMA, LOSS_LINK, LOSS_MISSED, LOSS_OVER_LENGTH, LOSS_RUNT, LOSS_STEERED } from './device/deviceConfig.js';
 import type { DeviceLoss, DeviceObserver } from './device/deviceConfig.js';
@@ -98,8 +98,6 @@ export interface NicParts {
   readonly core?: XdpCore | undefined;
   /** NET_RX_SOFTIRQ of each CPU of the host; left out: a host with this NIC alone. */
   readonly softirqs?: readonly Softirq[] | undefined;
-  /** Without `core`: sockets of the host by id. */
-  readonly targets?: Partial<RedirectTargets> | undefined;
   readonly observer: NicObserver;
   /** Hears the tracepoints of XDP; left out: nobody does. */
   readonly tracer?: XdpTracer | undefined;
@@ -114,7 +112,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   if (problem !== undefined) return fail(problem);
   const { profile, queues, mtu, ifindex, rxRingSize, txRingSize, xdpMode = 'native' } = settings;
   const { memory, allocator, scheduler, vm, program } = parts;
-  const core = parts.core ?? new XdpCore({ vm, allocator, scheduler, sockets: parts.targets?.sockets ?? [], ...(parts.tracer === undefined ? {} : { tracer: parts.tracer }) });
+  const core = parts.core ?? new XdpCore({ vm, allocator, scheduler, ...(parts.tracer === undefined ? {} : { tracer: parts.tracer }) });
   const faults = settings.faults && new DeviceFaults(settings.faults, { memory, format: profile.format, scheduler, queues });
   const observer = faults?.fates === undefined ? parts.observer : endOnce(parts.observer, faults.fates);
   const offload = createOffload(settings, parts);

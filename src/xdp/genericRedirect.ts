@@ -5,7 +5,6 @@ import {
 } from '../vm/index.js';
 import type { LoadedProgram, ProgramEntryMap, Vm } from '../vm/index.js';
 import { Outcome } from './outcome.js';
-import { redirectErrorOutcome } from './redirect.js';
 import type { SkBuff } from './skBuff.js';
 import type { SkbMemory } from './skbMemory.js';
 import type { SkbProgram } from './skbProgram.js';
@@ -15,6 +14,7 @@ import { XDP_DROP, XDP_PASS, XDP_TX } from './verdict.js';
 import type { XdpCore } from './xdpCore.js';
 import { xdpOkFwdDev } from './xdpDevice.js';
 import type { XdpXmitDevice } from './xdpDevice.js';
+import { xskErrorOutcome } from './xskOutcome.js';
 
 /**
  * Redirects of skbs (xdp_do_generic_redirect, net/core/filter.c, 6.18). They differ from those of frames: any device will do, also one without
@@ -96,7 +96,7 @@ export class GenericRedirect {
     const rxQueue = skb.rxQueue < 0 ? 0 : skb.rxQueue;
     if (socket.queueId !== rxQueue || socket.ifindex !== skb.ifindex) return this.#fail(EINVAL, Outcome.xskWrongQueue);
     const error = socket.receive(this.#skbs.linearAddress(skb), skb.lenBytes, skb.metaBytes, skb.packetId);
-    if (error !== 0) return this.#fail(-error, redirectErrorOutcome(error));
+    if (error !== 0) return this.#fail(-error, xskErrorOutcome(error));
     this.#core.readySockets.add(socket);
     this.#core.flushSockets();
     this.#skbs.drop(skb, Outcome.xsk);

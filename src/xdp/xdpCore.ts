@@ -15,8 +15,6 @@ import { FrameMemory } from './frameMemory.js';
 import type { XdpRxQueue } from './frameMemory.js';
 import { GenericXdp } from './genericXdp.js';
 import { Outcome } from './outcome.js';
-import type { RedirectTargets } from './redirect.js';
-import { redirectErrorOutcome } from './redirect.js';
 import { NO_TRACER, REDIRECT_WITHOUT_MAP } from './tracepoints.js';
 import type { XdpTracer } from './tracepoints.js';
 import { XDP_DROP, XDP_PASS, XDP_REDIRECT } from './verdict.js';
@@ -26,6 +24,7 @@ import type { PacketObserver, XdpXmitDevice } from './xdpDevice.js';
 import {
   cloneFrame, convertContextToFrame, convertFrameToBuff, frameBytes, frameData, frameFragments, frameLinearBytes, frameMetaBytes, framePartAddress, framePartBytes, frameRxIfindex,
 } from './xdpFrame.js';
+import { xskErrorOutcome } from './xskOutcome.js';
 
 /** What a core is made of. */
 export interface XdpCoreParts {
@@ -53,9 +52,8 @@ interface Netdev {
  * does the same. Generic XDP has no frames and no bulks: it takes `device`, `xdpOkFwdDev` and `traceRedirect` from here. What runs is on the CPU
  * `vm.environment.cpu`.
  */
-export class XdpCore implements RedirectTargets {
+export class XdpCore {
   readonly sockets: readonly XskSocket[];
-  readonly devices: XdpXmitDevice[] = [];
   readonly tracer: XdpTracer;
   readonly memory: FrameMemory;
   readonly cpumap: CpumapQueue;
@@ -102,7 +100,6 @@ export class XdpCore implements RedirectTargets {
   /** register_netdevice: packets can be redirected to the device, and its own packets' ends are told to `observer`. */
   addDevice(device: XdpXmitDevice, observer: PacketObserver): void {
     if (this.#netdevs.has(device.ifindex)) throw new Error(`XdpCore: there are two devices with ifindex ${device.ifindex}`);
-    this.devices.push(device);
     this.#netdevs.set(device.ifindex, { device, observer, bulks: this.#flushLists.map(() => new DevmapBulk(device)) });
   }
 
@@ -158,7 +155,7 @@ export class XdpCore implements RedirectTargets {
     const lenBytes = packetBytes(u32, context);
     const address = fragmentCount(u32, context) === 0 ? u32[(context + XDP_MD_DATA) >>> 2] : gatherPacket(this.#host, context, this.#gatherBuffer) + metaBytes;
     const error = socket.receive(address, lenBytes, metaBytes, packetId);
-    if (error !== 0) return this.#fail(-error, redirectErrorOutcome(error));
+    if (error !== 0) return this.#fail(-error, xskErrorOutcome(error));
     this.readySockets.add(socket);
     this.#netdev(rxq.ifindex).observer.onPacketEnd(packetId, Outcome.xsk, XDP_REDIRECT, rxq.queueIndex, address, lenBytes, metaBytes);
     this.#freeBuff(rxq, buffer);

@@ -5,7 +5,7 @@ import { NicBench } from './support.js';
 const HALF = 2 ** 31;
 
 /** Everything that the NIC uses lies above 2 GiB, where a signed 32-bit integer is negative. */
-const high = (object = returning(2)): NicBench => new NicBench({ object, reservedBytes: HALF, settings: { queues: 4, rxRingSize: 64, txRingSize: 64 } });
+const high = (object = returning(2)): NicBench => new NicBench({ object, reservedBytes: HALF, settings: { queues: 4, rxRingSize: 64, txRingSize: 128 } });
 
 describe('a NIC whose memory lies above 2 GiB', () => {
   it('still hashes frames to their queues', () => {

@@ -1,7 +1,7 @@
 import { unwrap } from '../../src/base/index.js';
 import { HostMemory, PageAllocator } from '../../src/memory/index.js';
 import { createNic, IOMMU_READ, IOMMU_WRITE, IOVA_HIGH, WireBatch } from '../../src/nic/index.js';
-import type { Iommu, NetDriver, Nic, NicProfile, NicSettings, Scheduler } from '../../src/nic/index.js';
+import type { Iommu, Nic, NicProfile, NicSettings, Scheduler } from '../../src/nic/index.js';
 import { Vm } from '../../src/vm/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
 import { OUTCOMES } from '../../src/xdp/index.js';
@@ -112,7 +112,6 @@ export class NicBench {
     const loaded = unwrap(vm.load(object));
     if (reservedBytes > 0) this.memory.reserve('something large', reservedBytes);
     this.allocator = new PageAllocator(this.memory, pages);
-    const devices: NetDriver[] = [];
     this.nic = unwrap(
       createNic(nicSettings(settings), {
         memory: this.memory,
@@ -120,7 +119,6 @@ export class NicBench {
         scheduler: this.scheduler,
         vm,
         program: loaded.program('main'),
-        targets: { sockets: [], devices },
         observer: {
           onPacketEnd: (packetId, outcome, retval, queue, address, lenBytes) => {
             this.ends.push({ packetId, outcome: OUTCOMES[outcome].name, retval, queue, bytes: this.memory.u8.slice(address, address + lenBytes) });
@@ -131,7 +129,6 @@ export class NicBench {
         },
       }),
     );
-    devices.push(this.nic.driver);
     this.#wire = this.memory.reserve('wire', 64 * 16384);
   }
 
