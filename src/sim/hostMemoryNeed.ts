@@ -17,7 +17,8 @@ export function pagesNeeded(settings: NicSettings): number {
 function skbPagesNeeded({ queues, txRingSize, mtu, xdpMode }: NicSettings): number {
   if (xdpMode !== 'generic') return 0;
   const headBytes = skbEndBytes(mtu + SKB_ROOM_BYTES, 'kmalloc') + SKB_SHARED_INFO_BYTES;
-  return Math.min(queues * (txRingSize + 128) * Math.ceil(headBytes / PAGE_BYTES + 1), MAX_SKB_PAGES);
+  // Blocks of pages are kept apart by their order: at one time there may be many large ones, at another many small ones.
+  return Math.min(queues * (txRingSize + 128) * 2 * Math.ceil(headBytes / PAGE_BYTES), MAX_SKB_PAGES);
 }
 
 /** Link-layer header, headroom and what is added to what is missing. */

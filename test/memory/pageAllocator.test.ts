@@ -19,6 +19,30 @@ describe('PageAllocator', () => {
     expect(allocator.ledger.violationCount).toBe(0);
   });
 
+  it('hands out blocks of pages that lie side by side, and takes them back whole', () => {
+    const allocator = allocatorOf(8);
+    const [single, block] = [allocator.allocBlock(Owner.pool, 0), allocator.allocBlock(Owner.stack, 2)];
+    expect(block % PAGE_BYTES).toBe(0);
+    expect(allocator.ledger.census()).toMatchObject({ pool: 1, stack: 4 });
+    expect(allocator.allocBlock(Owner.stack, 2)).toBe(0);
+    allocator.moveBlock(block, 2, Owner.stack, Owner.txRing);
+    allocator.ledger.packetId[allocator.ledger.indexOf(block) + 3] = 7;
+    allocator.freeBlock(block, 2, Owner.txRing);
+    allocator.freeBlock(single, 0, Owner.pool);
+    expect(allocator.usedCount).toBe(0);
+    expect(allocator.allocBlock(Owner.stack, 2)).toBe(block);
+    expect(allocator.ledger.packetId[allocator.ledger.indexOf(block) + 3]).toBe(0);
+    expect(allocator.usedCount).toBe(4);
+    expect(allocator.ledger.violationCount).toBe(0);
+  });
+
+  it('gives no block when memory is to fail', () => {
+    const allocator = allocatorOf(8);
+    allocator.shouldFail = () => true;
+    expect(allocator.allocBlock(Owner.stack, 1)).toBe(0);
+    expect(allocator.usedCount).toBe(0);
+  });
+
   it('gives the page that was freed last first, as it was left', () => {
     const memory = new HostMemory(4);
     const allocator = new PageAllocator(memory, 8);
