@@ -40,6 +40,8 @@ export interface HostReport extends EventsReport, TracesReport {
   readonly outcomes: Readonly<Record<string, number>>;
   readonly nics: readonly HostNicReport[];
   readonly objects: readonly ObjectReport[];
+  /** Helpers and kfuncs that were asked about a network although the host has none: they found nothing. */
+  readonly network_missed: readonly string[];
   readonly log: RunReport['log'];
   readonly log_lines: number;
   readonly faults: readonly FaultReport[];
@@ -125,7 +127,7 @@ function outcomesOf(count: (code: number) => number): Record<string, number> {
   return Object.fromEntries(OUTCOMES.map(({ code, name }) => [name, count(code)]));
 }
 
-function hostReport(host: Host, result: RunResult, { cpus, engine, nics }: ScenarioFile['hosts'][number]): HostReport {
+function hostReport(host: Host, result: RunResult, { cpus, engine, nics, network }: ScenarioFile['hosts'][number]): HostReport {
   const first = [...host.objects.values()][0];
   return {
     name: host.name,
@@ -138,6 +140,7 @@ function hostReport(host: Host, result: RunResult, { cpus, engine, nics }: Scena
       const { values, omitted } = variableReports(loaded);
       return { name, maps: mapReports(loaded), variables: values, variables_omitted: omitted };
     }),
+    network_missed: network === undefined ? [...host.vm.network.asked].sort() : [],
     log: result.log.map(({ tNs, cpu, text }) => ({ t_ns: tNs, cpu, text })),
     log_lines: result.logLineCount,
     ...(first === undefined ? { events: [], event_counts: {} } : eventsReport(result, first, new Map())),

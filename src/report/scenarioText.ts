@@ -1,4 +1,5 @@
 import { OUTCOMES } from '../xdp/index.js';
+import { eventSections } from './eventText.js';
 import { mapSections, SHOWN_LINES } from './mapText.js';
 import type { Heading } from './runText.js';
 import type { JournalEntry } from './scenarioJournal.js';
@@ -30,12 +31,14 @@ function intro({ scenario, hosts, links: directions, packets, seed, duration_ns:
 }
 
 function hostSections(host: HostReport): string[][] {
-  const { name, packets, cpus } = host;
+  const { name, packets, cpus, network_missed: missed } = host;
+  const note = missed.length === 0 ? [] : [`  note: ${missed.join(', ')} found nothing, as the host has no network; describe one as "network" (docs/network.md)`];
   return [
-    [`Host ${name}: ${counted(packets.received, 'packet')}, ${counted(cpus, 'CPU')}`, ...nicTable(host.nics)],
+    [`Host ${name}: ${counted(packets.received, 'packet')}, ${counted(cpus, 'CPU')}`, ...nicTable(host.nics), ...note],
     faults(host),
     outcomes(host),
     ...host.objects.flatMap((object) => mapSections(object.maps)).map(([title, ...lines]) => [`${title} of ${name}`, ...lines]),
+    ...eventSections(host).map(([title, ...lines]) => [`${title} on ${name}`, ...lines]),
     traceSection(host).map((line, i) => (i === 0 ? `${line} on ${name}` : line)),
     log(host),
   ];
