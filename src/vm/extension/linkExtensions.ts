@@ -7,6 +7,9 @@ import { replaceFunctions } from './replaceFunctions.js';
 import type { Replacement } from './replaceFunctions.js';
 import { separateNames } from './separateNames.js';
 
+/** A program has at most 256 functions, the main one among them (BPF_MAX_SUBPROGS, include/linux/bpf_verifier.h, 6.18). */
+const MAX_EXTENSIONS = 255;
+
 /** A program, and the function whose place it is to take. */
 export interface Extension {
   readonly object: ObjectSpec;
@@ -24,11 +27,15 @@ export interface Extension {
  * all others, stay. Faults and refusals tell object, program and source line that an instruction comes from. An extension is checked when the linked object
  * is loaded, by its own licence and with a stack of its own.
  *
- * Problems: `unknown-program`, `extension-no-function`, `extension-twice`, and those of `checkSignature`.
+ * Problems: `unknown-program`, `extension-too-many`, `extension-no-function`, `extension-twice`, and those of `checkSignature`.
  */
 export function linkExtensions(target: ObjectSpec, programName: string, extensions: readonly Extension[]): Result<ObjectSpec> {
   return catchProblem(() => {
     const main = findProgram(target, programName);
+    if (extensions.length > MAX_EXTENSIONS) {
+      const message = `${extensions.length} extensions are more than a program has functions (${MAX_EXTENSIONS} besides the main one)`;
+      throw new ProblemError({ code: 'extension-too-many', message, where: target.name, hint: 'give fewer' });
+    }
     for (const [index, extension] of extensions.entries()) checkExtension(target, main, extension, extensions.slice(0, index));
 
     const parts = [{ object: target, program: programName }, ...extensions];

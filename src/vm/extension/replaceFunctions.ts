@@ -1,6 +1,6 @@
 import { immAt, srcAt } from '../isa/decode.js';
 import { BPF_PSEUDO_CALL, INSN_BYTES } from '../isa/opcodes.js';
-import { insnIndices, isCall } from '../program.js';
+import { isCall, isLddw } from '../program.js';
 import type { ProgramPart, ProgramSpec } from '../spec.js';
 
 /** A program that takes the place of a function. */
@@ -34,17 +34,17 @@ export function replaceFunctions(program: ProgramSpec, replacements: ReadonlyMap
   const view = new DataView(insns.buffer);
   for (const { program: { insns: from }, start, end, at } of pieces) insns.set(from.subarray(start * INSN_BYTES, end * INSN_BYTES), at * INSN_BYTES);
 
-  // Inside a program that was linked in nothing moves; calls between functions of the target may have become longer or shorter.
+  // Inside a program that was linked in nothing moves but the whole; in the target the ways between functions may have become longer or shorter.
   const setTarget = (index: number, target: number): void => view.setInt32(index * INSN_BYTES + 4, target - (index + 1), true);
-  for (const piece of pieces.filter((candidate) => candidate.program === program)) {
-    for (const index of insnIndices(program.insns)) {
-      if (index < piece.start || index >= piece.end || !isCall(program.insns, index) || srcAt(program.insns, index) !== BPF_PSEUDO_CALL) continue;
+  for (const piece of pieces) {
+    if (piece.program !== program) continue;
+    for (let index = piece.start; index < piece.end; index += isLddw(program.insns, index) ? 2 : 1) {
+      if (!isCall(program.insns, index) || srcAt(program.insns, index) !== BPF_PSEUDO_CALL) continue;
       setTarget(index - piece.start + piece.at, newIndexOf(index + 1 + immAt(program.insns, index)));
     }
   }
   const functionReferences = pieces.flatMap((piece) => within(piece, piece.program.functionReferences).map((reference) => {
-    const { targetInsnIndex } = piece.program.functionReferences!.find((old) => old.insnIndex === reference.insnIndex - piece.at + piece.start)!;
-    const target = piece.program === program ? newIndexOf(targetInsnIndex) : targetInsnIndex - piece.start + piece.at;
+    const target = piece.program === program ? newIndexOf(reference.targetInsnIndex) : reference.targetInsnIndex - piece.start + piece.at;
     setTarget(reference.insnIndex, target);
     return { ...reference, targetInsnIndex: target };
   }));
@@ -70,22 +70,36 @@ export function replaceFunctions(program: ProgramSpec, replacements: ReadonlyMap
 
 function placePieces(program: ProgramSpec, replacements: ReadonlyMap<string, Replacement>): { readonly pieces: readonly Piece[]; readonly newIndexOf: (oldIndex: number) => number } {
   const pieces: Piece[] = [];
-  const newIndices = new Map<number, number>();
-  let at = 0;
-  const place = (spec: ProgramSpec, start: number, end: number): number => {
-    pieces.push({ program: spec, start, end, at });
-    at += end - start;
-    return at - (end - start);
-  };
+  const startOf = new Map<number, number>();
   const ends = program.functions.map((_, index) => program.functions[index + 1]?.insnIndex ?? program.insns.length / INSN_BYTES);
-  program.functions.forEach(({ name, insnIndex }, index) => {
-    if (!replacements.has(name)) newIndices.set(insnIndex, place(program, insnIndex, ends[index]!));
+  /** Where the next piece begins. */
+  const nextAt = (): number => {
+    const last = pieces[pieces.length - 1];
+    return last === undefined ? 0 : last.at + last.end - last.start;
+  };
+  program.functions.forEach(({ name, insnIndex: start }, index) => {
+    if (replacements.has(name)) return;
+    const end = ends[index]!;
+    const last = pieces[pieces.length - 1];
+    // Functions that stay side by side are one piece.
+    if (last?.end === start) pieces[pieces.length - 1] = { ...last, end };
+    else pieces.push({ program, start, end, at: nextAt() });
   });
+  const kept = [...pieces];
   for (const { name, insnIndex } of program.functions) {
     const replacement = replacements.get(name)?.program;
-    if (replacement !== undefined) newIndices.set(insnIndex, place(replacement, 0, replacement.insns.length / INSN_BYTES));
+    if (replacement === undefined) continue;
+    startOf.set(insnIndex, nextAt());
+    pieces.push({ program: replacement, start: 0, end: replacement.insns.length / INSN_BYTES, at: nextAt() });
   }
-  return { pieces, newIndexOf: (oldIndex) => newIndices.get(oldIndex)! };
+  const newIndexOf = (oldIndex: number): number => {
+    const replaced = startOf.get(oldIndex);
+    if (replaced !== undefined) return replaced;
+    const piece = kept.find(({ start, end }) => oldIndex >= start && oldIndex < end);
+    // What leads nowhere goes on leading nowhere: such a program has a problem, and is not loaded.
+    return piece === undefined ? -1 : oldIndex - piece.start + piece.at;
+  };
+  return { pieces, newIndexOf };
 }
 
 /** Where the instructions of each piece come from. A program may have been linked out of parts itself; functions of one part that lie side by side stay one part. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { formatProblem, unwrap } from '../../../src/base/index.js';
 import type { Problem, Result } from '../../../src/base/index.js';
 import { HostMemory } from '../../../src/memory/index.js';
-import { ArrayMap, formatValue, Vm } from '../../../src/vm/index.js';
+import { ArrayMap, assemble, formatValue, Vm } from '../../../src/vm/index.js';
 import type { ObjectSpec } from '../../../src/vm/index.js';
 import { createDispatcher, MAX_DISPATCHER_PROGRAMS, orderChain, readRunConfig, TestRunner, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../../src/xdp/index.js';
 import { quietEnvironment, returning } from '../../support/xdpProgram.js';
@@ -127,6 +127,17 @@ describe('createDispatcher', () => {
     const refused = problemOf(new Vm({ memory, environment: quietEnvironment() }).load(unwrap(createDispatcher([{ object: byByte(0), program: 'by_byte' }, { object: ownObject('closed') }])), { programs: ['xdp_dispatcher'] }));
     expect(refused).toMatchObject({ code: 'helper-gpl-only', where: expect.stringMatching(/closed\.o, program closed, insn \d+ \(\.\/closed\.c:8\)$/) });
     expect(load(unwrap(createDispatcher([{ object: byByte(0), program: 'by_byte' }, { object: ownObject('reader') }]))).loaded.problems.size).toBe(0);
+  });
+
+  it('gives each program a stack of its own', () => {
+    const deep = (bytes: number): ObjectSpec => {
+      const insns = unwrap(assemble(`r0 = 2\n*(u64 *)(r10 -${bytes}) = r0\nexit`));
+      return { ...configured, programs: configured.programs.filter(({ name }) => name === 'plain').map((program) => ({ ...program, insns })) };
+    };
+    const calling = unwrap(createDispatcher([{ object: deep(512) }, { object: deep(400) }, { object: deep(512) }]));
+    expect(load(calling).run(0).retval).toBe(XDP_PASS);
+    const tooDeep = new Vm({ memory: new HostMemory(16), environment: quietEnvironment() }).load(unwrap(createDispatcher([{ object: deep(400) }, { object: deep(520) }])));
+    expect(problemOf(tooDeep).code).toBe('stack-too-large');
   });
 
   it.each<[string, () => Result<unknown>, string]>([
