@@ -38,12 +38,13 @@ export { createDispatcher, orderChain, readRunConfig } from './xdp/index.js';
 export type { ChainLink, DispatcherOptions, DispatcherProgram, RunConfig } from './xdp/index.js';
 export { linkExtensions } from './vm/index.js';
 export type { Extension } from './vm/index.js';
-export { OUTCOMES, XDP_ABORTED, XDP_DROP, XDP_PACKET_HEADROOM, XDP_PASS, XDP_REDIRECT, XDP_TX } from './xdp/index.js';
+export { OUTCOMES, traceLine, TRACEPOINTS, XDP_ABORTED, XDP_DROP, XDP_PACKET_HEADROOM, XDP_PASS, XDP_REDIRECT, XDP_TX } from './xdp/index.js';
+export type { Tracepoint } from './xdp/index.js';
 // Several hosts and NICs: docs/scenario.md.
 export { createScenario, fillMap, IDEAL_LINK, loadScenario, parseScenario, readScenarioFile } from './sim/index.js';
 export type { Host, HostNicSpec, HostSpec, LinkEvent, LinkSettings, LinkSpec, Scenario, ScenarioFile, ScenarioResult, ScenarioSpec, ScenarioWatcher, TrafficSpec } from './sim/index.js';
 export { createSimulation, XSK_APPLICATIONS } from './sim/index.js';
-export type { EventCount, PacketWatcher, ProgramEvent, RunResult, Simulation, SimulationOptions, WatchedPacket } from './sim/index.js';
+export type { EventCount, PacketWatcher, ProgramEvent, RunResult, Simulation, SimulationOptions, TraceRecord, WatchedPacket } from './sim/index.js';
 export { openCaseFiles, readCaseFile, runCaseFiles, runCases, SimulatorBackend } from './cases/index.js';
 export type { CaseBackend, CaseFile, CaseObservation, CaseReport, CaseRunner, TestCase } from './cases/index.js';
 export { chooseBackend, replayOverVeth } from './replay/index.js';
