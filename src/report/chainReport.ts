@@ -9,6 +9,8 @@ export interface ChainLinkReport {
   readonly program: string;
   readonly object: string;
   readonly priority: number;
+  /** Whether it takes packets of several buffers; the dispatcher does only if all programs do. */
+  readonly frags: boolean;
   /** Verdicts after which the next program ran. */
   readonly chain_call_actions: readonly string[];
   /** What it returned: the five names and `other`. Left out with a dispatcher that doesn't count. */
@@ -23,6 +25,7 @@ export function chainReport(loaded: LoadedObject, chain: readonly ChainLink[]): 
     program: program.name,
     object: object.name,
     priority,
+    frags: program.frags,
     chain_call_actions: chainCallActions.map(verdictName),
     ...(verdicts[place] === undefined ? {} : { verdicts: verdicts[place] }),
   }));
@@ -34,5 +37,12 @@ export function chainSection(chain: readonly ChainLinkReport[] | undefined): str
   const rows = chain.map(({ program, object, priority, chain_call_actions: actions, verdicts = {} }) => [
     printable(program), printable(basename(object)), priority, actions.length === 0 ? 'nothing' : actions.join(', '), ...columns.map((name) => verdicts[name] ?? 0),
   ]);
-  return ['Chain, and what each program returned', ...textTable([['program', 'object', 'priority', 'goes on after', ...columns], ...rows])];
+  return ['Chain, and what each program returned', ...textTable([['program', 'object', 'priority', 'goes on after', ...columns], ...rows]), ...fragsNote(chain)];
+}
+
+function fragsNote(chain: readonly ChainLinkReport[]): string[] {
+  const able = chain.filter(({ frags }) => frags).map(({ program }) => printable(program));
+  const plain = chain.find(({ frags }) => !frags);
+  if (plain === undefined || able.length === 0) return [];
+  return [`  note: packets of several buffers, which ${able.join(', ')} could take, are nothing for the chain, as ${printable(plain.program)} is not in SEC("xdp.frags")`];
 }

@@ -46,6 +46,15 @@ describe('several objects', () => {
     expect(report.maps['by_byte#2/counts']).toMatchObject({ max_entries: 300 });
   });
 
+  it('tell who keeps the chain from packets of several buffers', () => {
+    const report = unwrap(run([fixture('frags_pass'), fixture('count_hash')]));
+    expect(report.frags).toBe(false);
+    expect(runText(report, (text) => text)).toContain('\n  note: packets of several buffers, which frags_pass could take, are nothing for the chain, as count_hash is not in SEC("xdp.frags")\n');
+    const jumbo = unwrap(run([fixture('frags_pass'), fixture('frags_pass')], { pcap: 'fixtures/pcaps/jumbo.pcap', mtu: 9000 }));
+    expect(jumbo.frags).toBe(true);
+    expect(jumbo.chain!.map(({ verdicts }) => verdicts!['XDP_PASS'])).toEqual([jumbo.packets.received, jumbo.packets.received]);
+  });
+
   it('extend the program before them when they hold extensions', () => {
     const report = unwrap(run([own('target'), own('drop_odd')]));
     expect(report).toMatchObject({ program: 'entry', verdicts: { XDP_ABORTED: report.packets.received } });
