@@ -51,10 +51,12 @@ const frame = fc.record({
   steps: fc.array(fc.oneof({ arbitrary: fc.constantFrom(3, 4, 5, 6), weight: 12 }, fc.nat(7)), { minLength: STEPS, maxLength: STEPS }),
   copies: fc.oneof({ arbitrary: fc.constant(1), weight: 5 }, fc.integer({ min: 2, max: 80 })),
 });
+/** Whole pages, fragments of a page, halves of a page. */
+const profile = fc.constantFrom('plain', 'ice', 'mlx5', 'ixgbe', 'octeontx2');
 const scenario = fc.record({
   seed: fc.nat(),
   /** NICs of each host. */
-  hosts: fc.array(fc.record({ nics: fc.integer({ min: 2, max: 3 }), profile: fc.constantFrom('plain', 'ice', 'mlx5', 'ixgbe'), queues: fc.integer({ min: 1, max: 3 }) }), { minLength: 2, maxLength: 3 }),
+  hosts: fc.array(fc.record({ nics: fc.integer({ min: 2, max: 3 }), profiles: fc.tuple(profile, profile, profile), queues: fc.integer({ min: 1, max: 3 }) }), { minLength: 2, maxLength: 3 }),
   links: fc.array(fc.record({ settings: link, ends: fc.tuple(fc.nat(8), fc.nat(8)) }), { minLength: 2, maxLength: 4 }),
   frames: fc.array(frame, { minLength: 1, maxLength: 25 }),
   maxHops: fc.constantFrom(0, 2, 64, 64, 64),
@@ -92,9 +94,9 @@ function specOf(drawn: Drawn): { spec: ScenarioSpec; frames: Uint8Array[] } {
     frames,
     spec: {
       seed: drawn.seed, maxHops: drawn.maxHops, links,
-      hosts: drawn.hosts.map(({ nics, profile, queues }, h) => ({
+      hosts: drawn.hosts.map(({ nics, profiles, queues }, h) => ({
         name: `h${h}`, cpus: 2, objects: { traveller },
-        nics: Array.from({ length: nics }, (_, n) => ({ name: `eth${n}`, settings: nicSettings({ profile: findProfile(profile)!, queues, ifindex: n + 1 }), xdp: { object: 'traveller' } })),
+        nics: Array.from({ length: nics }, (_, n) => ({ name: `eth${n}`, settings: nicSettings({ profile: findProfile(profiles[n])!, queues, ifindex: n + 1 }), xdp: { object: 'traveller' } })),
       })),
       traffic: inputs.map((to, i) => ({ to, reader: captureOf(timed.filter((_, at) => at % inputs.length === i)) })).filter((_, i) => timed.some((__, at) => at % inputs.length === i)),
     },

@@ -40,7 +40,7 @@ const mutations = fc.array(fc.tuple(fc.constantFrom(...paths(rich)), value), { m
 
 describe('a scenario file that somebody has tampered with', () => {
   test.prop([mutations], { numRuns: 3000 })('is taken, or refused with a place and what to do', (list) => {
-    let json = rich;
+    let json: Json = rich;
     for (const [path, each] of list) {
       try {
         json = replaced(json, path, each);
