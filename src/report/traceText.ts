@@ -14,7 +14,7 @@ export function traceSection({ tracepoints, tracepoint_counts: counts }: TracesR
   return [
     `Tracepoints${failed.length === 0 ? '' : ' (of failures: seconds, CPU, line of trace_pipe)'}`,
     ...textTable(names.map((name) => [name, counts[name]])),
-    ...failed.slice(0, SHOWN_LINES).map((trace) => `  ${line(trace)}`),
+    ...failed.slice(0, SHOWN_LINES).map((trace) => `  ${pipeLine(trace)}`),
     ...(more > 0 ? [`  and ${counted(more, 'more failure')} (--json shows all)`] : []),
   ];
 }
@@ -24,7 +24,8 @@ function isFailure({ name, fields }: TraceReport): boolean {
   return name === 'xdp_exception' || name === 'xdp_redirect_err' || fields['drops'] > 0 || fields['xdp_drop'] > 0;
 }
 
-function line({ name, t_ns: tNs, cpu, fields }: TraceReport): string {
+/** As trace_pipe prints it, with seconds and CPU before. */
+export function pipeLine({ name, t_ns: tNs, cpu, fields }: TraceReport): string {
   const index = TRACEPOINTS.findIndex((tracepoint) => tracepoint.name === name);
   const text = traceLine(index, TRACEPOINTS[index].fields.map((field) => fields[field]));
   return `${(tNs / NS_PER_SEC).toFixed(9)} [${String(cpu).padStart(3, '0')}] ${text}`;
