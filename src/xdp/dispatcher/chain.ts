@@ -1,6 +1,6 @@
 import { fail, ok } from '../../base/index.js';
 import type { Problem, Result } from '../../base/index.js';
-import { INSN_BYTES } from '../../vm/index.js';
+import { INSN_BYTES, isDeviceBound } from '../../vm/index.js';
 import type { ObjectSpec, ProgramSpec } from '../../vm/index.js';
 import { MAX_DISPATCHER_PROGRAMS } from './builtInDispatcher.js';
 import { CHAIN_ACTIONS, readRunConfig } from './runConfig.js';
@@ -24,7 +24,7 @@ export interface ChainLink extends RunConfig {
  * (cmp_xdp_programs of libxdp 1.3.1, measured).
  *
  * Problems: `chain-empty`, `chain-too-long`, `no-xdp-program`, `several-programs`, `unknown-program`, `program-not-xdp`, `chain-without-btf`, `chain-bad-priority`,
- * `chain-bad-action`.
+ * `chain-bad-action`, `chain-device-bound`.
  */
 export function orderChain(programs: readonly DispatcherProgram[]): Result<ChainLink[]> {
   if (programs.length === 0) return fail({ code: 'chain-empty', message: 'a chain of no programs can\'t be attached (EINVAL)', hint: 'give one program or more' });
@@ -65,6 +65,10 @@ function checkLink({ object, program, priority, chainCallActions }: ChainLink): 
   if (program.replaces !== undefined) {
     const message = `section ${program.section} holds an extension for one function, and a chain gives its programs their places itself (EINVAL)`;
     return { code: 'program-not-xdp', message, hint: 'put it into SEC("xdp"), or give it with the program that calls the function' };
+  }
+  if (isDeviceBound(program)) {
+    const message = 'it asks its device about packets (bpf_xdp_metadata_rx_*), so it must be loaded for one, and libxdp 1.3.1 loads the programs of a chain for none (EINVAL)';
+    return { code: 'chain-device-bound', message, hint: 'attach it alone' };
   }
   return undefined;
 }

@@ -5,6 +5,7 @@ import { HostMemory } from '../../../src/memory/index.js';
 import { ArrayMap, assemble, formatValue, Vm } from '../../../src/vm/index.js';
 import type { ObjectSpec } from '../../../src/vm/index.js';
 import { createDispatcher, MAX_DISPATCHER_PROGRAMS, orderChain, readRunConfig, TestRunner, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../../src/xdp/index.js';
+import { fixture } from '../../support/simulate.js';
 import { quietEnvironment, returning } from '../../support/xdpProgram.js';
 import { byByte, libxdpDispatcher, ownObject } from './support.js';
 
@@ -147,6 +148,7 @@ describe('createDispatcher', () => {
     ['program-not-xdp', () => createDispatcher([{ object: ownObject('drop_odd'), program: 'heavy' }]), 'EINVAL'],
     ['chain-bad-priority', () => createDispatcher([{ object: configured, program: 'plain', priority: -1 }]), 'EINVAL'],
     ['chain-bad-action', () => createDispatcher([{ object: configured, program: 'plain', chainCallActions: [5] }]), 'EINVAL'],
+    ['chain-device-bound', () => createDispatcher([{ object: fixture('rx_hints') }]), 'EINVAL'],
     ['several-programs', () => createDispatcher([{ object: configured }]), ''],
     ['unknown-program', () => createDispatcher([{ object: configured, program: 'nobody' }]), ''],
     ['dispatcher-unknown', () => createDispatcher([{ object: configured, program: 'plain' }], { dispatcher: configured }), ''],
