@@ -25,7 +25,7 @@ const isNew = ({ since }: { readonly since: string }): boolean => !isSince('6.1'
 const TABLES: Readonly<Record<string, () => string>> = {
   changes: () => table(
     ['since', 'what', 'before', 'from then on'],
-    [...(Object.values(KERNEL_CHANGES) as KernelChange[])].sort(bySince).map(({ since, topic, before, after }) => [since, topic, before, after]),
+    (Object.values(KERNEL_CHANGES) as KernelChange[]).sort(bySince).map(({ since, topic, before, after }) => [since, topic, before, after]),
   ),
   kfuncs: () => namesTable(KFUNCS.filter((kfunc) => kfunc.support !== undefined && isNew(kfunc)), 'kernel functions'),
   helpers: () => namesTable(HELPERS.filter((helper) => helper !== undefined).filter((helper) => helper.xdp && isNew(helper)), 'helpers, for XDP programs'),
