@@ -166,6 +166,16 @@ withVeth('replay over a veth', () => {
     expect(counting.differences).toEqual([]);
   });
 
+  it.each([
+    ['aborter', 'arp-icmp.pcap', 21], ['return_77', 'http.pcap', 53], ['redirect_self', 'vlan.pcap', 39], ['count_hash', 'http.pcap', 0],
+  ] as const)('compares the tracepoints that %s hits with %s, in both modes', async (name, capture, hits) => {
+    for (const mode of MODES) {
+      const report = await replay({ object: object(name), pcap: capturePath(capture), mode });
+      expect(report).toMatchObject({ ok: true, tracepoints: hits });
+      expect(netText(report)).toMatch(new RegExp(`\\n {2}tracepoints compared +${hits} +${hits}\\n`));
+    }
+  });
+
   it('leaves out on both sides what a packet socket refuses', async () => {
     const frames = [13, 14, 1514, 1515].map((lenBytes) => ({ bytes: plainFrame(lenBytes) }));
     const tagged = [1518, 1519].map((lenBytes) => ({ bytes: plainFrame(lenBytes, 0x8100) }));
