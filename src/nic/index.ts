@@ -60,7 +60,6 @@ export * from './nic.js';
 export * from './nicSettings.js';
 export * from './profiles/profile.js';
 export * from './profiles/table.js';
-export * from './scheduler.js';
 export { CoherentBlock } from './kit/coherentBlock.js';
 export * from './kit/deviceRegisters.js';
 export { DriverKernel } from './kit/driverKernel.js';

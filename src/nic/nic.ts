@@ -1,5 +1,5 @@
 import { fail, NEWEST_KERNEL, ok } from '../base/index.js';
-import type { Result } from '../base/index.js';
+import type { Result, Scheduler } from '../base/index.js';
 import { PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
 import type { XskSocket } from '../umem/index.js';
@@ -31,7 +31,6 @@ import type { NicSettings } from './nicSettings.js';
 import { behindOffload, createOffload, offloadEnd, verdictAtLoss } from './offload.js';
 import { profileOfRelease } from './profiles/history.js';
 import type { RssSupport } from './profiles/profile.js';
-import type { Scheduler } from './scheduler.js';
 
 /** Where a NIC reports to. One call for each packet's end, one for each frame that an application sent. */
 export interface NicObserver {

@@ -1,4 +1,4 @@
-import type { Scheduler } from '../nic/index.js';
+import type { Scheduler } from '../base/index.js';
 
 /**
  * The virtual clock and everything that is still to happen, in a total order: by time, then by the order of scheduling.

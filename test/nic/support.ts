@@ -1,7 +1,8 @@
 import { unwrap } from '../../src/base/index.js';
+import type { Scheduler } from '../../src/base/index.js';
 import { HostMemory, PageAllocator } from '../../src/memory/index.js';
 import { createNic, IOMMU_READ, IOMMU_WRITE, IOVA_HIGH, WireBatch } from '../../src/nic/index.js';
-import type { Iommu, Nic, NicProfile, NicSettings, Scheduler } from '../../src/nic/index.js';
+import type { Iommu, Nic, NicProfile, NicSettings } from '../../src/nic/index.js';
 import { Vm } from '../../src/vm/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
 import { OUTCOMES } from '../../src/xdp/index.js';

@@ -1,6 +1,6 @@
+import type { Scheduler } from '../../base/index.js';
 import type { HostMemory, OwnerLedger } from '../../memory/index.js';
 import type { BufferTags } from '../bufferTags.js';
-import type { Scheduler } from '../scheduler.js';
 import type { DeviceFaults } from './faults/deviceFaults.js';
 import type { FlowSteering } from './flowSteering.js';
 import type { DescriptorFormat } from './formats/descriptorFormat.js';

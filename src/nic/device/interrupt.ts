@@ -1,4 +1,4 @@
-import type { Scheduler } from '../scheduler.js';
+import type { Scheduler } from '../../base/index.js';
 
 /** Frames that end the moderation early where only a delay is told, so that it doesn't overrun the ring. */
 const MODERATION_FRAMES = 32;

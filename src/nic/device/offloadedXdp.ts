@@ -1,9 +1,9 @@
+import type { Scheduler } from '../../base/index.js';
 import type { HostMemory } from '../../memory/index.js';
 import { SKB_SHARED_INFO_BYTES, XDP_MD_DATA, XDP_MD_DATA_END } from '../../vm/index.js';
 import type { LoadedProgram, Vm } from '../../vm/index.js';
 import { prepareXdpBuff, VERDICT_COUNT, verdictIndex, XDP_DROP, XDP_PASS, XDP_TX } from '../../xdp/index.js';
 import type { XdpRxqInfo } from '../../xdp/index.js';
-import type { Scheduler } from '../scheduler.js';
 import { BATCH_FRAMES } from './batch.js';
 import type { WireBatch } from './batch.js';
 import type { DeviceCounters, DeviceObserver } from './deviceConfig.js';

@@ -1,4 +1,4 @@
-import type { Scheduler } from '../scheduler.js';
+import type { Scheduler } from '../../base/index.js';
 import { BATCH_FRAMES, DESC_CSUM, DESC_CSUM_IPV4, DESC_EOP, DESC_MALFORMED, DESC_VLAN, DescriptorBatch, MAX_SEGMENTS } from './batch.js';
 import type { DeviceCounters, NicDeviceConfig } from './deviceConfig.js';
 import type { RingMemory } from './formats/descriptorFormat.js';

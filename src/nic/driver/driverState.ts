@@ -1,3 +1,4 @@
+import type { Scheduler } from '../../base/index.js';
 import type { HostMemory, PageAllocator } from '../../memory/index.js';
 import type { LoadedProgram, Vm } from '../../vm/index.js';
 import type { Outcome, PacketObserver, SkbDevice, XdpCore, XdpMode, XdpTracer } from '../../xdp/index.js';
@@ -5,7 +6,6 @@ import type { BufferTags } from '../bufferTags.js';
 import type { DmaApi } from '../dma/dmaApi.js';
 import type { HintOffloads, NicProfile } from '../profiles/profile.js';
 import type { VethPeer } from '../nicSettings.js';
-import type { Scheduler } from '../scheduler.js';
 import type { ChecksumOffload } from './checksumOffload.js';
 import type { NapiSettings } from './napi.js';
 import type { QueuePair } from './queuePair.js';

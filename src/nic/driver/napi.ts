@@ -1,4 +1,4 @@
-import type { Scheduler } from '../scheduler.js';
+import type { Scheduler } from '../../base/index.js';
 import type { Softirq } from './softirq.js';
 
 /** NAPI_POLL_WEIGHT: packets of one poll. */

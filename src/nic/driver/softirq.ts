@@ -1,4 +1,4 @@
-import type { Scheduler } from '../scheduler.js';
+import type { Scheduler } from '../../base/index.js';
 import type { Napi } from './napi.js';
 
 /** sysctl net.core.netdev_budget and netdev_budget_usecs, and what a packet costs this CPU. */

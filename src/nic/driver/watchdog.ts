@@ -1,4 +1,4 @@
-import type { Scheduler } from '../scheduler.js';
+import type { Scheduler } from '../../base/index.js';
 
 /** Ticks in which nothing moved, after which the watchdog gives up: a real one goes on for ever, and no simulation would end. */
 const USELESS_TICKS = 16;

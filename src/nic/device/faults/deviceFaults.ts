@@ -1,5 +1,5 @@
+import type { Scheduler } from '../../../base/index.js';
 import type { HostMemory } from '../../../memory/index.js';
-import type { Scheduler } from '../../scheduler.js';
 import type { WireBatch } from '../batch.js';
 import { LOSS_CRC, LOSS_LINK } from '../deviceConfig.js';
 import type { DeviceCounters, DeviceObserver } from '../deviceConfig.js';

@@ -1,5 +1,5 @@
+import type { Scheduler } from '../../../base/index.js';
 import type { HostMemory } from '../../../memory/index.js';
-import type { Scheduler } from '../../scheduler.js';
 import { DESC_EOP, DESC_RX_ERROR } from '../batch.js';
 import type { DescriptorBatch } from '../batch.js';
 import type { DescriptorFormat, RingMemory } from '../formats/descriptorFormat.js';

@@ -1,1 +1,0 @@
-export type { Scheduler } from '../base/index.js';
