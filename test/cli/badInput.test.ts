@@ -96,7 +96,7 @@ const CAPTURES: readonly BadInput[] = [
 const NIC: readonly BadInput[] = [
   { name: 'an unknown NIC', args: reflector('--nic', 'e1000'), says: ["--nic: there is no 'e1000'", 'plain'] },
   { name: 'an unknown mode', args: reflector('--mode', 'skb'), says: ["--mode: there is no 'skb'", 'use one of: auto, native'] },
-  { name: 'a mode that is not modelled', args: reflector('--mode', 'offload'), says: ['--mode: offload XDP is not modelled', 'auto or native'] },
+  { name: 'a mode that the NIC has not', args: reflector('--mode', 'offload'), says: ['the device runs no programs (EINVAL)', 'attach it natively'] },
   { name: 'an unknown engine', args: reflector('--engine', 'magic'), says: ["--engine: there is no 'magic'", 'jit, interpreter'] },
   { name: 'an unknown AF_XDP application', args: reflector('--xsk', 'pktgen'), says: ["--xsk: there is no 'pktgen'", 'rxdrop, l2fwd'] },
   ...['0', '65', '1.5', '-1', '1e9'].map((queues) => ({ name: `${queues} queues`, args: reflector('--queues', queues), says: [`queue count ${Number(queues)} is refused (EINVAL)`, 'use 1 to 64'] })),

@@ -21,7 +21,7 @@ describe('help', () => {
   it('lists the commands', async () => {
     for (const args of [['--help'], ['-h']]) {
       const { exitCode, stdout, stderr } = await sim(...args);
-      expect(stdout).toContain('sim run <object>');
+      expect(stdout).toContain('sim run <object..>');
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     }
   });
@@ -34,7 +34,7 @@ describe('help', () => {
     const words = stdout.replace(/\s+/g, ' ');
     for (const text of [
       "(the NIC's default; its limits: sim nic show NAME)", '(10,000,000)', 'queues (4, or as many as the NIC has)', '1 to 256 (one a queue)', 'above what one buffer takes (plain: 3498)', 'SEC("xdp.frags")',
-      'docs/report.md', 'l2fwd sends back', 'replaces stack, tx, xsk, xsk-tx and dropped.pcapng', 'jit, or interpreter, the reference', 'generic and offload are not there yet',
+      'docs/report.md', 'l2fwd sends back', 'replaces stack, tx, xsk, xsk-tx and dropped.pcapng', 'jit, or interpreter, the reference', 'auto, as ip link set DEV xdp',
     ]) {
       expect(words).toContain(text);
     }
