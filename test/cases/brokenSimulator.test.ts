@@ -22,7 +22,7 @@ function partsWith(helperName: string, breakIt: (right: HelperFunction) => Helpe
 
 describe('a simulator is caught', () => {
   it.each<[string, string, (right: HelperFunction) => HelperFunction, string, string]>([
-    ['that adds wrong', 'bpf_csum_diff', (right) => (...args) => right(...args) ^ 1, 'csum_diff', 'data_out[24] ipv4.checksum'],
+    ['that adds wrong', 'bpf_csum_diff', (right) => (from, fromSize, to, toSize, seed) => right(from, fromSize, to, toSize, (seed + 1) | 0), 'csum_diff', 'data_out[24] ipv4.checksum'],
     ['that does not cut', 'bpf_xdp_adjust_tail', () => () => 0, 'adjust_tail', 'data_out length'],
     ['that refuses metadata', 'bpf_xdp_adjust_meta', () => () => -EACCES, 'meta_writer', 'ctx_out.data'],
     ['that forgets metadata', 'bpf_xdp_adjust_meta', (right) => (ctx, delta, ...rest) => right(ctx, delta - 4, ...rest), 'meta_writer', 'ctx_out.data'],

@@ -146,11 +146,12 @@ describe(`a helper that is wrong in the simulator is found by comparing with the
 
   const moreBy4: Sabotage = (right) => (ctx, delta, ...rest) => right(ctx, delta - 4, ...rest);
   const oneMore: Sabotage = (right) => (...r) => right(...r) + 1;
+  const seedOneMore: Sabotage = (right) => (from, fromSize, to, toSize, seed) => right(from, fromSize, to, toSize, (seed + 1) | 0);
   const doesNothing: Sabotage = () => () => 0;
   const givesTx: Sabotage = () => () => XDP_TX;
 
   it.each<[string, string, number, Sabotage, string[]]>([
-    ['bpf_csum_diff is off by one', 'csum_diff/csum_diff.o, csum_diff', CSUM_DIFF, oneMore, ['dataOut', 'map results[00000000]']],
+    ['bpf_csum_diff is off by one', 'csum_diff/csum_diff.o, csum_diff', CSUM_DIFF, seedOneMore, ['dataOut', 'map results[00000000]']],
     ['bpf_map_lookup_elem finds nothing', 'atomics/atomics.o, atomics', LOOKUP, doesNothing, ['map cells[00000000]', 'map cells[01000000]']],
     ['bpf_map_update_elem stores nothing', 'count_hash/count_hash.o, count_hash', UPDATE, doesNothing, ['map packets_by_source[c0000201]']],
     ['bpf_redirect gives ABORTED', 'redirect_self/redirect_self.o, redirect_self', REDIRECT, doesNothing, ['retval']],
