@@ -1,6 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { headroomOf, maxFrameBytes, NETDEV_XDP_ACT_BASIC, newCounters, nicStatistics, PROFILES, r8169Xdp, rxLayout } from '../../src/nic/index.js';
+import { headroomOf, maxFrameBytes, NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT_SG, newCounters, nicStatistics, PROFILES, r8169Xdp, rxLayout } from '../../src/nic/index.js';
 import type { BufferUse, DriverCounters, NicProfile, NicSettings, XdpDriverFactory } from '../../src/nic/index.js';
 import { WIRE_SLOT_BYTES } from '../../src/sim/index.js';
 import { OUTCOMES } from '../../src/xdp/index.js';
@@ -181,7 +181,7 @@ function expectSameAsAlone({ profile }: NicSettings, isNative: boolean, alone: P
 }
 
 /** Where a packet may end after this. */
-function endsOf({ retval, fitsFrame }: ProgramResult, { quirks }: NicProfile): readonly string[] {
+function endsOf({ retval, fitsFrame }: ProgramResult, { quirks, xdp }: NicProfile): readonly string[] {
   const passes = quirks.failedVerdictsPass === true;
   switch (retval) {
     case -1:
@@ -199,6 +199,8 @@ function endsOf({ retval, fitsFrame }: ProgramResult, { quirks }: NicProfile): r
       return [
         ...(fitsFrame ? ['redirect'] : passes ? [] : ['tx_no_headroom']), 'xsk', 'tx_ring_full',
         ...(passes ? ['stack'] : ['xsk_too_long', 'xsk_fill_empty', 'xsk_rx_full', 'redirect_no_target', 'redirect_no_helper', 'redirect_too_long']),
+        // The device that it goes to is the one that it came from.
+        ...((xdp.features & NETDEV_XDP_ACT_NDO_XMIT_SG) === 0 && !passes ? ['redirect_not_supported'] : []),
       ];
     default:
   }
