@@ -84,6 +84,15 @@ export class DescriptorWatch {
     return count;
   }
 
+  /** The device has filled a page, and OWN in its descriptor says that it has not: one that lies, where a driver must stop. */
+  get isBlocked(): boolean {
+    const { book, config } = this.#parts;
+    for (let slot = 0; slot < this.slots; slot++) {
+      if (this.isOwned(slot) && this.#carries(slot, PageStage.posted) && config.tags.payload[book.indexOf(this.#page[slot])] !== 0) return true;
+    }
+    return false;
+  }
+
   /** The page was put on this ring last, and is on it still. */
   isSending(index: number): boolean {
     const slot = this.#parts.book.slot[index];

@@ -23,6 +23,11 @@ describe.each([['coherent', true], ['non-coherent', false]])('on a %s machine th
     for (const rate of [0.02, 0.3, spec.lasts ? 0.5 : 1]) expectBalance({ faults: [settingOf(spec, rate)], seed: 1 }, isDmaCoherent);
   });
 
+  it('a flipped OWN, at which it stops', () => {
+    const faults = FAULT_KINDS.filter(({ kind }) => kind === 'descriptor' || kind === 'interrupt');
+    expectBalance({ seed: 13, faults: faults.map((spec) => settingOf(spec, 0.019117838004603985)) }, isDmaCoherent);
+  });
+
   test.prop([fc.integer({ min: 1, max: 1e6 }), fc.subarray([...FAULT_KINDS], { minLength: 2 }), fc.double({ min: 0.01, max: 0.2, noNaN: true })], { numRuns: 6 })(
     'several faults at once',
     (seed, kinds, rate) => expectBalance({ seed, faults: kinds.map((spec) => settingOf(spec, rate)) }, isDmaCoherent),
