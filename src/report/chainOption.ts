@@ -130,7 +130,7 @@ function parseChain(texts: readonly string[], objects: readonly ObjectSpec[]): R
       const meant = closestTo(name, known);
       return fail({ code: 'chain-unknown-program', where: '--chain', message: `no object has an XDP program '${name}'`, hint: meant === undefined ? `there is: ${known.join(', ')}` : `did you mean ${meant}?` });
     }
-    const config = parseConfig(colon < 0 ? '' : text.slice(colon + 1));
+    const config = colon < 0 ? {} : parseConfig(text.slice(colon + 1));
     if (config === undefined || settings.has(name)) {
       return fail({ code: 'chain-syntax', where: '--chain', message: settings.has(name) ? `${name} is there twice` : `'${text}' makes no sense`, hint: SYNTAX });
     }
@@ -142,12 +142,12 @@ function parseChain(texts: readonly string[], objects: readonly ObjectSpec[]): R
 /** `priority=10,actions=XDP_PASS+XDP_DROP`; `actions=` for none. */
 function parseConfig(text: string): Partial<RunConfig> | undefined {
   let config: Partial<RunConfig> = {};
-  for (const pair of text === '' ? [] : text.split(',')) {
+  for (const pair of text.split(',')) {
     const [key, value, ...rest] = pair.split('=');
     if (value === undefined || rest.length > 0) return undefined;
-    if (key === 'priority' && /^\d{1,10}$/.test(value) && Number(value) <= 0xffffffff) {
+    if (key === 'priority' && config.priority === undefined && /^\d{1,10}$/.test(value) && Number(value) <= 0xffffffff) {
       config = { ...config, priority: Number(value) };
-    } else if (key === 'actions') {
+    } else if (key === 'actions' && config.chainCallActions === undefined) {
       const names = value === '' ? [] : value.split('+');
       if (!names.every((name) => Object.hasOwn(CHAIN_ACTIONS, name))) return undefined;
       config = { ...config, chainCallActions: names.map((name) => CHAIN_ACTIONS[name as keyof typeof CHAIN_ACTIONS]) };

@@ -41,7 +41,7 @@ function checkReplaceable(path: string, inputs: readonly string[]): Problem | un
   for (const inputPath of inputs) {
     const input = statSync(inputPath, { bigint: true });
     if (there.dev !== input.dev || there.ino !== input.ino) continue;
-    return { code: 'output-is-input', where: path, message: 'this is the capture that the run reads, so it is not overwritten', hint: 'choose another directory with --out' };
+    return { code: 'output-is-input', where: path, message: 'the run reads this file, so it is not overwritten', hint: 'choose another one, or another directory with --out' };
   }
   return undefined;
 }

@@ -216,6 +216,9 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
     }
   }
   if (options.xdpTxContract !== undefined && !TX_CONTRACTS.includes(options.xdpTxContract)) return choice('unknown-tx-contract', '--xdp-tx-contract', options.xdpTxContract, TX_CONTRACTS);
+  if (options.xdpTxContract === 'checksum' && xdpMode !== 'native') {
+    return fail({ code: 'tx-contract-mode', where: '--xdp-tx-contract', message: `only the driver's own XDP_TX honours the contract, and on ${profile.name} the program is to run in ${xdpMode} mode`, hint: 'leave it out, or run the program natively, on a NIC whose driver can' });
+  }
   if (!DMA_MODES.includes(options.dma)) return choice('unknown-dma-mode', '--dma', options.dma, DMA_MODES);
   const offloads = parseOffloads(options.offload ?? []);
   if (!offloads.ok) return offloads;

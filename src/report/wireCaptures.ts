@@ -71,8 +71,8 @@ export class WireCaptures implements ScenarioWatcher {
   }
 }
 
-function checkPaths(paths: readonly string[], { hosts }: ScenarioFile): Problem | undefined {
+function checkPaths(paths: readonly string[], { inputs }: ScenarioFile): Problem | undefined {
   const twice = paths.find((path, i) => paths.indexOf(path) < i);
   if (twice !== undefined) return { code: 'output-twice', where: twice, message: 'two NICs are to write there', hint: 'give each a file of its own' };
-  return prepareOutputs(paths, hosts.flatMap((host) => host.nics.flatMap(({ input }) => (input === undefined ? [] : [input.path]))));
+  return prepareOutputs(paths, inputs);
 }

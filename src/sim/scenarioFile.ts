@@ -1,4 +1,4 @@
-import { catchProblem, fail, KERNEL_RELEASES, ProblemError, systemReason } from '../base/index.js';
+import { catchProblem, fail, ok, KERNEL_RELEASES, ProblemError, systemReason } from '../base/index.js';
 import type { KernelRelease, Result } from '../base/index.js';
 import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
@@ -18,6 +18,8 @@ const CODE = 'scenario-shape';
 const MAX_FILE_BYTES = 64 << 20;
 const MAX_HOSTS = 256;
 const MAX_QUEUES = 4;
+/** Two hosts that answer each other go on until then, with each packet. */
+const MAX_HOPS = 65535;
 const MAX_RATE_BITS_PER_S = 1e13;
 /** An hour: what is on its way longer is no network. */
 const MAX_TIME_NS = 3600e9;
@@ -48,6 +50,8 @@ export interface ScenarioFile {
   readonly maxHops: number;
   readonly hosts: readonly HostFile[];
   readonly links: readonly LinkSpec[];
+  /** Paths of all files that it is made of. */
+  readonly inputs: readonly string[];
 }
 
 export interface HostFile {
@@ -59,6 +63,8 @@ export interface HostFile {
   readonly network: NetworkScenario | undefined;
   readonly objects: readonly ObjectFile[];
   readonly nics: readonly NicFile[];
+  /** Paths of all files that are read for it. */
+  readonly inputs: readonly string[];
 }
 
 /** A compiled object, and what its variables and maps hold in the beginning. */
@@ -113,7 +119,8 @@ export function readScenarioFile(path: string): Result<ScenarioFile> {
   } catch (error) {
     return fail({ code: 'scenario-file-json', where: path, message: `is no JSON: ${(error as Error).message}`, hint: 'check commas and quotes' });
   }
-  return parseScenario(json, path, dirname(path));
+  const scenario = parseScenario(json, path, dirname(path));
+  return scenario.ok ? ok({ ...scenario.value, inputs: [path, ...scenario.value.inputs] }) : scenario;
 }
 
 /**
@@ -134,9 +141,10 @@ export function parseScenario(json: unknown, where: string, directory: string): 
     checkUnique(fields, 'hosts', hosts);
     return {
       seed: fields.number('seed', 1),
-      maxHops: fields.number('max_hops', DEFAULT_MAX_HOPS, INT_MAX),
+      maxHops: fields.number('max_hops', DEFAULT_MAX_HOPS, MAX_HOPS),
       hosts,
       links: linksOf(fields, hosts),
+      inputs: hosts.flatMap(({ inputs }) => inputs),
     };
   });
 }
@@ -184,7 +192,17 @@ function hostOf(fields: JsonFields, directory: string): HostFile {
     network: networkOf(fields, directory),
     objects,
     nics,
+    inputs: [
+      ...filesOf([fields.raw('network')]).map((file) => resolve(directory, file)),
+      ...objects.flatMap(({ path, maps }) => [path, ...filesOf(maps.map(([, entries]) => entries))]),
+      ...nics.flatMap(({ input }) => (input === undefined ? [] : [input.path])),
+    ],
   };
+}
+
+/** Those of the values that are paths, where a path may stand for what its file holds. */
+function filesOf(values: readonly unknown[]): string[] {
+  return values.filter((value) => typeof value === 'string');
 }
 
 /** A path, or the network itself. */

@@ -85,7 +85,7 @@ export function contractOfStruct(btf: Btf | undefined, typeName: string, maxByte
   const name = typeName.replace(/^struct\s+/, '');
   const id = btf.find('struct', name) ?? typedefOfStruct(btf, name);
   if (id === undefined) {
-    return refuse('unknown-type', typeName, 'the object has no such struct', 'name one that sim inspect lists; the compiler leaves out what no map, variable or signature of a function uses: hand a pointer to it to a noinline function');
+    return refuse('unknown-type', typeName, `the object has no struct ${name}`, 'check the name; the compiler leaves out what no map, variable or signature of a function uses: hand a pointer to it to a noinline function');
   }
   const type = btf.type(id) as BtfComposite;
   const fields: MetadataField[] = [];

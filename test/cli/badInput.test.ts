@@ -172,7 +172,7 @@ const OUTPUT: readonly BadInput[] = [
   { name: 'a directory below a file', args: reflector('--out', `${textFile}/ends`), says: ['notes.txt/ends: ', 'directory', '--out'] },
   { name: 'a place where nothing can be made', args: reflector('--out', '/proc/ends'), says: ['/proc/ends: ', 'directory', '--out'] },
   { name: 'a directory in the way of a file', args: reflector('--out', folder.at('taken')), says: ['tx.pcapng: this is no plain file', 'remove it', '--out'] },
-  { name: 'the capture that is being read', args: [...capture(input), '--out', folder.path], says: ['xsk.pcapng: this is the capture that the run reads', '--out'] },
+  { name: 'the capture that is being read', args: [...capture(input), '--out', folder.path], says: ['xsk.pcapng: the run reads this file', '--out'] },
 ];
 
 const COMMAND_LINES: readonly BadInput[] = [

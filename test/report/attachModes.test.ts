@@ -37,6 +37,16 @@ describe('sim run --mode', () => {
     expect(outcome('mlx5', 'auto', { feature: ['sr-iov'] })).toBe('nic-feature');
   });
 
+  it.each([
+    ['igb', 'auto', 'native'],
+    ['igb', 'generic', 'tx-contract-mode'],
+    ['r8169', 'auto', 'tx-contract-mode'],
+    ['nfp', 'offload', 'tx-contract-mode'],
+  ])('the contract about checksums on XDP_TX needs a driver that sends: %s %s: %s', (nic, mode, expected) => {
+    expect(outcome(nic, mode, { xdpTxContract: 'checksum' })).toBe(expected);
+    expect(outcome(nic, mode, { xdpTxContract: 'none' })).not.toBe('tx-contract-mode');
+  });
+
   it('in generic mode no driver is asked', () => {
     expect(outcome('mlx5', 'generic', { feature: ['lro'] })).toBe('generic');
     expect(outcome('igc', 'generic', { mtu: 1600 })).toBe('generic');

@@ -101,12 +101,28 @@ describe('sim scenario', () => {
     const capture = folder.write('in.pcap', readFileSync('fixtures/pcaps/dns.pcap'));
     expect(await sim(scenario('answers/to-clients.pcapng'))).toMatchObject({ exitCode: 0 });
     expect(readFileSync(folder.at('answers/to-clients.pcapng')).length).toBeGreaterThan(1000);
-    expect(await sim(scenario('in.pcap'))).toMatchObject({ exitCode: 2, err: expect.stringContaining('this is the capture that the run reads') });
+    expect(await sim(scenario('in.pcap'))).toMatchObject({ exitCode: 2, err: expect.stringContaining('the run reads this file') });
+  });
+
+  it.each(['lab.json', 'prog.o', 'ports.json', 'network.json'])('does not write what a NIC sends over %s, which it reads', async (out) => {
+    const contents = {
+      'prog.o': readFileSync('fixtures/programs/load_balancer/load_balancer.o'),
+      'ports.json': '[]',
+      'network.json': '{}',
+      'lab.json': JSON.stringify({ hosts: [{ name: 'a', network: 'network.json', objects: [{ file: 'prog.o', maps: { ports: 'ports.json' } }], nics: [{ name: 'eth0', out }] }] }),
+    };
+    for (const [name, content] of Object.entries(contents)) folder.write(name, content);
+    expect(await sim(folder.at('lab.json'))).toMatchObject({ exitCode: 2, out: '', err: expect.stringMatching(/^sim: \S+: the run reads this file, so it is not overwritten; [^\n]+\n$/) });
+    for (const [name, content] of Object.entries(contents)) expect(readFileSync(folder.at(name)).equals(Buffer.from(content)), name).toBe(true);
   });
 
   it.each<[string[], string]>([
     [['nowhere.json'], 'nowhere.json: '],
     [[EXAMPLE, '--seed', '-1'], '--seed: -1 is out of range'],
+    [[EXAMPLE, '--packet', '0'], '--packet: 0 is no packet'],
+    [[EXAMPLE, '--packet', '-1'], '--packet: -1 is no packet'],
+    [[EXAMPLE, '--packet', '1.5'], '--packet: 1.5 is no packet'],
+    [[EXAMPLE, '--packet', '43', '--json'], '--packet: the way of a packet is not printed as JSON'],
   ])('%j ends with 2', async (args, message) => {
     expect(await sim(...args)).toMatchObject({ exitCode: 2, out: '', err: expect.stringContaining(message) });
   });

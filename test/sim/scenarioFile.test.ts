@@ -63,9 +63,10 @@ describe('parseScenario', () => {
   });
 
   it.each<[string, unknown, string]>([
-    ['no object', [], 'lab.json: : it is no JSON object; write {...}'],
-    ['a misspelt section', scenario({ host: [] }), 'lab.json: : there is no field "host"; use $schema, schema, seed, max_hops, hosts, links'],
+    ['no object', [], 'lab.json: it is no JSON object; write {...}'],
+    ['a misspelt section', scenario({ host: [] }), 'lab.json: there is no field "host"; use $schema, schema, seed, max_hops, hosts, links'],
     ['another version', scenario({ schema: 2 }), 'lab.json: schema: this is of another version; write "schema": 1'],
+    ['more hops than end soon, where two hosts answer each other', scenario({ max_hops: 65536 }), 'lab.json: max_hops: 65536 is out of range; write a whole number from 0 to 65535'],
     ['no hosts', {}, 'lab.json: hosts: there is none; describe at least one'],
     ['hosts that are no list', { hosts: {} }, 'lab.json: hosts: it is no list; write [...]'],
     ['a host without a name', scenario({ hosts: [{ nics: [nic()] }] }), 'lab.json: hosts[0].name: it is missing; write "..."'],

@@ -1,5 +1,6 @@
 import type { ArgumentsCamelCase, InferredOptionTypes } from 'yargs';
 import { counted, isScenarioClean, packetWay, ProgressLine, runScenario, scenarioText, scenarioVerdict, speed } from '../../report/index.js';
+import type { Problem } from '../../base/index.js';
 import type { Command, OptionTable } from '../command.js';
 import { EXIT_FAILED, EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem, tell } from '../output.js';
@@ -32,6 +33,8 @@ export const scenarioCommand: Command = {
 
 function run(terminal: Terminal, args: ScenarioArguments): number {
   const { err, env, nowMs } = terminal;
+  const problem = checkPacket(args);
+  if (problem !== undefined) return reportProblem(terminal, problem);
   const progress = new ProgressLine(err.isTTY === true && env.TERM !== 'dumb' ? (text) => err.write(text) : undefined, nowMs);
   const result = runScenario(args, (packets) => progress.update(packets));
   const { elapsedMs } = progress;
@@ -46,4 +49,12 @@ function run(terminal: Terminal, args: ScenarioArguments): number {
   if (isScenarioClean(report)) return EXIT_OK;
   tell(terminal, scenarioVerdict(report));
   return EXIT_FAILED;
+}
+
+function checkPacket({ packet, json }: ScenarioArguments): Problem | undefined {
+  if (packet === undefined) return undefined;
+  const where = '--packet';
+  if (!Number.isInteger(packet) || packet < 1) return { code: 'bad-number', where, message: `${packet} is no packet`, hint: 'use a whole number from 1' };
+  if (json) return { code: 'packet-or-json', where, message: 'the way of a packet is not printed as JSON', hint: 'keep one of --packet and --json; the steps of all packets are in the journal of --json' };
+  return undefined;
 }

@@ -127,5 +127,5 @@ export function networkProblem(where: string, message: string, hint: string): Pr
 }
 
 function shapeProblem(code: string, where: string, message: string, hint: string): ProblemError {
-  return new ProblemError({ code, where, message, hint });
+  return new ProblemError({ code, where: where.replace(/: $/, ''), message, hint });
 }
