@@ -77,7 +77,8 @@ export function rtl_xdp_xmit(tp: R8169Private, frames: readonly XdpFrame[], coun
     rtl_tx_map(tp, TX_FRAME, frame, iova, PLAIN);
   }
   if (sent < count) tp.counters.tx_ring_full++;
-  if ((flags & XDP_XMIT_FLUSH) !== 0 && sent > 0) rtl8169_doorbell(tp);
+  // Also when nothing was sent now: an earlier bulk of this poll came without the flag, and may be what fills the ring.
+  if ((flags & XDP_XMIT_FLUSH) !== 0) rtl8169_doorbell(tp);
   return sent;
 }
 
