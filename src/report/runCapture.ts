@@ -11,7 +11,7 @@ import type { XskSocket } from '../umem/index.js';
 import type { EngineName, LoadedObject, ObjectSpec } from '../vm/index.js';
 import { XDP_MODES } from '../xdp/index.js';
 import type { XdpMode } from '../xdp/index.js';
-import { contractOfStruct } from '../xdp/index.js';
+import { contractOfStruct, metadataMaxBytes } from '../xdp/index.js';
 import { loadRunObject } from './chainOption.js';
 import { CaptureOutput } from './captureOutput.js';
 import { ChecksumWatcher } from './checksumWatcher.js';
@@ -137,7 +137,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
   }
   const types = eventTypes(object, options.event ?? []);
   if (!types.ok) return types;
-  const contract = options.meta === undefined ? ok(undefined) : contractOfStruct(object.btf, options.meta);
+  const contract = options.meta === undefined ? ok(undefined) : contractOfStruct(object.btf, options.meta, metadataMaxBytes(target.value.kernel));
   if (!contract.ok) return fail({ ...contract.problem, where: '--meta' });
   const network = options.network === undefined ? ok(undefined) : readNetworkFile(options.network);
   if (!network.ok) return network;

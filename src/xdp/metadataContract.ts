@@ -1,6 +1,6 @@
 import { fail, ok } from '../base/index.js';
-import type { Problem, Result } from '../base/index.js';
-import { networkOrderType } from '../vm/index.js';
+import type { KernelRelease, Problem, Result } from '../base/index.js';
+import { metaMaxBytes, networkOrderType } from '../vm/index.js';
 import type { Btf, BtfComposite } from '../vm/index.js';
 
 /**
@@ -38,9 +38,14 @@ export type MetadataValue = number | bigint | Uint8Array;
 
 /**
  * Longest metadata in bytes: a packet has 256 bytes of headroom (XDP_PACKET_HEADROOM), and the first 40 are those of struct xdp_frame; measured
- * on 6.18. Up to 6.2 it was 32.
+ * on 6.18. Older kernels have a limit of their own: `metadataMaxBytes`.
  */
 export const METADATA_MAX_BYTES = 216;
+
+/** Longest metadata of a release: 32 bytes before 6.9. */
+export function metadataMaxBytes(kernel?: KernelRelease): number {
+  return Math.min(METADATA_MAX_BYTES, metaMaxBytes(kernel));
+}
 
 /** skb_metadata_set and bpf_xdp_adjust_meta take nothing else. */
 const METADATA_UNIT_BYTES = 4;
@@ -54,7 +59,7 @@ const BYTES_TYPE = /^u8\[(\d{1,3})\]$/;
  * Problems, all `contract-…`: `empty`, `type`, `field-twice`, `hole` (a program's stack would leak through it, and Rust and C may differ), `size` (no
  * multiple of 4), `too-long`.
  *
- * @param maxBytes longest metadata; 32 for kernels up to 6.2
+ * @param maxBytes longest metadata, as `metadataMaxBytes` tells it for older kernels
  */
 export function declareContract(
   name: string, fields: readonly (readonly [name: string, type: FieldType])[], maxBytes = METADATA_MAX_BYTES,
@@ -203,7 +208,7 @@ function checked(contract: MetadataContract, maxBytes: number): Result<MetadataC
     const reason = sizeBytes % METADATA_UNIT_BYTES === 0 ? `sizeof pads it to a multiple of ${wanted} bytes` : 'the kernel takes multiples of 4 only (EACCES)';
     return refuse('size', name, `${sizeBytes} bytes: ${reason}`, `add ${wanted - (sizeBytes % wanted)} bytes of padding`);
   }
-  if (sizeBytes > maxBytes) return refuse('too-long', name, `${sizeBytes} bytes are more than the ${maxBytes} that fit before a packet (EINVAL)`, 'send what is larger through a map');
+  if (sizeBytes > maxBytes) return refuse('too-long', name, `${sizeBytes} bytes are more than the ${maxBytes} that ${maxBytes < METADATA_MAX_BYTES ? 'this kernel allows (EACCES)' : 'fit before a packet (EINVAL)'}`, 'send what is larger through a map');
   return ok(contract);
 }
 
@@ -243,6 +248,7 @@ function shapeOfType(btf: Btf, typeId: number): FieldShape | string {
     case 'enum':
       return { sizeBytes: type.sizeBytes, alignBytes: type.sizeBytes, kind: type.signed ? 'signed' : 'unsigned', byteOrder: 'host' };
     case 'array': {
+      if (type.count === 0) return 'an array without a length';
       const element = btf.type(btf.resolve(type.typeId));
       if (element.kind === 'int' && element.sizeBytes === 1) return { sizeBytes: type.count, alignBytes: 1, kind: 'bytes', byteOrder: 'unknown' };
       return `an array of ${btf.typeName(type.typeId)}`;

@@ -16,6 +16,12 @@ describe('sim run --kernel', () => {
     expect(reportOf('reflector', 'dns.pcap').kernel).toBe('6.18');
   });
 
+  it.each([['6.1', 'contract-too-long'], ['6.6', 'contract-too-long'], ['6.18', 'taken']])('metadata may be as long as that kernel lets them be: %s', (kernel, expected) => {
+    const result = runCapture(runOptions(objectPath('queue_stack'), 'fixtures/pcaps/dns.pcap', { kernel, meta: 'struct last' }));
+    expect(result.ok ? 'taken' : result.problem.code).toBe(expected);
+    if (!result.ok) expect(result.problem).toMatchObject({ where: '--meta', message: '104 bytes are more than the 32 that this kernel allows (EACCES)' });
+  });
+
   it('refuses what that kernel does not have yet, with name, place and the first that has it', () => {
     expect(run('pull_data', '6.6')).toMatchObject({
       ok: false,

@@ -87,6 +87,7 @@ describe('contractOfStruct', () => {
     ['a bit field', [['flag', '__u32:1']], 'a bit field'],
     ['an array of words', [['a', '__u32[2]']], 'an array of __u32'],
     ['a union', [['u', 'union inner']], 'a union'],
+    ['an array without a length', [['n', '__u32'], ['rest', '__u8[0]']], 'an array without a length'],
   ])('refuses %s', (_, fields, what) => {
     const result = contractOfStruct(btfOf('meta', fields, { inner: [['a', '__u32'], ['b', '__u32']] }), 'meta');
     expect(result).toMatchObject({ ok: false, problem: { code: 'contract-field', message: expect.stringContaining(what) as string } });
