@@ -164,6 +164,13 @@ describe.each(PROFILES)('%s', (profile) => {
     expectBalance(result);
   });
 
+  it('sends between stalls that never cease', () => {
+    const result = run(profile, [{ kind: 'tx_stall', rate: 1, durationNs: 50_000 }], { frames: stream(100) });
+    expectBalance(result);
+    expect(result.outcomes).toEqual({ tx: 100 });
+    expect(injected(result, 'tx_stall')).toBeGreaterThan(1);
+  });
+
   it('flushes the TX ring of a lost link by its watchdog', () => {
     const result = run(profile, [{ kind: 'link', windows: [{ fromNs: 20_000, toNs: 20e9 }] }], { frames: stream(20), nic: { interruptDelayNs: 30_000 }, watchdogNs: 2e9 });
     expect(result.outcomes).toEqual({ tx_stalled: 20 });

@@ -19,8 +19,7 @@ function expectBalance(faults: FaultPlan, isDmaCoherent: boolean): void {
 
 describe.each([['coherent', true], ['non-coherent', false]])('on a %s machine the example driver survives', (_, isDmaCoherent) => {
   it.each(FAULT_KINDS.map((spec) => [spec.text, spec] as const))('%s', (__, spec) => {
-    // What lasts and always strikes never ends.
-    for (const rate of [0.02, 0.3, spec.lasts ? 0.5 : 1]) expectBalance({ faults: [settingOf(spec, rate)], seed: 1 }, isDmaCoherent);
+    for (const rate of [0.02, 0.3, 1]) expectBalance({ faults: [settingOf(spec, rate)], seed: 1 }, isDmaCoherent);
   });
 
   it('a flipped OWN, at which it stops', () => {

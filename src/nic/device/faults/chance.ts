@@ -75,7 +75,10 @@ export class Outage {
     return nowNs < this.#untilNs || this.#openWindow(nowNs) !== undefined;
   }
 
-  /** One opportunity to break down, unless it is down already: when it is up again, 0 when it is not down. */
+  /**
+   * One opportunity to break down, unless it is down already: when it is up again, 0 when it is not down. The moment at which it is up again is no
+   * opportunity: an engine that always breaks down would never send, and its frames never end.
+   */
   check(nowNs: number): number {
     if (nowNs < this.#untilNs) return this.#untilNs;
     if (this.#isByWindow) {
@@ -84,7 +87,7 @@ export class Outage {
       this.#chance.count++;
       this.#untilNs = window.toNs;
     } else {
-      if (!this.#chance.strikes(nowNs)) return 0;
+      if (nowNs === this.#untilNs || !this.#chance.strikes(nowNs)) return 0;
       this.#untilNs = nowNs + this.#durationNs;
     }
     return this.#untilNs;
