@@ -15,7 +15,7 @@ export const KERNEL_CHANGES = {
   fibTableId: { since: '6.5', topic: 'bpf_fib_lookup', before: 'BPF_FIB_LOOKUP_TBID: -EINVAL', after: 'the flag is known' },
   fibSource: { since: '6.7', topic: 'bpf_fib_lookup', before: 'BPF_FIB_LOOKUP_SRC: -EINVAL', after: 'the flag is known' },
   fibMark: { since: '6.10', topic: 'bpf_fib_lookup', before: 'BPF_FIB_LOOKUP_MARK: -EINVAL', after: 'the flag is known' },
-  longMetadata: { since: '6.9', topic: 'bpf_xdp_adjust_meta', before: 'at most 32 bytes of metadata, more: -EACCES', after: 'at most 252 bytes, as far as the headroom reaches' },
+  longMetadata: { since: '6.8', topic: 'bpf_xdp_adjust_meta', before: 'at most 32 bytes of metadata, more: -EACCES', after: 'at most 252 bytes, as far as the headroom reaches' },
   anyCsumDiffSize: {
     since: '6.13', topic: 'bpf_csum_diff', before: '-EINVAL for sizes that are no multiples of 4 or together beyond 512; a sum of 32 bits', after: 'any sizes; the sum is folded to 16 bits',
   },

@@ -42,7 +42,7 @@ export type MetadataValue = number | bigint | Uint8Array;
  */
 export const METADATA_MAX_BYTES = 216;
 
-/** Longest metadata of a release: 32 bytes before 6.9. */
+/** Longest metadata of a release: 32 bytes before 6.8. */
 export function metadataMaxBytes(kernel?: KernelRelease): number {
   return Math.min(METADATA_MAX_BYTES, metaMaxBytes(kernel));
 }
