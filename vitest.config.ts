@@ -5,8 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Test files share modules: they load faster, and nothing in src keeps state of its own.
     isolate: false,
-    // All cores: vitest leaves one free, which is half of a small machine.
-    maxWorkers: '100%',
+    // One file at a time: several ask the same kernel, and some of its answers depend on what else runs.
+    maxWorkers: 1,
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

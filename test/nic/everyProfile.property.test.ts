@@ -16,7 +16,7 @@ import { drawnFrames, settingsFor, trafficFor } from './everyProfile/traffic.js'
 import type { TrafficFrame } from './everyProfile/traffic.js';
 
 /** Runs of every profile; XDP_SIM_NIC_RUNS=2000 is the long form. */
-const RUNS = Number(process.env['XDP_SIM_NIC_RUNS'] ?? 5);
+const RUNS = Number(process.env['XDP_SIM_NIC_RUNS'] ?? 3);
 /** The short form is the same each time, the long one draws its seed. */
 const SEED = process.env['XDP_SIM_NIC_RUNS'] === undefined ? { seed: 20261126 } : {};
 

@@ -6,7 +6,7 @@ import { buildFrame, frameSpecs } from '../device/offloadFrames.js';
 import { fixture, simulate, udpFrame, xdpProgram } from '../../support/simulate.js';
 import type { Simulated } from '../../support/simulate.js';
 
-const RUNS = Number(process.env['XDP_SIM_CHECKSUM_RUNS'] ?? 20);
+const RUNS = Number(process.env['XDP_SIM_CHECKSUM_RUNS'] ?? 8);
 const NATIVE = PROFILES.filter(({ xdp, name }) => xdp.features % 2 === 1 && name !== 'plain').map((profile) => ({ name: profile.name, profile }));
 
 /** XDP_TX with a contract of these values in the last bytes of `metaBytes` of metadata. */

@@ -31,8 +31,8 @@ const eth0 = { ifindex: 1, name: 'eth0' };
 
 describe('what is wrong is said with its place', () => {
   it.each([
-    [[], 'net.json: ', 'it is no JSON object'],
-    [{ router: [] }, 'net.json: ', 'there is no field "router"'],
+    [[], 'net.json', 'it is no JSON object'],
+    [{ router: [] }, 'net.json', 'there is no field "router"'],
     [{ routes: {} }, 'net.json: routes', 'it is no list'],
     [{ interfaces: [{ name: 'eth0' }] }, 'net.json: interfaces[0].ifindex', 'it is missing'],
     [{ interfaces: [{ ...eth0, mtu: 9e9 }] }, 'net.json: interfaces[0].mtu', '9000000000 is out of range'],

@@ -78,7 +78,8 @@ describe('an outage', () => {
     const setting: FaultSetting = { kind: 'tx_stall', rate: 1, durationNs: 5 };
     const chance = new Chance(setting, 1, 0);
     const stall = new Outage(chance, setting);
-    expect([1, 5, 6].map((nowNs) => stall.check(nowNs))).toEqual([6, 6, 11]);
+    // At 6 it is up again, which is no opportunity.
+    expect([1, 5, 6, 7].map((nowNs) => stall.check(nowNs))).toEqual([6, 6, 0, 12]);
     expect(chance.count).toBe(2);
   });
 
