@@ -30,7 +30,7 @@ describe.each(PROFILES)('sim run --nic $name', (profile) => {
 
   it("says why a program can't be attached", async () => {
     if ((profile.xdp.features & NETDEV_XDP_ACT_BASIC) === 0) {
-      expect(await refused(profile.name)).toContain('EOPNOTSUPP');
+      expect(await refused(profile.name, '--mode', 'native')).toContain('EOPNOTSUPP');
       return;
     }
     // Where the device itself takes no larger frames, the driver has nothing to refuse.

@@ -93,6 +93,10 @@ const RX_QUEUE = 76;
 const STATE = 72;
 const FAMILY = 4;
 const AF_INET6 = 10;
+const AF_INET = 2;
+const SRC_IP6 = 28;
+const DST_IP6 = 56;
+const TCP_TIME_WAIT = 6;
 
 const TUPLE_WORDS = [0, 8, 16, 24];
 const ANSWER_OFF = 64;
@@ -196,6 +200,8 @@ withKernel('socket look-ups', (kernel) => {
           const text = (retval: number, bytes: Uint8Array): string => {
             const fields = bytes.slice(ANSWER_OFF, ANSWER_OFF + 80);
             if (fields[FAMILY] === AF_INET6) fields.fill(0, DST_IP4, DST_IP4 + 4);
+            // A time-wait socket of IPv4 leaves what its memory held before.
+            if (fields[STATE] === TCP_TIME_WAIT && fields[FAMILY] === AF_INET) for (const at of [SRC_IP6, DST_IP6]) fields.fill(0, at, at + 16);
             if (fields[STATE] === TCP_ESTABLISHED) fields.fill(0, RX_QUEUE, RX_QUEUE + 4);
             return `${retval} ${toHex(fields)}`;
           };
