@@ -22,6 +22,15 @@ export const KERNEL_CHANGES = {
   redirectedFragments: { since: '6.3', topic: 'XDP_REDIRECT, native', before: 'packets of several buffers go to a CPUMAP only, else -EOPNOTSUPP', after: 'they go to devices that have NDO_XMIT_SG, too' },
   fragmentsToSockets: { since: '6.6', topic: 'XDP_REDIRECT to an XSKMAP', before: 'packets of several buffers: -EOPNOTSUPP', after: 'sockets take them' },
   genericFragments: { since: '6.9', topic: 'generic XDP', before: 'every packet is made linear', after: 'for programs in xdp.frags packets stay in several buffers' },
+  socketMultiBuffer: {
+    since: '6.6', topic: 'AF_XDP', before: 'XDP_USE_SG: -EINVAL; a TX descriptor with XDP_PKT_CONTD is invalid, one of length 0 is not', after: 'packets of several descriptors; length 0 is invalid',
+  },
+  drainsInvalid: {
+    since: '6.18', topic: 'AF_XDP, copy mode', before: 'behind an invalid TX descriptor of a packet the next one begins a packet', after: 'the rest of the packet, up to its last descriptor, is thrown away with it',
+  },
+  txBudgetOption: { since: '6.17', topic: 'AF_XDP, copy mode', before: 'sendto sends at most 32 descriptors', after: 'XDP_MAX_TX_SKB_BUDGET raises that' },
+  blockingSendFirst: { since: '6.6', topic: 'AF_XDP', before: 'a blocking sendto on a device that is down: -EOPNOTSUPP', after: '-ENETDOWN' },
+  txFairness: { since: '6.10', topic: 'AF_XDP, zero copy', before: 'the first socket of a queue sends as long as it has something', after: '32 descriptors a socket, in turn' },
   sendStopsAtInvalid: { since: '6.6', topic: 'AF_XDP, copy mode', before: 'sendto passes over invalid TX descriptors', after: 'it stops behind one, and the rest waits for the next call' },
   completionFullIsAgain: { since: '6.11', topic: 'AF_XDP, copy mode', before: 'sendto gives 0 when the COMPLETION ring is full', after: '-EAGAIN' },
   completesInvalid: { since: '6.18', topic: 'AF_XDP, copy mode', before: 'the address of an invalid TX descriptor is lost', after: 'it comes back on the COMPLETION ring' },

@@ -122,6 +122,11 @@ export class HostMemory {
     this.#top = mark;
   }
 
+  /** Whether `reserve` would find room for so much, aligned to a page. */
+  hasRoom(sizeBytes: number): boolean {
+    return Math.ceil(this.#top / PAGE_BYTES) * PAGE_BYTES + sizeBytes <= this.sizeBytes;
+  }
+
   /** Something lies at this address. */
   isReserved(address: number): boolean {
     const region = this.#nearestBelow(address);

@@ -1,49 +1,100 @@
-import { fail, ok } from '../base/index.js';
-import type { Result } from '../base/index.js';
+import { EFAULT, EINVAL, hasChange } from '../base/index.js';
+import type { KernelRelease } from '../base/index.js';
 import { Owner, OwnerLedger, PAGE_BYTES } from '../memory/index.js';
-import type { HostMemory } from '../memory/index.js';
+import { XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_TX_SW_CSUM, XDP_UMEM_UNALIGNED_CHUNK_FLAG, XSK_UNALIGNED_BUF_OFFSET_SHIFT } from './ifXdp.js';
 
 /** XDP_PACKET_HEADROOM: spent at the head of every chunk, in copy mode too. */
 export const XDP_PACKET_HEADROOM = 256;
 
-/** What XDP_UMEM_REG takes. Aligned chunks only. */
-export interface UmemOptions {
-  readonly chunkCount: number;
-  /** 2048 or 4096. */
+/** Room that xdp_umem_reg wants left in a chunk besides both headrooms (measured on 6.18: 320 tailroom + 128). */
+const CHUNK_RESERVE_BYTES = 320 + 128;
+const CHUNK_MIN_BYTES = 2048;
+/** tx_metadata_len is below it (xdp_umem_reg). */
+const TX_METADATA_LIMIT_BYTES = 256;
+
+const REG_V1_BYTES = 24;
+const REG_BYTES = 32;
+
+/** struct xdp_umem_reg, checked. */
+export interface UmemReg {
+  /** Host address of the first chunk. */
+  readonly address: number;
+  /** Any whole number of chunks with aligned chunks; with unaligned ones there may be a rest. */
+  readonly lenBytes: number;
   readonly chunkSizeBytes: number;
   /** Bytes between the kernel's own headroom and the packet. */
   readonly headroomBytes: number;
-  /** Length of the metadata before each packet to be sent (XDP_UMEM_TX_METADATA_LEN); left out: none. */
-  readonly txMetadataBytes?: number;
+  /** Chunks begin anywhere (XDP_UMEM_UNALIGNED_CHUNK_FLAG). */
+  readonly isUnaligned: boolean;
+  /** Length of the metadata before each packet to be sent (XDP_UMEM_TX_METADATA_LEN); 0 for none. */
+  readonly txMetadataBytes: number;
   /** Checksums of the metadata are computed by the CPU (XDP_UMEM_TX_SW_CSUM). */
-  readonly hasTxSwCsum?: boolean;
+  readonly hasTxSwCsum: boolean;
 }
 
-/** Room that xdp_umem_reg wants left in a chunk besides both headrooms (measured on 6.18: 320 tailroom + 128). */
-const CHUNK_RESERVE_BYTES = 320 + 128;
-
-/** tx_metadata_len is below 256 (xdp_umem_reg). */
-const TX_METADATA_MAX_BYTES = 248;
+/**
+ * The checks of XDP_UMEM_REG in their order (xsk_setsockopt, xdp_umem_reg in net/xdp/xdp_umem.c, 6.18).
+ *
+ *     0 addr u64   8 len u64   16 chunk_size u32   20 headroom u32   24 flags u32   28 tx_metadata_len u32
+ *
+ * @param value the bytes of struct xdp_umem_reg; 24 of them do, and more than 32 are not looked at
+ * @param isMapped whether the application has this memory
+ * @returns -EINVAL, or -EFAULT for memory that isn't there
+ */
+export function readUmemReg(value: Uint8Array, kernel: KernelRelease, isMapped: (address: number, lenBytes: number) => boolean): UmemReg | number {
+  if (value.length < REG_V1_BYTES) return -EINVAL;
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  const isLong = value.length >= REG_BYTES;
+  const address = view.getBigUint64(0, true);
+  const len = view.getBigUint64(8, true);
+  const chunkSizeBytes = view.getUint32(16, true);
+  const headroomBytes = view.getUint32(20, true);
+  const flags = isLong ? view.getUint32(24, true) : 0;
+  const txMetadataBytes = isLong && (flags & XDP_UMEM_TX_METADATA_LEN) !== 0 ? view.getUint32(28, true) : 0;
+  const isUnaligned = (flags & XDP_UMEM_UNALIGNED_CHUNK_FLAG) !== 0;
+  const knownFlags = XDP_UMEM_UNALIGNED_CHUNK_FLAG | (hasChange(kernel, 'txMetadata') ? XDP_UMEM_TX_SW_CSUM | XDP_UMEM_TX_METADATA_LEN : 0);
+  if (chunkSizeBytes < CHUNK_MIN_BYTES || chunkSizeBytes > PAGE_BYTES) return -EINVAL;
+  if ((flags & ~knownFlags) !== 0) return -EINVAL;
+  if (!isUnaligned && (chunkSizeBytes & (chunkSizeBytes - 1)) !== 0) return -EINVAL;
+  if (address % BigInt(PAGE_BYTES) !== 0n || address + len >= 1n << 64n) return -EINVAL;
+  const chunks = len / BigInt(chunkSizeBytes);
+  if (chunks === 0n || chunks >= 1n << 32n) return -EINVAL;
+  if (!isUnaligned && len % BigInt(chunkSizeBytes) !== 0n) return -EINVAL;
+  if (headroomBytes > chunkSizeBytes - XDP_PACKET_HEADROOM - CHUNK_RESERVE_BYTES) return -EINVAL;
+  if (txMetadataBytes >= TX_METADATA_LIMIT_BYTES || txMetadataBytes % 8 !== 0) return -EINVAL;
+  if (address + len > 1n << 32n || !isMapped(Number(address), Number(len))) return -EFAULT;
+  return {
+    address: Number(address), lenBytes: Number(len), chunkSizeBytes, headroomBytes, isUnaligned, txMetadataBytes, hasTxSwCsum: (flags & XDP_UMEM_TX_SW_CSUM) !== 0,
+  };
+}
 
 /** Packet memory that an AF_XDP application shares with the kernel: equal chunks, each with one owner. */
 export class Umem {
+  readonly id: number;
   readonly address: number;
   readonly sizeBytes: number;
   readonly chunkSizeBytes: number;
   readonly headroomBytes: number;
+  readonly isUnaligned: boolean;
   readonly txMetadataBytes: number;
   readonly hasTxSwCsum: boolean;
+  /**
+   * Who has each chunk. Of unaligned chunks each belongs to the one that it begins in: two that begin in the same stretch of `chunkSizeBytes` are not
+   * told apart.
+   */
   readonly chunks: OwnerLedger;
 
-  /** @param options checked by `createUmem` */
-  constructor(memory: HostMemory, name: string, options: UmemOptions) {
-    this.chunkSizeBytes = options.chunkSizeBytes;
-    this.headroomBytes = options.headroomBytes;
-    this.txMetadataBytes = options.txMetadataBytes ?? 0;
-    this.hasTxSwCsum = options.hasTxSwCsum ?? false;
-    this.sizeBytes = options.chunkCount * options.chunkSizeBytes;
-    this.address = memory.reserve(name, this.sizeBytes, PAGE_BYTES);
-    this.chunks = new OwnerLedger('chunk', this.address, options.chunkSizeBytes, options.chunkCount, Owner.application);
+  /** @param id of the host's UMEMs, from 0 on */
+  constructor(id: number, reg: UmemReg) {
+    this.id = id;
+    this.address = reg.address;
+    this.sizeBytes = reg.lenBytes;
+    this.chunkSizeBytes = reg.chunkSizeBytes;
+    this.headroomBytes = reg.headroomBytes;
+    this.isUnaligned = reg.isUnaligned;
+    this.txMetadataBytes = reg.txMetadataBytes;
+    this.hasTxSwCsum = reg.hasTxSwCsum;
+    this.chunks = new OwnerLedger('chunk', reg.address, reg.chunkSizeBytes, Math.ceil(reg.lenBytes / reg.chunkSizeBytes), Owner.application);
   }
 
   /** Bytes of packet that one chunk can take. */
@@ -51,26 +102,24 @@ export class Umem {
     return this.chunkSizeBytes - XDP_PACKET_HEADROOM - this.headroomBytes;
   }
 
-  /** Start of the chunk that contains this offset, -1 when the UMEM doesn't contain it (xp_aligned_validate_desc, net/xdp/xsk_buff_pool.c). */
-  chunkStart(offBytes: number): number {
-    return offBytes >= 0 && offBytes < this.sizeBytes ? offBytes - (offBytes % this.chunkSizeBytes) : -1;
+  /** Whether a UMEM offset lies in it. */
+  contains(offBytes: number): boolean {
+    return offBytes >= 0 && offBytes < this.sizeBytes;
+  }
+
+  /** Hands over the chunk in which the UMEM offset lies. */
+  move(offBytes: number, from: Owner, to: Owner): void {
+    this.chunks.move(this.address + offBytes, from, to);
   }
 }
 
-/** Registers a UMEM: the checks of xdp_umem_reg (net/xdp/xdp_umem.c, 6.18) for aligned chunks. */
-export function createUmem(memory: HostMemory, name: string, options: UmemOptions): Result<Umem> {
-  const { chunkCount, chunkSizeBytes, headroomBytes, txMetadataBytes = 0 } = options;
-  const refuse = (message: string, hint: string): Result<Umem> => fail({ code: 'umem-einval', where: name, message: `${message} (EINVAL)`, hint });
-  if (chunkSizeBytes !== 2048 && chunkSizeBytes !== 4096) {
-    return refuse(`chunks of ${chunkSizeBytes} bytes are refused`, 'aligned chunks are 2048 or 4096 bytes');
-  }
-  if (!Number.isInteger(chunkCount) || chunkCount < 1) return refuse(`${chunkCount} chunks are refused`, 'use at least one chunk');
-  const headroomMax = chunkSizeBytes - XDP_PACKET_HEADROOM - CHUNK_RESERVE_BYTES;
-  if (!Number.isInteger(headroomBytes) || headroomBytes < 0 || headroomBytes > headroomMax) {
-    return refuse(`a headroom of ${headroomBytes} bytes is refused`, `with chunks of ${chunkSizeBytes} bytes it may be 0 to ${headroomMax}`);
-  }
-  if (!Number.isInteger(txMetadataBytes) || txMetadataBytes < 0 || txMetadataBytes > TX_METADATA_MAX_BYTES || txMetadataBytes % 8 !== 0) {
-    return refuse(`a tx_metadata_len of ${txMetadataBytes} is refused`, `use a multiple of 8 up to ${TX_METADATA_MAX_BYTES}; struct xsk_tx_metadata has 24`);
-  }
-  return ok(new Umem(memory, name, options));
+/** The offset in a UMEM that an address on a ring points at: base and, of unaligned chunks, the offset in its high 16 bits (xp_unaligned_add_offset_to_addr). */
+export function addressToOffset(low: number, high: number, isUnaligned: boolean): number {
+  if (!isUnaligned) return low + high * 2 ** 32;
+  return baseOfAddress(low, high) + (high >>> (XSK_UNALIGNED_BUF_OFFSET_SHIFT - 32));
+}
+
+/** The low 48 bits of an address on a ring (xp_unaligned_extract_addr). */
+export function baseOfAddress(low: number, high: number): number {
+  return low + (high & 0xffff) * 2 ** 32;
 }

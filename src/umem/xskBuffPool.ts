@@ -1,0 +1,261 @@
+import type { HostMemory } from '../memory/index.js';
+import { Owner } from '../memory/index.js';
+import { XDP_WAKEUP_RX, XDP_WAKEUP_TX } from './ifXdp.js';
+import { XDP_RING_NEED_WAKEUP } from './ring.js';
+import { writeTxTimestamp } from './txMetadata.js';
+import { addressToOffset, baseOfAddress, XDP_PACKET_HEADROOM } from './umem.js';
+import type { Umem } from './umem.js';
+import type { XdpSock } from './xdpSock.js';
+import type { XskDevice } from './xskDevice.js';
+import type { ConsumerQueue, ProducerQueue } from './xskQueue.js';
+
+/** No descriptor of a packet follows. */
+const NO_NEXT = -1;
+
+/** What a pool is made of. */
+export interface XskBuffPoolParts {
+  readonly memory: HostMemory;
+  readonly umem: Umem;
+  readonly fill: ConsumerQueue;
+  readonly completion: ProducerQueue;
+  readonly device: XskDevice;
+  readonly queueId: number;
+}
+
+/**
+ * Chunks of a UMEM on one queue of one device (struct xsk_buff_pool, net/xdp/xsk_buff_pool.c, 6.18): FILL and COMPLETION, and what the kernel
+ * holds in between. All sockets on that queue share it.
+ *
+ * A buffer is named by the UMEM offset of its chunk, as FILL gave it: `chunk`. Its packet begins at `chunk + 256 + headroom`.
+ */
+export class XskBuffPool {
+  readonly umem: Umem;
+  readonly fill: ConsumerQueue;
+  readonly completion: ProducerQueue;
+  readonly device: XskDevice;
+  readonly queueId: number;
+  /** Sockets with a TX ring, in the order in which they were bound (xsk_tx_list). */
+  readonly txSockets: XdpSock[] = [];
+  /** Every socket that is bound to it. */
+  readonly sockets = new Set<XdpSock>();
+  isZeroCopy = false;
+  usesNeedWakeup = false;
+  hasSg = false;
+  /** XDP_WAKEUP_*: who sleeps until it is woken. */
+  cachedNeedWakeup = 0;
+  readonly #memory: HostMemory;
+  /** Chunks that were taken from FILL and not used (free_list): taken again before FILL, last in first out. */
+  #free: number[] = [];
+  /** Unaligned chunks: how many may be out at once (free_heads_cnt). */
+  #freeHeads: number;
+
+  // Packets on their way out in copy mode: lists of descriptors whose slots on COMPLETION are reserved.
+  readonly #addressLow: Uint32Array;
+  readonly #addressHigh: Uint32Array;
+  readonly #next: Int32Array;
+  /** Of the first descriptor of a packet: UMEM offset of its metadata that waits for a time stamp, -1 for none. */
+  readonly #timestampAt: Float64Array;
+  #freeSlot = 0;
+  #inFlight = 0;
+
+  constructor({ memory, umem, fill, completion, device, queueId }: XskBuffPoolParts) {
+    this.#memory = memory;
+    this.umem = umem;
+    this.fill = fill;
+    this.completion = completion;
+    this.device = device;
+    this.queueId = queueId;
+    this.#freeHeads = Math.floor(umem.sizeBytes / umem.chunkSizeBytes);
+    // A COMPLETION ring of more slots than chunks can be filled all the same: nobody forbids to send a chunk twice.
+    const slots = completion.ring.size;
+    this.#addressLow = new Uint32Array(slots);
+    this.#addressHigh = new Uint32Array(slots);
+    this.#timestampAt = new Float64Array(slots);
+    this.#next = Int32Array.from({ length: slots }, (_, slot) => (slot + 1 < slots ? slot + 1 : NO_NEXT));
+  }
+
+  // ── receive ──
+
+  /** From the beginning of a chunk to its packet. */
+  get headroomBytes(): number {
+    return XDP_PACKET_HEADROOM + this.umem.headroomBytes;
+  }
+
+  /** xp_alloc: a chunk for a packet, now `Owner.kernel`; -1 when there is none. Bad FILL entries are skipped silently, and counted where nobody looks. */
+  alloc(): number {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    const { fill, umem } = this;
+    if (umem.isUnaligned && this.#freeHeads === 0) return -1;
+    const { u32 } = this.#memory;
+    for (;;) {
+      if (!fill.peek()) {
+        fill.queueEmptyDescs++;
+        return -1;
+      }
+      const { word } = fill;
+      const chunk = this.#checkFill(u32[word], u32[word + 1]);
+      fill.release();
+      if (chunk < 0) {
+        fill.invalidDescs++;
+        continue;
+      }
+      if (umem.isUnaligned) this.#freeHeads--;
+      umem.move(chunk, Owner.fillRing, Owner.kernel);
+      return chunk;
+    }
+  }
+
+  /** xp_check_aligned and xp_check_unaligned: the chunk, or -1. */
+  #checkFill(low: number, high: number): number {
+    const { umem } = this;
+    if (!umem.isUnaligned) return high === 0 && low < umem.sizeBytes ? low - (low % umem.chunkSizeBytes) : -1;
+    const base = baseOfAddress(low, high);
+    return base + umem.chunkSizeBytes <= umem.sizeBytes ? base : -1;
+  }
+
+  /** xp_can_alloc: FILL has entries for so many chunks; whether they are good is not looked at. */
+  canAlloc(count: number): boolean {
+    const held = this.#free.length;
+    return held >= count || this.fill.hasEntries(count - held);
+  }
+
+  /** xp_free: a chunk that is `Owner.kernel` was not used. */
+  free(chunk: number): void {
+    this.#free.push(chunk);
+  }
+
+  /** xp_release: the chunk of a packet has gone to the application. */
+  release(): void {
+    if (this.umem.isUnaligned) this.#freeHeads++;
+  }
+
+  /** Chunks that the kernel holds unused. */
+  get freeCount(): number {
+    return this.#free.length;
+  }
+
+  // ── send, copy mode ──
+
+  /** Descriptors whose packets have neither been sent nor lost. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** A slot on COMPLETION for one more descriptor of a packet (xsk_cq_reserve_locked); false: COMPLETION is full. */
+  reserveCompletion(): boolean {
+    return this.#freeSlot !== NO_NEXT && this.completion.reserve();
+  }
+
+  /** xsk_cq_cancel_locked. */
+  cancelCompletion(count: number): void {
+    this.completion.cancel(count);
+  }
+
+  /**
+   * Remembers the address of a descriptor that has a slot on COMPLETION.
+   *
+   * @param packet what this gave for the descriptor before it, -1 for the first one of a packet
+   * @returns the name of the packet
+   */
+  addToPacket(packet: number, low: number, high: number, timestampAt: number): number {
+    const slot = this.#freeSlot;
+    if (slot === NO_NEXT) throw new Error('XskBuffPool: a descriptor has no slot on COMPLETION');
+    this.#freeSlot = this.#next[slot];
+    this.#addressLow[slot] = low;
+    this.#addressHigh[slot] = high;
+    this.#next[slot] = NO_NEXT;
+    this.#timestampAt[slot] = timestampAt;
+    this.#inFlight++;
+    if (packet < 0) return slot;
+    let last = packet;
+    while (this.#next[last] !== NO_NEXT) last = this.#next[last];
+    this.#next[last] = slot;
+    return packet;
+  }
+
+  /**
+   * The skb of a packet was freed: all its addresses go on the COMPLETION ring together (xsk_destruct_skb, xsk_cq_submit_addr_locked).
+   *
+   * @param tNs virtual time, ns, for the packet that wants a time stamp; -1 when it was not sent
+   */
+  completePacket(packet: number, tNs: number): void {
+    const { completion, umem } = this;
+    const timestampAt = this.#timestampAt[packet];
+    if (timestampAt >= 0 && tNs >= 0) writeTxTimestamp(this.#memory.view, umem.address + timestampAt, tNs);
+    const first = completion.ring.producer;
+    let count = 0;
+    this.#forget(packet, (low, high) => {
+      completion.writeAddress(first + count++, low, high);
+      this.#moveSent(low, high, Owner.completionRing);
+    });
+    completion.submitMore(count);
+  }
+
+  /**
+   * The packet is undone: nothing reaches COMPLETION (xsk_consume_skb).
+   *
+   * @param to who has its chunks from now on
+   * @returns its descriptors
+   */
+  cancelPacket(packet: number, to: Owner): number {
+    let count = 0;
+    this.#forget(packet, (low, high) => {
+      count++;
+      this.#moveSent(low, high, to);
+    });
+    this.cancelCompletion(count);
+    return count;
+  }
+
+  /** An address that belongs to no packet goes on COMPLETION, where it has a slot. */
+  completeAddress(low: number, high: number): void {
+    this.completion.writeAddress(this.completion.ring.producer, low, high);
+    this.completion.submitMore(1);
+  }
+
+  #forget(packet: number, visit: (low: number, high: number) => void): void {
+    for (let slot = packet; slot !== NO_NEXT; ) {
+      visit(this.#addressLow[slot], this.#addressHigh[slot]);
+      const next = this.#next[slot];
+      this.#next[slot] = this.#freeSlot;
+      this.#freeSlot = slot;
+      this.#inFlight--;
+      slot = next;
+    }
+  }
+
+  /** Whoever has the chunk that an address on TX points at; an address beyond the UMEM has none. */
+  #moveSent(low: number, high: number, to: Owner): void {
+    const offBytes = addressToOffset(low, high, this.umem.isUnaligned);
+    if (this.umem.contains(offBytes)) this.umem.move(offBytes, Owner.kernel, to);
+  }
+
+  // ── wake-up, for drivers in zero-copy mode ──
+
+  /** xsk_set_rx_need_wakeup: FILL ran empty, so that the application has to wake the driver. */
+  setRxNeedWakeup(): void {
+    if ((this.cachedNeedWakeup & XDP_WAKEUP_RX) !== 0) return;
+    this.fill.ring.flags |= XDP_RING_NEED_WAKEUP;
+    this.cachedNeedWakeup |= XDP_WAKEUP_RX;
+  }
+
+  clearRxNeedWakeup(): void {
+    if ((this.cachedNeedWakeup & XDP_WAKEUP_RX) === 0) return;
+    this.fill.ring.flags &= ~XDP_RING_NEED_WAKEUP;
+    this.cachedNeedWakeup &= ~XDP_WAKEUP_RX;
+  }
+
+  /** xsk_set_tx_need_wakeup: nothing is on its way any more, so that the application has to wake the driver. */
+  setTxNeedWakeup(): void {
+    if ((this.cachedNeedWakeup & XDP_WAKEUP_TX) !== 0) return;
+    for (const { tx } of this.txSockets) if (tx !== undefined) tx.ring.flags |= XDP_RING_NEED_WAKEUP;
+    this.cachedNeedWakeup |= XDP_WAKEUP_TX;
+  }
+
+  clearTxNeedWakeup(): void {
+    if ((this.cachedNeedWakeup & XDP_WAKEUP_TX) === 0) return;
+    for (const { tx } of this.txSockets) if (tx !== undefined) tx.ring.flags &= ~XDP_RING_NEED_WAKEUP;
+    this.cachedNeedWakeup &= ~XDP_WAKEUP_TX;
+  }
+}
