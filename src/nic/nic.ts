@@ -2,7 +2,7 @@ import { fail, NEWEST_KERNEL, ok } from '../base/index.js';
 import type { Result, Scheduler } from '../base/index.js';
 import { PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
-import type { XskSocket } from '../umem/index.js';
+import type { XdpSock } from '../umem/index.js';
 import type { LoadedProgram, Vm } from '../vm/index.js';
 import { Outcome, XDP_TX, XdpCore } from '../xdp/index.js';
 import type { XdpTracer } from '../xdp/index.js';
@@ -48,7 +48,7 @@ export interface NicObserver {
   /** Any frame left for the wire, those of the other two calls included, which come first; `packetId` is 0 for one that carries no packet. */
   onWire?(packetId: number, queue: number, address: number, lenBytes: number): void;
   onFault(packetId: number): void;
-  onSocketReady(socket: XskSocket): void;
+  onSocketReady(socket: XdpSock): void;
 }
 
 /** One NIC: device and driver, joined only by host memory, doorbells and interrupts. */

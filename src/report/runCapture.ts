@@ -7,7 +7,7 @@ import type { NicFeature, NicSettings, OffloadSettings, XdpDriverFactory } from 
 import { openCapture } from '../packet/index.js';
 import { checkNesting, createSimulation, fillMapFromFile, readNetworkFile, XSK_APPLICATIONS } from '../sim/index.js';
 import { loadTargetKernel, mapTypeName } from '../vm/index.js';
-import type { XskSocket } from '../umem/index.js';
+import type { XdpSock } from '../umem/index.js';
 import type { EngineName, LoadedObject, ObjectSpec } from '../vm/index.js';
 import { XDP_MODES } from '../xdp/index.js';
 import type { XdpMode } from '../xdp/index.js';
@@ -270,7 +270,7 @@ function choice(code: string, where: string, value: string, known: readonly stri
 }
 
 /** Sets global variables (`VAR=VALUE`) and fills maps (`NAME=FILE`), before the first packet; the first problem ends it. */
-export function prepareObject(options: Pick<RunOptions, 'set' | 'map'>, loaded: LoadedObject, cpus: number, sockets: readonly XskSocket[]): Problem | undefined {
+export function prepareObject(options: Pick<RunOptions, 'set' | 'map'>, loaded: LoadedObject, cpus: number, sockets: readonly XdpSock[]): Problem | undefined {
   for (const text of options.set) {
     const pair = splitPair('--set', text, 'VAR=VALUE');
     if (!pair.ok) return pair.problem;

@@ -1,7 +1,7 @@
 import { nicStatistics } from '../nic/index.js';
 import type { DeviceFaults, DriverCounters, Nic, PagePoolStats } from '../nic/index.js';
 import type { FaultRecord, RunResult, Simulation } from '../sim/index.js';
-import type { XdpStatistics, XskSocket } from '../umem/index.js';
+import type { XdpStatistics, XdpSock } from '../umem/index.js';
 import type { JsonValue } from '../vm/index.js';
 import { OUTCOMES, VERDICT_OTHER, verdictName } from '../xdp/index.js';
 import type { ChainLink } from '../xdp/index.js';
@@ -319,8 +319,8 @@ export function ringReport(nic: Nic, queue: number): RingReport {
   };
 }
 
-export function xskReport(socket: XskSocket, application: string): XskReport {
-  const ring = ({ size, used }: XskRingReport): XskRingReport => ({ size, used });
+export function xskReport(socket: XdpSock, application: string): XskReport {
+  const ring = (queue: { readonly ring: XskRingReport } | undefined): XskRingReport => ({ size: queue?.ring.size ?? 0, used: queue?.ring.used ?? 0 });
   return {
     socket: socket.id,
     queue: socket.queueId,
@@ -329,7 +329,7 @@ export function xskReport(socket: XskSocket, application: string): XskReport {
     rx_bytes: socket.rxBytes,
     tx_packets: socket.txPackets,
     ...socket.statistics,
-    rings: { rx: ring(socket.rx.ring), tx: ring(socket.tx.ring), fill: ring(socket.fill.ring), completion: ring(socket.completion.ring) },
+    rings: { rx: ring(socket.rx), tx: ring(socket.tx), fill: ring(socket.pool?.fill), completion: ring(socket.pool?.completion) },
   };
 }
 

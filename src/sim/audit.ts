@@ -1,6 +1,6 @@
 import type { PageAllocator } from '../memory/index.js';
 import type { OwnerLedger } from '../memory/index.js';
-import type { XskSocket } from '../umem/index.js';
+import type { Umem, XdpSock } from '../umem/index.js';
 import type { HostNic } from './host.js';
 import type { PacketTally } from './packetTally.js';
 
@@ -68,7 +68,7 @@ export function takeCensus(nics: AuditedNics, allocator: PageAllocator): PageCen
 export function audit(
   nics: AuditedNics,
   allocator: PageAllocator,
-  sockets: readonly XskSocket[],
+  sockets: readonly XdpSock[],
   census: PageCensus,
   received: PacketTally,
   ended: PacketTally,
@@ -101,9 +101,9 @@ export function audit(
   for (const each of nics) checkNic(each, nics.length === 1 ? '' : ` of ${each.name}`, check);
 
   const chunks: Record<string, number> = {};
-  for (const socket of sockets) checkSocket(socket, chunks, check);
+  for (const umem of umemsOf(sockets)) checkUmem(umem, sockets.filter((socket) => socket.umem === umem), chunks, check);
 
-  const ledgers = [allocator.ledger, ...sockets.map((socket) => socket.umem.chunks)];
+  const ledgers = [allocator.ledger, ...umemsOf(sockets).map(({ chunks }) => chunks)];
   const violations = ledgers.flatMap((ledger) => ledger.violations);
   const violationCount = ledgers.reduce((sum, ledger) => sum + ledger.violationCount, 0);
   const first = violations[0];
@@ -138,22 +138,30 @@ function checkNic({ nic }: AuditedNics[number], suffix: string, check: Check): v
   }
 }
 
-function checkSocket(socket: XskSocket, chunks: Record<string, number>, check: Check): void {
-  const census = socket.umem.chunks.census();
+/** The UMEMs of sockets, each once. */
+function umemsOf(sockets: readonly XdpSock[]): Umem[] {
+  return [...new Set(sockets.flatMap(({ umem }) => umem ?? []))];
+}
+
+/** @param sockets those that share it */
+function checkUmem(umem: Umem, sockets: readonly XdpSock[], chunks: Record<string, number>, check: Check): void {
+  const census = umem.chunks.census();
   for (const [owner, count] of Object.entries(census)) chunks[owner] = (chunks[owner] ?? 0) + count;
+  const pools = [...new Set(sockets.flatMap(({ pool }) => pool ?? []))];
+  const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
   const expected: [string, number][] = [
-    ['fillRing', socket.fill.ring.used],
-    ['rxRing', socket.rx.ring.used],
-    ['txRing', socket.tx.ring.used],
-    ['completionRing', socket.completion.ring.used],
-    ['kernel', socket.kernelChunkCount],
+    ['fillRing', sum(pools.map(({ fill }) => fill.ring.used))],
+    ['rxRing', sum(sockets.map(({ rx }) => rx?.ring.used ?? 0))],
+    ['txRing', sum(sockets.map(({ tx }) => tx?.ring.used ?? 0))],
+    ['completionRing', sum(pools.map(({ completion }) => completion.ring.used))],
+    ['kernel', sum(pools.map(({ freeCount, inFlight }) => freeCount + inFlight))],
   ];
   const wrong = expected.filter(([owner, count]) => (census[owner] ?? 0) !== count);
   check(
-    `chunks of socket ${socket.id}`,
+    `chunks of socket ${sockets.map(({ id }) => id).join(', ')}`,
     wrong.length === 0,
     wrong.length === 0
-      ? `${socket.umem.chunks.count} accounted for: ${describeCensus(socket.umem.chunks)}`
+      ? `${umem.chunks.count} accounted for: ${describeCensus(umem.chunks)}`
       : wrong.map(([owner, count]) => `${owner} owns ${census[owner] ?? 0}, but ${count} are there`).join(', '),
   );
 }

@@ -3,7 +3,8 @@ import type { KernelRelease, Problem, Result } from '../base/index.js';
 import { HostMemory, PageAllocator } from '../memory/index.js';
 import { checkKitSettings, checkSettings, createNic, effectiveSettings, kitDriver, Softirq } from '../nic/index.js';
 import type { NicSettings, XdpDriverFactory } from '../nic/index.js';
-import type { XskRingSizes, XskSocket } from '../umem/index.js';
+import { AfXdp, MSG_DONTWAIT } from '../umem/index.js';
+import type { XdpSock, XskQuirks } from '../umem/index.js';
 import { quietNetwork, Vm, withInterface, XDP_BUFF_HARD_START } from '../vm/index.js';
 import type { EngineName, LoadedObject, LoadedProgram, NetInterface, NetworkScenario, ObjectSpec, VmEnvironment } from '../vm/index.js';
 import { XdpCore } from '../xdp/index.js';
@@ -17,6 +18,7 @@ import { hostObserver } from './hostObserver.js';
 import { NO_PACKET } from './packetWatcher.js';
 import { RunState } from './runState.js';
 import { fillXskMaps, openSockets } from './sockets.js';
+import type { XskRingSizes } from './sockets.js';
 import { TraceLog } from './traceLog.js';
 import type { World } from './world.js';
 
@@ -67,10 +69,12 @@ export interface HostSpec {
   /** The network around the host; NICs that it doesn't list are added by their settings. Left out: nothing but the NICs. */
   readonly network?: NetworkScenario | undefined;
   /** Called with the loaded objects and the sockets before the first packet: global variables, map contents. */
-  readonly prepare?: ((objects: ReadonlyMap<string, LoadedObject>, sockets: readonly XskSocket[]) => Problem | undefined) | undefined;
+  readonly prepare?: ((objects: ReadonlyMap<string, LoadedObject>, sockets: readonly XdpSock[]) => Problem | undefined) | undefined;
   readonly readsEvents?: boolean | undefined;
   readonly instructionBudget?: number | undefined;
   readonly engine?: EngineName | undefined;
+  /** What looks like mistakes of the kernel's AF_XDP and is left out otherwise. */
+  readonly xskQuirks?: XskQuirks | undefined;
 }
 
 /**
@@ -139,25 +143,11 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     if (!program.ok) return program;
     programs.push(program.value);
   }
-  const sockets: XskSocket[] = [];
-  const socketsOf: (readonly XskSocket[])[] = [];
-  const filled = new Set<string>();
-  for (const { xsk, xdp, settings } of spec.nics) {
-    const opened = xsk === undefined ? ok([]) : openSockets(xsk, memory, settings, sockets.length, spec.kernel);
-    if (!opened.ok) return opened;
-    sockets.push(...opened.value);
-    socketsOf.push(opened.value);
-    // Of several NICs with the same object the first one's sockets are in its maps.
-    if (xdp === undefined || filled.has(xdp.object)) continue;
-    fillXskMaps(objects.get(xdp.object)!, opened.value, sockets);
-    if (opened.value.length > 0) filled.add(xdp.object);
-  }
-  const prepared = spec.prepare?.(objects, sockets);
-  if (prepared !== undefined) return fail(prepared);
-
+  const afXdp = new AfXdp({ memory, scheduler: events, kernel: spec.kernel, quirks: spec.xskQuirks });
+  const { sockets } = afXdp;
   const applications: XskApplication[] = [];
   const socketHandler = events.register((id) => applications[id].run());
-  const wakeSocket = ({ id }: XskSocket): void => events.schedule(events.nowNs, socketHandler, id);
+  const wakeSocket = ({ id }: XdpSock): void => events.schedule(events.nowNs, socketHandler, id);
   const core = new XdpCore({ vm, allocator, scheduler: events, sockets, tracer: traces });
   const softirqs = Array.from({ length: spec.cpus }, () => new Softirq(events));
   const nics: HostNic[] = [];
@@ -171,8 +161,14 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     if (!created.ok) return created;
     const nic = created.value;
     const loaded = nicSpec.xdp && objects.get(nicSpec.xdp.object);
-    nics.push({ name: nicSpec.name, nic, program: programs[i], loaded, sockets: socketsOf[i], sink: undefined, packets: 0, bytes: 0 });
+    afXdp.addDevice(nic.driver);
+    const opened = nicSpec.xsk === undefined ? ok([]) : openSockets(nicSpec.xsk, afXdp, settings);
+    if (!opened.ok) return opened;
+    nics.push({ name: nicSpec.name, nic, program: programs[i], loaded, sockets: opened.value, sink: undefined, packets: 0, bytes: 0 });
   }
+  fillMaps(nics, sockets);
+  const prepared = spec.prepare?.(objects, sockets);
+  if (prepared !== undefined) return fail(prepared);
   for (const [i, { xsk }] of spec.nics.entries()) if (xsk !== undefined) applications.push(...applicationsOn(nics[i], xsk, memory.u8));
   for (const application of applications) application.start();
   const host = new Host({ name: spec.name, memory, allocator, events, vm, objects, nics, sockets, state, traces });
@@ -198,15 +194,19 @@ function checkSpec(spec: HostSpec): Result<readonly string[]> {
   return ok(programNames);
 }
 
+/** Puts the sockets of each NIC into the XSKMAPs of its object; of several NICs with the same object those of the first that has any. */
+function fillMaps(nics: readonly HostNic[], all: readonly XdpSock[]): void {
+  const filled = new Set<LoadedObject>();
+  for (const { loaded, sockets } of nics) {
+    if (loaded === undefined || filled.has(loaded)) continue;
+    fillXskMaps(loaded, sockets, all);
+    if (sockets.length > 0) filled.add(loaded);
+  }
+}
+
 /** An application on each socket of a NIC. */
-function applicationsOn({ nic: { driver }, sockets }: HostNic, { application }: XskSpec, u8: Uint8Array): XskApplication[] {
-  const kernel: XskKernel = {
-    send(socket) {
-      const result = socket.send(driver);
-      driver.kick(socket.queueId);
-      return result;
-    },
-  };
+function applicationsOn({ sockets }: HostNic, { application }: XskSpec, u8: Uint8Array): XskApplication[] {
+  const kernel: XskKernel = { send: (socket) => socket.sendmsg(MSG_DONTWAIT) };
   return sockets.map((socket) => application(socket, kernel, u8));
 }
 

@@ -1,6 +1,6 @@
 import type { HostMemory, PageAllocator } from '../memory/index.js';
 import type { Nic } from '../nic/index.js';
-import type { XskSocket } from '../umem/index.js';
+import type { XdpSock } from '../umem/index.js';
 import type { LoadedObject, LoadedProgram, Vm } from '../vm/index.js';
 import { audit, takeCensus } from './audit.js';
 import { BOOT_NS } from './captureClock.js';
@@ -19,7 +19,7 @@ export interface HostNic {
   readonly program: LoadedProgram | undefined;
   readonly loaded: LoadedObject | undefined;
   /** AF_XDP sockets on its queues. */
-  readonly sockets: readonly XskSocket[];
+  readonly sockets: readonly XdpSock[];
   /** Where its frames go; `undefined`: they leave the scenario. */
   sink: WireSink | undefined;
   /** What arrived from the wire. */
@@ -35,7 +35,7 @@ export interface HostParts {
   readonly vm: Vm;
   readonly objects: ReadonlyMap<string, LoadedObject>;
   readonly nics: readonly HostNic[];
-  readonly sockets: readonly XskSocket[];
+  readonly sockets: readonly XdpSock[];
   readonly state: RunState;
   readonly traces: TraceLog;
 }
@@ -50,7 +50,7 @@ export class Host {
   /** In the order of the description. */
   readonly nics: readonly HostNic[];
   /** AF_XDP sockets of all NICs, by id. */
-  readonly sockets: readonly XskSocket[];
+  readonly sockets: readonly XdpSock[];
   readonly state: RunState;
   readonly #traces: TraceLog;
   readonly #allocator: PageAllocator;

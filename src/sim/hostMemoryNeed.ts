@@ -1,6 +1,7 @@
 import { PAGE_BYTES } from '../memory/index.js';
 import { ringPages } from '../nic/index.js';
 import type { NicSettings } from '../nic/index.js';
+import { MAX_SKB_DESCRIPTORS } from '../umem/index.js';
 import { objectMemoryBytes, SKB_SHARED_INFO_BYTES } from '../vm/index.js';
 import { skbEndBytes } from '../xdp/index.js';
 import type { HostSpec } from './createHost.js';
@@ -28,12 +29,15 @@ const MAX_SKB_PAGES = 65536;
 /** Wire slots, copy lists, FIFOs and what alignment costs; for each NIC. */
 const FIXED_BYTES = 4 << 20;
 
+/** Where a socket gathers a packet of several descriptors. */
+const SOCKET_COPY_BYTES = MAX_SKB_DESCRIPTORS * PAGE_BYTES;
+
 /** Upper bound of what the host puts into its memory, bytes. */
 export function hostMemoryNeed({ objects, cpus, nics }: HostSpec, pageCount: number): number {
   const ofObjects = Object.values(objects).reduce((sum, object) => sum + objectMemoryBytes(object, cpus), 0);
   const ofNics = nics.reduce((sum, { settings, xsk }) => {
     const ringEntries = xsk === undefined ? 0 : Object.values(xsk.rings).reduce((entries, size) => entries + size, 0);
-    const sockets = xsk === undefined ? 0 : settings.queues * (xsk.chunkCount * PAGE_BYTES + ringEntries * 16 + 8 * PAGE_BYTES);
+    const sockets = xsk === undefined ? 0 : settings.queues * (xsk.chunkCount * PAGE_BYTES + ringEntries * 16 + 8 * PAGE_BYTES + SOCKET_COPY_BYTES);
     const shadow = settings.isDmaCoherent === false ? pageCount * PAGE_BYTES : 0;
     return sum + FIXED_BYTES + ringPages(settings) * PAGE_BYTES + shadow + sockets;
   }, 0);

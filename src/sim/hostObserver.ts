@@ -1,5 +1,5 @@
 import type { NicObserver } from '../nic/index.js';
-import type { XskSocket } from '../umem/index.js';
+import type { XdpSock } from '../umem/index.js';
 import type { Vm } from '../vm/index.js';
 import type { EventQueue } from './eventQueue.js';
 import type { RunState } from './runState.js';
@@ -13,7 +13,7 @@ export interface HostObserverParts {
   readonly vm: Vm;
   /** Where frames of the NIC go; `undefined`: they leave the scenario. */
   sink(): WireSink | undefined;
-  wakeSocket(socket: XskSocket): void;
+  wakeSocket(socket: XdpSock): void;
 }
 
 /** What a NIC tells its host: counts, and what the host's watcher hears. */

@@ -4,7 +4,7 @@ import { openCapture } from '../packet/index.js';
 import type { CaptureReader } from '../packet/index.js';
 import { loadObjectFile, loadTargetKernel } from '../vm/index.js';
 import type { LoadedObject, ObjectSpec } from '../vm/index.js';
-import type { XskSocket } from '../umem/index.js';
+import type { XdpSock } from '../umem/index.js';
 import { XSK_APPLICATIONS } from './applications/table.js';
 import type { HostNicSpec, HostSpec } from './createHost.js';
 import { fillMap, fillMapFromFile } from './mapFile.js';
@@ -71,7 +71,7 @@ function nicSpec({ name, mac, settings, xdp, xsk }: NicFile): HostNicSpec {
 }
 
 /** Sets variables and fills maps; the first problem ends it. */
-function prepareHost({ objects, nics, cpus }: HostFile, loaded: ReadonlyMap<string, LoadedObject>, sockets: readonly XskSocket[]): Problem | undefined {
+function prepareHost({ objects, nics, cpus }: HostFile, loaded: ReadonlyMap<string, LoadedObject>, sockets: readonly XdpSock[]): Problem | undefined {
   const interfaces = new Map(nics.map(({ name, settings }) => [name, settings.ifindex]));
   const mapHost: MapHost = { possibleCpus: cpus, socketCount: sockets.length, interfaces };
   for (const object of objects) {

@@ -3,7 +3,7 @@ import type { KernelRelease, Problem, Result } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import type { Nic, NicSettings, XdpDriverFactory } from '../nic/index.js';
 import type { CaptureReader } from '../packet/index.js';
-import type { XskSocket } from '../umem/index.js';
+import type { XdpSock } from '../umem/index.js';
 import type { EngineName, LoadedObject, LoadedProgram, NetworkScenario, ObjectSpec, Vm } from '../vm/index.js';
 import { BOOT_NS } from './captureClock.js';
 import type { XskSpec } from './createHost.js';
@@ -29,7 +29,7 @@ export interface SimulationOptions {
   /** AF_XDP application on a socket of every queue, its sockets in every XSKMAP of the program; `undefined` for none. */
   readonly xsk?: XskSpec | undefined;
   /** Called with the loaded object and the sockets, which are in the XSKMAPs already, before the first packet: global variables, map contents. */
-  readonly prepare?: ((loaded: LoadedObject, sockets: readonly XskSocket[]) => Problem | undefined) | undefined;
+  readonly prepare?: ((loaded: LoadedObject, sockets: readonly XdpSock[]) => Problem | undefined) | undefined;
   /** Whether somebody reads what programs send through RINGBUFs and PERF_EVENT_ARRAYs; left out: yes. Else rings fill and no event is open. */
   readonly readsEvents?: boolean | undefined;
   /** Instructions that one packet may cost. */
@@ -65,7 +65,7 @@ export class Simulation {
     return this.#port.nic;
   }
 
-  get sockets(): readonly XskSocket[] {
+  get sockets(): readonly XdpSock[] {
     return this.#host.sockets;
   }
 

@@ -1,27 +1,32 @@
-import { fail, ok } from '../base/index.js';
-import type { KernelRelease, Result } from '../base/index.js';
-import type { HostMemory } from '../memory/index.js';
+import { errnoName, fail, ok } from '../base/index.js';
+import type { Result } from '../base/index.js';
 import type { NicSettings } from '../nic/index.js';
-import { createUmem, isRingSize, MAX_RING_ENTRIES, XskSocket } from '../umem/index.js';
-import type { XskRingSizes } from '../umem/index.js';
+import {
+  AF_XDP, isRingSize, MAX_RING_ENTRIES, SOCK_RAW, SOL_XDP, XDP_COPY, XDP_RX_RING, XDP_TX_RING, XDP_UMEM_COMPLETION_RING, XDP_UMEM_FILL_RING, XDP_UMEM_REG,
+  XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_TX_SW_CSUM,
+} from '../umem/index.js';
+import type { AfXdp, XdpSock } from '../umem/index.js';
 import { XskMap } from '../vm/index.js';
 import type { LoadedObject } from '../vm/index.js';
 
-/**
- * One socket for each queue of a NIC, each with a UMEM of its own. Problems: `xsk-ring-size`, those of `createUmem`.
- *
- * @param firstId id of the first of them
- */
+/** Entries of the four rings, each a power of two. */
+export interface XskRingSizes {
+  readonly rx: number;
+  readonly tx: number;
+  readonly fill: number;
+  readonly completion: number;
+}
+
+const CHUNK_BYTES = 4096;
+
+/** One socket for each queue of a NIC, each with a UMEM of its own. Problems: `xsk-ring-size`, `xsk-refused`. */
 export function openSockets(
   xsk: { readonly rings: XskRingSizes; readonly chunkCount: number; readonly txMetadataBytes?: number; readonly hasTxSwCsum?: boolean },
-  memory: HostMemory,
+  afXdp: AfXdp,
   nic: NicSettings,
-  firstId: number,
-  kernel: KernelRelease | undefined,
-): Result<readonly XskSocket[]> {
-  const { txMetadataBytes = 0, hasTxSwCsum = false } = xsk;
-  const sockets: XskSocket[] = [];
-  for (const [name, size] of Object.entries(xsk.rings)) {
+): Result<readonly XdpSock[]> {
+  const sockets: XdpSock[] = [];
+  for (const [name, size] of Object.entries(xsk.rings) as [string, number][]) {
     if (isRingSize(size)) continue;
     return fail({
       code: 'xsk-ring-size',
@@ -30,11 +35,35 @@ export function openSockets(
       hint: `use a power of two from 1 to ${MAX_RING_ENTRIES}`,
     });
   }
+  if (!Number.isInteger(xsk.chunkCount) || xsk.chunkCount < 1) {
+    return fail({ code: 'xsk-refused', where: 'AF_XDP sockets', message: `${xsk.chunkCount} chunks are refused (EINVAL)`, hint: 'use at least one chunk' });
+  }
   for (let queue = 0; queue < nic.queues; queue++) {
-    const id = firstId + queue;
-    const umem = createUmem(memory, `UMEM of socket ${id}`, { chunkCount: xsk.chunkCount, chunkSizeBytes: 4096, headroomBytes: 0, txMetadataBytes, hasTxSwCsum });
-    if (!umem.ok) return umem;
-    sockets.push(new XskSocket(memory, id, nic.ifindex, queue, umem.value, xsk.rings, kernel));
+    const fd = afXdp.socket(SOCK_RAW, 0);
+    const umem = afXdp.mmapAnonymous(xsk.chunkCount * CHUNK_BYTES);
+    const { txMetadataBytes = 0, hasTxSwCsum = false } = xsk;
+    const reg = new DataView(new ArrayBuffer(32));
+    reg.setBigUint64(0, umem.address, true);
+    reg.setBigUint64(8, BigInt(umem.lenBytes), true);
+    reg.setUint32(16, CHUNK_BYTES, true);
+    reg.setUint32(24, (txMetadataBytes > 0 ? XDP_UMEM_TX_METADATA_LEN : 0) | (hasTxSwCsum ? XDP_UMEM_TX_SW_CSUM : 0), true);
+    reg.setUint32(28, txMetadataBytes, true);
+    const size = (entries: number): Uint8Array => new Uint8Array(Uint32Array.of(entries).buffer);
+    const address = new Uint8Array(Uint32Array.of(AF_XDP | (XDP_COPY << 16), nic.ifindex, queue, 0).buffer);
+    const error =
+      afXdp.setsockopt(fd, SOL_XDP, XDP_UMEM_REG, new Uint8Array(reg.buffer)) ||
+      afXdp.setsockopt(fd, SOL_XDP, XDP_RX_RING, size(xsk.rings.rx)) ||
+      afXdp.setsockopt(fd, SOL_XDP, XDP_TX_RING, size(xsk.rings.tx)) ||
+      afXdp.setsockopt(fd, SOL_XDP, XDP_UMEM_FILL_RING, size(xsk.rings.fill)) ||
+      afXdp.setsockopt(fd, SOL_XDP, XDP_UMEM_COMPLETION_RING, size(xsk.rings.completion)) ||
+      afXdp.bind(fd, address);
+    if (error !== 0) {
+      return fail({
+        code: 'xsk-refused', where: `AF_XDP socket of queue ${queue}`, message: `the kernel refuses it: ${errnoName(error)}`,
+        hint: 'a tx_metadata_len is a multiple of 8 up to 248; struct xsk_tx_metadata has 24 bytes',
+      });
+    }
+    sockets.push(afXdp.socketOf(fd)!);
   }
   return ok(sockets);
 }
@@ -44,7 +73,7 @@ export function openSockets(
  *
  * @param all sockets of the host by id, those that are not open yet included
  */
-export function fillXskMaps(loaded: LoadedObject, sockets: readonly XskSocket[], all: readonly XskSocket[]): void {
+export function fillXskMaps(loaded: LoadedObject, sockets: readonly XdpSock[], all: readonly XdpSock[]): void {
   for (const map of loaded.maps.values()) {
     if (!(map instanceof XskMap)) continue;
     map.setQueues((id) => all[id]?.queueId ?? 0);

@@ -94,8 +94,10 @@ export class GenericRedirect {
     const socket = this.#core.sockets[target - 1];
     if (socket === undefined) return this.#fail(ENXIO, Outcome.xskNotBound);
     const rxQueue = skb.rxQueue < 0 ? 0 : skb.rxQueue;
-    if (socket.queueId !== rxQueue || socket.ifindex !== skb.ifindex) return this.#fail(EINVAL, Outcome.xskWrongQueue);
-    const error = socket.receive(this.#skbs.linearAddress(skb), skb.lenBytes, skb.metaBytes, skb.packetId);
+    const refused = socket.checkReceive(skb.ifindex, rxQueue, skb.lenBytes);
+    if (refused !== 0) return this.#fail(-refused, xskErrorOutcome(refused));
+    const error = socket.copyPacket(this.#skbs.linearAddress(skb), skb.lenBytes, skb.metaBytes, skb.fragmentBytes > 0, skb.packetId);
+    socket.flush();
     if (error !== 0) return this.#fail(-error, xskErrorOutcome(error));
     this.#core.readySockets.add(socket);
     this.#core.flushSockets();

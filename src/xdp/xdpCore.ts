@@ -2,7 +2,7 @@ import { EBADRQC, EINVAL, EMSGSIZE, ENETDOWN, ENODEV, ENOMEM, ENXIO, EOPNOTSUPP,
 import type { Scheduler } from '../base/index.js';
 import { Owner, PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
-import type { XskSocket } from '../umem/index.js';
+import type { XdpSock } from '../umem/index.js';
 import {
   BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS, BPF_MAP_TYPE_CPUMAP, BPF_MAP_TYPE_XSKMAP, contextSharedInfo, entryTarget, fragmentAddress, fragmentCount, hasFragments, MAX_SKB_FRAGS,
   metadataBytes, packetBytes, programOfEntry, REDIRECT_IFINDEX, REDIRECT_MAP, XDP_BUFF_HARD_START, XDP_BUFF_RXQ_FRAG_SIZE, XDP_MD_DATA,
@@ -33,7 +33,7 @@ export interface XdpCoreParts {
   /** Runs the threads of CPUMAPs. */
   readonly scheduler: Scheduler;
   /** Sockets of the host by id; an XSKMAP slot holds id + 1. Left out: none. */
-  readonly sockets?: readonly XskSocket[];
+  readonly sockets?: readonly XdpSock[];
   readonly tracer?: XdpTracer;
 }
 
@@ -53,13 +53,15 @@ interface Netdev {
  * `vm.environment.cpu`.
  */
 export class XdpCore {
-  readonly sockets: readonly XskSocket[];
+  readonly sockets: readonly XdpSock[];
   readonly tracer: XdpTracer;
   readonly memory: FrameMemory;
   readonly cpumap: CpumapQueue;
   readonly generic: GenericXdp;
-  /** Sockets that got packets or completions since the last flush. */
-  readonly readySockets = new Set<XskSocket>();
+  /** Sockets that got packets since the last flush, in the order of their first one. */
+  readonly #receivingSockets = new Set<XdpSock>();
+  /** Sockets whose applications are to be woken by the next flush: they got packets or completions, or there is room to send again. */
+  readonly readySockets = new Set<XdpSock>();
   /** Where the packet of the last `xdpDoRedirect` that failed is to end. */
   redirectFailure: Outcome = Outcome.redirectNoTarget;
   /** xdp_set_return_frame_no_direct: who runs is no NAPI poll, so that buffers go back by the way that is open to everybody. */
@@ -147,16 +149,17 @@ export class XdpCore {
     if (!this.#socketsTakeFragments && hasFragments(u32, context)) return this.#fail(EOPNOTSUPP, Outcome.redirectNotSupported);
     const socket = this.sockets[target - 1];
     if (socket === undefined) return this.#fail(ENXIO, Outcome.xskNotBound);
-    if (socket.queueId !== rxq.queueIndex || socket.ifindex !== rxq.ifindex) return this.#fail(EINVAL, Outcome.xskWrongQueue);
     const buffer = u32[(context + XDP_BUFF_HARD_START) >>> 2];
     const { ledger } = this.#allocator;
     const packetId = ledger.packetId[ledger.indexOf(buffer)];
     const metaBytes = metadataBytes(u32, context);
     const lenBytes = packetBytes(u32, context);
+    const refused = socket.checkReceive(rxq.ifindex, rxq.queueIndex, lenBytes);
+    if (refused !== 0) return this.#fail(-refused, xskErrorOutcome(refused));
     const address = fragmentCount(u32, context) === 0 ? u32[(context + XDP_MD_DATA) >>> 2] : gatherPacket(this.#host, context, this.#gatherBuffer) + metaBytes;
-    const error = socket.receive(address, lenBytes, metaBytes, packetId);
+    const error = socket.copyPacket(address, lenBytes, metaBytes, hasFragments(u32, context), packetId);
     if (error !== 0) return this.#fail(-error, xskErrorOutcome(error));
-    this.readySockets.add(socket);
+    this.#receivingSockets.add(socket);
     this.#netdev(rxq.ifindex).observer.onPacketEnd(packetId, Outcome.xsk, XDP_REDIRECT, rxq.queueIndex, address, lenBytes, metaBytes);
     this.#freeBuff(rxq, buffer);
     return 0;
@@ -308,8 +311,13 @@ export class XdpCore {
     }
   }
 
-  /** __xsk_map_flush: wakes the applications whose sockets got packets or completions. */
+  /** __xsk_map_flush: sockets show what they received, and applications whose sockets got packets or completions are woken. */
   flushSockets(): void {
+    for (const socket of this.#receivingSockets) {
+      socket.flush();
+      this.readySockets.add(socket);
+    }
+    this.#receivingSockets.clear();
     if (this.readySockets.size === 0) return;
     for (const socket of this.readySockets) this.#netdev(socket.ifindex).observer.onSocketReady(socket);
     this.readySockets.clear();

@@ -1,5 +1,5 @@
 import { EMSGSIZE, ENETDOWN } from '../base/index.js';
-import type { XskSocket } from '../umem/index.js';
+import type { XdpSock } from '../umem/index.js';
 import { ETH_HLEN } from '../vm/index.js';
 import type { Outcome } from './outcome.js';
 import type { SkBuff } from './skBuff.js';
@@ -59,7 +59,7 @@ export interface PacketObserver {
   /** A program did what it must not: `vm.fault()` has the details. */
   onFault(packetId: number): void;
   /** A socket of the device has new packets or completions. */
-  onSocketReady(socket: XskSocket): void;
+  onSocketReady(socket: XdpSock): void;
 }
 
 /**

@@ -1,9 +1,13 @@
-import { ENOBUFS, ENOMEM, ENOSPC } from '../base/index.js';
+import { EINVAL, ENOBUFS, ENOMEM, ENOSPC, ENXIO } from '../base/index.js';
 import { Outcome } from './outcome.js';
 
-/** Where a packet ends that a socket does not take, by what `XskSocket.receive` gives. */
+/** Where a packet ends that a socket does not take, by what `XdpSock.checkReceive` and `XdpSock.copyPacket` give. */
 export function xskErrorOutcome(errno: number): Outcome {
   switch (-errno) {
+    case ENXIO:
+      return Outcome.xskNotBound;
+    case EINVAL:
+      return Outcome.xskWrongQueue;
     case ENOSPC:
       return Outcome.xskTooLong;
     case ENOMEM:

@@ -1,6 +1,6 @@
 import { EAGAIN } from '../../base/index.js';
 import { PAGE_BYTES } from '../../memory/index.js';
-import type { TxMetadata, XskSocket } from '../../umem/index.js';
+import type { XdpSock, XskPacket } from '../../umem/index.js';
 import { isDeviceBound, MAX_SKB_FRAGS } from '../../vm/index.js';
 import { NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, Outcome, VERDICT_COUNT, XDP_XMIT_FLUSH } from '../../xdp/index.js';
 import type { SkBuff } from '../../xdp/index.js';
@@ -13,6 +13,7 @@ import { createAdaptiveModeration } from './adaptiveModeration.js';
 import type { AdaptiveModeration } from './adaptiveModeration.js';
 import { createRxBuffers, rxDirection } from './createRxBuffers.js';
 import type { DriverConfig, DriverState } from './driverState.js';
+import { BUSY_POLL_BUDGET, busyPoll } from './busyPoll.js';
 import type { BufferMistake } from './mistakeLog.js';
 import type { BufferUse, NetDriver, RingUse } from './netDriver.js';
 import { Napi, NAPI_POLL_WEIGHT } from './napi.js';
@@ -295,11 +296,24 @@ export class NicDriver implements NetDriver {
     this.#dev.txDoorbell(queue, doorbell);
   }
 
-  /** XskTransmit: queues a copy of the packet on the socket's queue (copy mode); the send call ends with `kick`. */
-  transmit(socket: XskSocket, address: number, lenBytes: number, completionOffBytes: number, metadata: Readonly<TxMetadata>): number {
+  // ── XskDevice ──
+
+  get rxQueues(): number {
+    return this.#pairs.length;
+  }
+
+  get txQueues(): number {
+    return this.#pairs.length;
+  }
+
+  xskTransmit(socket: XdpSock, packet: XskPacket): number {
     const pair = this.#pairs[socket.queueId];
-    const error = queueSocketPacket(this.#state, pair.tx, socket, address, lenBytes, completionOffBytes, metadata);
+    const error = queueSocketPacket(this.#state, pair.tx, socket, packet);
     if (error === -EAGAIN) pair.waitingSocket = socket;
     return error;
+  }
+
+  busyPoll(queue: number, budget: number, prefers: boolean): void {
+    busyPoll(this.#napis[queue], budget === 0 ? BUSY_POLL_BUDGET : budget, prefers);
   }
 }

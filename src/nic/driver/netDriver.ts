@@ -1,4 +1,4 @@
-import type { XskTransmit } from '../../umem/index.js';
+import type { XskDevice } from '../../umem/index.js';
 import type { XdpXmitDevice } from '../../xdp/index.js';
 import type { NicDevice } from '../device/nicDevice.js';
 import type { DriverMistake } from '../kit/mistakes.js';
@@ -37,7 +37,7 @@ export interface BufferUse {
 }
 
 /** A driver as NIC, simulation and reports see it, whoever wrote it. */
-export interface NetDriver extends XskTransmit, XdpXmitDevice {
+export interface NetDriver extends XskDevice, XdpXmitDevice {
   /** Counts by verdict (XDP_ABORTED to XDP_REDIRECT, then anything else). */
   readonly verdicts: Float64Array;
   counters(queue: number): DriverCounters;

@@ -1,4 +1,4 @@
-import type { XskSocket } from '../../umem/index.js';
+import type { XdpSock } from '../../umem/index.js';
 import type { XdpRxQueue } from '../../xdp/index.js';
 import type { RxQueue } from './rxQueue.js';
 import type { TxQueue } from './txQueue.js';
@@ -17,7 +17,7 @@ export interface QueuePair {
   readonly stackBuffers: Uint32Array;
   stackCount: number;
   /** Socket whose packet found no room on the TX ring (-EAGAIN): its application wants to try again when there is some. */
-  waitingSocket: XskSocket | undefined;
+  waitingSocket: XdpSock | undefined;
 }
 
 /** Counters of one queue pair, in the driver's own words. */

@@ -4,6 +4,7 @@ import { TX_NONE, TX_SKB, TX_XDP_CLONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } fro
 import { DMA_TO_DEVICE } from '../dma/direction.js';
 import type { DriverState } from './driverState.js';
 import type { QueuePair } from './queuePair.js';
+import { NO_COMPLETION } from './xskTransmit.js';
 
 /**
  * Gives back what the device has sent, each buffer by the path that its kind needs: those of the queue's own pool directly into its
@@ -79,8 +80,9 @@ function giveBack(state: DriverState, { tx, rx, rxq }: QueuePair, record: number
     }
     case TX_XSK_SKB: {
       allocator.free(buffer, Owner.txRing);
+      if (tx.completion[record] === NO_COMPLETION) break;
       const socket = core.sockets[tx.socketId[record]];
-      socket.complete(tx.completionOffBytes[record], state.config.scheduler.nowNs);
+      socket.pool?.completePacket(tx.completion[record], state.config.scheduler.nowNs);
       core.readySockets.add(socket);
       break;
     }

@@ -36,9 +36,9 @@ export class TxQueue {
   readonly buffer: Uint32Array;
   /** Low word of a mapping to undo at completion, 0 for none. */
   readonly unmapIovaLow: Int32Array;
-  /** TX_XSK_SKB: socket and UMEM offset to complete. */
+  /** TX_XSK_SKB: socket, and in the last of its records what its pool calls the packet, else -1. */
   readonly socketId: Int32Array;
-  readonly completionOffBytes: Uint32Array;
+  readonly completion: Int32Array;
   readonly lenBytes: Int32Array;
   /** TX_SKB: the skb, in the last of its records. */
   readonly skb: (SkBuff | undefined)[];
@@ -80,7 +80,7 @@ export class TxQueue {
     this.buffer = new Uint32Array(records);
     this.unmapIovaLow = new Int32Array(records);
     this.socketId = new Int32Array(records);
-    this.completionOffBytes = new Uint32Array(records);
+    this.completion = new Int32Array(records);
     this.lenBytes = new Int32Array(records);
     this.skb = Array.from({ length: records }, () => undefined);
     this.frameSlots = new Int32Array(records);

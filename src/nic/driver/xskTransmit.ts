@@ -1,6 +1,7 @@
-import { EAGAIN } from '../../base/index.js';
+import { EAGAIN, EBUSY } from '../../base/index.js';
 import { Owner } from '../../memory/index.js';
-import type { TxMetadata, XskSocket } from '../../umem/index.js';
+import type { XdpSock, XskPacket } from '../../umem/index.js';
+import { ETH_HLEN } from '../../vm/index.js';
 import { TX_XSK_SKB } from '../bufferTags.js';
 import { DESC_CSUM } from '../device/batch.js';
 import { DMA_TO_DEVICE } from '../dma/direction.js';
@@ -9,45 +10,76 @@ import type { DriverState } from './driverState.js';
 import { NO_OFFLOAD } from './txQueue.js';
 import type { TxOffload, TxQueue } from './txQueue.js';
 
+const VLAN_HLEN = 4;
+
+/** The record is not the last one of its packet, which completes it. */
+export const NO_COMPLETION = -1;
+
 /**
- * Copies a packet of an AF_XDP socket into a page of its own (the skb of copy mode) and queues it.
+ * __dev_direct_xmit of a packet of an AF_XDP socket in copy mode: copies each part into a page of its own (the skb) and queues them.
  *
- * @param address host address of the packet in the UMEM, which stays as it is
- * @param metadata its checksum is computed by the NIC or the CPU; by the CPU always, when the UMEM says so (xsk_skb_metadata, net/xdp/xsk.c, 6.18)
- * @returns 0, or -EAGAIN when the ring is full or memory or I/O addresses are short
+ * @returns 0; -EBUSY for what is dropped: the device is down, or it is a veth and the frame has no Ethernet header or is longer than its MTU (measured on
+ * 6.18); -EAGAIN when the ring is full or memory or I/O addresses are short
  */
-export function queueSocketPacket(
-  { config, checksumOffload }: DriverState,
-  tx: TxQueue,
-  socket: XskSocket,
-  address: number,
-  lenBytes: number,
-  completionOffBytes: number,
-  { csumStart, csumOffset }: Readonly<TxMetadata>,
-): number {
-  const { memory, allocator, dma, tags } = config;
-  if (!tx.hasRoom(1, csumStart < 0 ? 0 : DESC_CSUM)) return -EAGAIN;
-  const page = allocator.alloc(Owner.stack);
-  if (page === 0) return -EAGAIN;
-  memory.u8.copyWithin(page, address, address + lenBytes);
-  let offload: Readonly<TxOffload> = NO_OFFLOAD;
-  if (csumStart >= 0 && socket.umem.hasTxSwCsum) softwareChecksum(memory, page, lenBytes, csumStart, csumOffset);
-  else if (csumStart >= 0) offload = checksumOffload.request(page, lenBytes, csumStart, csumOffset) ?? NO_OFFLOAD;
-  const iovaLow = dma.mapSingle(page, lenBytes, DMA_TO_DEVICE, 'skb xmit');
-  if (dma.mappingError(iovaLow)) {
-    allocator.free(page, Owner.stack);
+export function queueSocketPacket(state: DriverState, tx: TxQueue, socket: XdpSock, packet: XskPacket): number {
+  const { config, checksumOffload } = state;
+  const { memory, allocator, dma, tags, peer, mtu } = config;
+  const { partCount, lenBytes, partAddress, partBytes } = packet;
+  const { csumStart, csumOffset } = packet.metadata;
+  if (!state.isOpen) return -EBUSY;
+  if (peer !== undefined && (lenBytes < ETH_HLEN || lenBytes > mtu + ETH_HLEN + VLAN_HLEN)) return -EBUSY;
+  if (!tx.hasRoom(partCount, csumStart < 0 ? 0 : DESC_CSUM)) return -EAGAIN;
+  const pages: number[] = [];
+  const giveUp = (): number => {
+    pages.forEach((page, part) => {
+      if (part < mapped) dma.unmap(tx.mappings[part], partBytes[part], DMA_TO_DEVICE, 'skb xmit');
+      allocator.free(page, Owner.stack);
+    });
     return -EAGAIN;
+  };
+  let mapped = 0;
+  for (let part = 0; part < partCount; part++) {
+    const page = allocator.alloc(Owner.stack);
+    if (page === 0) return giveUp();
+    memory.u8.copyWithin(page, partAddress[part], partAddress[part] + partBytes[part]);
+    pages.push(page);
+  }
+  let offload: Readonly<TxOffload> = NO_OFFLOAD;
+  if (csumStart >= 0 && (socket.umem?.hasTxSwCsum === true || partCount > 1)) sumByCpu(state, pages, packet);
+  else if (csumStart >= 0) offload = checksumOffload.request(pages[0], lenBytes, csumStart, csumOffset) ?? NO_OFFLOAD;
+  for (; mapped < partCount; mapped++) {
+    tx.mappings[mapped] = dma.mapSingle(pages[mapped], partBytes[mapped], DMA_TO_DEVICE, 'skb xmit');
+    if (dma.mappingError(tx.mappings[mapped])) return giveUp();
   }
   const { ledger } = allocator;
-  const { chunks } = socket.umem;
-  ledger.packetId[ledger.indexOf(page)] = chunks.packetId[chunks.indexOf(address)];
-  tags.send(page, TX_XSK_SKB, 0);
-  allocator.movePage(page, Owner.stack, Owner.txRing);
-  const record = tx.push(iovaLow, lenBytes, true, offload);
-  tx.kind[record] = TX_XSK_SKB;
-  tx.buffer[record] = page;
-  tx.unmapIovaLow[record] = iovaLow;
-  tx.socketId[record] = socket.id;
-  tx.completionOffBytes[record] = completionOffBytes;
+  ledger.packetId[ledger.indexOf(pages[0])] = packet.packetId;
+  tags.send(pages[0], TX_XSK_SKB, 0);
+  for (let part = 0; part < partCount; part++) {
+    allocator.movePage(pages[part], Owner.stack, Owner.txRing);
+    const record = tx.push(tx.mappings[part], partBytes[part], part === partCount - 1, offload);
+    tx.kind[record] = TX_XSK_SKB;
+    tx.buffer[record] = pages[part];
+    tx.unmapIovaLow[record] = tx.mappings[part];
+    tx.socketId[record] = socket.id;
+    tx.completion[record] = part === partCount - 1 ? packet.completion : NO_COMPLETION;
+  }
   return 0;
+}
+
+/** skb_checksum_help: the CPU computes the checksum in the copy, whatever parts it lies in. */
+function sumByCpu({ config, gatherBuffer }: DriverState, pages: readonly number[], { partBytes, lenBytes, metadata }: XskPacket): void {
+  const { memory } = config;
+  const { csumStart, csumOffset } = metadata;
+  const whole = pages.length === 1 ? pages[0] : gatherBuffer;
+  const copyAll = (isThere: boolean): void => {
+    let at = gatherBuffer;
+    pages.forEach((page, part) => {
+      if (isThere) memory.u8.copyWithin(page, at, at + partBytes[part]);
+      else memory.u8.copyWithin(at, page, page + partBytes[part]);
+      at += partBytes[part];
+    });
+  };
+  if (whole === gatherBuffer) copyAll(false);
+  softwareChecksum(memory, whole, lenBytes, csumStart, csumOffset);
+  if (whole === gatherBuffer) copyAll(true);
 }

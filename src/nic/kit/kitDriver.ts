@@ -134,10 +134,18 @@ export class KitDriver implements NetDriver {
     });
   }
 
+  get rxQueues(): number {
+    return 1;
+  }
+
+  get txQueues(): number {
+    return 1;
+  }
+
   kick(_queue: number): void {}
 
   /** AF_XDP sockets can receive from such a driver, but not send: it has no ndo_start_xmit. The send call finds the queue stopped. */
-  transmit(): number {
+  xskTransmit(): number {
     return -EAGAIN;
   }
 

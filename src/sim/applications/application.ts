@@ -1,4 +1,4 @@
-import type { XskSocket } from '../../umem/index.js';
+import type { XdpSock } from '../../umem/index.js';
 
 /** An AF_XDP application on one socket. It owns all chunks when it begins. */
 export interface XskApplication {
@@ -10,9 +10,9 @@ export interface XskApplication {
 
 /** What an application can ask of the kernel. */
 export interface XskKernel {
-  /** sendto() on a socket: see XskSocket.send for the result. */
-  send(socket: XskSocket): number;
+  /** sendto() on a socket: see XdpSock.sendmsg for the result. */
+  send(socket: XdpSock): number;
 }
 
 /** Makes an application for a socket. */
-export type XskApplicationFactory = (socket: XskSocket, kernel: XskKernel, u8: Uint8Array) => XskApplication;
+export type XskApplicationFactory = (socket: XdpSock, kernel: XskKernel, u8: Uint8Array) => XskApplication;
