@@ -24,7 +24,7 @@ const queue = fc.record({
   kind: fc.constant('queue' as const),
   offset: fc.integer({ min: 0, max: 1000 }),
   len: fc.oneof({ arbitrary: fc.integer({ min: 14, max: 1048 }), weight: 6 }, { arbitrary: fc.constantFrom(0, 2049), weight: 1 }),
-  options: fc.oneof({ arbitrary: fc.constant(0), weight: 9 }, { arbitrary: fc.constantFrom(1, 4, 8), weight: 1 }),
+  options: fc.oneof({ arbitrary: fc.constant(0), weight: 9 }, { arbitrary: fc.constantFrom(4, 8), weight: 1 }),
 });
 const send = fc.record({ kind: fc.constant('send' as const), answers: fc.array(fc.constantFrom(0, 0, 0, EAGAIN, EBUSY), { maxLength: 4 }) });
 const steps = fc.array(fc.oneof(plain, plain, receive, queue, send), { maxLength: 150 });
@@ -39,17 +39,18 @@ class Application {
   }
 }
 
+const chunkStart = (offBytes: number): number => offBytes - (offBytes % CHUNK);
+
 /** Carries out a step as a correct application would. */
 function carryOut(bench: SocketBench, application: Application, step: Step): void {
   const { free } = application;
-  const { socket } = bench;
   switch (step.kind) {
     case 'fill':
       if (free.length > 0 && bench.fill(free[0])) free.shift();
       return;
     case 'consume': {
       const desc = bench.consume();
-      if (desc !== undefined) free.push(socket.umem.chunkStart(desc.addr));
+      if (desc !== undefined) free.push(chunkStart(desc.addr));
       return;
     }
     case 'queue':
@@ -60,7 +61,7 @@ function carryOut(bench: SocketBench, application: Application, step: Step): voi
       return;
     case 'reclaim': {
       const offBytes = bench.reclaim();
-      if (offBytes >= 0) free.push(socket.umem.chunkStart(offBytes));
+      if (offBytes >= 0) free.push(chunkStart(offBytes));
       return;
     }
     case 'receive':
@@ -75,19 +76,19 @@ function carryOut(bench: SocketBench, application: Application, step: Step): voi
 
 /** Every chunk is where its owner says, and nowhere else. */
 function expectConserved(bench: SocketBench, application: Application): void {
-  const { socket } = bench;
-  const census = socket.umem.chunks.census();
+  const census = bench.umem.chunks.census();
   const places = {
     application: application.free.length,
-    fillRing: socket.fill.ring.used,
-    rxRing: socket.rx.ring.used,
-    txRing: socket.tx.ring.used,
-    completionRing: socket.completion.ring.used,
-    kernel: socket.kernelChunkCount,
+    // The application hears later of what the kernel took than the kernel itself.
+    fillRing: bench.fillRing.producer - bench.pool.fill.cachedCons >>> 0,
+    rxRing: bench.rx.used,
+    txRing: bench.tx.used,
+    completionRing: bench.completion.used,
+    kernel: bench.kernelChunkCount,
   };
   for (const [owner, count] of Object.entries(places)) expect([owner, census[owner] ?? 0]).toEqual([owner, count]);
-  expect(Object.values(census).reduce((sum, count) => sum + count, 0)).toBe(socket.umem.chunks.count);
-  expect(socket.umem.chunks.violations).toEqual([]);
+  expect(Object.values(census).reduce((sum, count) => sum + count, 0)).toBe(bench.umem.chunks.count);
+  expect(bench.umem.chunks.violations).toEqual([]);
 }
 
 describe('chunks of a UMEM', () => {
@@ -101,7 +102,6 @@ describe('chunks of a UMEM', () => {
     bench.startRingsAt(firstIndex);
     const application = new Application(chunkCount);
     let received = 0;
-    let taken = 0;
     for (const step of sequence) {
       carryOut(bench, application, step);
       expectConserved(bench, application);
@@ -114,8 +114,8 @@ describe('chunks of a UMEM', () => {
     // At rest everything comes back to the application; only what was not delivered stays with the kernel.
     const drain: Step[] = [{ kind: 'send', answers: [] }, { kind: 'complete' }, { kind: 'reclaim' }, { kind: 'consume' }];
     for (let round = 0; round < 40; round++) for (const step of drain) carryOut(bench, application, step);
-    while (bench.socket.fill.consume() >= 0) taken++;
-    expect(application.free.length + taken + bench.socket.kernelChunkCount).toBe(chunkCount);
-    expect(bench.socket.kernelChunkCount).toBeLessThanOrEqual(1);
+    const left = (bench.fillRing.producer - bench.pool.fill.cachedCons) >>> 0;
+    expect(application.free.length + left + bench.kernelChunkCount).toBe(chunkCount);
+    expect(bench.kernelChunkCount).toBeLessThanOrEqual(1);
   });
 });

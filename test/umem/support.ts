@@ -1,25 +1,51 @@
-import { unwrap } from '../../src/base/index.js';
+import { EventQueue } from '../../src/sim/eventQueue.js';
 import type { KernelRelease } from '../../src/base/index.js';
 import { HostMemory, Owner } from '../../src/memory/index.js';
-import { createUmem, XskSocket } from '../../src/umem/index.js';
-import type { XskRingSizes, XskTransmit } from '../../src/umem/index.js';
+import {
+  AF_XDP, AfXdp, MSG_DONTWAIT, SOCK_RAW, SOL_XDP, XDP_COPY, XDP_RX_RING, XDP_TX_RING, XDP_UMEM_COMPLETION_RING, XDP_UMEM_FILL_RING, XDP_UMEM_REG,
+  XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_UNALIGNED_CHUNK_FLAG, XDP_USE_SG,
+} from '../../src/umem/index.js';
+import type { Ring, Umem, XdpSock, XskBuffPool, XskDevice, XskQuirks } from '../../src/umem/index.js';
 
 export interface BenchOptions {
   readonly kernel?: KernelRelease;
+  readonly quirks?: XskQuirks;
   readonly chunkCount?: number;
   readonly chunkSizeBytes?: number;
   readonly headroomBytes?: number;
-  readonly rings?: Partial<XskRingSizes>;
+  readonly isUnaligned?: boolean;
+  readonly rings?: { readonly rx?: number; readonly tx?: number; readonly fill?: number; readonly completion?: number };
   readonly txMetadataBytes?: number;
+  readonly hasSg?: boolean;
 }
 
-/** Where packets lie before the socket gets them: room for metadata, then 0x55.. bytes. */
-const PACKET_META_MAX = 256;
+export interface ReadDesc {
+  readonly addr: number;
+  readonly len: number;
+  readonly options: number;
+}
 
-/** One socket with its UMEM, an application that keeps the rules of ownership, and a driver that does what the test says. */
+/** Where packets lie before the socket gets them: room for metadata, then bytes that count up. */
+const PACKET_META_MAX = 256;
+const PACKET_MAX = 20_000;
+
+const IFINDEX = 1;
+
+/** The bytes of a u32. */
+export const u32Bytes = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
+
+/** One socket with its UMEM in copy mode, an application that keeps the rules of ownership, and a driver that does what the test says. */
 export class SocketBench {
-  readonly memory = new HostMemory(4);
-  readonly socket: XskSocket;
+  readonly memory = new HostMemory(8);
+  readonly afXdp: AfXdp;
+  readonly fd: number;
+  readonly socket: XdpSock;
+  readonly umem: Umem;
+  readonly pool: XskBuffPool;
+  readonly rx: Ring;
+  readonly tx: Ring;
+  readonly fillRing: Ring;
+  readonly completion: Ring;
   /** What the driver answers to each packet; 0 when the list has run out. */
   readonly answers: number[] = [];
   /** Packets that the driver took, and has not completed. */
@@ -30,77 +56,122 @@ export class SocketBench {
   readonly checksums: (readonly [number, number])[] = [];
   readonly #packet: number;
 
-  constructor({ chunkCount = 8, chunkSizeBytes = 2048, headroomBytes = 0, txMetadataBytes = 0, rings = {}, kernel }: BenchOptions = {}) {
-    const umem = unwrap(createUmem(this.memory, 'umem', { chunkCount, chunkSizeBytes, headroomBytes, txMetadataBytes }));
-    this.socket = new XskSocket(this.memory, 3, 1, 0, umem, { rx: 8, tx: 64, fill: 8, completion: 64, ...rings }, kernel);
-    this.#packet = this.memory.reserve('packet', PACKET_META_MAX + 4096) + PACKET_META_MAX;
+  constructor(options: BenchOptions = {}) {
+    const { chunkCount = 8, chunkSizeBytes = 2048, headroomBytes = 0, txMetadataBytes = 0, isUnaligned = false, rings = {}, kernel, quirks, hasSg = false } = options;
+    const { memory } = this;
+    this.afXdp = new AfXdp({ memory, scheduler: new EventQueue(), kernel, quirks });
+    this.afXdp.addDevice(this.device);
+    this.fd = this.afXdp.socket(SOCK_RAW, 0);
+    const area = this.afXdp.mmapAnonymous(chunkCount * chunkSizeBytes);
+    const reg = new DataView(new ArrayBuffer(32));
+    reg.setBigUint64(0, area.address, true);
+    reg.setBigUint64(8, BigInt(chunkCount * chunkSizeBytes), true);
+    reg.setUint32(16, chunkSizeBytes, true);
+    reg.setUint32(20, headroomBytes, true);
+    reg.setUint32(24, (txMetadataBytes > 0 ? XDP_UMEM_TX_METADATA_LEN : 0) | (isUnaligned ? XDP_UMEM_UNALIGNED_CHUNK_FLAG : 0), true);
+    reg.setUint32(28, txMetadataBytes, true);
+    const sizes = { rx: 8, tx: 64, fill: 8, completion: 64, ...rings };
+    const results = [
+      this.afXdp.setsockopt(this.fd, SOL_XDP, XDP_UMEM_REG, new Uint8Array(reg.buffer)),
+      this.afXdp.setsockopt(this.fd, SOL_XDP, XDP_RX_RING, u32Bytes(sizes.rx)),
+      this.afXdp.setsockopt(this.fd, SOL_XDP, XDP_TX_RING, u32Bytes(sizes.tx)),
+      this.afXdp.setsockopt(this.fd, SOL_XDP, XDP_UMEM_FILL_RING, u32Bytes(sizes.fill)),
+      this.afXdp.setsockopt(this.fd, SOL_XDP, XDP_UMEM_COMPLETION_RING, u32Bytes(sizes.completion)),
+      this.afXdp.bind(this.fd, new Uint8Array(Uint32Array.of(AF_XDP | ((XDP_COPY | (hasSg ? XDP_USE_SG : 0)) << 16), IFINDEX, 0, 0).buffer)),
+    ];
+    if (results.some((result) => result !== 0)) throw new Error(`SocketBench: refused: ${results.join(', ')}`);
+    this.socket = this.afXdp.socketOf(this.fd)!;
+    this.umem = this.socket.umem!;
+    this.pool = this.socket.pool!;
+    this.rx = this.socket.rx!.ring;
+    this.tx = this.socket.tx!.ring;
+    this.fillRing = this.pool.fill.ring;
+    this.completion = this.pool.completion.ring;
+    this.#packet = memory.reserve('packet', PACKET_META_MAX + PACKET_MAX) + PACKET_META_MAX;
   }
 
-  readonly driver: XskTransmit = {
-    transmit: (_socket, address, lenBytes, completionOffBytes, { csumStart, csumOffset }) => {
+  readonly device: XskDevice = {
+    ifindex: IFINDEX,
+    rxQueues: 1,
+    txQueues: 1,
+    mtu: 1500,
+    kick: () => {},
+    xskTransmit: (_socket, { partAddress, partBytes, partCount, completion, metadata }) => {
       const answer = this.answers.shift() ?? 0;
       if (answer !== 0) return answer;
-      this.sent.push(this.memory.u8.slice(address, address + lenBytes));
-      this.inFlight.push(completionOffBytes);
-      this.checksums.push([csumStart, csumOffset]);
+      const parts = Array.from({ length: partCount }, (_, i) => this.memory.u8.slice(partAddress[i], partAddress[i]! + partBytes[i]!));
+      this.sent.push(Uint8Array.from(parts.flatMap((part) => [...part])));
+      this.inFlight.push(completion);
+      this.checksums.push([metadata.csumStart, metadata.csumOffset]);
       return 0;
     },
   };
 
   get umemAddress(): number {
-    return this.socket.umem.address;
+    return this.umem.address;
+  }
+
+  /** Chunks that the kernel holds. */
+  get kernelChunkCount(): number {
+    return this.pool.freeCount + this.pool.inFlight;
   }
 
   send(): number {
-    return this.socket.send(this.driver);
+    return this.afXdp.sendto(this.fd, MSG_DONTWAIT);
   }
 
   /** Application: gives a chunk to FILL, by any address in it. */
-  fill(offBytes: number): boolean {
-    const { socket } = this;
-    if (!socket.fill.produce(offBytes)) return false;
-    if (socket.umem.chunkStart(offBytes) >= 0) socket.umem.chunks.move(this.umemAddress + offBytes, Owner.application, Owner.fillRing);
+  fill(low: number, high = 0): boolean {
+    if (!put(this.fillRing, [low, high])) return false;
+    if (this.umem.contains(low)) this.umem.move(low, Owner.application, Owner.fillRing);
     return true;
   }
 
   /** Application: queues a descriptor. */
-  queue(addr: number, len: number, options = 0): boolean {
-    const { socket } = this;
-    if (!socket.tx.produce(addr, len, options)) return false;
-    if (socket.umem.chunkStart(addr) >= 0) socket.umem.chunks.move(this.umemAddress + addr, Owner.application, Owner.txRing);
+  queue(addr: number, len: number, options = 0, high = 0): boolean {
+    if (!put(this.tx, [addr, high, len, options])) return false;
+    if (this.umem.contains(addr)) this.umem.move(addr, Owner.application, Owner.txRing);
     return true;
   }
 
-  /** Application: takes one packet from the RX ring. */
-  consume(): { readonly addr: number; readonly len: number; readonly options: number } | undefined {
-    const desc = { addr: 0, len: 0, options: 0 };
-    if (!this.socket.rx.peek(desc)) return undefined;
-    this.socket.rx.release();
-    this.socket.umem.chunks.move(this.umemAddress + desc.addr, Owner.rxRing, Owner.application);
-    return desc;
+  /** Application: takes one packet from the RX ring. `addr` is where its bytes begin. */
+  consume(): ReadDesc | undefined {
+    const { rx, memory, umem } = this;
+    if (rx.isEmpty) return undefined;
+    const word = rx.entryWord(rx.consumer);
+    rx.consumer += 1;
+    const [low, high, len, options] = memory.u32.subarray(word, word + 4);
+    umem.move(low!, Owner.rxRing, Owner.application);
+    return { addr: low! + (high! >>> 16), len: len!, options: options! };
   }
 
   /** Application: takes one address from COMPLETION, -1 when there is none. */
   reclaim(): number {
-    const offBytes = this.socket.completion.consume();
-    if (this.socket.umem.chunkStart(offBytes) >= 0) {
-      this.socket.umem.chunks.move(this.umemAddress + offBytes, Owner.completionRing, Owner.application);
-    }
-    return offBytes;
+    const { completion, memory, umem } = this;
+    if (completion.isEmpty) return -1;
+    const word = completion.entryWord(completion.consumer);
+    completion.consumer += 1;
+    const address = memory.u32[word]! + memory.u32[word + 1]! * 2 ** 32;
+    if (umem.contains(address)) umem.move(address, Owner.completionRing, Owner.application);
+    return address;
   }
 
   /** The driver's device has sent the oldest packet. */
   completeOldest(tNs = 0): void {
-    const offBytes = this.inFlight.shift();
-    if (offBytes !== undefined) this.socket.complete(offBytes, tNs);
+    const packet = this.inFlight.shift();
+    if (packet !== undefined) this.pool.completePacket(packet, tNs);
   }
 
   /** A packet arrives: `metaBytes` bytes of 0xee before `lenBytes` bytes that count up from `first`. */
-  receive(lenBytes: number, metaBytes = 0, first = 0, packetId = 1): number {
+  receive(lenBytes: number, metaBytes = 0, first = 0, packetId = 1, hasFragments = false): number {
     const { u8 } = this.memory;
     u8.fill(0xee, this.#packet - metaBytes, this.#packet);
     for (let i = 0; i < lenBytes; i++) u8[this.#packet + i] = (first + i) & 0xff;
-    return this.socket.receive(this.#packet, lenBytes, metaBytes, packetId);
+    const refused = this.socket.checkReceive(IFINDEX, 0, lenBytes);
+    if (refused !== 0) return refused;
+    const error = this.socket.copyPacket(this.#packet, lenBytes, metaBytes, hasFragments, packetId);
+    if (error === 0) this.socket.flush();
+    return error;
   }
 
   /** Bytes of the UMEM. */
@@ -110,10 +181,18 @@ export class SocketBench {
 
   /** Lets every ring begin with both indices at `index`. */
   startRingsAt(index: number): void {
-    const { rx, tx, fill, completion } = this.socket;
-    for (const { ring } of [rx, tx, fill, completion]) {
-      ring.producer = index;
-      ring.consumer = index;
+    for (const queue of [this.socket.rx!, this.socket.tx!, this.pool.fill, this.pool.completion]) {
+      queue.ring.producer = index;
+      queue.ring.consumer = index;
+      queue.cachedProd = index;
+      queue.cachedCons = index;
     }
   }
+}
+
+function put(ring: Ring, words: readonly number[]): boolean {
+  if (ring.used >= ring.size) return false;
+  ring.u32.set(words, ring.entryWord(ring.producer));
+  ring.producer += 1;
+  return true;
 }
