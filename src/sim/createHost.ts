@@ -17,7 +17,7 @@ import { hostMemoryNeed, pagesNeeded } from './hostMemoryNeed.js';
 import { hostObserver } from './hostObserver.js';
 import { NO_PACKET } from './packetWatcher.js';
 import { RunState } from './runState.js';
-import { fillXskMaps, openSockets } from './sockets.js';
+import { fillXskMaps, forgetSocket, openSockets } from './sockets.js';
 import type { XskRingSizes } from './sockets.js';
 import { TraceLog } from './traceLog.js';
 import type { World } from './world.js';
@@ -73,6 +73,8 @@ export interface HostSpec {
   readonly readsEvents?: boolean | undefined;
   readonly instructionBudget?: number | undefined;
   readonly engine?: EngineName | undefined;
+  /** Memory for AF_XDP applications besides those of `nics`, which map it by `Host.afXdp`; bytes, left out: next to none. */
+  readonly applicationBytes?: number | undefined;
   /** What looks like mistakes of the kernel's AF_XDP and is left out otherwise. */
   readonly xskQuirks?: XskQuirks | undefined;
 }
@@ -145,8 +147,9 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
   }
   const afXdp = new AfXdp({ memory, scheduler: events, kernel: spec.kernel, quirks: spec.xskQuirks });
   const { sockets } = afXdp;
+  afXdp.onClose = (socket) => forgetSocket(objects.values(), socket);
   const applications: XskApplication[] = [];
-  const socketHandler = events.register((id) => applications[id].run());
+  const socketHandler = events.register((id) => applications[id]?.run());
   const wakeSocket = ({ id }: XdpSock): void => events.schedule(events.nowNs, socketHandler, id);
   const core = new XdpCore({ vm, allocator, scheduler: events, sockets, tracer: traces });
   const softirqs = Array.from({ length: spec.cpus }, () => new Softirq(events));
@@ -171,7 +174,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
   if (prepared !== undefined) return fail(prepared);
   for (const [i, { xsk }] of spec.nics.entries()) if (xsk !== undefined) applications.push(...applicationsOn(nics[i], xsk, memory.u8));
   for (const application of applications) application.start();
-  const host = new Host({ name: spec.name, memory, allocator, events, vm, objects, nics, sockets, state, traces });
+  const host = new Host({ name: spec.name, memory, allocator, events, vm, objects, nics, afXdp, state, traces });
   world.hosts.push(host);
   return ok(host);
 }

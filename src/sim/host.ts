@@ -1,6 +1,6 @@
 import type { HostMemory, PageAllocator } from '../memory/index.js';
 import type { Nic } from '../nic/index.js';
-import type { XdpSock } from '../umem/index.js';
+import type { AfXdp, XdpSock } from '../umem/index.js';
 import type { LoadedObject, LoadedProgram, Vm } from '../vm/index.js';
 import { audit, takeCensus } from './audit.js';
 import { BOOT_NS } from './captureClock.js';
@@ -35,7 +35,7 @@ export interface HostParts {
   readonly vm: Vm;
   readonly objects: ReadonlyMap<string, LoadedObject>;
   readonly nics: readonly HostNic[];
-  readonly sockets: readonly XdpSock[];
+  readonly afXdp: AfXdp;
   readonly state: RunState;
   readonly traces: TraceLog;
 }
@@ -51,6 +51,8 @@ export class Host {
   readonly nics: readonly HostNic[];
   /** AF_XDP sockets of all NICs, by id. */
   readonly sockets: readonly XdpSock[];
+  /** System calls of AF_XDP on this host: for sockets besides those of the description. */
+  readonly afXdp: AfXdp;
   readonly state: RunState;
   readonly #traces: TraceLog;
   readonly #allocator: PageAllocator;
@@ -62,7 +64,8 @@ export class Host {
     this.vm = parts.vm;
     this.objects = parts.objects;
     this.nics = parts.nics;
-    this.sockets = parts.sockets;
+    this.sockets = parts.afXdp.sockets;
+    this.afXdp = parts.afXdp;
     this.state = parts.state;
     this.#traces = parts.traces;
     this.#allocator = parts.allocator;

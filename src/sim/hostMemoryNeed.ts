@@ -33,7 +33,7 @@ const FIXED_BYTES = 4 << 20;
 const SOCKET_COPY_BYTES = MAX_SKB_DESCRIPTORS * PAGE_BYTES;
 
 /** Upper bound of what the host puts into its memory, bytes. */
-export function hostMemoryNeed({ objects, cpus, nics }: HostSpec, pageCount: number): number {
+export function hostMemoryNeed({ objects, cpus, nics, applicationBytes = 0 }: HostSpec, pageCount: number): number {
   const ofObjects = Object.values(objects).reduce((sum, object) => sum + objectMemoryBytes(object, cpus), 0);
   const ofNics = nics.reduce((sum, { settings, xsk }) => {
     const ringEntries = xsk === undefined ? 0 : Object.values(xsk.rings).reduce((entries, size) => entries + size, 0);
@@ -41,5 +41,5 @@ export function hostMemoryNeed({ objects, cpus, nics }: HostSpec, pageCount: num
     const shadow = settings.isDmaCoherent === false ? pageCount * PAGE_BYTES : 0;
     return sum + FIXED_BYTES + ringPages(settings) * PAGE_BYTES + shadow + sockets;
   }, 0);
-  return ofObjects + pageCount * PAGE_BYTES + ofNics;
+  return ofObjects + pageCount * PAGE_BYTES + ofNics + applicationBytes;
 }

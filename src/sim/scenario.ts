@@ -122,6 +122,24 @@ export class Scenario {
     return played.ok ? played.value : played;
   }
 
+  /**
+   * Lets everything come to rest, or time go on up to a moment, without an end: for applications and tests that act from outside, as often as they like
+   * before `run`.
+   *
+   * @param forNs virtual time from now on, ns; left out: until nothing is left to happen
+   * @returns Problems as of `run`
+   */
+  settle(forNs?: number): Result<void> {
+    const { events } = this.#world;
+    const settled = catchProblem(() => this.#world.run(() => {}, forNs === undefined ? Infinity : events.nowNs + forNs));
+    return settled.ok ? settled.value : settled;
+  }
+
+  /** Virtual time, ns since the hosts were booted. */
+  get nowNs(): number {
+    return this.#world.events.nowNs;
+  }
+
   #play(watcher: ScenarioWatcher, onProgress: (packets: number) => void): Result<ScenarioResult> {
     this.#observer.watcher = watcher;
     for (const host of this.hosts) {

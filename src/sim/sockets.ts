@@ -81,3 +81,15 @@ export function fillXskMaps(loaded: LoadedObject, sockets: readonly XdpSock[], a
     for (const socket of sockets.slice(0, map.spec.maxEntries)) map.updateBytes(bytes(socket.queueId), bytes(socket.id + 1), 0);
   }
 }
+
+/** xsk_map_try_sock_delete: a socket that was closed is in no XSKMAP any more. */
+export function forgetSocket(objects: Iterable<LoadedObject>, socket: XdpSock): void {
+  for (const { maps } of objects) {
+    for (const map of maps.values()) {
+      if (!(map instanceof XskMap)) continue;
+      for (const { key, value } of [...map.entries()]) {
+        if (new DataView(value.buffer, value.byteOffset).getUint32(0, true) === socket.id + 1) map.deleteBytes(key);
+      }
+    }
+  }
+}

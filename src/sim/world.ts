@@ -37,12 +37,13 @@ export class World {
   }
 
   /**
-   * Lets time run until no frame is on its way and everything has come to rest.
+   * Lets time run until no frame is on its way and everything has come to rest, or up to a moment. May be called again and again.
    *
    * @param onArrival called after each batch
+   * @param untilNs virtual time; what happens at that moment has happened then, and the clock stands there
    * @returns the Problem of a capture that is broken
    */
-  run(onArrival: () => void): Result<void> {
+  run(onArrival: () => void, untilNs = Infinity): Result<void> {
     const { events } = this;
     for (;;) {
       const next = this.#nextArrival();
@@ -50,7 +51,10 @@ export class World {
       // Events go first: what one batch set off is done before the next batch of the same time arrives.
       const nextNs = Math.min(events.nextNs, arrivalNs);
       // Timers whose time lies behind all that happens don't fire any more: they may go on for ever.
-      if (nextNs === Infinity) return ok(undefined);
+      if (nextNs === Infinity || nextNs > untilNs) {
+        if (untilNs !== Infinity && events.nowNs < untilNs) events.nowNs = untilNs;
+        return ok(undefined);
+      }
       const timerHost = this.#nextTimer(nextNs);
       if (timerHost !== undefined) {
         events.nowNs = Math.max(events.nowNs, timerHost.vm.nextTimerNs);
