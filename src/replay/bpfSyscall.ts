@@ -28,6 +28,8 @@ export interface Koffi {
   load(path: null): { func(name: string, result: string, parameters: string[]): (...parameters: number[]) => number };
   errno(): number;
   address(memory: Uint8Array): bigint;
+  /** Memory that is somebody else's. */
+  view(address: bigint, sizeBytes: number): ArrayBuffer;
 }
 
 /** The machine below, as far as it decides whether bpf(2) can be called. */

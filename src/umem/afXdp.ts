@@ -1,10 +1,10 @@
-import { EBADF, EBUSY, EINVAL, ENETDOWN, ENOPROTOOPT, ENOTSOCK, EPROTONOSUPPORT, ESOCKTNOSUPPORT, NEWEST_KERNEL } from '../base/index.js';
+import { EBADF, EBUSY, EINVAL, ENETDOWN, ENOPROTOOPT, ENOTSOCK, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT, NEWEST_KERNEL } from '../base/index.js';
 import type { KernelRelease, Scheduler } from '../base/index.js';
 import { PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { bind } from './bind.js';
 import type { BindHost } from './bind.js';
-import { SOCK_RAW, XDP_PGOFF_RX_RING, XDP_PGOFF_TX_RING, XDP_UMEM_PGOFF_COMPLETION_RING, XDP_UMEM_PGOFF_FILL_RING } from './ifXdp.js';
+import { POLLNVAL, SOCK_RAW, XDP_PGOFF_RX_RING, XDP_PGOFF_TX_RING, XDP_UMEM_PGOFF_COMPLETION_RING, XDP_UMEM_PGOFF_FILL_RING } from './ifXdp.js';
 import { getOption, setOption } from './socketOptions.js';
 import type { OptionHost } from './socketOptions.js';
 import { XdpSock } from './xdpSock.js';
@@ -160,7 +160,9 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
 
   getsockopt(fd: number, level: number, name: number, value: Uint8Array): number {
     const socket = this.#socket(fd);
-    return typeof socket === 'number' ? socket : getOption(socket, level, name, value);
+    // Other sockets know a level that isn't theirs neither to set nor to get, and say so in two ways.
+    if (typeof socket === 'number') return socket === -ENOPROTOOPT ? -EOPNOTSUPP : socket;
+    return getOption(socket, level, name, value);
   }
 
   bind(fd: number, address: Uint8Array): number {
@@ -206,8 +208,9 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
   }
 
   poll(fd: number, events: number): number {
-    const socket = this.#socket(fd);
-    return typeof socket === 'number' ? socket : socket.poll() & events;
+    const file = this.#files.get(fd);
+    if (file === undefined) return fd < 0 ? 0 : POLLNVAL;
+    return file instanceof XdpSock ? file.poll() & events : 0;
   }
 
   /** The socket, or what a call on something else gives. */

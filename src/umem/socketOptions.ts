@@ -132,9 +132,10 @@ function setSocketOption(socket: XdpSock, name: number, value: Uint8Array): numb
   }
 }
 
+/** SO_BUSY_POLL_BUDGET can be set only. */
 function getSocketOption(socket: XdpSock, name: number, value: Uint8Array): number {
   const numbers: Readonly<Record<number, number>> = {
-    [SO_ERROR]: socket.error, [SO_BUSY_POLL]: socket.busyPollUsecs, [SO_PREFER_BUSY_POLL]: socket.prefersBusyPoll ? 1 : 0, [SO_BUSY_POLL_BUDGET]: socket.busyPollBudget,
+    [SO_ERROR]: socket.error, [SO_BUSY_POLL]: socket.busyPollUsecs, [SO_PREFER_BUSY_POLL]: socket.prefersBusyPoll ? 1 : 0,
   };
   if (numbers[name] === undefined) return -ENOPROTOOPT;
   const bytes = new Uint8Array(Int32Array.of(numbers[name]).buffer).subarray(0, value.length);

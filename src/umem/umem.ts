@@ -1,4 +1,4 @@
-import { EFAULT, EINVAL, hasChange } from '../base/index.js';
+import { EFAULT, EINVAL, ENOMEM, hasChange } from '../base/index.js';
 import type { KernelRelease } from '../base/index.js';
 import { Owner, OwnerLedger, PAGE_BYTES } from '../memory/index.js';
 import { XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_TX_SW_CSUM, XDP_UMEM_UNALIGNED_CHUNK_FLAG, XSK_UNALIGNED_BUF_OFFSET_SHIFT } from './ifXdp.js';
@@ -11,6 +11,9 @@ const CHUNK_RESERVE_BYTES = 320 + 128;
 const CHUNK_MIN_BYTES = 2048;
 /** tx_metadata_len is below it (xdp_umem_reg). */
 const TX_METADATA_LIMIT_BYTES = 256;
+
+/** Pages whose pointers kvcalloc gives no more room for: INT_MAX bytes (xdp_umem_pin_pages). */
+const PAGES_LIMIT = 2n ** 28n;
 
 const REG_V1_BYTES = 24;
 const REG_BYTES = 32;
@@ -39,7 +42,7 @@ export interface UmemReg {
  *
  * @param value the bytes of struct xdp_umem_reg; 24 of them do, and more than 32 are not looked at
  * @param isMapped whether the application has this memory
- * @returns -EINVAL, or -EFAULT for memory that isn't there
+ * @returns -EINVAL, -ENOMEM for more than a terabyte, or -EFAULT for memory that isn't there
  */
 export function readUmemReg(value: Uint8Array, kernel: KernelRelease, isMapped: (address: number, lenBytes: number) => boolean): UmemReg | number {
   if (value.length < REG_V1_BYTES) return -EINVAL;
@@ -62,6 +65,7 @@ export function readUmemReg(value: Uint8Array, kernel: KernelRelease, isMapped: 
   if (!isUnaligned && len % BigInt(chunkSizeBytes) !== 0n) return -EINVAL;
   if (headroomBytes > chunkSizeBytes - XDP_PACKET_HEADROOM - CHUNK_RESERVE_BYTES) return -EINVAL;
   if (txMetadataBytes >= TX_METADATA_LIMIT_BYTES || txMetadataBytes % 8 !== 0) return -EINVAL;
+  if ((len + BigInt(PAGE_BYTES) - 1n) / BigInt(PAGE_BYTES) >= PAGES_LIMIT) return -ENOMEM;
   if (address + len > 1n << 32n || !isMapped(Number(address), Number(len))) return -EFAULT;
   return {
     address: Number(address), lenBytes: Number(len), chunkSizeBytes, headroomBytes, isUnaligned, txMetadataBytes, hasTxSwCsum: (flags & XDP_UMEM_TX_SW_CSUM) !== 0,
@@ -79,8 +83,8 @@ export class Umem {
   readonly txMetadataBytes: number;
   readonly hasTxSwCsum: boolean;
   /**
-   * Who has each chunk. Of unaligned chunks each belongs to the one that it begins in: two that begin in the same stretch of `chunkSizeBytes` are not
-   * told apart.
+   * Who has each chunk. Unaligned ones are known by the stretch that they begin in, of the largest power of two that is no longer than a chunk: chunks
+   * that don't overlap begin in different ones.
    */
   readonly chunks: OwnerLedger;
 
@@ -94,7 +98,8 @@ export class Umem {
     this.isUnaligned = reg.isUnaligned;
     this.txMetadataBytes = reg.txMetadataBytes;
     this.hasTxSwCsum = reg.hasTxSwCsum;
-    this.chunks = new OwnerLedger('chunk', reg.address, reg.chunkSizeBytes, Math.ceil(reg.lenBytes / reg.chunkSizeBytes), Owner.application);
+    const unitBytes = 2 ** Math.floor(Math.log2(reg.chunkSizeBytes));
+    this.chunks = new OwnerLedger('chunk', reg.address, unitBytes, Math.ceil(reg.lenBytes / unitBytes), Owner.application);
   }
 
   /** Bytes of packet that one chunk can take. */

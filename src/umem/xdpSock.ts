@@ -219,8 +219,8 @@ export class XdpSock {
   recvmsg(flags: number): number {
     const error = this.#check();
     if (error !== 0) return error;
-    if ((flags & MSG_DONTWAIT) === 0) return -EOPNOTSUPP;
     if (this.rx === undefined || this.pool === undefined) return -ENOBUFS;
+    if ((flags & MSG_DONTWAIT) === 0) return -EOPNOTSUPP;
     if (this.#busyPoll()) return 0;
     return this.isZeroCopy && (this.pool.cachedNeedWakeup & XDP_WAKEUP_RX) !== 0 ? this.#wakeup(XDP_WAKEUP_RX) : 0;
   }

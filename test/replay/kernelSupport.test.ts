@@ -20,6 +20,7 @@ function host(answer: (command: number) => number, more: Partial<Host> = {}): Ho
     }),
     errno: () => errno,
     address: () => 0x7f0000000000n,
+    view: (_address, sizeBytes) => new ArrayBuffer(sizeBytes),
   };
   return { platform: 'linux', arch: 'x64', importKoffi: async () => koffi, ...more };
 }

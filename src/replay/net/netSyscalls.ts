@@ -8,10 +8,14 @@ const NUMBERS = {
   recvfrom: [45, 207],
   recvmsg: [47, 212],
   setsockopt: [54, 208],
+  getsockopt: [55, 209],
   ioctl: [16, 29],
   ppoll: [271, 73],
   unshare: [272, 97],
   setns: [308, 268],
+  close: [3, 57],
+  mmap: [9, 222],
+  munmap: [11, 215],
 } as const;
 
 export type NetSyscallName = keyof typeof NUMBERS;
@@ -19,7 +23,7 @@ export type NetSyscallName = keyof typeof NUMBERS;
 /** Longest packet, message or table that is exchanged through a buffer of this folder, bytes. */
 export const SCRATCH_BYTES = 1 << 17;
 
-/** The system calls that network namespaces, netlink and packet sockets need. */
+/** The system calls that network namespaces, netlink, packet sockets and AF_XDP need. */
 export class NetSyscalls {
   readonly #syscall: ReturnType<ReturnType<Koffi['load']>['func']>;
   readonly #koffi: Koffi;
@@ -46,6 +50,11 @@ export class NetSyscalls {
     const result = this.#syscall(NUMBERS[name][this.#column], a, b, c, d, e, f);
     this.#inUse.length = 0;
     return result === -1 ? -this.#koffi.errno() : result;
+  }
+
+  /** Memory that mmap gave. It must not be touched after munmap. */
+  view(address: number, sizeBytes: number): ArrayBuffer {
+    return this.#koffi.view(BigInt(address), sizeBytes);
   }
 
   /** New zeroed memory. What such memory points at must stay referenced by somebody else during a call. */

@@ -9,6 +9,7 @@ import type { NetlinkAnswer } from './netlink.js';
 import { PacketSocket } from './packetSocket.js';
 
 const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const NLM_F_CREATE = 0x400;
 const NLM_F_EXCL = 0x200;
@@ -51,7 +52,7 @@ interface Ends {
 }
 
 /**
- * A wire of its own: a veth pair between two new network namespaces, up, with one queue each way. The stacks on both ends have no
+ * A wire of its own: a veth pair between two new network namespaces, up, with one queue each way unless more are asked for. The stacks on both ends have no
  * addresses, no IPv6 and no ARP, so that they never send a packet by themselves.
  */
 export class VethPair {
@@ -69,12 +70,13 @@ export class VethPair {
 
   /**
    * @param mtu of both ends
+   * @param queues each way
    *
    * Problems: `net-no-namespace`, `net-no-netlink`, `net-no-veth`, `net-ipv6`, `net-link`, `net-no-packet-socket`.
    */
-  static create(calls: NetSyscalls, mtu: number): Result<VethPair> {
+  static create(calls: NetSyscalls, mtu: number, queues = 1): Result<VethPair> {
     const parts: { close(): void }[] = [];
-    const made = build(calls, mtu, parts);
+    const made = build(calls, mtu, queues, parts);
     if (!made.ok) {
       closeAll(parts);
       return made;
@@ -98,12 +100,12 @@ interface Place {
   readonly netlink: Netlink;
 }
 
-function build(calls: NetSyscalls, mtu: number, parts: { close(): void }[]): Result<Ends> {
+function build(calls: NetSyscalls, mtu: number, queues: number, parts: { close(): void }[]): Result<Ends> {
   const here = openPlace(calls, parts);
   if (!here.ok) return here;
   const there = openPlace(calls, parts);
   if (!there.ok) return there;
-  const created = here.value.netlink.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, createMessage(mtu, there.value.namespace.fd));
+  const created = here.value.netlink.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, createMessage(mtu, queues, there.value.namespace.fd));
   if (created.errno < 0) return fail(createProblem(created));
   // An end that comes up after its peer has a carrier at once; the other one, which sends only by XDP, waits for none.
   const receiver = openEnd(calls, there.value, RECEIVER_NAME, parts);
@@ -132,6 +134,19 @@ function openPlace(calls: NetSyscalls, parts: { close(): void }[]): Result<Place
   return ok({ namespace, netlink });
 }
 
+/** `ip link delete`, which takes the other end along. A negated errno, or 0. */
+export function removeLink({ netlink, name }: VethEnd): number {
+  return netlink.request(RTM_DELLINK, 0, linkMessage(0, attribute(IFLA_IFNAME, text(name)))).errno;
+}
+
+/** `ip link set up` and `down`. A negated errno, or 0. */
+export function setLinkUp({ netlink, name }: VethEnd, isUp: boolean): number {
+  const message = linkMessage(IFF_UP, attribute(IFLA_IFNAME, text(name)));
+  // Which flags change stays as it is.
+  if (!isUp) new DataView(message.buffer).setUint32(8, 0, true);
+  return netlink.request(RTM_NEWLINK, 0, message).errno;
+}
+
 /**
  *     ifinfomsg    0 family  2 type (u16)  4 index (i32)  8 flags (u32)  12 change (u32)
  */
@@ -150,12 +165,12 @@ function linkMessage(flags: number, ...attributes: readonly Uint8Array[]): Uint8
 }
 
 /** A veth pair with one end in the namespace of the request and the other in that of `peerFd`. */
-function createMessage(mtu: number, peerFd: number): Uint8Array {
+function createMessage(mtu: number, queues: number, peerFd: number): Uint8Array {
   const settings = (name: string): Uint8Array[] => [
     attribute(IFLA_IFNAME, text(name)),
     attribute(IFLA_MTU, u32(mtu)),
-    attribute(IFLA_NUM_TX_QUEUES, u32(1)),
-    attribute(IFLA_NUM_RX_QUEUES, u32(1)),
+    attribute(IFLA_NUM_TX_QUEUES, u32(queues)),
+    attribute(IFLA_NUM_RX_QUEUES, u32(queues)),
   ];
   const peer = linkMessage(0, ...settings(RECEIVER_NAME), attribute(IFLA_NET_NS_FD, u32(peerFd)));
   const data = attribute(IFLA_INFO_DATA | NLA_F_NESTED, attribute(VETH_INFO_PEER | NLA_F_NESTED, peer));
