@@ -10,7 +10,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['base'],
   ['memory', 'packet'],
   ['vm', 'umem', 'aya'],
-  ['xdp'],
+  ['xdp', 'xsk'],
   ['nic'],
   ['sim'],
   ['cases'],
