@@ -12,83 +12,105 @@ export interface CachedRange {
   readonly sizeBytes: number;
 }
 
+/** A cached stretch, and DRAM behind it. */
+interface CachedStretch {
+  readonly start: number;
+  readonly end: number;
+  /** Distance from the cache to DRAM, bytes. */
+  readonly dramOffset: number;
+  /** What each line was when it was filled or cleaned. */
+  readonly filled: Uint32Array;
+}
+
 /**
  * The CPU's cache as DMA sees it.
  *
  * Coherent (x86): the device sees what the CPU wrote and the other way round; nothing here does anything.
  *
  * Non-coherent (many Arm machines): the CPU works on its cache, which is host memory as everybody else addresses it and which never runs
- * out of room. The device works on DRAM, a copy of the range at `dramOffset` behind it. Only cache operations move bytes between the two:
+ * out of room. The device works on DRAM, a copy of each range behind it. Only cache operations move bytes between the two:
  *
- *     CPU ── cache (host address) ── clean ─►   DRAM (host address + dramOffset) ◄── device
+ *     CPU ── cache (host address) ── clean ─►   DRAM (host address + offset) ◄── device
  *                                 ◄─ invalidate ─
  *
  * A line is dirty when it isn't what it was when it was last filled or cleaned. A real cache writes a dirty line back whenever it needs
  * room; here it does so at the worst moment, right after the device has written to it (`afterDeviceWrite`). So the corruption that is
- * random on a real machine happens every time. Memory outside of the range is uncached, as dma_alloc_coherent makes it.
+ * random on a real machine happens every time. Memory outside of the ranges is uncached, as dma_alloc_coherent makes it.
  */
 export class CacheModel {
   readonly isCoherent: boolean;
-  /** Distance from the cache to DRAM, bytes; 0 when coherent. */
-  readonly dramOffset: number;
   readonly #memory: HostMemory;
-  readonly #start: number;
-  readonly #end: number;
-  /** What each line was when it was filled or cleaned. */
-  readonly #filled: Uint32Array;
+  readonly #stretches: CachedStretch[] = [];
 
   /** DMA is coherent. */
   static coherent(memory: HostMemory): CacheModel {
-    return new CacheModel(memory, { start: 0, sizeBytes: 0 });
+    return new CacheModel(memory, true);
   }
 
   /** DMA bypasses the cache of this range. Reserves as much host memory again, which costs nothing until it is used. */
   static nonCoherent(memory: HostMemory, range: CachedRange): CacheModel {
-    if (pageOf(range.start) !== range.start || pageOf(range.sizeBytes) !== range.sizeBytes || range.sizeBytes === 0) {
-      throw new RangeError(`CacheModel: ${range.sizeBytes} bytes at ${range.start} are not whole pages`);
-    }
-    return new CacheModel(memory, range);
+    const cache = new CacheModel(memory, false);
+    cache.addRange(range);
+    return cache;
   }
 
-  private constructor(memory: HostMemory, { start, sizeBytes }: CachedRange) {
+  private constructor(memory: HostMemory, isCoherent: boolean) {
     this.#memory = memory;
-    this.#start = start;
-    this.#end = start + sizeBytes;
-    this.#filled = new Uint32Array(sizeBytes / 4);
-    this.isCoherent = sizeBytes === 0;
-    this.dramOffset = this.isCoherent ? 0 : memory.reserve('DRAM behind the cache', sizeBytes, PAGE_BYTES) - start;
-    for (let at = memory.nextNonZero(start, this.#end); at < this.#end; at = memory.nextNonZero(at, this.#end)) {
+    this.isCoherent = isCoherent;
+  }
+
+  /** More memory that the CPU sees through its cache only (a UMEM); what lies there is clean. Nothing happens when it is known, or when all is coherent. */
+  addRange({ start, sizeBytes }: CachedRange): void {
+    if (pageOf(start) !== start || pageOf(sizeBytes) !== sizeBytes || sizeBytes === 0) {
+      throw new RangeError(`CacheModel: ${sizeBytes} bytes at ${start} are not whole pages`);
+    }
+    if (this.isCoherent || this.#find(start) !== undefined) return;
+    const memory = this.#memory;
+    const end = start + sizeBytes;
+    const dramOffset = memory.reserve('DRAM behind the cache', sizeBytes, PAGE_BYTES) - start;
+    this.#stretches.push({ start, end, dramOffset, filled: new Uint32Array(sizeBytes / 4) });
+    for (let at = memory.nextNonZero(start, end); at < end; at = memory.nextNonZero(at, end)) {
       const page = pageOf(at);
       this.clean(page, PAGE_BYTES);
       at = page + PAGE_BYTES;
     }
   }
 
-  /** Where the device finds a buffer: in DRAM, or in the buffer itself when all is coherent or it isn't wholly in the cached range. */
+  #find(hostAddress: number): CachedStretch | undefined {
+    for (const stretch of this.#stretches) if (hostAddress >= stretch.start && hostAddress < stretch.end) return stretch;
+    return undefined;
+  }
+
+  /** Where the device finds a buffer: in DRAM, or in the buffer itself when all is coherent or it isn't wholly in a cached range. */
   deviceAddressOf(hostAddress: number, sizeBytes: number): number {
-    return hostAddress >= this.#start && hostAddress + sizeBytes <= this.#end ? hostAddress + this.dramOffset : hostAddress;
+    const stretch = this.#find(hostAddress);
+    return stretch !== undefined && hostAddress + sizeBytes <= stretch.end ? hostAddress + stretch.dramOffset : hostAddress;
   }
 
   /** The buffer's host address for an address that the IOMMU gave, where ledgers know it. */
   hostAddressOf(deviceAddress: number): number {
-    const address = deviceAddress - this.dramOffset;
-    return address >= this.#start && address < this.#end ? address : deviceAddress;
+    for (const { start, end, dramOffset } of this.#stretches) {
+      const address = deviceAddress - dramOffset;
+      if (address >= start && address < end) return address;
+    }
+    return deviceAddress;
   }
 
   /** Writes dirty lines of a buffer back to DRAM; a line that isn't dirty leaves DRAM as it is, however old it is. */
   clean(hostAddress: number, sizeBytes: number): void {
     if (this.isCoherent) return;
     const { u32 } = this.#memory;
-    const filled = this.#filled;
-    const end = this.#lastLineEnd(hostAddress, sizeBytes);
-    for (let line = this.#firstLine(hostAddress); line < end; line += CACHE_LINE_BYTES) {
-      const word = line >>> 2;
-      const filledWord = (line - this.#start) >>> 2;
-      let i = 0;
-      while (i < LINE_WORDS && u32[word + i] === filled[filledWord + i]) i++;
-      if (i === LINE_WORDS) continue;
-      const dramWord = (line + this.dramOffset) >>> 2;
-      for (i = 0; i < LINE_WORDS; i++) u32[dramWord + i] = filled[filledWord + i] = u32[word + i];
+    for (const { start, end, dramOffset, filled } of this.#stretches) {
+      const last = lastLineEnd(end, hostAddress, sizeBytes);
+      for (let line = firstLine(start, hostAddress); line < last; line += CACHE_LINE_BYTES) {
+        const word = line >>> 2;
+        const filledWord = (line - start) >>> 2;
+        let i = 0;
+        while (i < LINE_WORDS && u32[word + i] === filled[filledWord + i]) i++;
+        if (i === LINE_WORDS) continue;
+        const dramWord = (line + dramOffset) >>> 2;
+        for (i = 0; i < LINE_WORDS; i++) u32[dramWord + i] = filled[filledWord + i] = u32[word + i];
+      }
     }
   }
 
@@ -96,11 +118,13 @@ export class CacheModel {
   invalidate(hostAddress: number, sizeBytes: number): void {
     if (this.isCoherent) return;
     const { u8, u32 } = this.#memory;
-    const from = this.#firstLine(hostAddress);
-    const end = this.#lastLineEnd(hostAddress, sizeBytes);
-    if (end <= from) return;
-    u8.copyWithin(from, from + this.dramOffset, end + this.dramOffset);
-    this.#filled.set(u32.subarray(from >>> 2, end >>> 2), (from - this.#start) >>> 2);
+    for (const { start, end, dramOffset, filled } of this.#stretches) {
+      const from = firstLine(start, hostAddress);
+      const last = lastLineEnd(end, hostAddress, sizeBytes);
+      if (last <= from) continue;
+      u8.copyWithin(from, from + dramOffset, last + dramOffset);
+      filled.set(u32.subarray(from >>> 2, last >>> 2), (from - start) >>> 2);
+    }
   }
 
   /** To be called after a device wrote to an address that the IOMMU gave: dirty lines go on top of what it wrote. */
@@ -109,12 +133,12 @@ export class CacheModel {
     const hostAddress = this.hostAddressOf(deviceAddress);
     if (hostAddress !== deviceAddress) this.clean(hostAddress, sizeBytes);
   }
+}
 
-  #firstLine(hostAddress: number): number {
-    return Math.max(this.#start, hostAddress - (hostAddress & (CACHE_LINE_BYTES - 1)));
-  }
+function firstLine(start: number, hostAddress: number): number {
+  return Math.max(start, hostAddress - (hostAddress & (CACHE_LINE_BYTES - 1)));
+}
 
-  #lastLineEnd(hostAddress: number, sizeBytes: number): number {
-    return Math.min(this.#end, Math.ceil((hostAddress + sizeBytes) / CACHE_LINE_BYTES) * CACHE_LINE_BYTES);
-  }
+function lastLineEnd(end: number, hostAddress: number, sizeBytes: number): number {
+  return Math.min(end, Math.ceil((hostAddress + sizeBytes) / CACHE_LINE_BYTES) * CACHE_LINE_BYTES);
 }

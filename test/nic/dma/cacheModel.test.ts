@@ -240,7 +240,7 @@ describe('CacheModel', () => {
     memory.u8.fill(5, start + 5000, start + 5010);
     memory.u8[start + 16383] = 6;
     const cache = CacheModel.nonCoherent(memory, { start, sizeBytes: 16384 });
-    expect([...memory.u8.subarray(start + cache.dramOffset, start + cache.dramOffset + 16384)]).toEqual([...memory.u8.subarray(start, start + 16384)]);
+    expect([...memory.u8.subarray(cache.deviceAddressOf(start, 16384), cache.deviceAddressOf(start, 16384) + 16384)]).toEqual([...memory.u8.subarray(start, start + 16384)]);
     cache.invalidate(start, 16384);
     expect([memory.u8[start + 5009], memory.u8[start + 16383]]).toEqual([5, 6]);
   });

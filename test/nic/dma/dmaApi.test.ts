@@ -123,7 +123,7 @@ describe('DmaApi', () => {
         }
       }
       expect(Buffer.compare(memory.u8.subarray(base, base + TOTAL), naive.cpu)).toBe(0);
-      const { dramOffset } = dma.cache;
+      const dramOffset = dma.cache.deviceAddressOf(base, TOTAL) - base;
       expect(Buffer.compare(memory.u8.subarray(base + dramOffset, base + dramOffset + TOTAL), naive.dram)).toBe(0);
     });
     const pages = live.reduce((sum, { iova, size }) => sum + Math.floor((iova + size - 1) / 4096) - Math.floor(iova / 4096) + 1, 0);
