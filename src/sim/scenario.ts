@@ -8,6 +8,7 @@ import type { CaptureClock } from './captureClock.js';
 import { createHost } from './createHost.js';
 import type { HostNicSpec, HostSpec } from './createHost.js';
 import type { Host, HostNic } from './host.js';
+import { InjectedFrames } from './injectedFrames.js';
 import { IDEAL_LINK, LinkDirection } from './link/link.js';
 import type { LinkCounters, LinkFate, LinkObserver, LinkSettings } from './link/link.js';
 import { PacketOrigins } from './packetOrigins.js';
@@ -96,14 +97,17 @@ export class Scenario {
   readonly #wirings: readonly Wiring[];
   readonly #traffic: readonly CaptureTraffic[];
   readonly #observer: LinkWatch;
+  readonly #isWired: (port: HostNic) => boolean;
+  readonly #injected = new Map<HostNic, InjectedFrames>();
 
   /** @param parts from `createScenario` */
-  constructor(parts: { world: World; wirings: readonly Wiring[]; traffic: readonly CaptureTraffic[]; observer: LinkWatch }) {
+  constructor(parts: { world: World; wirings: readonly Wiring[]; traffic: readonly CaptureTraffic[]; observer: LinkWatch; isWired(port: HostNic): boolean }) {
     this.hosts = parts.world.hosts;
     this.#world = parts.world;
     this.#wirings = parts.wirings;
     this.#traffic = parts.traffic;
     this.#observer = parts.observer;
+    this.#isWired = parts.isWired;
   }
 
   /** Clock of the first capture: what outputs are stamped with. */
@@ -133,6 +137,32 @@ export class Scenario {
     const { events } = this.#world;
     const settled = catchProblem(() => this.#world.run(() => {}, forNs === undefined ? Infinity : events.nowNs + forNs));
     return settled.ok ? settled.value : settled;
+  }
+
+  /**
+   * Puts frames on the wire of a NIC that has no link, each `gapNs` after the one before, from now on. They arrive when time goes on: `settle`.
+   *
+   * @returns Problems `scenario-port`, `scenario-link` (there is a link, or a capture)
+   */
+  inject(to: PortName, frames: readonly Uint8Array[], gapNs = 0): Result<void> {
+    const end = findPort(this.#world, to);
+    if (!end.ok) return end;
+    const { host, port } = end.value;
+    let injected = this.#injected.get(port);
+    if (injected === undefined) {
+      if (this.#isWired(port)) return fail({ code: 'scenario-link', where: portText(to), message: 'frames can\'t be put on this wire: there is a link or a capture at this NIC', hint: 'let the NIC at the other end send them' });
+      injected = new InjectedFrames(host.memory, this.#world.origins);
+      this.#injected.set(port, injected);
+      this.#world.plug(host, port, injected);
+    }
+    frames.forEach((bytes, i) => injected.add(bytes, this.nowNs + i * gapNs));
+    return ok(undefined);
+  }
+
+  /** Who sees what goes on from now on; `run` takes its own. */
+  watch(watcher: ScenarioWatcher): void {
+    this.#observer.watcher = watcher;
+    for (const host of this.hosts) host.state.watcher = watcher.hostWatcher?.(host) ?? {};
   }
 
   /** Virtual time, ns since the hosts were booted. */
@@ -219,7 +249,7 @@ function build(spec: ScenarioSpec): Result<Scenario> {
     world.plug(host, port, opened.value);
     traffic.push(opened.value);
   }
-  return ok(new Scenario({ world, wirings, traffic, observer }));
+  return ok(new Scenario({ world, wirings, traffic, observer, isWired: (port) => isWired.has(port) }));
 }
 
 /** Sets the randomness of links apart from that of hosts. */

@@ -16,7 +16,7 @@ import { Interpreter } from './interpreter/interpreter.js';
 import { Jit } from './jit/jit.js';
 import type { ProgramKnowledge } from './jit/knowledge.js';
 import { programKnowledge } from './jit/programKnowledge.js';
-import { VM_BUDGET, VM_REGS, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, XDP_BUFF_BYTES } from './layout.js';
+import { VM_BUDGET, VM_EXECUTED, VM_REGS, VM_STACK_FRAME_BYTES, VM_STATE_BYTES, XDP_BUFF_BYTES } from './layout.js';
 import { LoadedObject } from './loadedObject.js';
 import type { ProgramPlacer } from './loadedObject.js';
 import type { BpfMap, MapPlace } from './maps/map.js';
@@ -217,6 +217,11 @@ export class Vm {
   /** What the last run returned: the low 32 bits of r0, as a driver gets them. */
   get retval(): number {
     return this.memory.u32[this.#r0];
+  }
+
+  /** Instructions that the last run executed; counted by the interpreter only, not by programs that the JIT has translated. */
+  get executedInstructions(): number {
+    return this.memory.u32[(this.stateAddress + VM_EXECUTED) >>> 2];
   }
 
   /** Why the last run was stopped. Only right after `run` gave a fault code. */

@@ -1,0 +1,46 @@
+import { unwrap } from '../../base/index.js';
+import type { JsonValue, LoadedObject } from '../../vm/index.js';
+
+/**
+ * Global variables of a program, as values by their types: numbers, decimal strings beyond 2^53, arrays, objects for structs, `"10.0.0.1"` for a
+ * `__be32`.
+ */
+export class ProgramGlobals {
+  readonly #loaded: LoadedObject;
+
+  constructor(loaded: LoadedObject) {
+    this.#loaded = loaded;
+  }
+
+  /** Names of all variables, in the order of the object. */
+  get names(): readonly string[] {
+    return this.#loaded.spec.variables.map(({ name }) => name);
+  }
+
+  /**
+   * The value of a variable.
+   *
+   * @throws Error `unknown-variable`, which lists those that there are
+   * @example
+   * program.globals.get('packets'); // 3
+   */
+  get(name: string): JsonValue {
+    return unwrap(this.#loaded.readVariable(name));
+  }
+
+  /**
+   * Sets a variable, `const volatile` ones included.
+   *
+   * @throws Error `unknown-variable`, or that the value doesn't fit its type, and how it is written
+   * @example
+   * program.globals.set('blocked', '192.0.2.1');
+   */
+  set(name: string, value: unknown): void {
+    unwrap(this.#loaded.setVariable(name, typeof value === 'string' ? value : JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? each.toString() : each))));
+  }
+
+  /** All of them. */
+  toObject(): Record<string, JsonValue> {
+    return Object.fromEntries(this.names.map((name) => [name, this.get(name)]));
+  }
+}

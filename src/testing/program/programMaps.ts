@@ -1,0 +1,185 @@
+import { errnoName, ProblemError, toHex, unwrap } from '../../base/index.js';
+import { fillMap } from '../../sim/index.js';
+import { formatValue, mapTypeName, parseValue, UserMap } from '../../vm/index.js';
+import type { BpfMap, JsonValue, LoadedObject } from '../../vm/index.js';
+
+/** An element of a map. */
+export interface MapElement<Key = JsonValue, Value = JsonValue> {
+  readonly key: Key;
+  /** Of a per-CPU map a list, one value for each CPU. */
+  readonly value: Value;
+}
+
+/** The maps of a program. */
+export class ProgramMaps {
+  readonly #loaded: LoadedObject;
+  readonly #cpus: number;
+  readonly #maps = new Map<string, ProgramMap>();
+
+  constructor(loaded: LoadedObject, cpus: number) {
+    this.#loaded = loaded;
+    this.#cpus = cpus;
+  }
+
+  /** Names of all maps that the program can use. */
+  get names(): readonly string[] {
+    return [...this.#loaded.maps.keys()];
+  }
+
+  /**
+   * A map by its name in the source.
+   *
+   * @throws Error that lists the names, if there is none of this name
+   * @example
+   * program.maps.get<number, number>('packets_by_port').get(53); // 2
+   */
+  get<Key = JsonValue, Value = JsonValue>(name: string): ProgramMap<Key, Value> {
+    const known = this.#maps.get(name);
+    if (known !== undefined) return known as ProgramMap<Key, Value>;
+    const map = this.#loaded.maps.get(name);
+    if (map === undefined) {
+      throw new ProblemError({ code: 'unknown-map', where: this.#loaded.spec.name, message: `there is no map ${name}`, hint: this.names.length === 0 ? 'the object has none' : `it has: ${this.names.join(', ')}` });
+    }
+    const made = new ProgramMap<Key, Value>(this.#loaded, map, this.#cpus);
+    this.#maps.set(name, made as unknown as ProgramMap);
+    return made;
+  }
+}
+
+/**
+ * A map as a test reads and writes it: keys and values by their BTF types. Numbers are numbers, beyond 2^53 decimal strings; structs are objects, arrays
+ * arrays, a `__be32` is `"192.0.2.1"`. Without types they are hex, or numbers of 1, 2, 4 or 8 bytes. Bytes (Uint8Array) go in everywhere.
+ */
+export class ProgramMap<Key = JsonValue, Value = JsonValue> {
+  readonly name: string;
+  /** As the kernel calls it, e.g. `PERCPU_HASH`. */
+  readonly type: string;
+  /** The commands of bpf(2) on bytes, for what this class leaves out. */
+  readonly raw: UserMap;
+  readonly #loaded: LoadedObject;
+  readonly #map: BpfMap;
+  readonly #cpus: number;
+
+  constructor(loaded: LoadedObject, map: BpfMap, cpus: number) {
+    this.name = map.spec.name;
+    this.type = mapTypeName(map.spec.type);
+    this.raw = loaded.userMap(map.spec.name) ?? new UserMap(map);
+    this.#loaded = loaded;
+    this.#map = map;
+    this.#cpus = cpus;
+  }
+
+  /**
+   * The value under a key (bpf_map_lookup_elem); `undefined` when there is none.
+   *
+   * @throws Error when the key doesn't fit its type
+   * @example
+   * program.maps.get('sources').get('192.0.2.1'); // { packets: 3, bytes: 180 }
+   */
+  get(key: Key | Uint8Array): Value | undefined {
+    const { errno, value } = this.raw.lookup(this.#keyBytes(key));
+    return errno === 0 && value !== undefined ? this.#value(value) : undefined;
+  }
+
+  /** Whether there is an element under a key. */
+  has(key: Key | Uint8Array): boolean {
+    return this.raw.lookup(this.#keyBytes(key)).errno === 0;
+  }
+
+  /**
+   * Sets the value under a key (bpf_map_update_elem). On a per-CPU map one value goes to every CPU, a list gives each its own. The value of a PROG_ARRAY is a
+   * program's name, of a DEVMAP `{ ifindex }`, of a CPUMAP `{ qsize }`, both also with a `program`.
+   *
+   * @throws Error when key or value don't fit, or the map refuses them (full, frozen, no such index)
+   */
+  set(key: Key | Uint8Array, value: Value | Uint8Array): this {
+    if (key instanceof Uint8Array || value instanceof Uint8Array) {
+      const error = this.raw.update(this.#keyBytes(key), value instanceof Uint8Array ? value : this.#valueBytes(value));
+      if (error !== 0) throw this.#refused(error);
+      return this;
+    }
+    const entry = this.#map.isPerCpu && Array.isArray(value) && value.length === this.#cpus ? { key: plain(key), values: plain(value) } : { key: plain(key), value: plain(value) };
+    const problem = fillMap(this.#loaded, this.name, [entry], `map ${this.name}`, { possibleCpus: this.#cpus, socketCount: 0 });
+    if (problem !== undefined) throw new ProblemError(problem);
+    return this;
+  }
+
+  /** Takes an element out (bpf_map_delete_elem); false when there was none. */
+  delete(key: Key | Uint8Array): boolean {
+    return this.raw.delete(this.#keyBytes(key)) === 0;
+  }
+
+  /** All elements. Of arrays those that are not zero. */
+  *entries(): IterableIterator<MapElement<Key, Value>> {
+    const { keyTypeId } = this.#map.spec;
+    const all = 'nonZeroEntries' in this.#map ? (this.#map as BpfMap & { nonZeroEntries(): Iterable<{ key: Uint8Array; value: Uint8Array }> }).nonZeroEntries() : this.#map.entries();
+    for (const { key, value } of all) yield { key: formatValue(this.#loaded.spec.btf, keyTypeId, key) as Key, value: this.#value(value) };
+  }
+
+  [Symbol.iterator](): IterableIterator<MapElement<Key, Value>> {
+    return this.entries();
+  }
+
+  /** Number of elements; of arrays those that are not zero. */
+  get size(): number {
+    let count = 0;
+    for (const _ of this.entries()) count++;
+    return count;
+  }
+
+  /**
+   * The sum over all CPUs: of numbers, of each member of a struct, of each element of an array. On a map with one value for all CPUs the value itself.
+   *
+   * @returns `undefined` when there is no such element
+   * @example
+   * program.maps.get('counters').sum(1); // 12
+   */
+  sum(key: Key | Uint8Array): JsonValue | undefined {
+    const value = this.get(key) as JsonValue | undefined;
+    if (value === undefined || !this.#map.isPerCpu || !Array.isArray(value)) return value;
+    return value.reduce((total, each) => addValues(total, each));
+  }
+
+  #keyBytes(key: Key | Uint8Array): Uint8Array {
+    if (key instanceof Uint8Array) return key;
+    const { keyTypeId: typeId, keySize: sizeBytes } = this.#map.spec;
+    return unwrap(parseValue({ btf: this.#loaded.spec.btf, typeId, sizeBytes, label: `key of map ${this.name}` }, plain(key)));
+  }
+
+  #valueBytes(value: unknown): Uint8Array {
+    const { valueTypeId: typeId, valueSize: sizeBytes } = this.#map.spec;
+    return unwrap(parseValue({ btf: this.#loaded.spec.btf, typeId, sizeBytes, label: `value of map ${this.name}` }, plain(value)));
+  }
+
+  #value(bytes: Uint8Array): Value {
+    const { valueTypeId, valueSize } = this.#map.spec;
+    const { btf } = this.#loaded.spec;
+    if (!this.#map.isPerCpu) return formatValue(btf, valueTypeId, bytes) as Value;
+    const stride = Math.ceil(valueSize / 8) * 8;
+    return Array.from({ length: this.#cpus }, (_, cpu) => formatValue(btf, valueTypeId, bytes.slice(cpu * stride, cpu * stride + valueSize))) as Value;
+  }
+
+  #refused(error: number): ProblemError {
+    return new ProblemError({ code: 'map-update', where: `map ${this.name}`, message: `the map refused the element (${errnoName(error)})`, hint: `it is a ${this.type} of ${this.#map.spec.maxEntries} elements, keys of ${this.#map.spec.keySize} bytes and values of ${this.#map.spec.valueSize}` });
+  }
+}
+
+/** Big numbers as decimal strings, bytes as hex: what `parseValue` reads. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Uint8Array) return toHex(value);
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]));
+  return value;
+}
+
+function addValues(a: JsonValue, b: JsonValue): JsonValue {
+  if (Array.isArray(a) && Array.isArray(b)) return a.map((each, i) => addValues(each, b[i] ?? 0));
+  if (typeof a === 'object' && a !== null && typeof b === 'object' && b !== null && !Array.isArray(a) && !Array.isArray(b)) {
+    return Object.fromEntries(Object.entries(a).map(([name, each]) => [name, addValues(each, b[name] ?? 0)]));
+  }
+  const isNumber = (value: JsonValue): value is number | string => typeof value === 'number' || (typeof value === 'string' && /^-?\d+$/.test(value));
+  if (!isNumber(a) || !isNumber(b)) return a;
+  const sum = BigInt(a) + BigInt(b);
+  return Number.isSafeInteger(Number(sum)) ? Number(sum) : sum.toString();
+}

@@ -1,0 +1,36 @@
+import { BPF_F_BROADCAST, BPF_MAP_TYPE_XSKMAP, entryTarget, isProgramEntryMap, REDIRECT_IFINDEX, REDIRECT_MAP } from '../../vm/index.js';
+import type { LoadedObject, Vm } from '../../vm/index.js';
+
+/** Where a redirect goes: to an interface, or through a map. */
+export type RedirectTarget =
+  | { readonly kind: 'interface'; readonly ifindex: number }
+  | {
+      readonly kind: 'map';
+      readonly map: string;
+      /** Index or key; 0 for a broadcast, which has none. */
+      readonly key: number;
+      /** Of a DEVMAP the interface in the entry, of an XSKMAP the number of the socket, of a CPUMAP the CPU. */
+      readonly target: number;
+      /** BPF_F_BROADCAST. */
+      readonly isBroadcast: boolean;
+    };
+
+/** What the redirect helpers of the last run asked for. */
+export function redirectOf(vm: Vm, loaded: LoadedObject): RedirectTarget | undefined {
+  const { kind, targetIndex, target, mapId, mapType, flags } = vm.redirect;
+  if (kind === REDIRECT_IFINDEX) return { kind: 'interface', ifindex: targetIndex };
+  if (kind !== REDIRECT_MAP) return undefined;
+  const map = vm.map(mapId);
+  const name = [...loaded.maps].find(([, each]) => each === map)?.[0] ?? map?.spec.name ?? '';
+  const isBroadcast = (flags & BPF_F_BROADCAST) !== 0;
+  if (isBroadcast) return { kind: 'map', map: name, key: 0, target: 0, isBroadcast };
+  const where = mapType === BPF_MAP_TYPE_XSKMAP ? target - 1 : map !== undefined && isProgramEntryMap(map) && map.entryAttachType === 'devmap' ? entryTarget(vm.memory, target) : targetIndex;
+  return { kind: 'map', map: name, key: targetIndex, target: where, isBroadcast };
+}
+
+/** `interface 3`, or `map tx_ports, key 2 (interface 5)`. */
+export function redirectText(redirect: RedirectTarget | undefined): string {
+  if (redirect === undefined) return 'nowhere: no redirect helper found a target';
+  if (redirect.kind === 'interface') return `interface ${redirect.ifindex}`;
+  return redirect.isBroadcast ? `everybody in map ${redirect.map}` : `map ${redirect.map}, key ${redirect.key} (target ${redirect.target})`;
+}

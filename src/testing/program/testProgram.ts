@@ -1,0 +1,201 @@
+import { errnoName, NEWEST_KERNEL, ProblemError, Rng, unwrap } from '../../base/index.js';
+import type { KernelRelease, Problem, Result } from '../../base/index.js';
+import { HostMemory } from '../../memory/index.js';
+import { BOOT_NS } from '../../sim/index.js';
+import { LOOPBACK, objectMemoryBytes, parseNetwork, Vm, withInterface } from '../../vm/index.js';
+import type { LoadedObject, LoadedProgram, ObjectSpec, VmEnvironment } from '../../vm/index.js';
+import { TestRunner } from '../../xdp/index.js';
+import { packetBytesOf, readObject } from './objectSource.js';
+import type { ObjectSource, PacketBytes } from './objectSource.js';
+import { ProgramGlobals } from './programGlobals.js';
+import { ProgramLog } from './programLog.js';
+import { ProgramMaps } from './programMaps.js';
+import { redirectOf } from './redirectTarget.js';
+import { verdictName } from './testRunResult.js';
+import type { TestRun, TestRunContext } from './testRunResult.js';
+
+/** What a test can choose about the machine on which its program runs. Everything has a default. */
+export interface LoadProgramOptions {
+  /** Name of the program (the C function); left out: the only XDP program of the object. */
+  readonly program?: string;
+  /** Whose rules hold; left out: those of the newest kernel that is known. */
+  readonly kernel?: KernelRelease;
+  /** Clock that programs see, ns since boot; left out: some seconds. `TestProgram.tNs` changes it. */
+  readonly tNs?: number;
+  /** Seed of bpf_get_prandom_u32; left out: 1. */
+  readonly seed?: number;
+  /** Possible CPUs: values of per-CPU maps. Left out: 1. `TestProgram.cpu` says on which one runs are. */
+  readonly cpus?: number;
+  /** Routes, neighbours, sockets: what bpf_fib_lookup and its kin find, as in docs/network.md. */
+  readonly network?: object;
+  /** Global variables by name, set before the first run, `const volatile` ones included. */
+  readonly globals?: Readonly<Record<string, unknown>>;
+  /** Instructions that a run may execute; left out: 10 million. */
+  readonly instructionBudget?: number;
+}
+
+/** Packet and context of a run, with the names of BPF_PROG_TEST_RUN and struct xdp_md. */
+export interface TestRunOptions {
+  /** The packet, 14 bytes at least: bytes, or a packet builder. */
+  readonly data: PacketBytes;
+  /** Metadata before it, 4 to 216 bytes in steps of 4. */
+  readonly meta?: Uint8Array;
+  readonly ctx?: {
+    /** Interface that it comes in on; left out: 1, the loopback. */
+    readonly ingress_ifindex?: number;
+    /** Left out: 0. The loopback has no other. */
+    readonly rx_queue_index?: number;
+    /** Where the linear part ends, counted from the start of the metadata; what follows lies in fragments. Left out: 3520 bytes, or all. */
+    readonly data_end?: number;
+  };
+  /** Runs on the same buffer; left out: 1. */
+  readonly repeat?: number;
+}
+
+/** Test frame and its output. */
+const RUNNER_BYTES = 4 << 20;
+
+/**
+ * A compiled program on a machine of its own: runs packets as BPF_PROG_TEST_RUN does (net/bpf/test_run.c, 6.18), and keeps maps and variables from
+ * run to run.
+ *
+ * @example
+ * const program = loadProgram('fixtures/programs/parse/parse.o');
+ * const run = program.testRun({ data: new Uint8Array(60) });
+ * console.log(run.verdict, program.maps.names);
+ */
+export class TestProgram {
+  readonly name: string;
+  /** The object as it was loaded: programs, maps, types. */
+  readonly object: ObjectSpec;
+  /** Global variables by name. */
+  readonly globals: ProgramGlobals;
+  /** Maps by name. */
+  readonly maps: ProgramMaps;
+  /** Lines of bpf_printk and aya-log since the program was loaded, or since `log.clear()`. */
+  readonly log: ProgramLog;
+  readonly #memory: HostMemory;
+  readonly #environment: VmEnvironment;
+  readonly #vm: Vm;
+  readonly #loaded: LoadedObject;
+  readonly #program: LoadedProgram;
+  readonly #runner: TestRunner;
+
+  /** Made by `loadProgram`. */
+  constructor(object: ObjectSpec, options: LoadProgramOptions) {
+    const { kernel = NEWEST_KERNEL, tNs = BOOT_NS, seed = 1, cpus = 1, instructionBudget } = options;
+    this.object = object;
+    this.#memory = HostMemory.withRoomFor(objectMemoryBytes(object, cpus) + RUNNER_BYTES);
+    const network = options.network === undefined ? undefined : unwrap(parseNetwork(options.network, 'network'));
+    const log = new ProgramLog(() => this.#environment.tNs);
+    this.log = log;
+    this.#environment = {
+      tNs, cpu: 0, possibleCpus: cpus, kernel, rng: new Rng(seed),
+      network: network && withInterface(network, LOOPBACK),
+      onPrintk: (text) => log.addPrintk(text),
+      onEvent: (map, bytes) => log.addEvent(map, bytes),
+    };
+    this.#vm = new Vm({ memory: this.#memory, environment: this.#environment, ...(instructionBudget === undefined ? {} : { instructionBudget }) });
+    this.#loaded = unwrap(this.#vm.load(object, options.program === undefined ? {} : { programs: [options.program] }));
+    this.#program = unwrap(chosenProgram(this.#loaded, options.program));
+    this.name = this.#program.spec.name;
+    this.globals = new ProgramGlobals(this.#loaded);
+    this.maps = new ProgramMaps(this.#loaded, cpus);
+    this.#runner = new TestRunner(this.#memory, this.#vm);
+    for (const [name, value] of Object.entries(options.globals ?? {})) this.globals.set(name, value);
+  }
+
+  /** The clock that the program sees, ns since boot. */
+  get tNs(): number {
+    return this.#environment.tNs;
+  }
+
+  set tNs(tNs: number) {
+    this.#environment.tNs = tNs;
+  }
+
+  /** CPU on which runs are. */
+  get cpu(): number {
+    return this.#environment.cpu;
+  }
+
+  set cpu(cpu: number) {
+    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.#environment.possibleCpus) throw new RangeError(`TestProgram.cpu: there is no CPU ${cpu}, but ${this.#environment.possibleCpus}, from 0 on`);
+    this.#environment.cpu = cpu;
+  }
+
+  /**
+   * Runs the program on one packet, as BPF_PROG_TEST_RUN would.
+   *
+   * @throws Error, with what to do, for what the system call refuses: a packet shorter than 14 bytes, metadata that is no multiple of 4
+   * @example
+   * const { verdict, data } = program.testRun({ data: ethernet().ipv4().udp().payload('hello') });
+   */
+  testRun({ data, meta = new Uint8Array(0), ctx = {}, repeat = 1 }: TestRunOptions): TestRun {
+    const packet = packetBytesOf(data);
+    const bytes = new Uint8Array(meta.length + packet.length);
+    bytes.set(meta);
+    bytes.set(packet, meta.length);
+    const { ingress_ifindex = 0, rx_queue_index = 0, data_end } = ctx;
+    const { counts } = this.log;
+    const from = counts();
+    const result = this.#runner.run(this.#program, {
+      data: bytes, metaBytes: meta.length, ingressIfindex: ingress_ifindex, rxQueueIndex: rx_queue_index, repeat, ...(data_end === undefined ? {} : { dataEnd: data_end }),
+    });
+    if (result.errno !== 0) throw new ProblemError(whyRefused(result.errno, packet.length, meta.length, ctx));
+    const { fault, retval, ctxOut } = result;
+    const metaBytes = fault === undefined ? ctxOut.data : 0;
+    return {
+      program: this.name,
+      input: packet,
+      retval,
+      verdict: fault === undefined ? verdictName(retval) : 'fault',
+      data: result.dataOut.subarray(metaBytes),
+      meta: result.dataOut.subarray(0, metaBytes),
+      ctx: contextOf(ctxOut),
+      redirect: fault === undefined ? redirectOf(this.#vm, this.#loaded) : undefined,
+      instructions: this.#vm.executedInstructions,
+      log: this.log.since(from),
+      fault,
+    };
+  }
+}
+
+/**
+ * Loads a compiled object for tests.
+ *
+ * @throws Error with the reason and how to mend it: no such file, no ELF for BPF, a helper that isn't modelled, several programs and no name
+ * @example
+ * const program = loadProgram('fixtures/programs/parse/parse.o');
+ */
+export function loadProgram(source: ObjectSource, options: LoadProgramOptions = {}): TestProgram {
+  return new TestProgram(readObject(source), options);
+}
+
+function chosenProgram(loaded: LoadedObject, name: string | undefined): Result<LoadedProgram> {
+  const candidates = loaded.programs.filter(({ spec }) => name === undefined ? spec.attachType === 'xdp' : spec.name === name);
+  if (candidates.length === 1) return { ok: true, value: candidates[0] };
+  const names = loaded.spec.programs.map(({ name: each }) => each).join(', ');
+  if (candidates.length > 1) {
+    return { ok: false, problem: { code: 'several-programs', where: loaded.spec.name, message: `the object has ${candidates.length} XDP programs`, hint: `say which one, as { program: '${candidates[0].spec.name}' }: ${names}` } };
+  }
+  const [reason] = loaded.problems.values();
+  return { ok: false, problem: reason ?? { code: 'unknown-program', where: loaded.spec.name, message: `there is no XDP program${name === undefined ? '' : ` ${name}`}`, hint: `it has: ${names}` } };
+}
+
+/** The kernel gives a bare errno; this says which argument it was. */
+function whyRefused(errno: number, packetBytes: number, metaBytes: number, { rx_queue_index = 0, ingress_ifindex = 0, data_end }: NonNullable<TestRunOptions['ctx']>): Problem {
+  const refused = (message: string, hint: string): Problem => ({ code: 'test-run', where: 'testRun', message: `${errnoName(errno)}: ${message}`, hint });
+  if (packetBytes < 14) return refused(`the packet has ${packetBytes} bytes`, 'an Ethernet header has 14: begin the packet with one');
+  if (metaBytes % 4 !== 0 || metaBytes > 216) return refused(`${metaBytes} bytes of metadata`, 'use a multiple of 4, at most 216');
+  if (ingress_ifindex <= 1 && rx_queue_index !== 0) return refused(`the loopback has no queue ${rx_queue_index}`, 'give ctx.ingress_ifindex of another interface, too');
+  if (data_end !== undefined && (data_end < metaBytes || data_end > metaBytes + packetBytes)) return refused(`ctx.data_end ${data_end} lies outside of the packet`, `use ${metaBytes} to ${metaBytes + packetBytes}`);
+  return refused('the program can\'t be run so', 'programs for DEVMAP and CPUMAP entries, and those bound to a device, take no test runs; packets are at most 73152 bytes');
+}
+
+function contextOf(ctx: { readonly data: number; readonly dataEnd: number; readonly dataMeta: number; readonly ingressIfindex: number; readonly rxQueueIndex: number; readonly egressIfindex: number }): TestRunContext {
+  return {
+    data: ctx.data, data_end: ctx.dataEnd, data_meta: ctx.dataMeta, ingress_ifindex: ctx.ingressIfindex, rx_queue_index: ctx.rxQueueIndex, egress_ifindex: ctx.egressIfindex,
+  };
+}
+

@@ -1,0 +1,49 @@
+import { XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../xdp/index.js';
+import type { Fault } from '../../vm/index.js';
+import type { LogLine } from './programLog.js';
+import type { RedirectTarget } from './redirectTarget.js';
+
+/** What a program said about a packet; a number that is no verdict, which drivers drop with a warning; or that it was stopped. */
+export type VerdictName = 'XDP_ABORTED' | 'XDP_DROP' | 'XDP_PASS' | 'XDP_TX' | 'XDP_REDIRECT' | `invalid ${number}` | 'fault';
+
+const NAMES: Readonly<Record<number, VerdictName>> = {
+  [XDP_ABORTED]: 'XDP_ABORTED', [XDP_DROP]: 'XDP_DROP', [XDP_PASS]: 'XDP_PASS', [XDP_TX]: 'XDP_TX', [XDP_REDIRECT]: 'XDP_REDIRECT',
+};
+
+export function verdictName(retval: number): VerdictName {
+  return NAMES[retval] ?? `invalid ${retval}`;
+}
+
+/** struct xdp_md as BPF_PROG_TEST_RUN gives it back: offsets from the start of metadata and packet. */
+export interface TestRunContext {
+  readonly data: number;
+  readonly data_end: number;
+  readonly data_meta: number;
+  readonly ingress_ifindex: number;
+  readonly rx_queue_index: number;
+  readonly egress_ifindex: number;
+}
+
+/** What came of a run. */
+export interface TestRun {
+  /** Name of the program. */
+  readonly program: string;
+  /** The packet as it went in. */
+  readonly input: Uint8Array;
+  /** What the program returned, u32. */
+  readonly retval: number;
+  readonly verdict: VerdictName;
+  /** The packet afterwards, without metadata. */
+  readonly data: Uint8Array;
+  /** Metadata before it, empty for none. */
+  readonly meta: Uint8Array;
+  readonly ctx: TestRunContext;
+  /** Where the last redirect helper pointed; `undefined` when none was called or it found nothing. It counts only with XDP_REDIRECT. */
+  readonly redirect: RedirectTarget | undefined;
+  /** Instructions of the last repetition, callbacks and tail calls included. */
+  readonly instructions: number;
+  /** Lines of bpf_printk and aya-log of this run. */
+  readonly log: readonly LogLine[];
+  /** What the program did that the kernel's verifier would not have let it do; then there is no output. */
+  readonly fault: Fault | undefined;
+}
