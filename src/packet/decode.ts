@@ -1,12 +1,17 @@
 import { arpHeader } from './arp.js';
 import { ethernetHeader } from './ethernet.js';
+import { geneveHeader } from './geneve.js';
+import { greHeader } from './gre.js';
 import type { Header, HeaderName } from './header.js';
 import { icmpHeader, icmpv6Header } from './icmp.js';
 import { ipv4Header } from './ipv4.js';
 import { authenticationHeader, ipv6FragmentHeader, ipv6Header, ipv6OptionsHeader } from './ipv6.js';
+import { mplsHeader } from './mpls.js';
+import { sctpChunkHeader, sctpHeader } from './sctp.js';
 import { tcpHeader } from './tcp.js';
 import { udpHeader } from './udp.js';
 import { vlanHeader } from './vlan.js';
+import { vxlanHeader } from './vxlan.js';
 
 /** A new header is one file and one line here. */
 const HEADERS: Readonly<Record<HeaderName, Header>> = {
@@ -24,7 +29,16 @@ const HEADERS: Readonly<Record<HeaderName, Header>> = {
   udp: udpHeader,
   icmp: icmpHeader,
   icmpv6: icmpv6Header,
+  sctp: sctpHeader,
+  chunk: sctpChunkHeader,
+  gre: greHeader,
+  vxlan: vxlanHeader,
+  geneve: geneveHeader,
+  mpls: mplsHeader,
 };
+
+/** Headers that are taken apart at most: nobody nests deeper, and whoever does can't make decoding slow. */
+export const MAX_LAYERS = 64;
 
 /** A header that is wholly there. */
 export interface Layer {
@@ -33,12 +47,16 @@ export interface Layer {
   readonly offBytes: number;
   /** With options. */
   readonly lengthBytes: number;
+  /** Where in the buffer its payload ends, as its own length field and those before it say; at most the end of the packet. */
+  readonly endBytes: number;
+  /** Bytes that those lengths count but the packet doesn't have. */
+  readonly missingBytes: number;
 }
 
 /** Why decoding stopped before the payload. */
 export interface DecodeFault {
-  readonly kind: 'truncated' | 'malformed';
-  /** The header that couldn't be taken apart, and where it begins in the buffer. */
+  readonly kind: 'truncated' | 'malformed' | 'too-deep';
+  /** The header that couldn't be or wasn't taken apart, and where it begins in the buffer. */
   readonly name: HeaderName;
   readonly offBytes: number;
 }
@@ -57,8 +75,8 @@ export interface DecodedPacket {
 }
 
 /**
- * Takes a frame apart from its Ethernet header inwards. It never throws on what the bytes say and looks at none outside
- * of the packet: a header that isn't wholly there, or whose lengths make no sense, becomes `fault`.
+ * Takes a frame apart from its Ethernet header inwards, through tunnels too. It never throws on what the bytes say and looks at none outside
+ * of the packet: a header that isn't wholly there, whose lengths make no sense, or that is one too many (`MAX_LAYERS`) becomes `fault`.
  *
  * @param bytes buffer that holds the packet
  * @param offBytes where it begins
@@ -72,6 +90,10 @@ export function decode(bytes: Uint8Array, offBytes: number, lengthBytes: number)
   let missingBytes = 0;
   let name: HeaderName | undefined = 'eth';
   while (name !== undefined) {
+    if (layers.length === MAX_LAYERS) {
+      fault = { kind: 'too-deep', name, offBytes: at };
+      break;
+    }
     const header: Header = HEADERS[name];
     if (end - at < header.minBytes) {
       fault = { kind: 'truncated', name, offBytes: at };
@@ -91,8 +113,8 @@ export function decode(bytes: Uint8Array, offBytes: number, lengthBytes: number)
       fault = { kind: 'truncated', name, offBytes: at };
       break;
     }
-    layers.push({ name, offBytes: at, lengthBytes: headerBytes });
-    name = header.next(bytes, at);
+    layers.push({ name, offBytes: at, lengthBytes: headerBytes, endBytes: end, missingBytes });
+    name = header.next(bytes, at, end);
     at += headerBytes;
   }
   return { layers, fault, payloadOffBytes: at, payloadEndBytes: end, missingBytes };
@@ -103,8 +125,16 @@ export function layerOf(packet: DecodedPacket, name: HeaderName): Layer | undefi
   return packet.layers.findLast((layer) => layer.name === name);
 }
 
+/** What a header is called among others of its name: `udp`, `udp#2` for the second one from the outside. */
+export function layerKey(layers: readonly { readonly name: HeaderName }[], index: number): string {
+  const { name } = layers[index]!;
+  let nth = 1;
+  for (let i = 0; i < index; i++) if (layers[i]!.name === name) nth++;
+  return nth === 1 ? name : `${name}#${nth}`;
+}
+
 /**
- * Names the header field that holds a byte of a packet, for packet diffs: `eth.dst`, `ipv4.ttl`, `vlan2.tci` (second tag), `tcp.options+3`,
+ * Names the header field that holds a byte of a packet, for packet diffs: `eth.dst`, `ipv4.ttl`, `vlan#2.tci` (second tag), `udp#2.length` (in a tunnel), `tcp.options+3`,
  * `payload+12`, `trailer+0` (Ethernet padding), `udp+5` (in a header that is truncated or malformed), `end+2` (behind the packet).
  *
  * @param bytes the packet, from its beginning
@@ -118,8 +148,7 @@ export function fieldAt(bytes: Uint8Array, lengthBytes: number, offsetBytes: num
   if (index >= 0) {
     const layer = packet.layers[index]!;
     const header = HEADERS[layer.name];
-    const nth = packet.layers.slice(0, index + 1).filter((other) => other.name === layer.name).length;
-    const prefix = nth === 1 ? layer.name : `${layer.name}${nth}`;
+    const prefix = layerKey(packet.layers, index);
     const inHeader = offsetBytes - layer.offBytes;
     const fields = header.fields(bytes, layer.offBytes);
     const found = fields.find((f) => inHeader >= f.offBytes && inHeader < f.offBytes + f.lengthBytes);

@@ -25,6 +25,11 @@ export const ETHERTYPE_VLAN = 0x8100;
 export const ETHERTYPE_IPV6 = 0x86dd;
 /** IEEE 802.1ad service tag. */
 export const ETHERTYPE_QINQ = 0x88a8;
+export const ETHERTYPE_MPLS = 0x8847;
+/** MPLS multicast (RFC 5332). */
+export const ETHERTYPE_MPLS_MULTICAST = 0x8848;
+/** Transparent Ethernet bridging: an Ethernet frame inside of a tunnel (RFC 1701, RFC 7637 section 3.2). */
+export const ETHERTYPE_TEB = 0x6558;
 
 const FIELDS = [field('dst', ETH_DST_OFF, 6), field('src', ETH_SRC_OFF, 6), field('type', ETH_TYPE_OFF, 2)];
 
@@ -48,6 +53,9 @@ export function headerOfEtherType(etherType: number): HeaderName | undefined {
     case ETHERTYPE_ARP: return 'arp';
     case ETHERTYPE_VLAN:
     case ETHERTYPE_QINQ: return 'vlan';
+    case ETHERTYPE_MPLS:
+    case ETHERTYPE_MPLS_MULTICAST: return 'mpls';
+    case ETHERTYPE_TEB: return 'eth';
     default: return undefined;
   }
 }

@@ -10,7 +10,8 @@ export interface HeaderField {
 export type HeaderName =
   | 'eth' | 'vlan' | 'arp'
   | 'ipv4' | 'ipv6' | 'hopopts' | 'routing' | 'fragment' | 'dstopts' | 'ah'
-  | 'tcp' | 'udp' | 'icmp' | 'icmpv6';
+  | 'tcp' | 'udp' | 'icmp' | 'icmpv6' | 'sctp' | 'chunk'
+  | 'gre' | 'vxlan' | 'geneve' | 'mpls';
 
 /** What decoding needs to know of a header. `at` is always the header's offset in `bytes`, and `minBytes` bytes are there. */
 export interface Header {
@@ -22,8 +23,8 @@ export interface Header {
   fields(bytes: Uint8Array, at: number): readonly HeaderField[];
   /** Length of the whole header; less than `minBytes` when a length field in it makes no sense. */
   lengthBytes(bytes: Uint8Array, at: number): number;
-  /** The header that follows, `undefined` for payload. */
-  next(bytes: Uint8Array, at: number): HeaderName | undefined;
+  /** The header that follows, `undefined` for payload. `end` is where the bytes end that may be looked at. */
+  next(bytes: Uint8Array, at: number, end: number): HeaderName | undefined;
   /** Where the header says that its payload ends, if it does; what the capture has behind that is padding. May lie. */
   payloadEnd?(bytes: Uint8Array, at: number): number | undefined;
 }

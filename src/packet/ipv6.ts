@@ -22,18 +22,21 @@ export const IPV6_HEADER_BYTES = 40;
 export const IPV6_ADDRESS_BYTES = 16;
 
 /**
- * Extension headers (RFC 8200 section 4; AH: RFC 4302 section 2):
+ * Extension headers (RFC 8200 section 4; AH: RFC 4302 section 2, where 12 bytes are always there):
  *
  *    0  next header
  *    1  length: in units of 8 bytes without the first 8; AH in units of 4 bytes without the first 8; fragment header: reserved
- *    2  fragment header only: fragment offset (15-3) in units of 8 bytes, more fragments (0)
+ *    2  fragment header: fragment offset (15-3) in units of 8 bytes, more fragments (0); routing header: type, segments left
  *    4  fragment header only: identification
  */
 export const IPV6_EXT_NEXT_HEADER_OFF = 0;
 export const IPV6_EXT_LENGTH_OFF = 1;
 export const IPV6_FRAGMENT_OFFSET_OFF = 2;
 export const IPV6_FRAGMENT_ID_OFF = 4;
+export const IPV6_ROUTING_TYPE_OFF = 2;
+export const IPV6_ROUTING_SEGMENTS_LEFT_OFF = 3;
 export const IPV6_EXT_MIN_BYTES = 8;
+export const AH_MIN_BYTES = 12;
 export const IPV6_FRAGMENT_OFFSET_MASK = 0xfff8;
 
 const FIELDS = [
@@ -60,9 +63,9 @@ export const ipv6Header: Header = {
 
 const EXT_FIELDS = [field('next_header', IPV6_EXT_NEXT_HEADER_OFF, 1), field('length', IPV6_EXT_LENGTH_OFF, 1)];
 
-function extension(lengthUnitBytes: number): Header {
+function extension(lengthUnitBytes: number, minBytes: number): Header {
   return {
-    minBytes: IPV6_EXT_MIN_BYTES,
+    minBytes,
     rest: 'data',
     fields: () => EXT_FIELDS,
     lengthBytes: (bytes, at) => IPV6_EXT_MIN_BYTES + bytes[at + IPV6_EXT_LENGTH_OFF]! * lengthUnitBytes,
@@ -71,9 +74,9 @@ function extension(lengthUnitBytes: number): Header {
 }
 
 /** Hop-by-hop options, routing header and destination options are built alike. */
-export const ipv6OptionsHeader: Header = extension(8);
+export const ipv6OptionsHeader: Header = extension(8, IPV6_EXT_MIN_BYTES);
 
-export const authenticationHeader: Header = extension(4);
+export const authenticationHeader: Header = extension(4, AH_MIN_BYTES);
 
 const FRAGMENT_FIELDS = [
   field('next_header', IPV6_EXT_NEXT_HEADER_OFF, 1),
@@ -94,6 +97,33 @@ export const ipv6FragmentHeader: Header = {
 /** Offset in bytes that a fragment header states. */
 export function ipv6FragmentOffset(bytes: Uint8Array, at: number): number {
   return u16(bytes, at + IPV6_FRAGMENT_OFFSET_OFF) & IPV6_FRAGMENT_OFFSET_MASK;
+}
+
+/** Routing header types (IANA "IPv6 Parameters"). */
+export const ROUTING_TYPE_SOURCE = 0;
+export const ROUTING_TYPE_HOME = 2;
+export const ROUTING_TYPE_SEGMENT = 4;
+
+/**
+ * Where the address lies that the packet goes to in the end, which is what the pseudo header has (RFC 8200 section 8.1): with no segments left
+ * it is the header's destination; else the last address of types 0 and 2 (RFC 2460, RFC 6275), the first of type 4 (RFC 8754 section 2).
+ *
+ * @param dstOffBytes place of the IPv6 header's destination
+ * @param at where the routing header begins
+ * @param lengthBytes its length
+ * @returns -1 for other types, and when there is no address
+ */
+export function finalDestinationOff(bytes: Uint8Array, dstOffBytes: number, at: number, lengthBytes: number): number {
+  if (bytes[at + IPV6_ROUTING_SEGMENTS_LEFT_OFF] === 0) return dstOffBytes;
+  const addresses = Math.floor((lengthBytes - IPV6_EXT_MIN_BYTES) / IPV6_ADDRESS_BYTES);
+  if (addresses < 1) return -1;
+  const first = at + IPV6_EXT_MIN_BYTES;
+  switch (bytes[at + IPV6_ROUTING_TYPE_OFF]) {
+    case ROUTING_TYPE_SOURCE:
+    case ROUTING_TYPE_HOME: return first + (addresses - 1) * IPV6_ADDRESS_BYTES;
+    case ROUTING_TYPE_SEGMENT: return first;
+    default: return -1;
+  }
 }
 
 function headerOfNextHeader(nextHeader: number): HeaderName | undefined {

@@ -1,7 +1,8 @@
 import { ARP_OPER_OFF, ARP_REPLY, ARP_REQUEST, ARP_SHA_OFF, ARP_SPA_OFF, ARP_TPA_OFF, isArpForIpv4 } from './arp.js';
-import { decode, layerOf } from './decode.js';
+import { decode } from './decode.js';
 import type { DecodedPacket, Layer } from './decode.js';
 import { ETH_DST_OFF, ETH_HEADER_BYTES, ETH_SRC_OFF, ETH_TYPE_OFF, ETHERTYPE_MIN, formatMac } from './ethernet.js';
+import { GENEVE_VNI_OFF } from './geneve.js';
 import { u16, u32 } from './header.js';
 import type { HeaderName } from './header.js';
 import {
@@ -11,80 +12,139 @@ import {
 import { protocolName } from './ipProtocol.js';
 import { formatIpv4, IPV4_DST_OFF, IPV4_PROTOCOL_OFF, IPV4_SRC_OFF, ipv4FragmentOffset, isIpv4Fragment } from './ipv4.js';
 import { formatIpv6, IPV6_DST_OFF, IPV6_NEXT_HEADER_OFF, IPV6_SRC_OFF, ipv6FragmentOffset } from './ipv6.js';
+import { MPLS_LABEL_SHIFT } from './mpls.js';
+import { sctpChunkName } from './sctp.js';
 import {
-  formatTcpFlags, TCP_ACK, TCP_ACK_OFF, TCP_DST_PORT_OFF, TCP_FLAGS_OFF, TCP_SEQ_OFF, TCP_SRC_PORT_OFF, TCP_WINDOW_OFF,
+  formatTcpFlags, TCP_ACK, TCP_ACK_OFF, TCP_FLAGS_OFF, TCP_SEQ_OFF, TCP_WINDOW_OFF,
 } from './tcp.js';
 import { UDP_DST_PORT_OFF, UDP_SRC_PORT_OFF } from './udp.js';
 import { VLAN_PCP_SHIFT, VLAN_TCI_OFF, VLAN_VID_MASK } from './vlan.js';
+import { VXLAN_VNI_OFF } from './vxlan.js';
+
+/** Headers up to and including those of a tunnel: what is inside of it makes another part. */
+interface Part {
+  readonly layers: readonly Layer[];
+  readonly isLast: boolean;
+}
 
 /**
- * A packet in one line for people, in the manner of tcpdump: `IPv4 10.0.0.1:5353 > 10.0.0.2:53 UDP 42` (42 bytes of payload).
- * Lengths are those that the headers state; a packet that has less says so at the end.
+ * A packet in one line for people, in the manner of tcpdump: `IPv4 10.0.0.1:5353 > 10.0.0.2:53 UDP 42` (42 bytes of payload). What is in a
+ * tunnel follows after a colon. Lengths are those that the headers state; a packet that has less says so at the end.
  */
 export function summarize(bytes: Uint8Array, offBytes: number, lengthBytes: number): string {
   const packet = decode(bytes, offBytes, lengthBytes);
-  const tags = packet.layers.filter((layer) => layer.name === 'vlan').map((layer) => `${vlanText(bytes, layer)} `).join('');
-  return `${tags}${bodyText(bytes, packet)}${endText(bytes, packet, lengthBytes)}`;
+  const texts = partsOf(packet).map((part) => `${part.layers.map((layer) => tagText(bytes, layer)).join('')}${bodyText(bytes, packet, part)}`);
+  return `${texts.join(': ')}${endText(bytes, packet, lengthBytes)}`;
 }
 
-function vlanText(bytes: Uint8Array, layer: Layer): string {
-  const tci = u16(bytes, layer.offBytes + VLAN_TCI_OFF);
+/** `summarize` for a packet that has its bytes for itself. */
+export function describePacket(bytes: Uint8Array): string {
+  return summarize(bytes, 0, bytes.length);
+}
+
+/** Always one at least. A part has at most one header of IP. */
+function partsOf({ layers }: DecodedPacket): Part[] {
+  const starts = [0];
+  let hasIp = false;
+  for (const [i, { name }] of layers.entries()) {
+    const isIp = name === 'ipv4' || name === 'ipv6';
+    if (i > 0 && (name === 'eth' || (hasIp && (isIp || name === 'mpls') && starts.at(-1) !== i))) {
+      starts.push(i);
+      hasIp = false;
+    }
+    hasIp ||= isIp;
+  }
+  return starts.map((start, i) => ({ layers: layers.slice(start, starts[i + 1]), isLast: i === starts.length - 1 }));
+}
+
+/** VLAN tags and MPLS labels, which stand before what they tag. */
+function tagText(bytes: Uint8Array, { name, offBytes }: Layer): string {
+  if (name === 'mpls') return `MPLS ${u32(bytes, offBytes) >>> MPLS_LABEL_SHIFT} `;
+  if (name !== 'vlan') return '';
+  const tci = u16(bytes, offBytes + VLAN_TCI_OFF);
   const pcp = tci >>> VLAN_PCP_SHIFT;
-  return `VLAN ${tci & VLAN_VID_MASK}${pcp === 0 ? '' : ` p ${pcp}`}`;
+  return `VLAN ${tci & VLAN_VID_MASK}${pcp === 0 ? '' : ` p ${pcp}`} `;
 }
 
-function bodyText(bytes: Uint8Array, packet: DecodedPacket): string {
-  const ipv4 = layerOf(packet, 'ipv4');
-  if (ipv4 !== undefined) return ipv4Text(bytes, packet, ipv4.offBytes);
-  const ipv6 = layerOf(packet, 'ipv6');
-  if (ipv6 !== undefined) return ipv6Text(bytes, packet, ipv6.offBytes);
-  const arp = layerOf(packet, 'arp');
+function find({ layers }: Part, name: HeaderName): Layer | undefined {
+  return layers.find((layer) => layer.name === name);
+}
+
+function bodyText(bytes: Uint8Array, packet: DecodedPacket, part: Part): string {
+  const ipv4 = find(part, 'ipv4');
+  if (ipv4 !== undefined) return ipv4Text(bytes, packet, part, ipv4.offBytes);
+  const ipv6 = find(part, 'ipv6');
+  if (ipv6 !== undefined) return ipv6Text(bytes, packet, part, ipv6.offBytes);
+  const arp = find(part, 'arp');
   if (arp !== undefined) return arpText(bytes, arp.offBytes);
-  const ethernet = packet.layers[0];
-  return ethernet === undefined ? 'Ethernet' : ethernetText(bytes, packet, ethernet.offBytes);
+  const [first] = part.layers;
+  if (first === undefined) return 'Ethernet';
+  return first.name === 'eth' ? ethernetText(bytes, packet, part, first.offBytes) : `payload ${payloadBytesOf(packet)}`;
 }
 
-function ipv4Text(bytes: Uint8Array, packet: DecodedPacket, at: number): string {
+function ipv4Text(bytes: Uint8Array, packet: DecodedPacket, part: Part, at: number): string {
   const offset = ipv4FragmentOffset(bytes, at);
   const fragment = isIpv4Fragment(bytes, at) ? ` fragment at ${offset}` : '';
   const src = formatIpv4(bytes, at + IPV4_SRC_OFF);
   const dst = formatIpv4(bytes, at + IPV4_DST_OFF);
-  return `IPv4 ${upperText(bytes, packet, src, dst, bytes[at + IPV4_PROTOCOL_OFF]!)}${fragment}`;
+  return `IPv4 ${upperText(bytes, packet, part, src, dst, bytes[at + IPV4_PROTOCOL_OFF]!)}${fragment}`;
 }
 
 const EXTENSION_HEADERS: ReadonlySet<HeaderName> = new Set(['hopopts', 'routing', 'fragment', 'dstopts', 'ah']);
+const HEADERS_WITH_PORTS: ReadonlySet<HeaderName> = new Set(['tcp', 'udp', 'sctp']);
 
-function ipv6Text(bytes: Uint8Array, packet: DecodedPacket, at: number): string {
-  const extension = packet.layers.findLast((layer) => EXTENSION_HEADERS.has(layer.name));
+function ipv6Text(bytes: Uint8Array, packet: DecodedPacket, part: Part, at: number): string {
+  const extension = part.layers.findLast((layer) => EXTENSION_HEADERS.has(layer.name));
   // Every extension header begins with its next-header octet.
   const nextHeader = extension === undefined ? bytes[at + IPV6_NEXT_HEADER_OFF]! : bytes[extension.offBytes]!;
-  const fragmentLayer = layerOf(packet, 'fragment');
+  const fragmentLayer = find(part, 'fragment');
   const fragment = fragmentLayer === undefined ? '' : ` fragment at ${ipv6FragmentOffset(bytes, fragmentLayer.offBytes)}`;
   const src = formatIpv6(bytes, at + IPV6_SRC_OFF);
   const dst = formatIpv6(bytes, at + IPV6_DST_OFF);
-  const hasPorts = layerOf(packet, 'udp') !== undefined || layerOf(packet, 'tcp') !== undefined;
-  const text = hasPorts ? upperText(bytes, packet, `[${src}]`, `[${dst}]`, nextHeader) : upperText(bytes, packet, src, dst, nextHeader);
+  const hasPorts = part.layers.some(({ name }) => HEADERS_WITH_PORTS.has(name));
+  const text = hasPorts ? upperText(bytes, packet, part, `[${src}]`, `[${dst}]`, nextHeader) : upperText(bytes, packet, part, src, dst, nextHeader);
   return `IPv6 ${text}${fragment}`;
 }
 
+/** What the headers state, which may be more than is there. */
+function payloadBytesOf(packet: DecodedPacket): number {
+  return packet.payloadEndBytes - packet.payloadOffBytes + packet.missingBytes;
+}
+
 /** Addresses, ports and what the upper-layer header says. */
-function upperText(bytes: Uint8Array, packet: DecodedPacket, src: string, dst: string, protocol: number): string {
-  const payloadBytes = packet.payloadEndBytes - packet.payloadOffBytes + packet.missingBytes;
-  const last = packet.layers.at(-1)!;
+function upperText(bytes: Uint8Array, packet: DecodedPacket, part: Part, src: string, dst: string, protocol: number): string {
+  const payloadBytes = payloadBytesOf(packet);
+  const last = part.layers.at(-1)!;
   const at = last.offBytes;
+  // All three that have ports begin with them.
+  const ported = part.layers.find(({ name }) => HEADERS_WITH_PORTS.has(name))?.offBytes ?? 0;
+  const portsText = `${src}:${u16(bytes, ported + UDP_SRC_PORT_OFF)} > ${dst}:${u16(bytes, ported + UDP_DST_PORT_OFF)}`;
+  const carried = part.isLast ? ` ${payloadBytes}` : '';
   switch (last.name) {
     case 'udp':
-      return `${src}:${u16(bytes, at + UDP_SRC_PORT_OFF)} > ${dst}:${u16(bytes, at + UDP_DST_PORT_OFF)} UDP ${payloadBytes}`;
+      return `${portsText} UDP ${payloadBytes}`;
     case 'tcp':
-      return `${src}:${u16(bytes, at + TCP_SRC_PORT_OFF)} > ${dst}:${u16(bytes, at + TCP_DST_PORT_OFF)} `
-        + `TCP ${tcpText(bytes, at)} len ${payloadBytes}`;
+      return `${portsText} TCP ${tcpText(bytes, at)} len ${payloadBytes}`;
+    case 'sctp':
+    case 'chunk':
+      return `${portsText} SCTP [${chunksText(bytes, part)}]`;
+    case 'vxlan':
+      return `${portsText} VXLAN ${u32(bytes, at + VXLAN_VNI_OFF) >>> 8}${carried}`;
+    case 'geneve':
+      return `${portsText} GENEVE ${u32(bytes, at + GENEVE_VNI_OFF) >>> 8}${carried}`;
+    case 'gre':
+      return `${src} > ${dst} GRE${carried}`;
     case 'icmp':
       return `${src} > ${dst} ICMP ${icmpText(bytes, at)} len ${payloadBytes}`;
     case 'icmpv6':
       return `${src} > ${dst} ICMPv6 ${icmpv6Text(bytes, at)} len ${payloadBytes}`;
     default:
-      return `${src} > ${dst} ${protocolName(protocol)} ${payloadBytes}`;
+      return part.isLast ? `${src} > ${dst} ${protocolName(protocol)} ${payloadBytes}` : `${src} > ${dst}`;
   }
+}
+
+function chunksText(bytes: Uint8Array, { layers }: Part): string {
+  return layers.filter(({ name }) => name === 'chunk').map(({ offBytes }) => sctpChunkName(bytes[offBytes]!)).join(', ');
 }
 
 function tcpText(bytes: Uint8Array, at: number): string {
@@ -122,17 +182,21 @@ function arpText(bytes: Uint8Array, at: number): string {
   return `ARP operation ${oper} from ${sender}`;
 }
 
-function ethernetText(bytes: Uint8Array, packet: DecodedPacket, at: number): string {
-  const last = packet.layers.at(-1)!;
-  // The type of what follows is in the last two bytes of the Ethernet header, or of the innermost VLAN tag.
-  const type = u16(bytes, last.offBytes + last.lengthBytes - (ETH_HEADER_BYTES - ETH_TYPE_OFF));
-  const kind = type < ETHERTYPE_MIN ? '802.3' : `type 0x${type.toString(16).padStart(4, '0')}`;
-  const payloadBytes = packet.payloadEndBytes - packet.payloadOffBytes + packet.missingBytes;
-  return `Ethernet ${formatMac(bytes, at + ETH_SRC_OFF)} > ${formatMac(bytes, at + ETH_DST_OFF)} ${kind} ${payloadBytes}`;
+function ethernetText(bytes: Uint8Array, packet: DecodedPacket, { layers }: Part, at: number): string {
+  const last = layers.at(-1)!;
+  return `Ethernet ${formatMac(bytes, at + ETH_SRC_OFF)} > ${formatMac(bytes, at + ETH_DST_OFF)} ${typeText(bytes, last)} ${payloadBytesOf(packet)}`;
+}
+
+/** The type of what follows is in the last two bytes of the Ethernet header, or of the innermost VLAN tag; MPLS has none. */
+function typeText(bytes: Uint8Array, { name, offBytes, lengthBytes }: Layer): string {
+  if (name === 'mpls') return 'payload';
+  const type = u16(bytes, offBytes + lengthBytes - (ETH_HEADER_BYTES - ETH_TYPE_OFF));
+  return type < ETHERTYPE_MIN ? '802.3' : `type 0x${type.toString(16).padStart(4, '0')}`;
 }
 
 function endText(bytes: Uint8Array, packet: DecodedPacket, lengthBytes: number): string {
   const { fault } = packet;
+  if (fault?.kind === 'too-deep') return ` (${fault.name} and what follows is nested too deep)`;
   if (fault !== undefined) return ` (${fault.name} header ${fault.kind}${fault.name === 'eth' ? `, ${lengthBytes} bytes` : ''})`;
   // The upper-layer length of a first fragment counts what the other fragments carry.
   const isFragment = packet.layers.some(

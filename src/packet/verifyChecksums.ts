@@ -1,26 +1,32 @@
 import { addToSum, fold, isChecksumValid, pseudoHeaderSumV4, pseudoHeaderSumV6 } from './checksum.js';
-import { decode, layerOf } from './decode.js';
-import type { DecodedPacket, Layer } from './decode.js';
-import { u16 } from './header.js';
+import { sctpChecksum } from './crc32c.js';
+import { decode, layerKey } from './decode.js';
+import type { Layer } from './decode.js';
+import { GRE_CHECKSUM_OFF, GRE_CHECKSUM_PRESENT, isGreKnown } from './gre.js';
+import { u16, u32 } from './header.js';
 import type { HeaderName } from './header.js';
 import { ICMP_CHECKSUM_OFF } from './icmp.js';
 import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from './ipProtocol.js';
-import { IPV4_CHECKSUM_OFF, isIpv4Fragment } from './ipv4.js';
+import { IPV4_CHECKSUM_OFF, IPV4_DST_OFF, isIpv4Fragment } from './ipv4.js';
+import { finalDestinationOff, IPV6_ADDRESS_BYTES, IPV6_DST_OFF, IPV6_FRAGMENT_OFFSET_OFF, IPV6_SRC_OFF } from './ipv6.js';
+import { SCTP_CHECKSUM_OFF } from './sctp.js';
 import { TCP_CHECKSUM_OFF } from './tcp.js';
 import { UDP_CHECKSUM_OFF } from './udp.js';
 
 /**
- * Verdict on one checksum. `absent`: UDP over IPv4 without one. `unverifiable`: a fragment or a packet that was cut, so the bytes that it
+ * Verdict on one checksum. `absent`: UDP without one, over IPv4 or around a tunnel (RFC 6935). `unverifiable`: a fragment or a packet that was cut, so the bytes that it
  * covers aren't all there.
  */
 export type ChecksumState = 'valid' | 'invalid' | 'absent' | 'unverifiable';
 
 /** One checksum of a packet. */
 export interface ChecksumCheck {
-  /** `ipv4.checksum`, `tcp.checksum`, …: as packet diffs name the field. */
+  /** `ipv4.checksum`, `tcp.checksum`, `ipv4#2.checksum` (in a tunnel), …: as packet diffs name the field. */
   readonly field: string;
   /** Where the field lies, from the beginning of the packet. */
   readonly offBytes: number;
+  /** 4 for SCTP, else 2. */
+  readonly lengthBytes: 2 | 4;
   readonly state: ChecksumState;
   /** What the field holds, read big-endian. */
   readonly found: number;
@@ -28,10 +34,10 @@ export interface ChecksumCheck {
   readonly expected: number | undefined;
 }
 
-/** The checksums that a packet has; `undefined` where it has no such header. */
+/** The outermost checksums of a packet, which are those that NICs look at; `undefined` where it has no such header. */
 export interface ChecksumReport {
   readonly ipv4: ChecksumState | undefined;
-  /** Of TCP, UDP, ICMP or ICMPv6, which `upperName` says. */
+  /** Of TCP, UDP, ICMP, ICMPv6, SCTP or GRE, which `upperName` says. */
   readonly upper: ChecksumState | undefined;
   readonly upperName: HeaderName | undefined;
 }
@@ -47,78 +53,120 @@ const UPPER_CHECKSUMS: Partial<Record<HeaderName, UpperChecksum>> = {
   udp: { checksumOff: UDP_CHECKSUM_OFF, protocol: IPPROTO_UDP },
   icmp: { checksumOff: ICMP_CHECKSUM_OFF, protocol: 0 },
   icmpv6: { checksumOff: ICMP_CHECKSUM_OFF, protocol: IPPROTO_ICMPV6 },
+  gre: { checksumOff: GRE_CHECKSUM_OFF, protocol: 0 },
 };
 
+/** What the headers say up to an upper-layer header about the IP packet that it lies in. */
+interface IpPacket {
+  readonly isIpv6: boolean;
+  readonly offBytes: number;
+  /** Only a part of the upper layer is in this packet. */
+  isFragment: boolean;
+  /** Where the address lies that the pseudo header has; -1 when a routing header of unknown type hides it. */
+  dstOffBytes: number;
+}
+
 /**
- * Looks at every checksum of a packet, outermost first: that of the IPv4 header (RFC 791), and that of TCP (RFC 9293), UDP (RFC 768, RFC 8200
- * section 8.1), ICMP (RFC 792) or ICMPv6 (RFC 4443 section 2.3).
+ * Looks at every checksum of a packet, outermost first: those of IPv4 headers (RFC 791), TCP (RFC 9293), UDP (RFC 768, RFC 8200
+ * section 8.1), ICMP (RFC 792), ICMPv6 (RFC 4443 section 2.3), SCTP (RFC 9260 section 6.8) and GRE (RFC 2784), inside of tunnels too.
  *
- * IPv6 with a routing header is `unverifiable`: the pseudo header has the final destination, which the header's type hides.
+ * IPv6 with a routing header of a type other than 0, 2 and 4 is `unverifiable`: the pseudo header has the final destination, which it hides.
  */
 export function checkChecksums(bytes: Uint8Array, offBytes: number, lengthBytes: number): readonly ChecksumCheck[] {
-  const packet = decode(bytes, offBytes, lengthBytes);
+  const { layers } = decode(bytes, offBytes, lengthBytes);
   const checks: ChecksumCheck[] = [];
-  const ip4 = layerOf(packet, 'ipv4');
-  if (ip4 !== undefined) checks.push(checkRange('ipv4', bytes, offBytes, ip4.offBytes, ip4.lengthBytes, IPV4_CHECKSUM_OFF, 0));
-  const upper = packet.layers.at(-1);
-  const kind = upper && UPPER_CHECKSUMS[upper.name];
-  if (upper === undefined || kind === undefined) return checks;
-  const at = upper.offBytes + kind.checksumOff;
-  const found = u16(bytes, at);
-  const tell = (state: ChecksumState): ChecksumCheck => ({ field: `${upper.name}.checksum`, offBytes: at - offBytes, state, found, expected: undefined });
-  if (upper.name === 'udp' && found === 0 && ip4 !== undefined) checks.push(tell('absent'));
-  else if (!isWhole(packet, bytes, ip4)) checks.push(tell(upper.name === 'udp' && found === 0 ? 'invalid' : 'unverifiable'));
-  else {
-    const upperBytes = packet.payloadEndBytes - upper.offBytes;
-    checks.push(checkRange(upper.name, bytes, offBytes, upper.offBytes, upperBytes, kind.checksumOff, pseudoSum(packet, bytes, kind.protocol, upperBytes)));
+  let ip: IpPacket | undefined;
+  for (let i = 0; i < layers.length; i++) {
+    const layer = layers[i]!;
+    ip = ipPacketAfter(ip, bytes, layer);
+    const check = checkLayer(bytes, layer, layers[i + 1]?.name, ip);
+    if (check !== undefined) checks.push({ ...check, field: `${layerKey(layers, i)}.checksum`, offBytes: check.offBytes - offBytes });
   }
   return checks;
 }
 
-/** The states alone, see `checkChecksums`. */
+/** The IP packet that what follows `layer` lies in, given the one that `layer` itself lies in. */
+function ipPacketAfter(ip: IpPacket | undefined, bytes: Uint8Array, { name, offBytes, lengthBytes }: Layer): IpPacket | undefined {
+  switch (name) {
+    case 'eth': return undefined;
+    case 'ipv4': return { isIpv6: false, offBytes, isFragment: isIpv4Fragment(bytes, offBytes), dstOffBytes: offBytes + IPV4_DST_OFF };
+    case 'ipv6': return { isIpv6: true, offBytes, isFragment: false, dstOffBytes: offBytes + IPV6_DST_OFF };
+    case 'fragment':
+      // Offset and the flag for more; a fragment that is the whole packet has neither (RFC 6946).
+      if (ip !== undefined && (u16(bytes, offBytes + IPV6_FRAGMENT_OFFSET_OFF) & 0xfff9) !== 0) ip.isFragment = true;
+      return ip;
+    case 'routing':
+      if (ip !== undefined) ip.dstOffBytes = finalDestinationOff(bytes, ip.dstOffBytes, offBytes, lengthBytes);
+      return ip;
+    default: return ip;
+  }
+}
+
+/** The one checksum of a header; `field` is left to the caller, and `offBytes` counts in `bytes`. */
+function checkLayer(bytes: Uint8Array, layer: Layer, nextName: HeaderName | undefined, ip: IpPacket | undefined): ChecksumCheck | undefined {
+  const { name, offBytes: at } = layer;
+  if (name === 'ipv4') return checkRange(name, bytes, at, layer.lengthBytes, IPV4_CHECKSUM_OFF, 0);
+  if (name === 'gre' && (!isGreKnown(u16(bytes, at)) || (u16(bytes, at) & GRE_CHECKSUM_PRESENT) === 0)) return undefined;
+  const isWhole = layer.missingBytes === 0 && ip?.isFragment !== true;
+  if (name === 'sctp') return checkSctp(bytes, layer, isWhole);
+  const kind = UPPER_CHECKSUMS[name];
+  if (kind === undefined) return undefined;
+  const found = u16(bytes, at + kind.checksumOff);
+  const tell = (state: ChecksumState): ChecksumCheck => ({ field: '', offBytes: at + kind.checksumOff, lengthBytes: 2, state, found, expected: undefined });
+  const isWithout = name === 'udp' && found === 0;
+  if (isWithout && (ip?.isIpv6 !== true || nextName === 'vxlan' || nextName === 'geneve')) return tell('absent');
+  if (!isWhole || (kind.protocol !== 0 && (ip === undefined || ip.dstOffBytes < 0))) return tell(isWithout ? 'invalid' : 'unverifiable');
+  const upperBytes = layer.endBytes - at;
+  return checkRange(name, bytes, at, upperBytes, kind.checksumOff, kind.protocol === 0 ? 0 : pseudoSum(bytes, ip!, kind.protocol, upperBytes));
+}
+
+/** The states of the outermost ones alone, see `checkChecksums`. */
 export function verifyChecksums(bytes: Uint8Array, offBytes: number, lengthBytes: number): ChecksumReport {
   const checks = checkChecksums(bytes, offBytes, lengthBytes);
   const ipv4 = checks.find(({ field }) => field === 'ipv4.checksum');
-  const upper = checks.find((check) => check !== ipv4);
+  const upper = checks.find(({ field }) => !field.startsWith('ipv4'));
   return { ipv4: ipv4?.state, upper: upper?.state, upperName: upper && (upper.field.slice(0, upper.field.indexOf('.')) as HeaderName) };
 }
 
 /**
- * Writes the right value into every checksum that is wrong and can be known; one that is absent stays absent.
+ * Writes the right value into every checksum that is wrong and can be known, innermost first, as outer ones cover them; one that is absent
+ * stays absent.
  *
  * @returns how many were written
  */
 export function repairChecksums(bytes: Uint8Array, offBytes: number, lengthBytes: number): number {
+  const count = checkChecksums(bytes, offBytes, lengthBytes).length;
   let written = 0;
-  for (const { state, expected, offBytes: at } of checkChecksums(bytes, offBytes, lengthBytes)) {
+  for (let i = count - 1; i >= 0; i--) {
+    const { state, expected, offBytes: at, lengthBytes: fieldBytes } = checkChecksums(bytes, offBytes, lengthBytes)[i]!;
     if (state !== 'invalid' || expected === undefined) continue;
-    bytes[offBytes + at] = expected >>> 8;
-    bytes[offBytes + at + 1] = expected;
+    for (let j = 0; j < fieldBytes; j++) bytes[offBytes + at + j] = expected >>> (8 * (fieldBytes - 1 - j));
     written++;
   }
   return written;
 }
 
-function isWhole(packet: DecodedPacket, bytes: Uint8Array, ip4: Layer | undefined): boolean {
-  if (packet.missingBytes !== 0 || (ip4 !== undefined && isIpv4Fragment(bytes, ip4.offBytes))) return false;
-  return !packet.layers.some(({ name }) => name === 'fragment' || name === 'routing');
-}
-
-function pseudoSum(packet: DecodedPacket, bytes: Uint8Array, protocol: number, upperBytes: number): number {
-  if (protocol === 0) return 0;
-  const ip4 = layerOf(packet, 'ipv4');
-  if (ip4 !== undefined) return pseudoHeaderSumV4(bytes, ip4.offBytes, protocol, upperBytes);
-  return pseudoHeaderSumV6(bytes, layerOf(packet, 'ipv6')!.offBytes, protocol, upperBytes);
+/** The pseudo header's sum, with the address that the packet goes to in the end. */
+function pseudoSum(bytes: Uint8Array, ip: IpPacket, protocol: number, upperBytes: number): number {
+  if (!ip.isIpv6) return pseudoHeaderSumV4(bytes, ip.offBytes, protocol, upperBytes);
+  if (ip.dstOffBytes === ip.offBytes + IPV6_DST_OFF) return pseudoHeaderSumV6(bytes, ip.offBytes, protocol, upperBytes);
+  const sum = addToSum(protocol + (upperBytes >>> 16) + (upperBytes & 0xffff), bytes, ip.offBytes + IPV6_SRC_OFF, IPV6_ADDRESS_BYTES);
+  return addToSum(sum, bytes, ip.dstOffBytes, IPV6_ADDRESS_BYTES);
 }
 
 /** Checks a range that includes its checksum field; `sum` is that of a pseudo header, else 0. */
-function checkRange(
-  name: HeaderName, bytes: Uint8Array, packetOffBytes: number, at: number, lengthBytes: number, checksumOff: number, sum: number,
-): ChecksumCheck {
+function checkRange(name: HeaderName, bytes: Uint8Array, at: number, lengthBytes: number, checksumOff: number, sum: number): ChecksumCheck {
   const found = u16(bytes, at + checksumOff);
   const computed = ~fold(addToSum(sum, bytes, at, lengthBytes) - found) & 0xffff;
   // 0 says "no checksum" in UDP; the other number for 0 is sent instead.
   const expected = name === 'udp' && computed === 0 ? 0xffff : computed;
   const isRight = isChecksumValid(sum, bytes, at, lengthBytes) && !(name === 'udp' && found === 0);
-  return { field: `${name}.checksum`, offBytes: at + checksumOff - packetOffBytes, state: isRight ? 'valid' : 'invalid', found, expected };
+  return { field: '', offBytes: at + checksumOff, lengthBytes: 2, state: isRight ? 'valid' : 'invalid', found, expected };
+}
+
+function checkSctp(bytes: Uint8Array, { offBytes: at, endBytes }: Layer, isWhole: boolean): ChecksumCheck {
+  const found = u32(bytes, at + SCTP_CHECKSUM_OFF);
+  const expected = isWhole ? sctpChecksum(bytes, at, endBytes - at, at + SCTP_CHECKSUM_OFF) : undefined;
+  const state = expected === undefined ? 'unverifiable' : found === expected ? 'valid' : 'invalid';
+  return { field: '', offBytes: at + SCTP_CHECKSUM_OFF, lengthBytes: 4, state, found, expected };
 }

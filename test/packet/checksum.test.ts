@@ -110,8 +110,8 @@ describe('verifyChecksums', () => {
     ['firstFragment', 'valid', 'unverifiable', 'udp'],
     ['laterFragment', 'valid', undefined, undefined],
     ['ipv6Fragment', undefined, 'unverifiable', 'udp'],
-    ['ipv6Extensions', undefined, 'unverifiable', 'udp'],
-    ['sctp', 'valid', undefined, undefined],
+    ['ipv6Extensions', undefined, 'valid', 'udp'],
+    ['sctp', 'valid', 'invalid', 'sctp'],
     ['lldp', undefined, undefined, undefined],
   ] as const)('%s', (name, ipv4, upper, upperName) => {
     expect(verify(frames[name])).toEqual({ ipv4, upper, upperName });
