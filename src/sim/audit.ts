@@ -1,5 +1,6 @@
 import type { PageAllocator } from '../memory/index.js';
 import type { OwnerLedger } from '../memory/index.js';
+import { auditChunks } from '../umem/index.js';
 import type { Umem, XdpSock } from '../umem/index.js';
 import type { HostNic } from './host.js';
 import type { PacketTally } from './packetTally.js';
@@ -145,25 +146,9 @@ function umemsOf(sockets: readonly XdpSock[]): Umem[] {
 
 /** @param sockets those that share it */
 function checkUmem(umem: Umem, sockets: readonly XdpSock[], chunks: Record<string, number>, check: Check): void {
-  const census = umem.chunks.census();
-  for (const [owner, count] of Object.entries(census)) chunks[owner] = (chunks[owner] ?? 0) + count;
-  const pools = [...new Set(sockets.flatMap(({ pool }) => pool ?? []))];
-  const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
-  const expected: [string, number][] = [
-    ['fillRing', sum(pools.map(({ fill }) => fill.ring.used))],
-    ['rxRing', sum(sockets.map(({ rx }) => rx?.ring.used ?? 0))],
-    ['txRing', sum(sockets.map(({ tx }) => tx?.ring.used ?? 0))],
-    ['completionRing', sum(pools.map(({ completion }) => completion.ring.used))],
-    ['kernel', sum(pools.map(({ freeCount, inFlight }) => freeCount + inFlight))],
-  ];
-  const wrong = expected.filter(([owner, count]) => (census[owner] ?? 0) !== count);
-  check(
-    `chunks of socket ${sockets.map(({ id }) => id).join(', ')}`,
-    wrong.length === 0,
-    wrong.length === 0
-      ? `${umem.chunks.count} accounted for: ${describeCensus(umem.chunks)}`
-      : wrong.map(([owner, count]) => `${owner} owns ${census[owner] ?? 0}, but ${count} are there`).join(', '),
-  );
+  const { ok, detail, owners } = auditChunks(umem);
+  for (const [owner, count] of Object.entries(owners)) chunks[owner] = (chunks[owner] ?? 0) + count;
+  check(`chunks of socket ${sockets.map(({ id }) => id).join(', ')}`, ok, detail);
 }
 
 function describeCensus(ledger: OwnerLedger): string {

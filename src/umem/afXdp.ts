@@ -7,6 +7,8 @@ import type { BindHost } from './bind.js';
 import { POLLNVAL, SOCK_RAW, XDP_PGOFF_RX_RING, XDP_PGOFF_TX_RING, XDP_UMEM_PGOFF_COMPLETION_RING, XDP_UMEM_PGOFF_FILL_RING } from './ifXdp.js';
 import { getOption, setOption } from './socketOptions.js';
 import type { OptionHost } from './socketOptions.js';
+import type { Umem } from './umem.js';
+import { UmemWatch } from './umemWatch.js';
 import { XdpSock } from './xdpSock.js';
 import type { XskBuffPool } from './xskBuffPool.js';
 import type { XskDevice } from './xskDevice.js';
@@ -27,6 +29,8 @@ export interface AfXdpParts {
   readonly scheduler: Scheduler;
   readonly kernel?: KernelRelease | undefined;
   readonly quirks?: XskQuirks | undefined;
+  /** Finds packets that the application changes after their submission; costs each of their bytes twice. */
+  readonly hashesPackets?: boolean | undefined;
 }
 
 /** AF_XDP of one host: its sockets by file descriptor, the devices that they can be bound to, and the pools on their queues. */
@@ -44,10 +48,14 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
   readonly #mappings: Mapping[] = [];
   readonly #releaseHandler: number;
   readonly #releasing: XskBuffPool[] = [];
-  #umemCount = 0;
+  readonly #umems: Umem[] = [];
+  readonly #startNs: number;
+  readonly #hashesPackets: boolean;
 
-  constructor({ memory, scheduler, kernel = NEWEST_KERNEL, quirks }: AfXdpParts) {
+  constructor({ memory, scheduler, kernel = NEWEST_KERNEL, quirks, hashesPackets = false }: AfXdpParts) {
     this.memory = memory;
+    this.#hashesPackets = hashesPackets;
+    this.#startNs = scheduler.nowNs;
     this.rules = xskRules(kernel, quirks);
     this.#scheduler = scheduler;
     this.#releaseHandler = scheduler.register(() => this.#removePool(this.#releasing.shift()!));
@@ -94,7 +102,22 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
   }
 
   nextUmemId(): number {
-    return this.#umemCount++;
+    return this.#umems.length;
+  }
+
+  watch(umem: Umem): void {
+    this.#umems.push(umem);
+    umem.watch = new UmemWatch(umem, this.memory, this.#scheduler, this.#startNs, this.#hashesPackets);
+  }
+
+  /** All UMEMs that there ever were, by id. */
+  get umems(): readonly Umem[] {
+    return this.#umems;
+  }
+
+  /** The application has done something to its rings at this moment: where nobody says so, it is seen when the kernel looks at them next. */
+  observe(): void {
+    for (const { watch } of this.#umems) watch?.sync();
   }
 
   /** A descriptor that is something else, as a test needs it: a socket of another family, or no socket at all. */
@@ -140,6 +163,7 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
     const { pool, state } = socket;
     socket.state = 'unbound';
     if (pool === undefined || state !== 'bound') return;
+    pool.umem.watch?.removeSocket(socket);
     pool.sockets.delete(socket);
     const at = pool.txSockets.indexOf(socket);
     if (at >= 0) pool.txSockets.splice(at, 1);
@@ -151,6 +175,7 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
   #removePool(pool: XskBuffPool): void {
     if (pool.isZeroCopy) pool.device.zeroCopy?.setupPool(pool.queueId, undefined);
     this.#pools.splice(this.#pools.indexOf(pool), 1);
+    pool.umem.watch?.removePool(pool);
   }
 
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number {

@@ -55,6 +55,7 @@ export function bind(host: BindHost, socket: XdpSock, address: Uint8Array): numb
   socket.fillUntilBind = undefined;
   socket.completionUntilBind = undefined;
   socket.state = 'bound';
+  socket.umem?.watch?.addSocket(socket);
   return 0;
 }
 

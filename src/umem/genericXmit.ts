@@ -63,6 +63,8 @@ export class GenericXmit {
       }
       // An invalid descriptor is found before the budget is asked: the 33rd still ends the call with 0 (measured on 6.18).
       if (isValid && budget-- === 0) return -EAGAIN;
+      // What is there of its packet is dropped even if the call ends here.
+      if (!isValid) this.#dropPacket(tx, pool);
       if (!pool.reserveCompletion()) return rules.completionFull;
       if (!isValid || this.#isDraining) {
         this.#dropAndComplete(tx, pool);
@@ -95,21 +97,23 @@ export class GenericXmit {
     packet.partAddress[packet.partCount] = isFirst && !isContinued ? address : this.#copy(packet.partCount, address, desc.len);
     packet.partBytes[packet.partCount++] = desc.len;
     packet.lenBytes += desc.len;
-    if (isFirst) packet.packetId = umem.chunks.packetId[umem.chunks.indexOf(address)];
+    const chunk = umem.chunkOf(desc.addrLow, desc.addrHigh);
+    if (isFirst) packet.packetId = umem.chunks.packetId[umem.chunks.indexOf(umem.address + chunk)];
     const timestampAt = isFirst && packet.metadata.wantsTimestamp ? desc.offBytes - umem.txMetadataBytes : -1;
-    packet.completion = pool.addToPacket(packet.completion, desc.addrLow, desc.addrHigh, timestampAt);
-    umem.move(desc.offBytes, Owner.txRing, Owner.kernel);
+    const addrLow = isFirst && this.#socket.rules.quirks.completesEvenAddress === true ? (desc.addrLow & ~1) >>> 0 : desc.addrLow;
+    packet.completion = pool.addToPacket(packet.completion, addrLow, desc.addrHigh, timestampAt);
+    umem.move(chunk, Owner.txRing, Owner.kernel);
     tx.release();
     return isContinued ? 0 : this.#transmit(tx, pool);
   }
 
   #transmit(tx: ConsumerQueue, pool: XskBuffPool): number {
     const socket = this.#socket;
-    const { completion } = this.#packet;
+    const { completion, partCount } = this.#packet;
     const error = socket.device!.xskTransmit(socket, this.#packet);
     this.#forget();
     if (error === -EAGAIN) {
-      tx.cancel(pool.cancelPacket(completion, Owner.txRing));
+      tx.cancel(pool.cancelPacket(completion, Owner.txRing, tx, tx.cachedCons - partCount));
       return error;
     }
     if (error !== 0) {
@@ -149,14 +153,28 @@ export class GenericXmit {
     this.#packet.completion = NO_PACKET;
   }
 
+  /** The descriptors of a packet that cannot be sent come back. */
+  #dropPacket(tx: ConsumerQueue, pool: XskBuffPool): void {
+    const { completion, partCount } = this.#packet;
+    if (completion === NO_PACKET) return;
+    tx.invalidDescs += partCount;
+    pool.completePacket(completion, -1);
+    this.#forget();
+  }
+
   /** Before 6.18: nobody tells the application of what was dropped. */
   #dropInvalid(tx: ConsumerQueue, pool: XskBuffPool): void {
-    const desc = this.#desc;
     tx.invalidDescs++;
     if (this.#packet.completion !== NO_PACKET) tx.invalidDescs += pool.cancelPacket(this.#packet.completion, Owner.application);
     this.#forget();
-    if (pool.umem.contains(desc.offBytes)) pool.umem.move(desc.offBytes, Owner.txRing, Owner.application);
+    this.#moveInvalid(pool, Owner.application);
     tx.release();
+  }
+
+  /** Somebody gets the chunk of a descriptor that was refused; an address beyond the UMEM has none. */
+  #moveInvalid({ umem, completion }: XskBuffPool, to: Owner): void {
+    const chunk = umem.chunkOf(this.#desc.addrLow, this.#desc.addrHigh);
+    if (umem.contains(chunk)) umem.move(chunk, Owner.txRing, to, to === Owner.completionRing ? completion : undefined, completion.ring.producer);
   }
 
   /**
@@ -173,13 +191,10 @@ export class GenericXmit {
       // Too many descriptors for one packet.
       pool.cancelCompletion(1);
       if (packet.completion !== NO_PACKET) tx.invalidDescs += pool.cancelPacket(packet.completion, Owner.application);
-      if (pool.umem.contains(desc.offBytes)) pool.umem.move(desc.offBytes, Owner.txRing, Owner.application);
+      this.#moveInvalid(pool, Owner.application);
     } else {
-      if (packet.completion !== NO_PACKET) {
-        tx.invalidDescs += packet.partCount;
-        pool.completePacket(packet.completion, -1);
-      }
-      if (pool.umem.contains(desc.offBytes)) pool.umem.move(desc.offBytes, Owner.txRing, Owner.completionRing);
+      this.#dropPacket(tx, pool);
+      this.#moveInvalid(pool, Owner.completionRing);
       pool.completeAddress(desc.addrLow, desc.addrHigh);
     }
     this.#forget();

@@ -18,6 +18,8 @@ export interface OptionHost {
   /** The application has this memory. */
   isMapped(address: number, lenBytes: number): boolean;
   nextUmemId(): number;
+  /** Somebody follows the chunks of a new UMEM. */
+  watch(umem: Umem): void;
 }
 
 /** setsockopt: xsk_setsockopt (net/xdp/xsk.c, 6.18), and what AF_XDP listens to at SOL_SOCKET. */
@@ -99,6 +101,7 @@ function registerUmem(host: OptionHost, socket: XdpSock, value: Uint8Array): num
   if (socket.state !== 'ready' || socket.umem !== undefined) return -EBUSY;
   if (typeof reg === 'number') return reg;
   socket.umem = new Umem(host.nextUmemId(), reg);
+  host.watch(socket.umem);
   return 0;
 }
 

@@ -2,6 +2,8 @@ import { EFAULT, EINVAL, ENOMEM, hasChange } from '../base/index.js';
 import type { KernelRelease } from '../base/index.js';
 import { Owner, OwnerLedger, PAGE_BYTES } from '../memory/index.js';
 import { XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_TX_SW_CSUM, XDP_UMEM_UNALIGNED_CHUNK_FLAG, XSK_UNALIGNED_BUF_OFFSET_SHIFT } from './ifXdp.js';
+import type { UmemWatch } from './umemWatch.js';
+import type { XskQueue } from './xskQueue.js';
 
 /** XDP_PACKET_HEADROOM: spent at the head of every chunk, in copy mode too. */
 export const XDP_PACKET_HEADROOM = 256;
@@ -88,6 +90,9 @@ export class Umem {
    */
   readonly chunks: OwnerLedger;
 
+  /** Who follows the chunks; `undefined` where nobody does, and the application's half of their way is not known. */
+  watch: UmemWatch | undefined;
+
   /** @param id of the host's UMEMs, from 0 on */
   constructor(id: number, reg: UmemReg) {
     this.id = id;
@@ -112,9 +117,26 @@ export class Umem {
     return offBytes >= 0 && offBytes < this.sizeBytes;
   }
 
-  /** Hands over the chunk in which the UMEM offset lies. */
-  move(offBytes: number, from: Owner, to: Owner): void {
-    this.chunks.move(this.address + offBytes, from, to);
+  /** UMEM offset by which the chunk of an address on a ring is known: of unaligned chunks the base, without the offset in the high 16 bits. */
+  chunkOf(low: number, high: number): number {
+    return this.isUnaligned ? baseOfAddress(low, high) : low + high * 2 ** 32;
+  }
+
+  /** The chunk that an entry of FILL means, -1 for none (xp_check_aligned, xp_check_unaligned). */
+  fillChunk(low: number, high: number): number {
+    if (!this.isUnaligned) return high === 0 && low < this.sizeBytes ? low - (low % this.chunkSizeBytes) : -1;
+    const base = baseOfAddress(low, high);
+    return base + this.chunkSizeBytes <= this.sizeBytes ? base : -1;
+  }
+
+  /**
+   * Hands over the chunk in which the UMEM offset lies: for the kernel and drivers; of what the application does the watch knows.
+   *
+   * @param queue ring on which it lies from then on, in the entry with index `index`; left out: on none
+   */
+  move(offBytes: number, from: Owner, to: Owner, queue?: XskQueue, index = 0): void {
+    if (this.watch === undefined) this.chunks.move(this.address + offBytes, from, to);
+    else this.watch.moved(offBytes, from, to, queue, index);
   }
 }
 

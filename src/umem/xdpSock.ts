@@ -42,6 +42,10 @@ export class XdpSock {
   txBudgetSpent = 0;
   rxDropped = 0;
   rxQueueFull = 0;
+  /** Packets of another queue or device, and which queue the last one was of; packets that came while it was not bound. No statistics tell of them. */
+  rxOtherQueue = 0;
+  lastOtherQueue = 0;
+  rxNotBound = 0;
   /** SO_ERROR: a positive errno that waits to be read. */
   error = 0;
   // SO_BUSY_POLL in microseconds, SO_PREFER_BUSY_POLL, SO_BUSY_POLL_BUDGET.
@@ -93,8 +97,15 @@ export class XdpSock {
    * @returns 0, -ENXIO (not bound), -EINVAL (another queue), or -ENOSPC (too long, no XDP_USE_SG)
    */
   checkReceive(ifindex: number, queueId: number, lenBytes: number): number {
-    if (!this.isBound || this.pool === undefined) return -ENXIO;
-    if (this.ifindex !== ifindex || this.queueId !== queueId) return -EINVAL;
+    if (!this.isBound || this.pool === undefined) {
+      this.rxNotBound++;
+      return -ENXIO;
+    }
+    if (this.ifindex !== ifindex || this.queueId !== queueId) {
+      this.rxOtherQueue++;
+      this.lastOtherQueue = queueId;
+      return -EINVAL;
+    }
     if (lenBytes > this.pool.umem.frameSizeBytes && !this.hasSg) {
       this.rxDropped++;
       return -ENOSPC;
@@ -178,8 +189,8 @@ export class XdpSock {
     const high = umem.isUnaligned ? (Math.floor(chunk / 2 ** 32) & 0xffff) | (packetOffBytes << (XSK_UNALIGNED_BUF_OFFSET_SHIFT - 32)) : 0;
     if (!rx.reserveDesc(low, high, lenBytes, options)) return false;
     pool.release();
-    umem.move(chunk, Owner.kernel, Owner.rxRing);
     umem.chunks.packetId[umem.chunks.indexOf(umem.address + chunk)] = packetId;
+    umem.move(chunk, Owner.kernel, Owner.rxRing, rx, (rx.cachedProd - 1) >>> 0);
     return true;
   }
 
@@ -203,6 +214,14 @@ export class XdpSock {
    * @returns 0, -ENXIO (not bound), -ENETDOWN, -EOPNOTSUPP (blocking call), -ENOBUFS (no TX ring), what `GenericXmit.send` gives or what the driver says
    */
   sendmsg(flags: number): number {
+    const watch = this.umem?.watch;
+    watch?.called(this);
+    const result = this.#sendmsg(flags);
+    watch?.sent(this, result, result === -EINVAL && !this.isZeroCopy);
+    return result;
+  }
+
+  #sendmsg(flags: number): number {
     const isBlocking = (flags & MSG_DONTWAIT) === 0;
     if (!this.isBound) return -ENXIO;
     if (isBlocking && !this.rules.checksDeviceFirst) return -EOPNOTSUPP;
@@ -217,6 +236,7 @@ export class XdpSock {
 
   /** recvfrom: never gives data; in zero-copy mode it wakes the driver for FILL. Errors as of `sendmsg`, -ENOBUFS for no RX ring. */
   recvmsg(flags: number): number {
+    this.umem?.watch?.called(this);
     const error = this.#check();
     if (error !== 0) return error;
     if (this.rx === undefined || this.pool === undefined) return -ENOBUFS;
@@ -227,6 +247,7 @@ export class XdpSock {
 
   /** xsk_poll: wakes whom it has to, and in copy mode sends; then POLLIN when RX is not empty, POLLOUT when TX is at most half full. */
   poll(): number {
+    this.umem?.watch?.called(this);
     if (this.#check() !== 0 || this.pool === undefined) return 0;
     const { cachedNeedWakeup } = this.pool;
     if (cachedNeedWakeup !== 0) {

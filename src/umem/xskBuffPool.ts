@@ -1,13 +1,13 @@
 import type { HostMemory } from '../memory/index.js';
 import { Owner } from '../memory/index.js';
 import { XDP_WAKEUP_RX, XDP_WAKEUP_TX } from './ifXdp.js';
-import { XDP_RING_NEED_WAKEUP } from './ring.js';
+import { MAX_RING_ENTRIES, XDP_RING_NEED_WAKEUP } from './ring.js';
 import { writeTxTimestamp } from './txMetadata.js';
-import { addressToOffset, baseOfAddress, XDP_PACKET_HEADROOM } from './umem.js';
+import { XDP_PACKET_HEADROOM } from './umem.js';
 import type { Umem } from './umem.js';
 import type { XdpSock } from './xdpSock.js';
 import type { XskDevice } from './xskDevice.js';
-import type { ConsumerQueue, ProducerQueue } from './xskQueue.js';
+import type { ConsumerQueue, ProducerQueue, XskQueue } from './xskQueue.js';
 
 /** No descriptor of a packet follows. */
 const NO_NEXT = -1;
@@ -88,13 +88,15 @@ export class XskBuffPool {
     const { fill, umem } = this;
     if (umem.isUnaligned && this.#freeHeads === 0) return -1;
     const { u32 } = this.#memory;
-    for (;;) {
-      if (!fill.peek()) {
+    // More bad entries in a row than any ring has come from a producer index that makes no sense.
+    for (let entries = 0; ; entries++) {
+      if (entries > MAX_RING_ENTRIES || !fill.peek()) {
         fill.queueEmptyDescs++;
+        umem.watch?.starved(this);
         return -1;
       }
       const { word } = fill;
-      const chunk = this.#checkFill(u32[word], u32[word + 1]);
+      const chunk = umem.fillChunk(u32[word], u32[word + 1]);
       fill.release();
       if (chunk < 0) {
         fill.invalidDescs++;
@@ -106,18 +108,47 @@ export class XskBuffPool {
     }
   }
 
-  /** xp_check_aligned and xp_check_unaligned: the chunk, or -1. */
-  #checkFill(low: number, high: number): number {
-    const { umem } = this;
-    if (!umem.isUnaligned) return high === 0 && low < umem.sizeBytes ? low - (low % umem.chunkSizeBytes) : -1;
-    const base = baseOfAddress(low, high);
-    return base + umem.chunkSizeBytes <= umem.sizeBytes ? base : -1;
+  /**
+   * xp_alloc_batch: chunks for packets to come, now `Owner.kernel`. FILL that has no good entry at all counts as empty, once; the application sees what was
+   * taken with the next `XdpSock.flush`.
+   *
+   * @param into where the chunks are written to
+   * @param most of them, 1 or more
+   * @returns their number
+   */
+  allocBatch(into: Uint32Array, most: number): number {
+    const { fill, umem } = this;
+    const { u32 } = this.#memory;
+    let count = 0;
+    while (count < most && this.#free.length > 0) into[count++] = this.#free.pop()!;
+    if (count === most) return count;
+    const reused = count;
+    const room = umem.isUnaligned ? Math.min(most - count, this.#freeHeads) : most - count;
+    for (let left = fill.entries(room); left > 0; left--) {
+      const { word } = fill;
+      const chunk = umem.fillChunk(u32[word], u32[word + 1]);
+      fill.release();
+      if (chunk < 0) {
+        fill.invalidDescs++;
+        continue;
+      }
+      if (umem.isUnaligned) this.#freeHeads--;
+      umem.move(chunk, Owner.fillRing, Owner.kernel);
+      into[count++] = chunk;
+    }
+    if (count === reused) fill.queueEmptyDescs++;
+    return count;
   }
 
-  /** xp_can_alloc: FILL has entries for so many chunks; whether they are good is not looked at. */
+  /** xp_can_alloc: FILL has entries for so many chunks; whether they are good is not looked at. FILL counts as empty when there is none at all. */
   canAlloc(count: number): boolean {
-    const held = this.#free.length;
-    return held >= count || this.fill.hasEntries(count - held);
+    const missing = count - this.#free.length;
+    if (missing <= 0) return true;
+    const entries = this.fill.entries(missing);
+    if (entries === 0) this.fill.queueEmptyDescs++;
+    if (entries === missing) return true;
+    this.umem.watch?.starved(this);
+    return false;
   }
 
   /** xp_free: a chunk that is `Owner.kernel` was not used. */
@@ -133,6 +164,10 @@ export class XskBuffPool {
   /** Chunks that the kernel holds unused. */
   get freeCount(): number {
     return this.#free.length;
+  }
+
+  get freeChunks(): readonly number[] {
+    return this.#free;
   }
 
   // ── send, copy mode ──
@@ -186,8 +221,9 @@ export class XskBuffPool {
     const first = completion.ring.producer;
     let count = 0;
     this.#forget(packet, (low, high) => {
-      completion.writeAddress(first + count++, low, high);
-      this.#moveSent(low, high, Owner.completionRing);
+      const index = (first + count++) >>> 0;
+      completion.writeAddress(index, low, high);
+      this.#moveSent(low, high, Owner.completionRing, completion, index);
     });
     completion.submitMore(count);
   }
@@ -196,14 +232,12 @@ export class XskBuffPool {
    * The packet is undone: nothing reaches COMPLETION (xsk_consume_skb).
    *
    * @param to who has its chunks from now on
+   * @param tx ring to which they go back, and index of the packet's first descriptor there
    * @returns its descriptors
    */
-  cancelPacket(packet: number, to: Owner): number {
+  cancelPacket(packet: number, to: Owner, tx?: ConsumerQueue, firstIndex = 0): number {
     let count = 0;
-    this.#forget(packet, (low, high) => {
-      count++;
-      this.#moveSent(low, high, to);
-    });
+    this.#forget(packet, (low, high) => this.#moveSent(low, high, to, tx, (firstIndex + count++) >>> 0));
     this.cancelCompletion(count);
     return count;
   }
@@ -226,9 +260,16 @@ export class XskBuffPool {
   }
 
   /** Whoever has the chunk that an address on TX points at; an address beyond the UMEM has none. */
-  #moveSent(low: number, high: number, to: Owner): void {
-    const offBytes = addressToOffset(low, high, this.umem.isUnaligned);
-    if (this.umem.contains(offBytes)) this.umem.move(offBytes, Owner.kernel, to);
+  #moveSent(low: number, high: number, to: Owner, queue?: XskQueue, index?: number): void {
+    const offBytes = this.umem.chunkOf(low, high);
+    if (this.umem.contains(offBytes)) this.umem.move(offBytes, Owner.kernel, to, queue, index);
+  }
+
+  /** Addresses of the descriptors that are in flight. */
+  eachInFlight(visit: (low: number, high: number) => void): void {
+    const isFree = new Uint8Array(this.#next.length);
+    for (let slot = this.#freeSlot; slot !== NO_NEXT; slot = this.#next[slot]) isFree[slot] = 1;
+    for (let slot = 0; slot < isFree.length; slot++) if (isFree[slot] === 0) visit(this.#addressLow[slot], this.#addressHigh[slot]);
   }
 
   // ── wake-up, for drivers in zero-copy mode ──

@@ -1,4 +1,5 @@
 import type { HostMemory } from '../memory/index.js';
+import { NO_RING } from './chunkHistory.js';
 import { Ring } from './ring.js';
 
 /** `options` bit of a descriptor: the packet goes on in the next descriptor. */
@@ -18,6 +19,9 @@ export class XskQueue {
   /** Counters behind XDP_STATISTICS: invalid_descs and queue_empty_descs. */
   invalidDescs = 0;
   queueEmptyDescs = 0;
+  /** Told before an index of the application is looked at: what it has done until then can be seen in the ring. And the ring's number there. */
+  watch: { sync(): void } | undefined;
+  watchId = NO_RING;
 
   constructor(memory: HostMemory, name: string, size: number, entryBytes: number) {
     this.ring = new Ring(memory, name, size, entryBytes);
@@ -59,6 +63,7 @@ export class ConsumerQueue extends XskQueue {
   }
 
   #readProducer(): void {
+    this.watch?.sync();
     const { producer, size } = this.ring;
     const isSane = this.#trustsProducer || (producer - this.cachedCons) >>> 0 <= size;
     this.cachedProd = isSane ? producer : (this.cachedCons + size) >>> 0;
@@ -101,6 +106,7 @@ export class ProducerQueue extends XskQueue {
     const { size } = this.ring;
     let free = (size - (this.cachedProd - this.cachedCons)) >>> 0;
     if (free >= most) return most;
+    this.watch?.sync();
     this.cachedCons = this.ring.consumer;
     // A consumer that makes no sense makes for more free slots than there are; the kernel believes it.
     free = (size - (this.cachedProd - this.cachedCons)) >>> 0;

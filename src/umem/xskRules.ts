@@ -10,10 +10,12 @@ export interface XskQuirks {
   readonly completesRefusedMetadata?: boolean;
   /** A producer index further ahead than the ring is long is believed: stale entries are taken again. */
   readonly trustsProducer?: boolean;
+  /** The address of a packet's first descriptor comes back without its lowest bit, in which the kernel keeps a mark (copy mode). */
+  readonly completesEvenAddress?: boolean;
 }
 
 /** All of them: what a test that compares with the running kernel needs. */
-export const KERNEL_QUIRKS: Required<XskQuirks> = { truncatesQueueId: true, completesRefusedMetadata: true, trustsProducer: true };
+export const KERNEL_QUIRKS: Required<XskQuirks> = { truncatesQueueId: true, completesRefusedMetadata: true, trustsProducer: true, completesEvenAddress: true };
 
 /** Descriptors that one send call handles in copy mode (TX_BATCH_SIZE, net/xdp/xsk.c). */
 export const TX_BATCH_SIZE = 32;

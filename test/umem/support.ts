@@ -1,6 +1,6 @@
 import { EventQueue } from '../../src/sim/eventQueue.js';
 import type { KernelRelease } from '../../src/base/index.js';
-import { HostMemory, Owner } from '../../src/memory/index.js';
+import { HostMemory } from '../../src/memory/index.js';
 import {
   AF_XDP, AfXdp, MSG_DONTWAIT, SOCK_RAW, SOL_XDP, XDP_COPY, XDP_RX_RING, XDP_TX_RING, XDP_UMEM_COMPLETION_RING, XDP_UMEM_FILL_RING, XDP_UMEM_REG,
   XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_UNALIGNED_CHUNK_FLAG, XDP_USE_SG,
@@ -59,7 +59,7 @@ export class SocketBench {
   constructor(options: BenchOptions = {}) {
     const { chunkCount = 8, chunkSizeBytes = 2048, headroomBytes = 0, txMetadataBytes = 0, isUnaligned = false, rings = {}, kernel, quirks, hasSg = false } = options;
     const { memory } = this;
-    this.afXdp = new AfXdp({ memory, scheduler: new EventQueue(), kernel, quirks });
+    this.afXdp = new AfXdp({ memory, scheduler: new EventQueue(0), kernel, quirks });
     this.afXdp.addDevice(this.device);
     this.fd = this.afXdp.socket(SOCK_RAW, 0);
     const area = this.afXdp.mmapAnonymous(chunkCount * chunkSizeBytes);
@@ -123,36 +123,36 @@ export class SocketBench {
   /** Application: gives a chunk to FILL, by any address in it. */
   fill(low: number, high = 0): boolean {
     if (!put(this.fillRing, [low, high])) return false;
-    if (this.umem.contains(low)) this.umem.move(low, Owner.application, Owner.fillRing);
+    this.afXdp.observe();
     return true;
   }
 
   /** Application: queues a descriptor. */
   queue(addr: number, len: number, options = 0, high = 0): boolean {
     if (!put(this.tx, [addr, high, len, options])) return false;
-    if (this.umem.contains(addr)) this.umem.move(addr, Owner.application, Owner.txRing);
+    this.afXdp.observe();
     return true;
   }
 
   /** Application: takes one packet from the RX ring. `addr` is where its bytes begin. */
   consume(): ReadDesc | undefined {
-    const { rx, memory, umem } = this;
+    const { rx, memory } = this;
     if (rx.isEmpty) return undefined;
     const word = rx.entryWord(rx.consumer);
     rx.consumer += 1;
     const [low, high, len, options] = memory.u32.subarray(word, word + 4);
-    umem.move(low!, Owner.rxRing, Owner.application);
+    this.afXdp.observe();
     return { addr: low! + (high! >>> 16), len: len!, options: options! };
   }
 
   /** Application: takes one address from COMPLETION, -1 when there is none. */
   reclaim(): number {
-    const { completion, memory, umem } = this;
+    const { completion, memory } = this;
     if (completion.isEmpty) return -1;
     const word = completion.entryWord(completion.consumer);
     completion.consumer += 1;
     const address = memory.u32[word]! + memory.u32[word + 1]! * 2 ** 32;
-    if (umem.contains(address)) umem.move(address, Owner.completionRing, Owner.application);
+    this.afXdp.observe();
     return address;
   }
 
@@ -187,6 +187,7 @@ export class SocketBench {
       queue.cachedProd = index;
       queue.cachedCons = index;
     }
+    for (const watched of this.umem.watch!.rings) watched.seen = index;
   }
 }
 

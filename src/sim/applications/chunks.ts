@@ -1,4 +1,3 @@
-import { Owner } from '../../memory/index.js';
 import type { XdpSock } from '../../umem/index.js';
 
 /** The application's end of the rings of one socket. */
@@ -35,7 +34,6 @@ export function appRings(socket: XdpSock): AppRings {
       if (fill.used >= fill.size) return false;
       u32[fill.entryWord(fill.producer)] = chunk;
       fill.producer += 1;
-      umem.move(chunk, Owner.application, Owner.fillRing);
       return true;
     },
     receive() {
@@ -44,7 +42,6 @@ export function appRings(socket: XdpSock): AppRings {
       const word = ring.entryWord(ring.consumer);
       rings.lenBytes = u32[word + 2];
       ring.consumer += 1;
-      umem.move(u32[word], Owner.rxRing, Owner.application);
       return u32[word];
     },
     send(offBytes, lenBytes) {
@@ -56,14 +53,12 @@ export function appRings(socket: XdpSock): AppRings {
       u32[word + 2] = lenBytes;
       u32[word + 3] = 0;
       ring.producer += 1;
-      umem.move(offBytes, Owner.application, Owner.txRing);
       return true;
     },
     reclaim() {
       if (completion.isEmpty) return -1;
       const offBytes = u32[completion.entryWord(completion.consumer)];
       completion.consumer += 1;
-      umem.move(offBytes, Owner.completionRing, Owner.application);
       return offBytes;
     },
     get toSend() {
