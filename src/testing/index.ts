@@ -1,0 +1,17 @@
+export { createTestNetwork, createTestNic, TestNetwork } from './network/testNetwork.js';
+export type { TestHostOptions, TestNetworkOptions, TestNicOptions } from './network/testNetwork.js';
+export type { EndedPacket, SentFrame } from './network/packetJournal.js';
+export { TestNic } from './network/testNic.js';
+export { packetBytesOf } from './program/objectSource.js';
+export type { ObjectSource, PacketBytes } from './program/objectSource.js';
+export { ProgramGlobals } from './program/programGlobals.js';
+export { ProgramLog } from './program/programLog.js';
+export type { LogLine as ProgramLogLine, ProgramEvent as TestProgramEvent } from './program/programLog.js';
+export { ProgramMap, ProgramMaps } from './program/programMaps.js';
+export type { MapElement } from './program/programMaps.js';
+export { redirectText } from './program/redirectTarget.js';
+export type { RedirectTarget } from './program/redirectTarget.js';
+export { loadProgram, TestProgram } from './program/testProgram.js';
+export type { LoadProgramOptions, TestRunOptions } from './program/testProgram.js';
+export { verdictName } from './program/testRunResult.js';
+export type { TestRun, TestRunContext, VerdictName } from './program/testRunResult.js';

@@ -1,0 +1,7 @@
+/** Matchers as plain functions, for `expect.extend` of vitest, jest or one's own runner. `xdp-sim/vitest` registers them by itself. */
+export { toAbortPacket, toDropPacket, toEndAs, toHaveVerdict, toPassPacket, toRedirectPacket, toRunWithin, toTransmitPacket } from './verdictMatchers.js';
+export type { ExpectedRedirect } from './verdictMatchers.js';
+export { toHaveCounter, toHaveElement, toHaveLogged, toHaveNoLeaks, toHaveSum } from './stateMatchers.js';
+export { toHaveMetadata } from './metadataMatchers.js';
+export type { MatcherResult } from './matcher.js';
+export type { PacketSubject } from './subject.js';

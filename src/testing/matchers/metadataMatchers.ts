@@ -1,0 +1,34 @@
+import { ProblemError } from '../../base/index.js';
+import { readMetadata } from '../../xdp/index.js';
+import type { MetadataContract, MetadataValue } from '../../xdp/index.js';
+import { result } from './matcher.js';
+import type { MatcherResult } from './matcher.js';
+import { journeyOf, packetSubject } from './subject.js';
+import { sameValue, valueText } from './values.js';
+
+/**
+ * The packet has metadata as the contract says, with these values of fields. Fields that are left out are not looked at.
+ *
+ * @example expect(run).toHaveMetadata(contract, { flow_hash: 0x1234 })
+ */
+export function toHaveMetadata(received: unknown, contract: MetadataContract, values: Readonly<Record<string, MetadataValue>> = {}): MatcherResult {
+  const subject = packetSubject('toHaveMetadata', received);
+  const { meta } = subject;
+  const unknown = Object.keys(values).filter((name) => !contract.fields.some((field) => field.name === name));
+  if (unknown.length > 0) {
+    throw new ProblemError({ code: 'contract-unknown-field', where: `contract ${contract.name}`, message: `there is no field ${unknown.join(', ')}`, hint: `its fields are ${contract.fields.map(({ name }) => name).join(', ')}` });
+  }
+  if (meta.length !== contract.sizeBytes) {
+    const found = meta.length === 0 ? 'none' : `${meta.length} bytes`;
+    return result(false, `metadata of contract ${contract.name}, ${contract.sizeBytes} bytes, got ${found}`, journeyOf(subject), { actual: meta.length, expected: contract.sizeBytes });
+  }
+  const found = readMetadata(contract, meta, 0);
+  const wrong = Object.entries(values).filter(([name, value]) => !sameField(found[name], value));
+  const details = wrong.map(([name, value]) => `${name} at byte ${contract.fields.find((field) => field.name === name)?.offBytes}: expected ${valueText(value)}, got ${valueText(found[name])}`);
+  return result(wrong.length === 0, `metadata of contract ${contract.name}${Object.keys(values).length === 0 ? '' : ` with ${valueText(values)}`}`, [...details, ...journeyOf(subject)], { actual: found, expected: values });
+}
+
+function sameField(found: MetadataValue | undefined, expected: MetadataValue): boolean {
+  if (found instanceof Uint8Array && expected instanceof Uint8Array) return sameValue([...found], [...expected]);
+  return sameValue(found, expected);
+}

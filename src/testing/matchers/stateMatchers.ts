@@ -1,0 +1,96 @@
+import { ProgramMap } from '../program/programMaps.js';
+import { ProgramLog } from '../program/programLog.js';
+import { TestProgram } from '../program/testProgram.js';
+import { TestNetwork } from '../network/testNetwork.js';
+import { TestNic } from '../network/testNic.js';
+import { result, wrongSubject } from './matcher.js';
+import type { MatcherResult } from './matcher.js';
+import { sameValue, valueText } from './values.js';
+
+/** Elements of a map that a failure lists. */
+const LISTED = 10;
+
+/**
+ * The map has an element under this key, with this value if one is given. Values are compared by their types; members of a struct that are left out don't count.
+ *
+ * @example expect(program.maps.get('by_source')).toHaveElement('192.0.2.1', { packets: 3 })
+ */
+export function toHaveElement(received: unknown, key: unknown, ...values: readonly unknown[]): MatcherResult {
+  const map = mapOf('toHaveElement', received);
+  const found = map.get(key as never);
+  const what = `map ${map.name} to have ${valueText(key)}`;
+  if (found === undefined) return result(false, what, [`it has ${listed(map)}`], { actual: undefined, expected: values[0] });
+  if (values.length === 0) return result(true, what, []);
+  return result(sameValue(found, values[0]), `${what}: ${valueText(values[0])}, got ${valueText(found)}`, [`it has ${listed(map)}`], { actual: found, expected: values[0] });
+}
+
+/**
+ * The sum of a per-CPU element over all CPUs.
+ *
+ * @example expect(program.maps.get('drops')).toHaveSum(0, 12)
+ */
+export function toHaveSum(received: unknown, key: unknown, sum: unknown): MatcherResult {
+  const map = mapOf('toHaveSum', received);
+  const found = map.sum(key as never);
+  return result(sameValue(found, sum), `map ${map.name}, ${valueText(key)}, to add up to ${valueText(sum)}, got ${valueText(found)}`, [`on each CPU: ${valueText(map.get(key as never))}`], { actual: found, expected: sum });
+}
+
+/**
+ * A statistic of the NIC, as `ethtool -S` shows it.
+ *
+ * @example expect(nic).toHaveCounter('rx_xdp_drop', 3)
+ */
+export function toHaveCounter(received: unknown, name: string, value: number): MatcherResult {
+  if (!(received instanceof TestNic)) return wrongSubject('toHaveCounter', 'a NIC that createTestNic or TestNetwork.nic() gave', received);
+  const { statistics } = received;
+  const found = statistics[name];
+  const others = Object.entries(statistics).filter(([, count]) => count !== 0).map(([each, count]) => `${each}: ${count}`);
+  const details = found === undefined ? [`there is no ${name}; it has: ${Object.keys(statistics).join(', ')}`] : [`not zero: ${others.join(', ')}`];
+  return result(found === value, `${received.name} to count ${name} ${value}, got ${String(found)}`, details, { actual: found, expected: value });
+}
+
+/**
+ * A line with this text was logged (bpf_printk or aya-log).
+ *
+ * @example expect(program).toHaveLogged(/dropped .* from 192\.0\.2\.1/)
+ */
+export function toHaveLogged(received: unknown, text: string | RegExp): MatcherResult {
+  const lines = linesOf(received);
+  const pass = lines.some((line) => (typeof text === 'string' ? line.includes(text) : text.test(line)));
+  const shown = lines.length === 0 ? ['nothing was logged'] : lines.slice(-LISTED).map((line) => `log: ${line}`);
+  return result(pass, `a log line with ${String(text)}`, shown, { actual: lines, expected: text });
+}
+
+/**
+ * Every packet has an end, every page and chunk its owner, nothing stayed mapped. Shuts the network down.
+ *
+ * @example expect(nic).toHaveNoLeaks()
+ */
+export function toHaveNoLeaks(received: unknown): MatcherResult {
+  const network = received instanceof TestNic ? received.network : received;
+  if (!(network instanceof TestNetwork)) return wrongSubject('toHaveNoLeaks', 'a NIC or network that createTestNic or createTestNetwork gave', received);
+  const { hosts, linkAudit } = network.finish();
+  const checks = [...hosts.flatMap(({ host, result: { audit } }) => audit.checks.map((check) => ({ ...check, name: `${host.name}, ${check.name}` }))), ...linkAudit.checks];
+  const broken = checks.filter(({ ok }) => !ok);
+  return result(broken.length === 0, 'no leaks', (broken.length === 0 ? checks : broken).map(({ name, detail }) => `${name}: ${detail}`));
+}
+
+function mapOf(matcher: string, received: unknown): ProgramMap {
+  return received instanceof ProgramMap ? (received as ProgramMap) : wrongSubject(matcher, 'a map that program.maps.get() gave', received);
+}
+
+function listed(map: ProgramMap): string {
+  const elements: string[] = [];
+  let count = 0;
+  for (const { key, value } of map.entries()) if (count++ < LISTED) elements.push(`${valueText(key)}: ${valueText(value)}`);
+  if (count === 0) return map.type.includes('ARRAY') ? 'only zeros' : 'no elements';
+  return `${elements.join(', ')}${count > LISTED ? `, and ${count - LISTED} more` : ''}`;
+}
+
+function linesOf(received: unknown): readonly string[] {
+  if (received instanceof TestProgram) return received.log.text;
+  if (received instanceof ProgramLog) return received.text;
+  if (received instanceof TestNic) return received.log;
+  if (typeof received === 'object' && received !== null && 'log' in received && Array.isArray(received.log)) return received.log.map((line: unknown) => (typeof line === 'object' && line !== null && 'text' in line ? String(line.text) : String(line)));
+  return wrongSubject('toHaveLogged', 'a program, a run, a NIC or a log', received);
+}

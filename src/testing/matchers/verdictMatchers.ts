@@ -1,0 +1,79 @@
+import { redirectText } from '../program/redirectTarget.js';
+import type { VerdictName } from '../program/testRunResult.js';
+import { result } from './matcher.js';
+import type { MatcherResult } from './matcher.js';
+import { isTestRun, journeyOf, packetSubject } from './subject.js';
+
+/**
+ * The program returned this verdict.
+ *
+ * @example expect(program.testRun({ data })).toHaveVerdict('XDP_DROP')
+ */
+export function toHaveVerdict(received: unknown, expected: VerdictName): MatcherResult {
+  const subject = packetSubject('toHaveVerdict', received);
+  const found = subject.verdict ?? 'no verdict: the program did not see the packet';
+  return result(subject.verdict === expected, `verdict ${expected}, got ${found}`, journeyOf(subject), { actual: found, expected });
+}
+
+const verdictMatcher = (name: string, verdict: VerdictName) => (received: unknown): MatcherResult => toHaveVerdict(packetSubject(name, received), verdict);
+
+/** The program returned XDP_DROP. */
+export const toDropPacket = verdictMatcher('toDropPacket', 'XDP_DROP');
+/** The program returned XDP_PASS. */
+export const toPassPacket = verdictMatcher('toPassPacket', 'XDP_PASS');
+/** The program returned XDP_TX. */
+export const toTransmitPacket = verdictMatcher('toTransmitPacket', 'XDP_TX');
+/** The program returned XDP_ABORTED. */
+export const toAbortPacket = verdictMatcher('toAbortPacket', 'XDP_ABORTED');
+
+/** Where a redirect is to go; what is left out is not looked at. */
+export interface ExpectedRedirect {
+  readonly ifindex?: number;
+  /** Name of the map, and index or key in it. */
+  readonly map?: string;
+  readonly key?: number;
+}
+
+/**
+ * The program returned XDP_REDIRECT, and the redirect goes there.
+ *
+ * @example expect(run).toRedirectPacket({ map: 'tx_ports', key: 2 })
+ */
+export function toRedirectPacket(received: unknown, to: ExpectedRedirect = {}): MatcherResult {
+  const subject = packetSubject('toRedirectPacket', received);
+  const wanted = Object.entries(to).map(([name, value]) => `${name} ${String(value)}`).join(', ');
+  const what = `a redirect${wanted === '' ? '' : ` to ${wanted}`}`;
+  if (subject.verdict !== 'XDP_REDIRECT') return result(false, `${what}, got ${subject.verdict ?? 'no verdict'}`, journeyOf(subject), { actual: subject.verdict, expected: 'XDP_REDIRECT' });
+  if (!isTestRun(subject)) {
+    const isThere = subject.isDelivered && (to.ifindex === undefined || to.ifindex === subject.ifindex);
+    return result(isThere, `${what}, got ${subject.outcome} at interface ${subject.ifindex}`, journeyOf(subject));
+  }
+  const { redirect } = subject;
+  const ifindex = redirect === undefined ? undefined : redirect.kind === 'interface' ? redirect.ifindex : redirect.target;
+  const map = redirect?.kind === 'map' ? redirect.map : undefined;
+  const key = redirect?.kind === 'map' ? redirect.key : undefined;
+  const pass = redirect !== undefined && (to.ifindex === undefined || to.ifindex === ifindex) && (to.map === undefined || to.map === map) && (to.key === undefined || to.key === key);
+  return result(pass, `${what}, got ${redirectText(redirect)}`, journeyOf(subject), { actual: redirect, expected: to });
+}
+
+/**
+ * The packet ended so: `stack`, `tx`, `xsk`, `redirect`, `xdp_drop`, `rx_missed`, … (docs/report.md). For packets of a NIC.
+ *
+ * @example expect(packet).toEndAs('tx')
+ */
+export function toEndAs(received: unknown, outcome: string): MatcherResult {
+  const subject = packetSubject('toEndAs', received);
+  if (isTestRun(subject)) throw new TypeError('toEndAs looks at packets of a NIC (createTestNic): a test run ends with the verdict, see toHaveVerdict');
+  return result(subject.outcome === outcome, `the packet to end as ${outcome}, got ${subject.outcome} (${subject.outcomeText})`, journeyOf(subject), { actual: subject.outcome, expected: outcome });
+}
+
+/**
+ * The run executed at most so many instructions, helpers not counted.
+ *
+ * @example expect(run).toRunWithin(200)
+ */
+export function toRunWithin(received: unknown, instructions: number): MatcherResult {
+  const subject = packetSubject('toRunWithin', received);
+  if (!isTestRun(subject)) throw new TypeError('toRunWithin looks at what testRun() gave: a NIC does not count instructions');
+  return result(subject.fault === undefined && subject.instructions <= instructions, `at most ${instructions} instructions, got ${subject.instructions}`, journeyOf(subject), { actual: subject.instructions, expected: instructions });
+}
