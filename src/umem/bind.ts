@@ -10,6 +10,9 @@ import type { XskDevice } from './xskDevice.js';
 /** Bytes of struct sockaddr_xdp. */
 const SOCKADDR_BYTES = 16;
 
+/** What a frame may be longer than its MTU: Ethernet header, two VLAN tags, FCS. */
+const ETH_PAD_BYTES = 14 + 2 * 4 + 4;
+
 const KNOWN_FLAGS = XDP_SHARED_UMEM | XDP_COPY | XDP_ZEROCOPY | XDP_USE_NEED_WAKEUP;
 
 /** What bind needs to know of the host. */
@@ -90,9 +93,12 @@ function assignDevice(host: BindHost, pool: XskBuffPool, flags: number): number 
 
 /** 0, or why it is copy mode. */
 function setupZeroCopy(pool: XskBuffPool): number {
-  const { zeroCopy } = pool.device;
+  const { device } = pool;
+  const { zeroCopy } = device;
   if (zeroCopy === undefined) return -EOPNOTSUPP;
   if (pool.hasSg && zeroCopy.maxSegments === 1) return -EOPNOTSUPP;
+  // By the source; no test of the model has such hardware to ask.
+  if (device.mtu + ETH_PAD_BYTES > pool.rxFrameBytes * (pool.hasSg ? zeroCopy.maxSegments : 1)) return -EINVAL;
   pool.isZeroCopy = true;
   const error = zeroCopy.setupPool(pool.queueId, pool);
   if (error !== 0) pool.isZeroCopy = false;

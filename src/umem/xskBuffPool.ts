@@ -12,6 +12,10 @@ import type { ConsumerQueue, ProducerQueue, XskQueue } from './xskQueue.js';
 /** No descriptor of a packet follows. */
 const NO_NEXT = -1;
 
+/** sizeof(struct skb_shared_info). */
+const SHARED_INFO_BYTES = 320;
+const RX_FRAME_MULTIPLE_BYTES = 128;
+
 /** What a pool is made of. */
 export interface XskBuffPoolParts {
   readonly memory: HostMemory;
@@ -79,6 +83,15 @@ export class XskBuffPool {
   /** From the beginning of a chunk to its packet. */
   get headroomBytes(): number {
     return XDP_PACKET_HEADROOM + this.umem.headroomBytes;
+  }
+
+  /**
+   * Bytes of packet that a driver lets its device write into a chunk (xsk_pool_get_rx_frame_size). Packets of several buffers have their skb_shared_info at
+   * the end of the first chunk.
+   */
+  get rxFrameBytes(): number {
+    const room = this.umem.frameSizeBytes - (this.hasSg ? SHARED_INFO_BYTES : 0);
+    return room - (room % RX_FRAME_MULTIPLE_BYTES);
   }
 
   /** xp_alloc: a chunk for a packet, now `Owner.kernel`; -1 when there is none. Bad FILL entries are skipped silently, and counted where nobody looks. */
