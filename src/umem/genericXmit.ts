@@ -100,8 +100,7 @@ export class GenericXmit {
     const chunk = umem.chunkOf(desc.addrLow, desc.addrHigh);
     if (isFirst) packet.packetId = umem.chunks.packetId[umem.chunks.indexOf(umem.address + chunk)];
     const timestampAt = isFirst && packet.metadata.wantsTimestamp ? desc.offBytes - umem.txMetadataBytes : -1;
-    const addrLow = isFirst && this.#socket.rules.quirks.completesEvenAddress === true ? (desc.addrLow & ~1) >>> 0 : desc.addrLow;
-    packet.completion = pool.addToPacket(packet.completion, addrLow, desc.addrHigh, timestampAt);
+    packet.completion = pool.addToPacket(packet.completion, isFirst ? this.#firstAddress() : desc.addrLow, desc.addrHigh, timestampAt);
     umem.move(chunk, Owner.txRing, Owner.kernel);
     tx.release();
     return isContinued ? 0 : this.#transmit(tx, pool);
@@ -132,12 +131,18 @@ export class GenericXmit {
     const { txMetadataBytes } = umem;
     const error = txMetadataBytes === 0 ? -EINVAL : readTxMetadata(this.#memory.view, umem.address + desc.offBytes - txMetadataBytes, desc.len, this.#metadata);
     if (error !== 0) {
-      if (this.#socket.rules.quirks.completesRefusedMetadata === true) pool.completeAddress(desc.addrLow, desc.addrHigh);
+      if (this.#socket.rules.quirks.completesRefusedMetadata === true) pool.completeAddress(this.#firstAddress(), desc.addrHigh);
       pool.cancelCompletion(1);
       return error;
     }
     this.#packet.metadata = this.#metadata;
     return 0;
+  }
+
+  /** Low word of what COMPLETION gets for the first descriptor of a packet. */
+  #firstAddress(): number {
+    const { addrLow } = this.#desc;
+    return this.#socket.rules.quirks.completesEvenAddress === true ? (addrLow & ~1) >>> 0 : addrLow;
   }
 
   #copy(part: number, address: number, lenBytes: number): number {

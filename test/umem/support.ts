@@ -17,6 +17,7 @@ export interface BenchOptions {
   readonly rings?: { readonly rx?: number; readonly tx?: number; readonly fill?: number; readonly completion?: number };
   readonly txMetadataBytes?: number;
   readonly hasSg?: boolean;
+  readonly hashesPackets?: boolean;
 }
 
 export interface ReadDesc {
@@ -37,6 +38,7 @@ export const u32Bytes = (value: number): Uint8Array => new Uint8Array(Uint32Arra
 /** One socket with its UMEM in copy mode, an application that keeps the rules of ownership, and a driver that does what the test says. */
 export class SocketBench {
   readonly memory = new HostMemory(8);
+  readonly events = new EventQueue(0);
   readonly afXdp: AfXdp;
   readonly fd: number;
   readonly socket: XdpSock;
@@ -57,9 +59,9 @@ export class SocketBench {
   readonly #packet: number;
 
   constructor(options: BenchOptions = {}) {
-    const { chunkCount = 8, chunkSizeBytes = 2048, headroomBytes = 0, txMetadataBytes = 0, isUnaligned = false, rings = {}, kernel, quirks, hasSg = false } = options;
+    const { chunkCount = 8, chunkSizeBytes = 2048, headroomBytes = 0, txMetadataBytes = 0, isUnaligned = false, rings = {}, kernel, quirks, hasSg = false, hashesPackets = false } = options;
     const { memory } = this;
-    this.afXdp = new AfXdp({ memory, scheduler: new EventQueue(0), kernel, quirks });
+    this.afXdp = new AfXdp({ memory, scheduler: this.events, kernel, quirks, hashesPackets });
     this.afXdp.addDevice(this.device);
     this.fd = this.afXdp.socket(SOCK_RAW, 0);
     const area = this.afXdp.mmapAnonymous(chunkCount * chunkSizeBytes);
@@ -106,6 +108,11 @@ export class SocketBench {
       return 0;
     },
   };
+
+  /** The virtual clock. */
+  get clock(): { nowNs: number } {
+    return this.events;
+  }
 
   get umemAddress(): number {
     return this.umem.address;

@@ -1,0 +1,190 @@
+import { EAGAIN } from '../base/index.js';
+import { Owner } from '../memory/index.js';
+import { NO_RING } from './chunkHistory.js';
+import { historyText, timeText, whoHas } from './chunkHistoryText.js';
+import { XDP_RING_NEED_WAKEUP } from './ring.js';
+import type { UmemWatch } from './umemWatch.js';
+import type { WatchedRing } from './watchedRing.js';
+import type { XdpSock } from './xdpSock.js';
+import { xskFinding } from './xskFindings.js';
+import type { XskFinding, XskFindingCode } from './xskFindings.js';
+
+const NO_CHUNK = -1;
+
+/**
+ * All that is wrong with the applications of some sockets at this moment: the mistakes that were made, and what stands still. Meant for a moment when
+ * everything has come to rest: in the middle of the traffic what waits may not have been forgotten.
+ */
+export function xskFindings(sockets: readonly XdpSock[]): XskFinding[] {
+  const watches = [...new Set(sockets.flatMap(({ umem }) => umem?.watch ?? []))];
+  for (const watch of watches) watch.sync();
+  return [
+    ...watches.flatMap(({ findings }) => findings.all),
+    ...watches.flatMap((watch) => watch.rings.filter(({ isOpen }) => isOpen).flatMap((watched) => ofRing(watch, watched))),
+    ...watches.flatMap((watch) => lostChunks(watch)),
+    ...sockets.flatMap((socket) => refusedPackets(socket)),
+  ];
+}
+
+function ofRing(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
+  switch (watched.kind) {
+    case 'RX':
+      return ofRx(watch, watched);
+    case 'TX':
+      return ofTx(watch, watched);
+    case 'FILL':
+      return ofFill(watch, watched);
+    default:
+      return ofCompletion(watch, watched);
+  }
+}
+
+// ── RX ──
+
+function ofRx(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
+  const { ring, socket } = watched;
+  const findings: XskFinding[] = [];
+  const never = watched.isUntouched ? ', of which the application never released an entry' : '';
+  if (socket.rxQueueFull > 0) {
+    findings.push(of(watch, watched, 'rx-ring-full', socket.rxQueueFull, NO_CHUNK, `packets were dropped because the RX ring (${ring.size}) was full${never}`, 'read RX more often, or make the ring larger'));
+  }
+  if (!ring.isEmpty && ring.used <= ring.size) {
+    findings.push(of(watch, watched, 'rx-not-read', ring.used, chunkAt(watch, watched, watched.seen), `${entries(ring.used)} wait in the RX ring${never}`, 'peek and release until RX is empty whenever poll says POLLIN'));
+  }
+  return findings;
+}
+
+// ── TX ──
+
+function ofTx(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
+  const { ring, pool, socket, queue, lastResult, waitingSinceNs } = watched;
+  const waiting = (watched.seen - queue.cachedCons) >>> 0;
+  if (waiting === 0 || waiting > ring.size || (ring.flags & XDP_RING_NEED_WAKEUP) === 0) return [];
+  // Whoever waits for COMPLETION is told there.
+  if (pool.completion.ring.used >= pool.completion.ring.size) return [];
+  const chunk = chunkAt(watch, watched, queue.cachedCons);
+  const isCalled = waitingSinceNs < 0;
+  const why = !isCalled
+    ? `no sendto and no poll has come since ${timeText(waitingSinceNs - watch.startNs)}, though NEED_WAKEUP is set`
+    : lastResult === -EAGAIN
+      ? 'the last sendto gave EAGAIN, and none came after it'
+      : 'the last sendto did not send them all, as after an invalid descriptor, and none came after it';
+  return [of(watch, watched, 'missing-wakeup', waiting, chunk, `${entries(waiting)} wait in the TX ring of socket ${socket.id}: ${why}`, 'call sendto until the TX ring is empty: one call sends 32 descriptors, and an invalid one ends it')];
+}
+
+// ── FILL ──
+
+function ofFill(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
+  const { ring, pool, queue, waitingSinceNs } = watched;
+  const waiting = (watched.seen - queue.cachedCons) >>> 0;
+  const findings: XskFinding[] = [];
+  if (isStarved(watch, watched)) {
+    const { starvedCount, starvedNs, starvedOwners } = watched;
+    const first = starvedNs < 0 ? '' : `, first at ${timeText(starvedNs - watch.startNs)}${whereWere(starvedOwners)}`;
+    const message = watched.isUntouched && watched.starvedOwners[Owner.fillRing] !== 0
+      ? `the application never put a chunk on FILL of queue ${pool.queueId}`
+      : `FILL of queue ${pool.queueId} was empty when the kernel wanted a chunk${first}`;
+    findings.push(of(watch, watched, 'fill-starvation', Math.max(1, starvedCount), NO_CHUNK, message, fillHint(starvedOwners, watched)));
+  }
+  if (waiting > 0 && waiting <= ring.size && (ring.flags & XDP_RING_NEED_WAKEUP) !== 0) {
+    const since = waitingSinceNs < 0 ? '' : ` since ${timeText(waitingSinceNs - watch.startNs)}`;
+    findings.push(of(watch, watched, 'missing-wakeup', waiting, chunkAt(watch, watched, queue.cachedCons), `${entries(waiting)} wait in FILL of queue ${pool.queueId} for a driver that sleeps: no poll and no recvfrom has come${since}, though NEED_WAKEUP is set`, 'call poll or recvfrom after a refill when the FILL ring needs a wake-up'));
+  }
+  return findings;
+}
+
+/** Drivers in zero-copy mode ask for more than they need: only one that has nothing at all is starved. */
+function isStarved(watch: UmemWatch, { starvedCount, pool, ring }: WatchedRing): boolean {
+  if (!pool.isZeroCopy) return starvedCount > 0;
+  return ring.isEmpty && starvedCount > 0 && !watch.umem.chunks.owner.includes(Owner.kernel);
+}
+
+function whereWere(owners: readonly number[]): string {
+  const places = owners.flatMap((count, owner) => (count > 0 ? [`${count} with ${whoHas(owner)}`] : []));
+  return places.length === 0 ? '' : `; of the chunks ${places.join(', ')}`;
+}
+
+/** What helps depends on who has the chunks. */
+function fillHint(owners: readonly number[], { ring }: WatchedRing): string {
+  const most = owners.indexOf(Math.max(...owners));
+  switch (most) {
+    case Owner.rxRing:
+      return 'read RX more often, or make the UMEM larger';
+    case Owner.completionRing:
+      return 'take chunks from COMPLETION and give them back to FILL';
+    case Owner.txRing:
+    case Owner.kernel:
+      return 'packets wait to be sent: call sendto, drain COMPLETION, or make the UMEM larger';
+    default:
+      return `give chunks to FILL (${ring.size}) before the first packet comes, and again as soon as they are read`;
+  }
+}
+
+// ── COMPLETION ──
+
+function ofCompletion(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
+  const { ring, pool } = watched;
+  const isFull = ring.used === ring.size;
+  if (!isFull && !(watched.isUntouched && ring.used >= ring.size / 2)) return [];
+  const isWaitedFor = isFull && pool.txSockets.some(({ tx }) => tx !== undefined && !tx.ring.isEmpty);
+  const never = watched.isUntouched ? 'the application never took anything from it' : 'the application took nothing from it any more';
+  const message = `COMPLETION of queue ${pool.queueId} holds ${ring.used} of ${ring.size}: ${never}${isWaitedFor ? ', and nothing is sent before there is room' : ''}`;
+  return [of(watch, watched, 'completion-not-drained', ring.used, chunkAt(watch, watched, watched.seen), message, 'peek and release COMPLETION before each submission to TX')];
+}
+
+// ── chunks ──
+
+/** Chunks that the application has kept, where packets were lost for want of them. */
+function lostChunks(watch: UmemWatch): XskFinding[] {
+  const { umem, history, rings } = watch;
+  const starved = rings.find((each) => each.kind === 'FILL' && each.isOpen && each.ring.isEmpty && isStarved(watch, each));
+  if (starved === undefined) return [];
+  let count = 0;
+  let oldest = NO_CHUNK;
+  for (let chunk = 0; chunk < umem.chunks.count; chunk++) {
+    if (umem.chunks.owner[chunk] !== Owner.application || !history.isKnown(chunk)) continue;
+    count++;
+    if (oldest === NO_CHUNK || history.lastNs(chunk) < history.lastNs(oldest)) oldest = chunk;
+  }
+  if (count === 0) return [];
+  const message = `the application has ${count} of ${umem.chunks.count} chunks and gives none of them to FILL, which is empty; chunk ${oldest} since ${timeText(history.lastNs(oldest) - watch.startNs)}`;
+  return [of(watch, starved, 'lost-chunk', count, oldest, message, 'give each chunk back to FILL when its packet was read, or when it came back on COMPLETION')];
+}
+
+// ── packets that the socket refused without a counter ──
+
+function refusedPackets(socket: XdpSock): XskFinding[] {
+  const { id, queueId, rxOtherQueue, lastOtherQueue, rxNotBound } = socket;
+  const base = { socket: id, queue: queueId, ring: undefined, firstNs: 0, history: '' } as const;
+  const findings: XskFinding[] = [];
+  if (rxOtherQueue > 0) {
+    const message = `packets of other queues, the last one of queue ${lastOtherQueue}, were redirected to socket ${id}, which is bound to queue ${queueId}: dropped with EINVAL, and no counter of the socket tells`;
+    findings.push(xskFinding({ ...base, code: 'wrong-queue', message, hint: 'redirect by rx_queue_index to the socket of that queue, and bind one socket to each queue' }, rxOtherQueue));
+  }
+  if (rxNotBound > 0) {
+    const message = `packets were redirected to socket ${id} while it was not bound: dropped with ENXIO`;
+    findings.push(xskFinding({ ...base, code: 'not-bound', message, hint: 'bind a socket before it goes into an XSKMAP, and take it out before it is closed' }, rxNotBound));
+  }
+  return findings;
+}
+
+// ── common ──
+
+/** The chunk that lies in an entry, or the first that does. */
+function chunkAt({ umem, history }: UmemWatch, { id, ring }: WatchedRing, index: number): number {
+  const word = ring.entryWord(index);
+  const offBytes = umem.chunkOf(ring.u32[word], ring.u32[word + 1]);
+  if (id === NO_RING || !umem.contains(offBytes)) return NO_CHUNK;
+  const chunk = umem.chunks.indexOf(umem.address + offBytes);
+  return history.isKnown(chunk) ? chunk : NO_CHUNK;
+}
+
+function entries(count: number): string {
+  return count === 1 ? '1 entry' : `${count} entries`;
+}
+
+function of(watch: UmemWatch, { kind, socket, waitingSinceNs, starvedNs }: WatchedRing, code: XskFindingCode, count: number, chunk: number, message: string, hint: string): XskFinding {
+  const sinceNs = code === 'fill-starvation' ? starvedNs : code === 'missing-wakeup' ? waitingSinceNs : chunk === NO_CHUNK ? -1 : watch.history.lastNs(chunk);
+  const history = chunk === NO_CHUNK ? '' : historyText(watch, chunk);
+  return xskFinding({ code, socket: socket.id, queue: socket.queueId, ring: kind, firstNs: sinceNs < 0 ? 0 : sinceNs - watch.startNs, message, hint, history }, count);
+}
