@@ -5,8 +5,8 @@ import type { XdpDriverFactory } from './xdpDriver.js';
 /** What every driver has. */
 const REQUIRED = ['open', 'stop', 'interrupt', 'poll'] as const;
 
-/** Where the simulator's own modules lie. */
-const OURS = fileURLToPath(new URL('../../', import.meta.url));
+/** Where the simulator's own modules lie: all of them, whether or not they are bundled. */
+const OURS = /^.*\/(?:src|dist)\//.exec(fileURLToPath(import.meta.url))?.[0] ?? fileURLToPath(new URL('.', import.meta.url));
 
 /**
  * The same driver, but what it throws is the author's to mend and no bug of the simulator: it is thrown on as a ProblemError `driver-threw`,

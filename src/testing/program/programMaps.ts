@@ -1,7 +1,7 @@
 import { errnoName, ProblemError, toHex, unwrap } from '../../base/index.js';
 import { fillMap } from '../../sim/index.js';
 import { formatValue, mapTypeName, parseValue, UserMap } from '../../vm/index.js';
-import type { BpfMap, JsonValue, LoadedObject } from '../../vm/index.js';
+import type { BpfMap, Btf, JsonValue, LoadedObject, MapSpec } from '../../vm/index.js';
 
 /** An element of a map. */
 export interface MapElement<Key = JsonValue, Value = JsonValue> {
@@ -138,6 +138,16 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
     const value = this.get(key) as JsonValue | undefined;
     if (value === undefined || !this.#map.isPerCpu || !Array.isArray(value)) return value;
     return value.reduce((total, each) => addValues(total, each));
+  }
+
+  /** The map's definition: sizes, flags, BTF types of key and value. */
+  get spec(): MapSpec {
+    return this.#map.spec;
+  }
+
+  /** Types of the object, `undefined` when it was compiled without -g. */
+  get btf(): Btf | undefined {
+    return this.#loaded.spec.btf;
   }
 
   #keyBytes(key: Key | Uint8Array): Uint8Array {
