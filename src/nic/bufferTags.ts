@@ -8,10 +8,16 @@ export const TX_XDP_TX = 1;
 export const TX_XDP_XMIT = 2;
 /** Page with a copy of an AF_XDP socket's packet (the skb of copy mode). */
 export const TX_XSK_SKB = 3;
-/** Page with a copy of a frame, made for a broadcast and sent by ndo_xdp_xmit. */
+/** Page with a copy of a frame, made for a broadcast or of a packet that lay in a chunk of a UMEM, and sent by ndo_xdp_xmit. */
 export const TX_XDP_CLONE = 4;
 /** Part of an skb that the stack sends: XDP_TX and redirects of generic XDP. The buffer is known by where the packet's bytes begin. */
 export const TX_SKB = 5;
+/** Page with a copy of a received packet that lay in a chunk of a UMEM, sent by XDP_TX. */
+export const TX_XDP_TX_COPY = 6;
+/** Chunk of a UMEM that an AF_XDP socket sends in zero-copy mode. The buffer is known by where the packet's bytes begin. */
+export const TX_XSK_CHUNK = 7;
+/** Chunk of a UMEM with a received packet, sent by XDP_TX as it is. */
+export const TX_XDP_TX_CHUNK = 8;
 
 /**
  * What the observer knows about each buffer, besides its owner and packet: nothing that device or driver could see. It follows a frame from

@@ -6,7 +6,7 @@ import type { XdpSock } from '../umem/index.js';
 import type { LoadedProgram, Vm } from '../vm/index.js';
 import { Outcome, XDP_TX, XdpCore } from '../xdp/index.js';
 import type { XdpTracer } from '../xdp/index.js';
-import { BufferTags, TX_NONE, TX_SKB, TX_XDP_TX, TX_XSK_SKB } from './bufferTags.js';
+import { BufferTags, TX_NONE, TX_SKB, TX_XDP_TX, TX_XDP_TX_CHUNK, TX_XDP_TX_COPY, TX_XSK_SKB } from './bufferTags.js';
 import { LOSS_ADDRESS, LOSS_CRC, LOSS_DMA, LOSS_LINK, LOSS_MISSED, LOSS_OVER_LENGTH, LOSS_RUNT, LOSS_STEERED } from './device/deviceConfig.js';
 import type { DeviceLoss, DeviceObserver } from './device/deviceConfig.js';
 import { DeviceFaults } from './device/faults/deviceFaults.js';
@@ -25,6 +25,8 @@ import type { DriverConfig } from './driver/driverState.js';
 import type { NetDriver } from './driver/netDriver.js';
 import { Softirq } from './driver/softirq.js';
 import { rxLayout } from './driver/rxLayout.js';
+import { DmaUmems } from './dmaUmems.js';
+import type { DmaUmem } from './dmaUmems.js';
 import { checkAttach } from './attach/checkAttach.js';
 import { checkSettings, effectiveSettings, headroomOf } from './nicSettings.js';
 import type { NicSettings } from './nicSettings.js';
@@ -83,6 +85,9 @@ const OUTCOME_OF_LOSS: Record<DeviceLoss, Outcome> = {
 /** Without RSS there is one queue, whatever the hash. */
 const NO_RSS: RssSupport = { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: true, flowRules: 0 };
 
+/** I/O pages for UMEMs in zero-copy mode, 64 MiB: where they don't suffice, bind falls back to copy mode. */
+const UMEM_PAGES = 16384;
+
 /** Locally administered address of the model NIC. */
 const MAC_ADDRESS = Uint8Array.from([0x02, 0, 0, 0, 0, 0x01]);
 
@@ -120,13 +125,14 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   const { ledger } = allocator;
   const range = { start: ledger.baseAddress, sizeBytes: ledger.count * ledger.unitBytes };
   const cache = settings.isDmaCoherent === false ? CacheModel.nonCoherent(memory, range) : CacheModel.coherent(memory);
-  const iommu = new Iommu(allocator.ledger.count + ringPages(settings) + txRingSize * queues * 2 + 4096);
+  const iommu = new Iommu(allocator.ledger.count + ringPages(settings) + txRingSize * queues * 2 + 4096 + (profile.xdp.zeroCopy === undefined ? 0 : UMEM_PAGES));
   const softirqs = parts.softirqs ?? Array.from({ length: vm.environment.possibleCpus }, () => new Softirq(scheduler));
-  const dma = new DmaApi({ memory, iommu, cache, ledgers: [ledger] });
+  const umems = new DmaUmems(ledger);
+  const dma = new DmaApi({ memory, iommu, cache, ledgers: umems.ledgers });
   const tags = new BufferTags(allocator.ledger);
   const makeDriver = parts.createDriver ?? ((config: DriverConfig) => new NicDriver(config));
   const driver = makeDriver({
-    memory, allocator, tags, dma, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, hintOffloads, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program: xdpMode === 'native' ? program : undefined, genericProgram: xdpMode === 'generic' ? program : undefined, xdpMode, peer: settings.peer, hasTxContract: settings.hasTxContract ?? profile.xdp.hasTxContract === true, address: MAC_ADDRESS, core, observer: offload === undefined ? observer : behindOffload(observer), tracer: parts.tracer ?? core.tracer, watchdogNs: settings.faults?.watchdogNs,
+    memory, allocator, tags, dma, umems, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, hintOffloads, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program: xdpMode === 'native' ? program : undefined, genericProgram: xdpMode === 'generic' ? program : undefined, xdpMode, peer: settings.peer, hasTxContract: settings.hasTxContract ?? profile.xdp.hasTxContract === true, address: MAC_ADDRESS, core, observer: offload === undefined ? observer : behindOffload(observer), tracer: parts.tracer ?? core.tracer, watchdogNs: settings.faults?.watchdogNs,
   });
   core.addDevice(driver, observer);
   if (faults !== undefined) faults.onTrouble = () => driver.wakeWatchdog?.();
@@ -139,6 +145,11 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
       observer.onPacketEnd(packetId, OUTCOME_OF_LOSS[reason], verdictAtLoss(offload, reason), queue, address, lenBytes, 0);
     },
     onTransmit(queue, buffer, address, lenBytes) {
+      const inUmem = umems.find(buffer);
+      if (inUmem !== undefined) {
+        onChunkSent(inUmem, observer, queue, buffer, address, lenBytes);
+        return;
+      }
       const index = allocator.ledger.indexOf(buffer);
       const packetId = allocator.ledger.packetId[index];
       const kind = tags.kind[index];
@@ -149,7 +160,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
         const skb = skbs.takeSent(buffer)!;
         skbs.reportEndAt(skb, skb.retval === XDP_TX ? Outcome.tx : Outcome.redirect, queue, address, lenBytes, 0);
       }
-      else if (kind === TX_XDP_TX || core.memory.memIdOf(buffer) === 0) observer.onPacketEnd(packetId, kind === TX_XDP_TX ? Outcome.tx : Outcome.redirect, tags.retval[index], queue, address, lenBytes, 0);
+      else if (kind === TX_XDP_TX || kind === TX_XDP_TX_COPY || core.memory.memIdOf(buffer) === 0) observer.onPacketEnd(packetId, kind === TX_XDP_TX || kind === TX_XDP_TX_COPY ? Outcome.tx : Outcome.redirect, tags.retval[index], queue, address, lenBytes, 0);
       else core.endSentFrame(buffer, Outcome.redirect, queue, address, lenBytes);
       observer.onWire?.(packetId, queue, address, lenBytes);
     },
@@ -159,6 +170,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
     {
       memory,
       pages: allocator.ledger,
+      umems,
       tags,
       iommu,
       cache,
@@ -184,6 +196,17 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
     faults?.endSwallowed(deviceObserver);
   };
   return ok({ settings, device, driver, tags, iommu, dma, missed, faults, offload, close });
+}
+
+/** A frame left for the wire that lies in a chunk of a UMEM. */
+function onChunkSent({ umem, tags, txPacketId }: DmaUmem, observer: NicObserver, queue: number, buffer: number, address: number, lenBytes: number): void {
+  const index = umem.chunks.indexOf(buffer);
+  const packetId = txPacketId[index];
+  const kind = tags.kind[index];
+  tags.kind[index] = TX_NONE;
+  if (kind === TX_XDP_TX_CHUNK) observer.onPacketEnd(packetId, Outcome.tx, tags.retval[index], queue, address, lenBytes, 0);
+  else observer.onApplicationFrame(packetId, queue, address, lenBytes);
+  observer.onWire?.(packetId, queue, address, lenBytes);
 }
 
 /** The observer, which hears the first end of each packet only. */

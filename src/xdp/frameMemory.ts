@@ -1,5 +1,6 @@
 import { Owner } from '../memory/index.js';
 import type { HostMemory, OwnerLedger, PageAllocator } from '../memory/index.js';
+import type { XdpSock } from '../umem/index.js';
 import type { XdpRxqInfo } from './xdpBuff.js';
 import { frameFragments, framePartAddress, MEM_TYPE_PAGE_ORDER0 } from './xdpFrame.js';
 
@@ -13,6 +14,18 @@ export interface XdpMemoryModel {
   recycleDirect(buffer: number, from: Owner): void;
   /** Takes a buffer back from anywhere. */
   recycle(buffer: number, from: Owner): void;
+  /** MEM_TYPE_XSK_BUFF_POOL: the packet at hand, whose buffers are no pages; left out for all others. */
+  readonly zeroCopy?: ZeroCopyBuffers;
+}
+
+/** The packet in the context block, where that lies in chunks of a UMEM that are `Owner.driver`'s (MEM_TYPE_XSK_BUFF_POOL). It can't become a frame. */
+export interface ZeroCopyBuffers {
+  /** Packet (1-based) that it is. */
+  readonly packetId: number;
+  /** xsk_rcv_zc: hands its chunks over to a socket that takes it. False: the RX ring was full, and all chunks are gone from the driver all the same. */
+  deliver(socket: XdpSock, u32: Uint32Array, context: number, packetId: number): boolean;
+  /** xsk_buff_free: its chunks go back to the pool. */
+  freePacket(): void;
 }
 
 /** A receive queue whose packets may become frames (struct xdp_rxq_info with its mem). */
@@ -35,6 +48,9 @@ export class FrameMemory {
   /** By id; ids begin at 1. */
   readonly #models: (XdpMemoryModel | undefined)[] = [undefined];
   readonly #cloneId: number;
+  readonly #copyId: number;
+  /** Ids that were given back. */
+  readonly #freeIds: number[] = [];
   /** Of each buffer that is part of a frame: its memory model, 0 while it is part of none. */
   readonly #memId: Uint16Array;
   /** Of each frame: the interface and the queue that it came in on. */
@@ -50,12 +66,27 @@ export class FrameMemory {
     this.#rxIfindex = new Int32Array(count);
     this.#rxQueue = new Uint16Array(count);
     const free = (page: number, from: Owner): void => allocator.free(page, from);
-    this.#cloneId = this.register({ memType: MEM_TYPE_PAGE_ORDER0, giveUp() {}, recycleDirect: free, recycle: free });
+    const pages = { memType: MEM_TYPE_PAGE_ORDER0, giveUp() {}, recycleDirect: free, recycle: free };
+    this.#cloneId = this.register(pages);
+    this.#copyId = this.register(pages);
   }
 
   /** xdp_rxq_info_reg_mem_model: the id of the model. */
   register(model: XdpMemoryModel): number {
-    return this.#models.push(model) - 1;
+    const id = this.#freeIds.pop() ?? this.#models.length;
+    this.#models[id] = model;
+    return id;
+  }
+
+  /** xdp_rxq_info_unreg_mem_model, for a model none of whose buffers is in a frame. */
+  unregister(memId: number): void {
+    this.#models[memId] = undefined;
+    this.#freeIds.push(memId);
+  }
+
+  /** The packet at hand of a queue whose buffers are chunks of a UMEM; `undefined` for all others. */
+  zeroCopy(memId: number): ZeroCopyBuffers | undefined {
+    return this.#models[memId]!.zeroCopy;
   }
 
   /** MEM_TYPE_* of a registered model. */
@@ -108,6 +139,28 @@ export class FrameMemory {
     return page;
   }
 
+  /**
+   * A page for a copy of the packet in the context block, which lies in a chunk of a UMEM (dev_alloc_page); it belongs to `Owner.driver`.
+   *
+   * @returns 0 when there is none
+   */
+  allocCopy(rxq: XdpRxQueue, packetId: number): number {
+    const page = this.#allocator.alloc(Owner.driver);
+    if (page === 0) return 0;
+    const unit = this.#ledger.indexOf(page);
+    this.#rxIfindex[unit] = rxq.ifindex;
+    this.#rxQueue[unit] = rxq.queueIndex;
+    this.#memId[unit] = this.#copyId;
+    this.#ledger.packetId[unit] = packetId;
+    return page;
+  }
+
+  /** The frame has a page of its own, which belongs to no receive queue: it is a copy. */
+  hasOwnPage(frame: number): boolean {
+    const memId = this.memIdOf(frame);
+    return memId === this.#cloneId || memId === this.#copyId;
+  }
+
   /** The frame is a copy that a broadcast made: a page of nobody's pool, and the packet has an end of its own. */
   isClone(frame: number): boolean {
     return this.#memId[this.#ledger.indexOf(frame)] === this.#cloneId;
@@ -134,7 +187,7 @@ export class FrameMemory {
 
   /** Hands one buffer of a frame over. */
   moveBuffer(buffer: number, from: Owner, to: Owner): void {
-    if (this.isClone(buffer)) this.#allocator.movePage(buffer, from, to);
+    if (this.hasOwnPage(buffer)) this.#allocator.movePage(buffer, from, to);
     else this.#ledger.move(buffer, from, to);
   }
 

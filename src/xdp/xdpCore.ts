@@ -1,4 +1,4 @@
-import { EBADRQC, EINVAL, EMSGSIZE, ENETDOWN, ENODEV, ENOMEM, ENXIO, EOPNOTSUPP, EOVERFLOW, hasChange, NEWEST_KERNEL } from '../base/index.js';
+import { EBADRQC, EINVAL, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENOMEM, ENXIO, EOPNOTSUPP, EOVERFLOW, hasChange, NEWEST_KERNEL } from '../base/index.js';
 import type { Scheduler } from '../base/index.js';
 import { Owner, PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
@@ -12,7 +12,7 @@ import type { ProgramEntryMap, Vm } from '../vm/index.js';
 import { CpumapQueue } from './cpumapQueue.js';
 import { DEV_MAP_BULK_SIZE, DevmapBulk } from './devmapBulk.js';
 import { FrameMemory } from './frameMemory.js';
-import type { XdpRxQueue } from './frameMemory.js';
+import type { XdpRxQueue, ZeroCopyBuffers } from './frameMemory.js';
 import { GenericXdp } from './genericXdp.js';
 import { Outcome } from './outcome.js';
 import { NO_TRACER, REDIRECT_WITHOUT_MAP } from './tracepoints.js';
@@ -22,7 +22,7 @@ import { gatherPacket } from './xdpBuff.js';
 import { NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, XDP_XMIT_FLUSH, xdpOkFwdDev } from './xdpDevice.js';
 import type { PacketObserver, XdpXmitDevice } from './xdpDevice.js';
 import {
-  cloneFrame, convertContextToFrame, convertFrameToBuff, frameBytes, frameData, frameFragments, frameLinearBytes, frameMetaBytes, framePartAddress, framePartBytes, frameRxIfindex,
+  cloneFrame, convertContextToFrame, convertZeroCopyToFrame, convertFrameToBuff, frameBytes, frameData, frameFragments, frameLinearBytes, frameMetaBytes, framePartAddress, framePartBytes, frameRxIfindex,
 } from './xdpFrame.js';
 import { xskErrorOutcome } from './xskOutcome.js';
 
@@ -142,7 +142,7 @@ export class XdpCore {
     return -errno;
   }
 
-  /** __xdp_do_redirect_xsk: the socket gets a copy, and the packet's buffers are free. */
+  /** __xdp_do_redirect_xsk: the socket gets a copy, and the packet's buffers are free; or it gets the chunks themselves that the packet lies in. */
   #toSocket(rxq: XdpRxQueue, target: number): number {
     const { u32 } = this.#host;
     const context = this.#vm.contextAddress;
@@ -151,17 +151,22 @@ export class XdpCore {
     if (socket === undefined) return this.#fail(ENXIO, Outcome.xskNotBound);
     const buffer = u32[(context + XDP_BUFF_HARD_START) >>> 2];
     const { ledger } = this.#allocator;
-    const packetId = ledger.packetId[ledger.indexOf(buffer)];
+    const zeroCopy = this.memory.zeroCopy(rxq.memId);
+    const packetId = zeroCopy?.packetId ?? ledger.packetId[ledger.indexOf(buffer)];
     const metaBytes = metadataBytes(u32, context);
     const lenBytes = packetBytes(u32, context);
     const refused = socket.checkReceive(rxq.ifindex, rxq.queueIndex, lenBytes);
     if (refused !== 0) return this.#fail(-refused, xskErrorOutcome(refused));
     const address = fragmentCount(u32, context) === 0 ? u32[(context + XDP_MD_DATA) >>> 2] : gatherPacket(this.#host, context, this.#gatherBuffer) + metaBytes;
-    const error = socket.copyPacket(address, lenBytes, metaBytes, hasFragments(u32, context), packetId);
-    if (error !== 0) return this.#fail(-error, xskErrorOutcome(error));
+    if (zeroCopy === undefined) {
+      const error = socket.copyPacket(address, lenBytes, metaBytes, hasFragments(u32, context), packetId);
+      if (error !== 0) return this.#fail(-error, xskErrorOutcome(error));
+    } else if (!zeroCopy.deliver(socket, u32, context, packetId)) {
+      return this.#fail(ENOBUFS, Outcome.xskRxFull);
+    }
     this.#receivingSockets.add(socket);
     this.#netdev(rxq.ifindex).observer.onPacketEnd(packetId, Outcome.xsk, XDP_REDIRECT, rxq.queueIndex, address, lenBytes, metaBytes);
-    this.#freeBuff(rxq, buffer);
+    if (zeroCopy === undefined) this.#freeBuff(rxq, buffer);
     return 0;
   }
 
@@ -180,10 +185,30 @@ export class XdpCore {
   #redirectFrame(rxq: XdpRxQueue): number {
     const { u32 } = this.#host;
     const context = this.#vm.contextAddress;
-    const { kind, mapType, mapId, targetIndex, target, flags } = this.#vm.redirect;
+    const { mapType } = this.#vm.redirect;
     if (!this.#redirectsFragments && hasFragments(u32, context) && mapType !== BPF_MAP_TYPE_CPUMAP) return this.#fail(EOPNOTSUPP, Outcome.redirectNotSupported);
+    const zeroCopy = this.memory.zeroCopy(rxq.memId);
+    if (zeroCopy !== undefined) return this.#redirectCopy(rxq, zeroCopy);
     const frame = u32[(context + XDP_BUFF_HARD_START) >>> 2];
     if (!convertContextToFrame(u32, context, this.memory.memType(rxq.memId), rxq.ifindex)) return this.#fail(EOVERFLOW, Outcome.txNoHeadroom);
+    return this.#sendFrame(rxq, frame);
+  }
+
+  /** A packet in chunks of a UMEM goes on as a copy (xdp_convert_zc_to_xdp_frame), and the chunks back to their pool. */
+  #redirectCopy(rxq: XdpRxQueue, zeroCopy: ZeroCopyBuffers): number {
+    const page = this.memory.allocCopy(rxq, zeroCopy.packetId);
+    if (page === 0) return this.#fail(EOVERFLOW, Outcome.redirectCopyFailed);
+    const isCopied = convertZeroCopyToFrame(this.#host, this.#vm.contextAddress, page, rxq.ifindex);
+    const error = isCopied ? this.#sendFrame(rxq, page) : this.#fail(EOVERFLOW, Outcome.redirectCopyFailed);
+    // In the kernel the copy of a packet that nobody takes is lost.
+    if (error === 0) zeroCopy.freePacket();
+    else this.memory.returnBuffer(page, Owner.driver, false);
+    return error;
+  }
+
+  /** Where the frame of `__xdp_do_redirect_frame` is to go. */
+  #sendFrame(rxq: XdpRxQueue, frame: number): number {
+    const { kind, mapType, mapId, targetIndex, target, flags } = this.#vm.redirect;
     if (kind === REDIRECT_IFINDEX) {
       const netdev = this.#netdevs.get(targetIndex);
       return netdev === undefined ? this.#fail(EINVAL, Outcome.redirectNoTarget) : this.#enqueueChecked(netdev, frame, rxq, 0);

@@ -1,3 +1,5 @@
+import { PAGE_BYTES } from '../memory/index.js';
+import type { HostMemory } from '../memory/index.js';
 import {
   fragmentAddress, fragmentLen, metadataBytes, SHINFO_FRAGS_SIZE, SHINFO_NR_FRAGS, SKB_SHARED_INFO_BYTES, XDP_BUFF_FLAGS, XDP_BUFF_FRAME_SZ,
   XDP_BUFF_HARD_START, XDP_BUFF_RXQ_FRAG_SIZE, XDP_FLAGS_HAS_FRAGS, XDP_FRAME_BYTES, XDP_MD_DATA, XDP_MD_DATA_END, XDP_MD_DATA_META, XDP_MD_EGRESS_IFINDEX,
@@ -18,10 +20,11 @@ const DEV_RX = 24;
 const FRAME_SZ = 32;
 const FLAGS = 36;
 
-// enum xdp_mem_type: halves of pages that the driver counts (page_frag_free), single pages (put_page), a page_pool.
+// enum xdp_mem_type: halves of pages that the driver counts (page_frag_free), single pages (put_page), a page_pool, chunks of a UMEM.
 export const MEM_TYPE_PAGE_SHARED = 0;
 export const MEM_TYPE_PAGE_ORDER0 = 1;
 export const MEM_TYPE_PAGE_POOL = 2;
+export const MEM_TYPE_XSK_BUFF_POOL = 3;
 
 /**
  * xdp_convert_buff_to_frame: writes struct xdp_frame at the start of the page.
@@ -153,5 +156,30 @@ export function cloneFrame(u8: Uint8Array, u32: Uint32Array, frame: number, page
   u32[word + DATA / 4] = page + offBytes;
   u32[word + FRAME_SZ / 4] = pageBytes;
   u32[word + MEM_TYPE / 4] = MEM_TYPE_PAGE_ORDER0;
+  return true;
+}
+
+/**
+ * xdp_convert_zc_to_xdp_frame: writes the packet in the context block, which lies in a chunk of a UMEM, as a frame into a page: struct xdp_frame, metadata,
+ * packet, and no headroom. Of a packet in several buffers it is the first one only.
+ *
+ * @returns false when a page is too small for it
+ */
+export function convertZeroCopyToFrame({ u8, u32 }: HostMemory, context: number, page: number, rxIfindex: number): boolean {
+  const data = u32[(context + XDP_MD_DATA) >>> 2];
+  const dataEnd = u32[(context + XDP_MD_DATA_END) >>> 2];
+  const metaBytes = metadataBytes(u32, context);
+  const totalBytes = dataEnd - data + metaBytes;
+  if (XDP_FRAME_BYTES + totalBytes > PAGE_BYTES) return false;
+  const word = page >>> 2;
+  const start = page + XDP_FRAME_BYTES;
+  u8.fill(0, page, start);
+  u8.copyWithin(start, data - metaBytes, dataEnd);
+  u32[word + DATA / 4] = start + metaBytes;
+  u32[word + LEN / 4] = totalBytes - metaBytes;
+  u32[word + METASIZE / 4] = metaBytes;
+  u32[word + FRAME_SZ / 4] = PAGE_BYTES;
+  u32[word + MEM_TYPE / 4] = MEM_TYPE_PAGE_ORDER0;
+  u32[word + DEV_RX / 4] = rxIfindex;
   return true;
 }

@@ -1,6 +1,7 @@
 import type { Scheduler } from '../../base/index.js';
 import type { HostMemory, OwnerLedger } from '../../memory/index.js';
 import type { BufferTags } from '../bufferTags.js';
+import type { DmaUmems } from '../dmaUmems.js';
 import type { DeviceFaults } from './faults/deviceFaults.js';
 import type { FlowSteering } from './flowSteering.js';
 import type { DescriptorFormat } from './formats/descriptorFormat.js';
@@ -96,6 +97,8 @@ export interface NicDeviceConfig {
   readonly memory: HostMemory;
   /** Pages of the host: who owns what DMA writes to, and what else only the observer may know. */
   readonly pages: OwnerLedger;
+  /** UMEMs that are mapped for the device; left out: none ever are. */
+  readonly umems?: DmaUmems | undefined;
   readonly tags: BufferTags;
   readonly iommu: Pick<Iommu, 'translate'>;
   /** What lies between the CPU and the memory that the device uses. */

@@ -66,6 +66,11 @@ export class NicDevice {
     this.#tx.doorbell(queue, value);
   }
 
+  /** TX time stamp, by the hardware clock, of the frame whose last slot this is (slots count since the ring was set), ns. */
+  txTimestamp(queue: number, slot: number): number {
+    return this.#tx.timestamp(queue, slot);
+  }
+
   /** What `ethtool -X`, `-N` and a PTP clock set. */
   get rss(): Rss {
     return this.#config.rss;

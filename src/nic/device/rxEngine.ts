@@ -1,4 +1,5 @@
 import { FrameCopier, Owner } from '../../memory/index.js';
+import type { OwnerLedger } from '../../memory/index.js';
 import { XDP_RSS_TYPE_NONE } from '../../vm/index.js';
 import { BATCH_FRAMES, DESC_EOP, DESC_FIRST, DESC_L3_BAD, DESC_L4_BAD, DESC_RSS, DESC_TIMESTAMP, DESC_VLAN, DescriptorBatch, MAX_SEGMENTS, PACKET_BROADCAST, PACKET_MULTICAST } from './batch.js';
 import type { WireBatch } from './batch.js';
@@ -198,7 +199,7 @@ export class RxEngine {
 
   /** One frame into descriptors `first` to `first + segments - 1`; gives the next free row of the copy list. */
   #dmaFrame(queue: number, wire: WireBatch, i: number, first: number, segments: number, firstRow: number): number {
-    const { memory, iommu, cache, pages, tags, observer, offloads, format, clock, scheduler } = this.#config;
+    const { memory, iommu, cache, pages, umems, tags, observer, offloads, format, clock, scheduler } = this.#config;
     const { u32 } = memory;
     const descriptors = this.#batch;
     const packetId = wire.packetId[i];
@@ -218,10 +219,13 @@ export class RxEngine {
       if (target === 0) isLost = true;
       else {
         const buffer = cache.hostAddressOf(target);
-        const index = pages.indexOf(buffer);
-        if (pages.owner[index] !== Owner.device) this.#strayWrite(buffer);
-        pages.packetId[index] = packetId;
-        tags.payload[index] = buffer + prefix;
+        const inUmem = umems?.find(buffer);
+        const ledger = inUmem === undefined ? pages : inUmem.umem.chunks;
+        const unit = inUmem === undefined ? buffer : buffer - inUmem.deviceOffBytes;
+        const index = ledger.indexOf(unit);
+        if (ledger.owner[index] !== Owner.device) this.#strayWrite(ledger, unit);
+        ledger.packetId[index] = packetId;
+        if (inUmem === undefined) tags.payload[index] = buffer + prefix;
         u32[row] = target + prefix;
         u32[row + 1] = source;
         u32[row + 2] = chunk;
@@ -260,15 +264,21 @@ export class RxEngine {
 
   /** Buffers of a frame that was lost carry no packet. */
   #forgetPacket(first: number, segments: number): void {
-    const { pages, cache } = this.#config;
+    const { pages, umems, cache } = this.#config;
     const { address } = this.#batch;
-    for (let i = first; i < first + segments; i++) if (address[i] !== 0) pages.packetId[pages.indexOf(cache.hostAddressOf(address[i]))] = 0;
+    for (let i = first; i < first + segments; i++) {
+      if (address[i] === 0) continue;
+      const buffer = cache.hostAddressOf(address[i]);
+      const inUmem = umems?.find(buffer);
+      if (inUmem === undefined) pages.packetId[pages.indexOf(buffer)] = 0;
+      else inUmem.umem.chunks.packetId[inUmem.umem.chunks.indexOf(buffer - inUmem.deviceOffBytes)] = 0;
+    }
   }
 
   /** A buffer that is not the device's: the driver broke the rule, unless a fault made it believe that the device was done. */
-  #strayWrite(buffer: number): void {
-    const { faults, pages } = this.#config;
+  #strayWrite(ledger: OwnerLedger, buffer: number): void {
+    const { faults } = this.#config;
     if (faults?.mayBeOutOfStep === true) faults.strayWrites++;
-    else pages.move(buffer, Owner.device, Owner.device);
+    else ledger.move(buffer, Owner.device, Owner.device);
   }
 }

@@ -22,6 +22,8 @@ interface TxRegisters {
   head: number;
   doorbell: number;
   isWorkScheduled: boolean;
+  /** When each slot's frame was sent, by the hardware clock, ns: known in the last slot of each frame. */
+  readonly sentNs: Float64Array;
 }
 
 /** The transmitting half of a device: reads descriptors and frames, applies offloads, sends, marks as done. */
@@ -41,13 +43,19 @@ export class TxEngine {
     this.#counters = counters;
     this.#irq = irq;
     this.#scheduler = config.scheduler;
-    this.#queues = Array.from({ length: config.queues }, () => ({ ring: noRing, head: 0, doorbell: 0, isWorkScheduled: false }));
+    this.#queues = Array.from({ length: config.queues }, () => ({ ring: noRing, head: 0, doorbell: 0, isWorkScheduled: false, sentNs: new Float64Array(1) }));
     this.#handler = config.scheduler.register((queue) => this.#transmit(queue));
     this.#fifo = config.memory.reserve('TX FIFO', FIFO_ROOM_BYTES + FIFO_BYTES) + FIFO_ROOM_BYTES;
   }
 
   configure(queue: number, ring: RingMemory): void {
-    this.#queues[queue] = { ring, head: 0, doorbell: 0, isWorkScheduled: false };
+    this.#queues[queue] = { ring, head: 0, doorbell: 0, isWorkScheduled: false, sentNs: new Float64Array(ring.size) };
+  }
+
+  /** Time stamp of the frame whose last slot this is, ns; it is kept for a lap of the ring. */
+  timestamp(queue: number, slot: number): number {
+    const { sentNs } = this.#queues[queue];
+    return sentNs[slot % sentNs.length];
   }
 
   /** The device starts to send on its own time. */
@@ -92,6 +100,7 @@ export class TxEngine {
   /** Sends the whole frames of the batch and moves the head behind them; gives their number. */
   #sendFrames(queue: number, tx: TxRegisters): number {
     const { flags, slots, count } = this.#batch;
+    const nowNs = this.#config.clock.timeAt(this.#scheduler.nowNs);
     let first = 0;
     let taken = 0;
     let frames = 0;
@@ -100,6 +109,7 @@ export class TxEngine {
       if ((flags[i] & DESC_EOP) === 0) continue;
       this.#sendFrame(queue, first, i);
       tx.head += taken;
+      tx.sentNs[(tx.head - 1) % tx.ring.size] = nowNs;
       taken = 0;
       frames++;
       first = i + 1;

@@ -1,11 +1,12 @@
 import { EAGAIN } from '../../base/index.js';
-import { PAGE_BYTES } from '../../memory/index.js';
-import type { XdpSock, XskPacket } from '../../umem/index.js';
+import { Owner, PAGE_BYTES } from '../../memory/index.js';
+import type { XdpSock, XskPacket, XskZeroCopy } from '../../umem/index.js';
 import { isDeviceBound, MAX_SKB_FRAGS } from '../../vm/index.js';
 import { NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, Outcome, VERDICT_COUNT, XDP_XMIT_FLUSH } from '../../xdp/index.js';
-import type { SkBuff } from '../../xdp/index.js';
-import { TX_XDP_CLONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.js';
+import type { SkBuff, XdpRxQueue } from '../../xdp/index.js';
+import { TX_XDP_CLONE, TX_XDP_TX, TX_XDP_TX_COPY, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.js';
 import { NO_DOORBELL } from '../device/formats/descriptorFormat.js';
+import { DMA_BIDIRECTIONAL } from '../dma/direction.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { NicDevice } from '../device/nicDevice.js';
 import { ChecksumOffload } from './checksumOffload.js';
@@ -33,7 +34,16 @@ import { Watchdog } from './watchdog.js';
 import { XdpTxChecksum } from './xdpTxChecksum.js';
 import { queueXdpFrames } from './xdpTransmit.js';
 import { XdpTxBulk } from './xdpTxBulk.js';
+import { xskLayout } from './xskBuffers.js';
+import type { XskBuffers } from './xskBuffers.js';
+import { newXskPair } from './xskPair.js';
+import type { XskPair } from './xskPair.js';
+import { XskPools } from './xskPools.js';
+import { XskRepoll } from './xskRepoll.js';
 import { queueSocketPacket } from './xskTransmit.js';
+import { XskTxOffload } from './xskTxOffload.js';
+import { releaseStackSkbs } from './xskVerdict.js';
+import { sendFromSockets } from './xskXmit.js';
 
 /** dev->watchdog_timeo: a transmit queue on which nothing has moved for so long hangs. */
 const TX_TIMEOUT_NS = 5e9;
@@ -50,12 +60,16 @@ export class NicDriver implements NetDriver {
   readonly #config: DriverConfig;
   readonly #state: DriverState;
   readonly #pairs: readonly QueuePair[];
+  /** Of the receive queues with their own buffers. */
+  readonly #rxqs: readonly XdpRxQueue[];
   readonly #buffers: readonly (PagePool | SplitPages)[];
   /** Queue whose NAPI poll runs now, -1 for none. */
   #polling = -1;
   readonly #napis: readonly Napi[];
   readonly #adaptive: readonly (AdaptiveModeration | undefined)[];
   readonly #watchdog: Watchdog | undefined;
+  readonly #xskPools: XskPools | undefined;
+  readonly #repolls: readonly XskRepoll[];
   #device: NicDevice | undefined;
 
   constructor(config: DriverConfig) {
@@ -70,16 +84,18 @@ export class NicDriver implements NetDriver {
     this.#pairs = this.#buffers.map((buffers, queue) => ({
       queue,
       rx: new RxQueue({
-        memory, pages: allocator.ledger, dma, direction, format: profile.format, buffers, queue, size: config.rxRingSize, layout, refillThreshold: profile.refillThreshold,
+        memory, ledger: allocator.ledger, idleOwner: Owner.pool, dma, direction, format: profile.format, buffers, queue, size: config.rxRingSize, layout, refillThreshold: profile.refillThreshold,
       }),
       tx: new TxQueue(memory, dma, profile.format, queue, config.txRingSize),
       rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: layout.frameSizeBytes, memId: config.core.memory.register(buffers) },
       xdpTxBulk: profile.xdp.sendsTxInBulks === true ? new XdpTxBulk(config.tracer, config.ifindex) : undefined,
       counters: newCounters(),
+      xsk: undefined,
       stackBuffers: new Uint32Array(NAPI_POLL_WEIGHT),
       stackCount: 0,
       waitingSocket: undefined,
     }));
+    this.#rxqs = this.#pairs.map(({ rxq }) => rxq);
     this.#state = {
       config,
       isOpen: false,
@@ -92,12 +108,16 @@ export class NicDriver implements NetDriver {
       rxDirection: direction,
       checksumOffload: new ChecksumOffload(memory, profile.offloads.txChecksum),
       txChecksum: config.hasTxContract === true ? new XdpTxChecksum(config) : undefined,
+      xskTxOffload: new XskTxOffload(memory),
+      txTimestamp: (queue, slot) => this.#dev.txTimestamp(queue, slot),
       wantsRxHints: config.program !== undefined && isDeviceBound(config.program.spec),
     };
+    this.#xskPools = XskPools.of(this.#state, { restart: (queue, buffers) => this.#restart(queue, buffers), trigger: (queue) => this.onInterrupt(queue) });
     this.#adaptive = this.#pairs.map(() => (config.isModerationAdaptive ? createAdaptiveModeration(profile.moderation, profile.linkMbps) : undefined));
     const { softirqs, napi, watchdogNs } = config;
     if (watchdogNs !== undefined) this.#watchdog = new Watchdog(scheduler, watchdogNs, { tick: () => this.#onWatchdog(), progress: () => this.#progress() });
     this.#napis = this.#pairs.map(({ queue }) => new Napi(scheduler, softirqs[queue % softirqs.length], queue, (budget) => this.#poll(queue, budget), napi));
+    this.#repolls = this.#pairs.map(({ queue }) => new XskRepoll(scheduler, () => this.onInterrupt(queue)));
   }
 
   open(device: NicDevice): void {
@@ -119,14 +139,12 @@ export class NicDriver implements NetDriver {
   close(): void {
     const { dma } = this.#config;
     this.stopTransmit();
-    for (const { queue, rx, tx } of this.#pairs) {
-      let packetId = NO_PACKET;
-      rx.drain((buffer) => {
-        packetId = endForeignPacket(this.#state, queue, buffer, packetId, Outcome.rxStranded);
-      });
-      rx.buffers.destroy();
-      tx.free(dma);
+    for (const pair of this.#pairs) {
+      this.#drainRx(pair);
+      pair.tx.free(dma);
     }
+    for (const buffers of this.#buffers) buffers.destroy();
+    this.#xskPools?.close();
     dma.debug.checkPending('remove');
   }
 
@@ -135,7 +153,7 @@ export class NicDriver implements NetDriver {
   }
 
   ringUse(queue: number): RingUse {
-    const { rx, tx } = this.#pairs[queue];
+    const { rx, tx, xsk } = this.#pairs[queue];
     const { unitBytes } = this.#config.allocator.ledger;
     const { skbs } = this.#config.core.generic;
     let skbRxBuffers = 0;
@@ -145,10 +163,10 @@ export class NicDriver implements NetDriver {
       skbPages += skbs.countUnits(skb, false);
     });
     return {
-      rxSize: rx.ring.size, rxPosted: rx.posted, rxLowWater: rx.lowWater, rxAllocFailed: rx.allocFailed,
+      rxSize: rx.ring.size, rxPosted: rx.posted, rxLowWater: rx.lowWater, rxAllocFailed: rx.allocFailed, rxChunks: xsk === undefined ? 0 : rx.posted,
       txSize: tx.ring.size, txFrames: tx.frames, txFull: tx.fullCount, txHighWater: tx.highWater,
       txRxBuffers: tx.countHeld(TX_XDP_TX) + tx.countHeld(TX_XDP_XMIT) + skbRxBuffers,
-      txOwnPages: (tx.countHeld(TX_XSK_SKB) + tx.countHeld(TX_XDP_CLONE)) * (PAGE_BYTES / unitBytes) + skbPages,
+      txOwnPages: (tx.countHeld(TX_XSK_SKB) + tx.countHeld(TX_XDP_CLONE) + tx.countHeld(TX_XDP_TX_COPY)) * (PAGE_BYTES / unitBytes) + skbPages,
     };
   }
 
@@ -193,14 +211,17 @@ export class NicDriver implements NetDriver {
     line.acknowledge();
     pair.counters.polls++;
     cleanTx(this.#state, pair);
-    const done = cleanRx(this.#state, pair, budget);
+    const isAllSent = pair.xsk === undefined || sendFromSockets(this.#state, pair);
+    let done = cleanRx(this.#state, pair, budget);
     this.#config.core.xdpDoFlush();
     pair.xdpTxBulk?.flush();
     this.kick(queue);
     releaseStackBuffers(pair);
     this.#config.core.generic.releaseStack();
-    this.#refill(pair);
+    if (pair.xsk === undefined) this.#refill(pair);
+    else this.#endZeroCopyPoll(pair, pair.xsk, done);
     this.#polling = -1;
+    if (!isAllSent) done = budget;
     if (done < budget && this.#napis[queue].completeDone(done)) {
       const moderation = this.#adaptive[queue]?.onPollDone(pair.counters, this.#config.scheduler.nowNs);
       if (moderation !== undefined) line.moderate(moderation);
@@ -217,6 +238,79 @@ export class NicDriver implements NetDriver {
       this.#dev.rxDoorbell(queue, doorbell);
     }
     if (rx.posted === 0) this.#watchdog?.wake();
+  }
+
+  // ── zero copy ──
+
+  get zeroCopy(): XskZeroCopy | undefined {
+    return this.#xskPools;
+  }
+
+  /** ice_qp_dis, ice_qp_ena: a queue pair is taken down, with all that lies on its rings, and comes up with other receive buffers. */
+  #restart(queue: number, buffers: XskBuffers | undefined): void {
+    const { memory, allocator, dma, profile, core, rxRingSize, txRingSize, ifindex } = this.#config;
+    const { rxDirection: direction } = this.#state;
+    const pair = this.#pairs[queue];
+    const { tx } = pair;
+    const napi = this.#napis[queue];
+    napi.disable();
+    reclaimTx(this.#state, pair);
+    tx.reset();
+    this.#dev.configureTx(queue, IOVA_HIGH, tx.ring.iovaLow, tx.ring.size);
+    this.#drainRx(pair);
+    if (pair.xsk !== undefined) core.memory.unregister(pair.rxq.memId);
+    const common = { memory, dma, format: profile.format, queue, size: rxRingSize };
+    if (buffers === undefined) {
+      const { layout } = this.#state;
+      pair.rx = new RxQueue({ ...common, ledger: allocator.ledger, idleOwner: Owner.pool, direction, buffers: this.#buffers[queue], layout, refillThreshold: profile.refillThreshold });
+      pair.rxq = this.#rxqs[queue];
+      pair.xsk = undefined;
+    } else {
+      const { pool } = buffers;
+      const support = profile.xdp.zeroCopy!;
+      const layout = xskLayout(profile, pool.umem, pool.rxFrameBytes);
+      pair.rx = new RxQueue({ ...common, ledger: buffers.owners, idleOwner: Owner.kernel, direction: DMA_BIDIRECTIONAL, buffers, layout, refillThreshold: support.refillThreshold });
+      pair.rxq = { ifindex, queueIndex: queue, fragSizeBytes: pool.umem.isUnaligned ? 0 : pool.umem.chunkSizeBytes, memId: core.memory.register(buffers) };
+      pair.xsk = newXskPair(memory, pool, buffers, support, txRingSize);
+    }
+    this.#dev.configureRx(queue, IOVA_HIGH, pair.rx.ring.iovaLow, pair.rx.ring.size, pair.rx.layout.deviceBytes);
+    if (buffers === undefined) this.#refill(pair);
+    else this.#refillFromPool(pair, buffers);
+    napi.enable();
+    this.#dev.interrupt(queue).unmask();
+  }
+
+  #drainRx({ queue, rx }: QueuePair): void {
+    let packetId = NO_PACKET;
+    rx.drain((buffer) => {
+      packetId = endForeignPacket(this.#state, queue, buffer, packetId, Outcome.rxStranded);
+    });
+  }
+
+  /** Gives chunks of FILL to the device; false when there were fewer than the ring wants. */
+  #refillFromPool({ queue, rx, counters }: QueuePair, buffers: XskBuffers): boolean {
+    const { wanted } = rx;
+    const got = buffers.prefetch(wanted);
+    const doorbell = rx.refill();
+    if (doorbell !== NO_DOORBELL && got > 0) {
+      counters.rxKicks++;
+      this.#dev.rxDoorbell(queue, doorbell);
+    }
+    return got === wanted;
+  }
+
+  /**
+   * Refills, and says whether the application has to wake the driver. A driver that can't say so goes on polling until there are chunks.
+   *
+   * @param done packets of this poll
+   */
+  #endZeroCopyPoll(pair: QueuePair, xsk: XskPair, done: number): void {
+    releaseStackSkbs(this.#state, xsk);
+    const isStarved = !this.#refillFromPool(pair, xsk.buffers) || xsk.isStopped;
+    xsk.isStopped = false;
+    if (!xsk.pool.usesNeedWakeup) this.#repolls[pair.queue].onPoll(isStarved, done);
+    else if (isStarved || pair.rx.posted === 0) xsk.pool.setRxNeedWakeup();
+    else xsk.pool.clearRxNeedWakeup();
   }
 
   // ── watchdog ──

@@ -4,6 +4,7 @@ import type { LoadedProgram, Vm } from '../../vm/index.js';
 import type { Outcome, PacketObserver, SkbDevice, XdpCore, XdpMode, XdpTracer } from '../../xdp/index.js';
 import type { BufferTags } from '../bufferTags.js';
 import type { DmaApi } from '../dma/dmaApi.js';
+import type { DmaUmems } from '../dmaUmems.js';
 import type { HintOffloads, NicProfile } from '../profiles/profile.js';
 import type { VethPeer } from '../nicSettings.js';
 import type { ChecksumOffload } from './checksumOffload.js';
@@ -11,6 +12,7 @@ import type { NapiSettings } from './napi.js';
 import type { QueuePair } from './queuePair.js';
 import type { RxLayout } from './rxLayout.js';
 import type { XdpTxChecksum } from './xdpTxChecksum.js';
+import type { XskTxOffload } from './xskTxOffload.js';
 import type { Softirq } from './softirq.js';
 
 /** What the driver tells whoever watches the simulation. */
@@ -22,6 +24,8 @@ export interface DriverConfig {
   readonly allocator: PageAllocator;
   readonly tags: BufferTags;
   readonly dma: DmaApi;
+  /** UMEMs that are mapped for the device. */
+  readonly umems: DmaUmems;
   readonly scheduler: Scheduler;
   /** NET_RX_SOFTIRQ of each CPU; queue q is polled by CPU q modulo their number. */
   readonly softirqs: readonly Softirq[];
@@ -75,6 +79,10 @@ export interface DriverState {
   readonly wantsRxHints: boolean;
   /** Checksums of frames that sockets send. */
   readonly checksumOffload: ChecksumOffload;
+  /** What sockets in zero-copy mode ask for. */
+  readonly xskTxOffload: XskTxOffload;
+  /** When the device sent the frame whose last slot this is, by its clock, ns. */
+  readonly txTimestamp: (queue: number, slot: number) => number;
   /** Checksums of XDP_TX, for drivers with the private contract (txContract.ts). */
   readonly txChecksum: XdpTxChecksum | undefined;
   /** How receive buffers are mapped: DMA_BIDIRECTIONAL lets XDP_TX use that mapping, with DMA_FROM_DEVICE it makes one of its own. */

@@ -13,6 +13,8 @@ export interface RingUse {
   /** Buffers that the device has, and the fewest that it had after any poll. */
   readonly rxPosted: number;
   readonly rxLowWater: number;
+  /** Those of `rxPosted` that are chunks of a UMEM; left out: none. */
+  readonly rxChunks?: number;
   readonly rxAllocFailed: number;
   readonly txSize: number;
   readonly txFrames: number;

@@ -75,8 +75,8 @@ export const NO_PACKET = 0;
  * @param before packet of the buffer before it
  * @returns packet of this one
  */
-export function endForeignPacket({ config, layout }: DriverState, queue: number, buffer: number, before: number, outcome: Outcome): number {
-  const { ledger } = config.allocator;
+export function endForeignPacket({ config, pairs }: DriverState, queue: number, buffer: number, before: number, outcome: Outcome): number {
+  const { ledger, layout } = pairs[queue].rx;
   const packetId = ledger.packetId[ledger.indexOf(buffer)];
   if (packetId !== NO_PACKET && packetId !== before) config.observer.onPacketEnd(packetId, outcome, NO_VERDICT, queue, buffer + layout.packetOffBytes, 0, 0);
   return packetId;

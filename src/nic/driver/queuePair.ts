@@ -3,16 +3,20 @@ import type { XdpRxQueue } from '../../xdp/index.js';
 import type { RxQueue } from './rxQueue.js';
 import type { TxQueue } from './txQueue.js';
 import type { XdpTxBulk } from './xdpTxBulk.js';
+import type { XskPair } from './xskPair.js';
 
 /** Everything that belongs to one queue pair and its NAPI instance. */
 export interface QueuePair {
   readonly queue: number;
-  readonly rx: RxQueue;
+  /** Another one while the queue receives into a UMEM. */
+  rx: RxQueue;
   readonly tx: TxQueue;
-  readonly rxq: XdpRxQueue;
+  rxq: XdpRxQueue;
   /** Of a driver that sends XDP_TX in bulks. */
   readonly xdpTxBulk: XdpTxBulk | undefined;
   readonly counters: DriverCounters;
+  /** What the queue has in zero-copy mode, `undefined` in any other. */
+  xsk: XskPair | undefined;
   /** Buffers of packets that were passed up during the present poll; the stack is done with them at its end. */
   readonly stackBuffers: Uint32Array;
   stackCount: number;

@@ -6,8 +6,10 @@ import { NO_VERDICT } from './driverState.js';
 import type { DriverState } from './driverState.js';
 import { endForeignPacket, endPacket, NO_PACKET, passToStack } from './packetEnd.js';
 import type { QueuePair } from './queuePair.js';
+import type { RxLayout } from './rxLayout.js';
 import { receiveSkb } from './skbReceive.js';
 import { carryOut } from './verdict.js';
+import { carryOutOnChunks, endChunks } from './xskVerdict.js';
 
 /**
  * Handles finished RX descriptors up to the budget; a frame whose last descriptor lies beyond it waits.
@@ -38,7 +40,7 @@ export function cleanRx(state: DriverState, pair: QueuePair, budget: number): nu
     if (!isWhole || (flags[i] & DESC_RX_ERROR) !== 0) {
       counters.rxErrors++;
       dropFrame(state, pair, slot, i - first + 1);
-    } else if ((flags[i] & DESC_EOP) === 0 || !hasSaneLength(state, lenBytes, first, i)) {
+    } else if ((flags[i] & DESC_EOP) === 0 || !hasSaneLength(rx.layout, lenBytes, first, i) || (i > first && pair.xsk?.takesSegments === false)) {
       counters.rxLengthErrors++;
       dropFrame(state, pair, slot, i - first + 1);
     } else {
@@ -54,6 +56,11 @@ export function cleanRx(state: DriverState, pair: QueuePair, budget: number): nu
     slot += i + 1 - first;
     if (slot >= rx.ring.size) slot -= rx.ring.size;
     first = i + 1;
+    if (pair.xsk?.isStopped === true) {
+      rx.unpoll(first);
+      rx.nextToClean += first;
+      return Math.min(first, budget);
+    }
   }
   rx.nextToClean += first;
   if (seen === limit && first > 0) return budget;
@@ -62,7 +69,7 @@ export function cleanRx(state: DriverState, pair: QueuePair, budget: number): nu
 }
 
 /** What the device wrote back must fit into the buffers: a driver that trusts a length reads and hands over foreign memory. */
-function hasSaneLength({ layout }: DriverState, lenBytes: Int32Array, first: number, last: number): boolean {
+function hasSaneLength(layout: RxLayout, lenBytes: Int32Array, first: number, last: number): boolean {
   if (last - first > MAX_SKB_FRAGS || lenBytes[first] > layout.packetBytes) return false;
   for (let segment = first + 1; segment <= last; segment++) if (lenBytes[segment] > layout.deviceBytes) return false;
   return true;
@@ -81,25 +88,28 @@ function dropFrame(state: DriverState, pair: QueuePair, firstSlot: number, segme
 
 /** One frame, descriptors `first` to `last` of the batch: xdp_buff, program, verdict. */
 function receiveFrame(state: DriverState, pair: QueuePair, firstSlot: number, first: number, last: number): void {
-  const { memory, allocator, profile, vm, program, observer } = state.config;
-  const { packetOffBytes, deviceOffBytes, frameSizeBytes } = state.layout;
+  const { memory, profile, vm, program, observer } = state.config;
   const { u32 } = memory;
-  const { rx } = pair;
-  const { ledger } = allocator;
+  const { rx, xsk } = pair;
+  const { ledger } = rx;
+  const { hardStartOffBytes, packetOffBytes, deviceOffBytes, frameSizeBytes } = rx.layout;
   const context = vm.contextAddress;
   const buffer = rx.buffer[firstSlot];
   ledger.move(buffer, Owner.device, Owner.driver);
   const packetId = ledger.packetId[ledger.indexOf(buffer)];
-  prepareXdpBuff(u32, context, pair.rxq, buffer, frameSizeBytes, packetOffBytes, rx.batch.lenBytes[first]);
+  const hardStart = buffer + hardStartOffBytes;
+  xsk?.buffers.startPacket(buffer);
+  prepareXdpBuff(u32, context, pair.rxq, hardStart, frameSizeBytes, packetOffBytes - hardStartOffBytes, rx.batch.lenBytes[first]);
   if (!profile.xdp.hasMetadata) u32[(context + XDP_MD_DATA_META) >>> 2] = u32[(context + XDP_MD_DATA) >>> 2] + 1;
   if (last > first) {
-    const sharedInfo = sharedInfoAddress(buffer, frameSizeBytes);
+    const sharedInfo = sharedInfoAddress(hardStart, frameSizeBytes);
     startFragments(u32, context, sharedInfo);
     let glued = packetId;
     for (let segment = first + 1; segment <= last; segment++) {
       const fragment = rx.buffer[(firstSlot + segment - first) % rx.ring.size];
       ledger.move(fragment, Owner.device, Owner.driver);
       glued = endForeignPacket(state, pair.queue, fragment, glued, Outcome.rxError);
+      xsk?.buffers.addPart(fragment);
       addFragment(u32, sharedInfo, fragment + deviceOffBytes, rx.batch.lenBytes[segment]);
     }
   }
@@ -111,16 +121,19 @@ function receiveFrame(state: DriverState, pair: QueuePair, firstSlot: number, fi
   ledger.move(buffer, Owner.driver, Owner.program);
   const fault = vm.run(program.address);
   ledger.move(buffer, Owner.program, Owner.driver);
-  if (last > first) recycleEmptiedFragments(state, pair, firstSlot, last - first);
+  if (last > first && xsk !== undefined) xsk.buffers.dropEmptied(u32, context);
+  else if (last > first) recycleEmptiedFragments(state, pair, firstSlot, last - first);
   if (fault !== 0) {
     observer.onFault(packetId);
     pair.counters.xdpExceptions++;
-    endPacket(state, pair, buffer, packetId, Outcome.programFault, NO_VERDICT);
+    if (xsk !== undefined) endChunks(state, pair, packetId, Outcome.programFault, NO_VERDICT);
+    else endPacket(state, pair, buffer, packetId, Outcome.programFault, NO_VERDICT);
     return;
   }
   const { retval } = vm;
   state.verdicts[verdictIndex(retval)]++;
-  carryOut(state, pair, buffer, packetId, retval);
+  if (xsk === undefined) carryOut(state, pair, buffer, packetId, retval);
+  else carryOutOnChunks(state, pair, packetId, retval);
 }
 
 /**

@@ -8,11 +8,13 @@ import type { NicProfile } from '../profiles/profile.js';
 
 /** How a receive buffer is divided: bytes from its start. */
 export interface RxLayout {
+  /** Where xdp->data_hard_start is, and how far xdp->frame_sz reaches from there. */
+  readonly hardStartOffBytes: number;
   readonly frameSizeBytes: number;
   /** Where the device begins to write, and how much it may: what the descriptor says. */
   readonly deviceOffBytes: number;
   readonly deviceBytes: number;
-  /** Where the packet begins in the first buffer of a frame (xdp->data - xdp->data_hard_start), and how much of it fits in there. */
+  /** Where the packet begins in the first buffer of a frame, and how much of it fits in there. */
   readonly packetOffBytes: number;
   readonly packetBytes: number;
 }
@@ -24,7 +26,7 @@ export function rxLayout(profile: NicProfile, headroomBytes: number): RxLayout {
   const deviceOffBytes = profile.prefixInHeadroom === true ? headroomBytes - prefix : headroomBytes;
   const room = frameSizeBytes - SKB_SHARED_INFO_BYTES - deviceOffBytes;
   const deviceBytes = profile.bufferBytes === undefined ? room : Math.min(room, profile.bufferBytes);
-  return { frameSizeBytes, deviceOffBytes, deviceBytes, packetOffBytes: deviceOffBytes + prefix, packetBytes: deviceBytes - prefix };
+  return { hardStartOffBytes: 0, frameSizeBytes, deviceOffBytes, deviceBytes, packetOffBytes: deviceOffBytes + prefix, packetBytes: deviceBytes - prefix };
 }
 
 /** Bytes of packet that one receive buffer of the profile takes. */

@@ -1,5 +1,5 @@
 import { Owner } from '../../memory/index.js';
-import type { HostMemory, OwnerLedger } from '../../memory/index.js';
+import type { HostMemory } from '../../memory/index.js';
 import { BATCH_FRAMES, DESC_EOP, DescriptorBatch } from '../device/batch.js';
 import { RING_STATE_WORDS } from '../device/formats/descriptorFormat.js';
 import type { DescriptorFormat, RingMemory } from '../device/formats/descriptorFormat.js';
@@ -9,10 +9,19 @@ import { allocCoherentRing, freeCoherentRing } from './coherentRing.js';
 import type { RxBuffers } from './rxBuffers.js';
 import type { RxLayout } from './rxLayout.js';
 
+/** Who owns receive buffers, and which packets they carry: the ledger of the pages, or of a UMEM's chunks. */
+export interface BufferOwners {
+  readonly packetId: Int32Array;
+  indexOf(buffer: number): number;
+  move(buffer: number, from: Owner, to: Owner): void;
+}
+
 /** What a receive ring is made of. */
 export interface RxQueueParts {
   readonly memory: HostMemory;
-  readonly pages: OwnerLedger;
+  readonly ledger: BufferOwners;
+  /** Whose the buffers are before the device gets them. */
+  readonly idleOwner: Owner;
   readonly dma: DmaApi;
   /** How the buffers are mapped. */
   readonly direction: number;
@@ -30,6 +39,8 @@ export interface RxQueueParts {
 export class RxQueue {
   readonly ring: RingMemory;
   readonly buffers: RxBuffers;
+  readonly ledger: BufferOwners;
+  readonly layout: RxLayout;
   /** Buffer in each slot. */
   readonly buffer: Uint32Array;
   /** Finished descriptors of the present poll. */
@@ -43,18 +54,18 @@ export class RxQueue {
   lowWater = Infinity;
   readonly #memory: HostMemory;
   readonly #format: DescriptorFormat;
-  readonly #pages: OwnerLedger;
-  readonly #layout: RxLayout;
+  readonly #idleOwner: Owner;
   readonly #dma: DmaApi;
   readonly #direction: number;
   readonly #refillThreshold: number;
   readonly #savedState = new Int32Array(RING_STATE_WORDS);
 
-  constructor({ memory, pages, dma, direction, format, buffers, queue, size, layout, refillThreshold }: RxQueueParts) {
+  constructor({ memory, ledger, idleOwner, dma, direction, format, buffers, queue, size, layout, refillThreshold }: RxQueueParts) {
     this.#memory = memory;
     this.#format = format;
-    this.#pages = pages;
-    this.#layout = layout;
+    this.ledger = ledger;
+    this.#idleOwner = idleOwner;
+    this.layout = layout;
     // A small ring must not run empty before it is refilled.
     this.#refillThreshold = Math.max(1, Math.min(refillThreshold, size >>> 2));
     this.#dma = dma;
@@ -75,18 +86,23 @@ export class RxQueue {
     return this.ring.size - this.#format.spareSlots - this.posted;
   }
 
+  /** Buffers that the next `refill` tries to give to the device; 0 while so few are missing that it waits. */
+  get wanted(): number {
+    const { unused } = this;
+    return unused >= this.#refillThreshold || this.posted === 0 ? unused : 0;
+  }
+
   /** Gives buffers to the device until the ring is full or there are none; returns what to write to the doorbell. */
   refill(): number {
     const { posted } = this;
     if (this.nextToUse > 0 && posted < this.lowWater) this.lowWater = posted;
-    const { unused } = this;
-    if (unused >= this.#refillThreshold || posted === 0) this.#post(unused);
+    this.#post(this.wanted);
     return this.#format.rxPublish(this.#memory, this.ring, this.nextToUse);
   }
 
   #post(unused: number): void {
-    const { batch, buffers, buffer } = this;
-    const { deviceOffBytes, deviceBytes } = this.#layout;
+    const { batch, buffers, buffer, ledger } = this;
+    const { deviceOffBytes, deviceBytes } = this.layout;
     const { size } = this.ring;
     for (let left = unused; left > 0; ) {
       const limit = left < BATCH_FRAMES ? left : BATCH_FRAMES;
@@ -98,8 +114,8 @@ export class RxQueue {
           this.allocFailed++;
           break;
         }
-        this.#pages.move(fresh, Owner.pool, Owner.device);
-        this.#pages.packetId[this.#pages.indexOf(fresh)] = 0;
+        ledger.move(fresh, this.#idleOwner, Owner.device);
+        ledger.packetId[ledger.indexOf(fresh)] = 0;
         buffer[slot] = fresh;
         if (++slot === size) slot = 0;
         batch.iovaLow[count] = buffers.iovaLow(fresh) + deviceOffBytes;
@@ -115,10 +131,17 @@ export class RxQueue {
     }
   }
 
+  /** Only the first `count` descriptors of the last `poll`, whole frames, were handled: the next one finds the others again. */
+  unpoll(count: number): void {
+    this.ring.state.set(this.#savedState);
+    if (count > 0) this.#format.rxPoll(this.#memory, this.ring, this.nextToClean, count, this.batch);
+  }
+
   /** Reads up to `limit` finished descriptors into `batch`; gives their number. */
   poll(limit: number): number {
     const { posted } = this;
     const most = limit < posted ? limit : posted;
+    this.#savedState.set(this.ring.state);
     if (this.#format.rxPrefixBytes > 0) this.#locatePrefixes(most);
     if (this.#format.rxPrefixBytes > 0 && !this.#dma.cache.isCoherent) this.#syncPrefixes(most);
     const count = this.#format.rxPoll(this.#memory, this.ring, this.nextToClean, most, this.batch);
@@ -129,7 +152,6 @@ export class RxQueue {
   /** What stands before a packet is read with its descriptor, so the CPU must see it first: a look ahead finds out which buffers are done. */
   #syncPrefixes(most: number): void {
     const { state } = this.ring;
-    this.#savedState.set(state);
     const count = this.#format.rxPoll(this.#memory, this.ring, this.nextToClean, most, this.batch);
     state.set(this.#savedState);
     this.#syncForCpu(count);
@@ -139,7 +161,7 @@ export class RxQueue {
   /** dma_sync_single_range_for_cpu of everything that the device wrote. */
   #syncForCpu(count: number): void {
     const { buffers, buffer, batch } = this;
-    const { deviceOffBytes, deviceBytes } = this.#layout;
+    const { deviceOffBytes, deviceBytes } = this.layout;
     const { size } = this.ring;
     const prefix = this.#format.rxPrefixBytes;
     let isFirst = true;
@@ -158,7 +180,7 @@ export class RxQueue {
     const { size } = this.ring;
     let slot = this.nextToClean % size;
     for (let i = 0; i < count; i++) {
-      address[i] = this.buffer[slot] + this.#layout.deviceOffBytes;
+      address[i] = this.buffer[slot] + this.layout.deviceOffBytes;
       if (++slot === size) slot = 0;
     }
   }

@@ -1,10 +1,12 @@
 import { Owner } from '../../memory/index.js';
+import { writeTxTimestamp } from '../../umem/index.js';
 import { Outcome, xdpFrameData } from '../../xdp/index.js';
-import { TX_NONE, TX_SKB, TX_XDP_CLONE, TX_XDP_TX, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.js';
+import { TX_NONE, TX_SKB, TX_XDP_CLONE, TX_XDP_TX, TX_XDP_TX_CHUNK, TX_XDP_TX_COPY, TX_XDP_XMIT, TX_XSK_CHUNK, TX_XSK_SKB } from '../bufferTags.js';
 import { DMA_TO_DEVICE } from '../dma/direction.js';
-import type { DriverState } from './driverState.js';
+import type { DriverConfig, DriverState } from './driverState.js';
 import type { QueuePair } from './queuePair.js';
 import { NO_COMPLETION } from './xskTransmit.js';
+import { NO_TIMESTAMP } from './xskTxOffload.js';
 
 /**
  * Gives back what the device has sent, each buffer by the path that its kind needs: those of the queue's own pool directly into its
@@ -20,13 +22,18 @@ export function cleanTx(state: DriverState, pair: QueuePair): number {
   const end = tx.nextToClean + slots;
   let hasXdpTx = false;
   let hasXdpXmit = false;
+  let socketDescriptors = 0;
   while (tx.nextToClean < end) {
     const record = tx.cleanRecord & tx.recordMask;
-    const isXdp = tx.kind[record] !== TX_XSK_SKB && tx.kind[record] !== TX_SKB;
-    if (tx.kind[record] === TX_XDP_TX) hasXdpTx = true;
+    const kind = tx.kind[record];
+    const isXdp = kind !== TX_XSK_SKB && kind !== TX_SKB && kind !== TX_XSK_CHUNK;
+    if (kind === TX_XDP_TX || kind === TX_XDP_TX_COPY || kind === TX_XDP_TX_CHUNK) hasXdpTx = true;
     else if (isXdp) hasXdpXmit = true;
-    reportIfLost(state, pair, tx.buffer[record], Outcome.txDmaError);
-    giveBack(state, pair, record, true);
+    reportIfLost(state, pair, record, Outcome.txDmaError);
+    if (kind === TX_XSK_CHUNK) {
+      writeTimestamp(state, pair, record);
+      socketDescriptors++;
+    } else giveBack(state, pair, record, true);
     if (tx.frameSlots[record] > 0) {
       counters.txPackets++;
       if (isXdp) counters.txXdpPackets++;
@@ -38,6 +45,7 @@ export function cleanTx(state: DriverState, pair: QueuePair): number {
   }
   if (hasXdpTx) counters.xdpTxCompletions++;
   if (hasXdpXmit) counters.txXdpXmitCompletions++;
+  completeDescriptors(state, pair, socketDescriptors);
   if (slots > 0) wakeWaitingSocket(state, pair);
   return slots;
 }
@@ -49,17 +57,33 @@ export function cleanTx(state: DriverState, pair: QueuePair): number {
 export function reclaimTx(state: DriverState, pair: QueuePair): void {
   const { tx } = pair;
   const doneSlots = tx.nextToClean + tx.completed();
+  let socketDescriptors = 0;
   while (tx.cleanRecord !== tx.nextRecord) {
     const record = tx.cleanRecord & tx.recordMask;
-    reportIfLost(state, pair, tx.buffer[record], tx.nextToClean < doneSlots ? Outcome.txDmaError : Outcome.txStalled);
-    giveBack(state, pair, record, false);
+    reportIfLost(state, pair, record, tx.nextToClean < doneSlots ? Outcome.txDmaError : Outcome.txStalled);
+    if (tx.kind[record] === TX_XSK_CHUNK) socketDescriptors++;
+    else giveBack(state, pair, record, false);
     tx.release(record);
   }
+  completeDescriptors(state, pair, socketDescriptors);
   wakeWaitingSocket(state, pair);
 }
 
+/** xsk_tx_completed for descriptors of sockets in zero-copy mode, sent or not. */
+function completeDescriptors({ config }: DriverState, { xsk }: QueuePair, count: number): void {
+  if (count === 0) return;
+  xsk!.tx.completed(count);
+  for (const socket of xsk!.pool.txSockets) config.core.readySockets.add(socket);
+}
+
+/** xsk_tx_metadata_complete: when the device sent the frame, by its clock. */
+function writeTimestamp({ config, txTimestamp }: DriverState, { tx, queue }: QueuePair, record: number): void {
+  const at = tx.completion[record] >>> 0;
+  if (at !== NO_TIMESTAMP) writeTxTimestamp(config.memory.view, at, txTimestamp(queue, tx.nextToClean + tx.frameSlots[record] - 1));
+}
+
 /** @param isPolling this is the NAPI context of the queue */
-function giveBack(state: DriverState, { tx, rx, rxq }: QueuePair, record: number, isPolling: boolean): void {
+function giveBack(state: DriverState, { tx, rx, rxq, xsk }: QueuePair, record: number, isPolling: boolean): void {
   const { allocator, dma, core } = state.config;
   const buffer = tx.buffer[record];
   const ownMapping = tx.unmapIovaLow[record];
@@ -72,6 +96,12 @@ function giveBack(state: DriverState, { tx, rx, rxq }: QueuePair, record: number
     case TX_XDP_TX:
       if (isPolling) rx.buffers.recycleDirect(buffer, Owner.txRing);
       else rx.buffers.recycle(buffer, Owner.txRing);
+      break;
+    case TX_XDP_TX_COPY:
+      allocator.free(buffer, Owner.txRing);
+      break;
+    case TX_XDP_TX_CHUNK:
+      xsk!.buffers.recycle(buffer, Owner.txRing);
       break;
     case TX_SKB: {
       const skb = tx.skb[record];
@@ -98,7 +128,13 @@ function wakeWaitingSocket({ config }: DriverState, pair: QueuePair): void {
 }
 
 /** A frame that comes back without having been on the wire was lost in the device. */
-function reportIfLost({ config }: DriverState, { queue }: QueuePair, buffer: number, outcome: Outcome): void {
+function reportIfLost({ config }: DriverState, { queue, tx }: QueuePair, record: number, outcome: Outcome): void {
+  const buffer = tx.buffer[record];
+  if (tx.kind[record] === TX_XSK_CHUNK) return;
+  if (tx.kind[record] === TX_XDP_TX_CHUNK) {
+    reportChunkIfLost(config, queue, tx.completion[record] >>> 0, tx.lenBytes[record], outcome);
+    return;
+  }
   const { allocator, core, tags, memory, observer } = config;
   const { ledger } = allocator;
   const index = ledger.indexOf(buffer);
@@ -113,6 +149,17 @@ function reportIfLost({ config }: DriverState, { queue }: QueuePair, buffer: num
     return;
   }
   const { address, lenBytes } = xdpFrameData(memory.u32, buffer);
-  if (kind !== TX_XDP_TX) core.endSentFrame(buffer, outcome, queue, address, lenBytes);
+  if (kind !== TX_XDP_TX && kind !== TX_XDP_TX_COPY) core.endSentFrame(buffer, outcome, queue, address, lenBytes);
   else observer.onPacketEnd(ledger.packetId[index], outcome, tags.retval[index], queue, address, lenBytes, 0);
+}
+
+/** The same for a packet in a chunk of a UMEM. @param address of its first byte, 0 for chunks behind the first */
+function reportChunkIfLost({ umems, observer }: DriverConfig, queue: number, address: number, lenBytes: number, outcome: Outcome): void {
+  const inUmem = address === 0 ? undefined : umems.find(address);
+  if (inUmem === undefined) return;
+  const { umem, tags, txPacketId } = inUmem;
+  const index = umem.chunks.indexOf(address);
+  if (tags.kind[index] === TX_NONE) return;
+  tags.kind[index] = TX_NONE;
+  observer.onPacketEnd(txPacketId[index], outcome, tags.retval[index], queue, address, lenBytes, 0);
 }

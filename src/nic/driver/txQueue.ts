@@ -1,7 +1,7 @@
 import type { HostMemory } from '../../memory/index.js';
 import { MAX_SKB_FRAGS } from '../../vm/index.js';
 import type { SkBuff } from '../../xdp/index.js';
-import { BATCH_FRAMES, DESC_EOP, DescriptorBatch, MAX_SEGMENTS } from '../device/batch.js';
+import { BATCH_FRAMES, DESC_CSUM, DESC_EOP, DescriptorBatch, MAX_SEGMENTS } from '../device/batch.js';
 import type { DescriptorFormat, RingMemory } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { DmaApi } from '../dma/dmaApi.js';
@@ -36,7 +36,10 @@ export class TxQueue {
   readonly buffer: Uint32Array;
   /** Low word of a mapping to undo at completion, 0 for none. */
   readonly unmapIovaLow: Int32Array;
-  /** TX_XSK_SKB: socket, and in the last of its records what its pool calls the packet, else -1. */
+  /**
+   * TX_XSK_SKB: socket, and in the last of its records what its pool calls the packet, else -1. TX_XSK_CHUNK:
+   * where a time stamp goes, 0 for none. TX_XDP_TX_CHUNK: where the packet begins, 0 for its other chunks.
+   */
   readonly socketId: Int32Array;
   readonly completion: Int32Array;
   readonly lenBytes: Int32Array;
@@ -89,6 +92,11 @@ export class TxQueue {
   /** Slots that can be used. */
   get freeSlots(): number {
     return this.ring.size - this.#format.spareSlots - (this.nextToUse - this.nextToClean);
+  }
+
+  /** Slots that a frame of one buffer takes at most. */
+  get slotsPerBuffer(): number {
+    return this.#format.txSlots(1, DESC_CSUM);
   }
 
   /** True when a frame of so many buffers finds room. */

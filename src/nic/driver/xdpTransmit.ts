@@ -52,7 +52,7 @@ export function queueXdpFrames(state: DriverState, pair: QueuePair, frames: Uint
       state.xmitFailure = Outcome.txDmaError;
       break;
     }
-    pushFrame(state, pair, frame, core.memory.isClone(frame) ? TX_XDP_CLONE : TX_XDP_XMIT, true, NO_OFFLOAD);
+    pushFrame(state, pair, frame, core.memory.hasOwnPage(frame) ? TX_XDP_CLONE : TX_XDP_XMIT, true, NO_OFFLOAD);
   }
   counters.txXdpXmit += sent;
   counters.txXdpXmitErrors += count - sent;

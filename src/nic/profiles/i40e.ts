@@ -8,6 +8,7 @@ import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
 import { buildsSkb } from './skbShape.js';
 import { ofDevice, ofDriver } from './statistics.js';
+import { zeroCopy } from './zeroCopy.js';
 
 /** Intel 40 gigabit: headroom 192, multi-buffer. */
 export const i40eProfile: NicProfile = {
@@ -38,6 +39,7 @@ export const i40eProfile: NicProfile = {
     mtuReason: 'buffers of 3072 bytes less 26 (Ethernet header, two VLAN tags, FCS)',
     hasMetadata: true,
     queueRule: 'one XDP TX ring an RX queue',
+    zeroCopy: zeroCopy({ maxSegments: 8, refillThreshold: 32, takesBatches: true, stopsAtFullRxRing: true }),
   },
   rss: { indirectionSize: 512, keyBytes: 52, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: false, rxScatter: true, tso: false, lro: false },

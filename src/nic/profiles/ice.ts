@@ -8,6 +8,7 @@ import type { NicProfile } from './profile.js';
 import { iceRxHints } from './rxHints.js';
 import { buildsSkb } from './skbShape.js';
 import { ofDevice, ofDriver } from './statistics.js';
+import { zeroCopy } from './zeroCopy.js';
 
 /** Intel 100 gigabit: headroom 192, multi-buffer. */
 export const iceProfile: NicProfile = {
@@ -38,6 +39,7 @@ export const iceProfile: NicProfile = {
     mtuReason: 'buffers of 3072 bytes less 26 (Ethernet header, two VLAN tags, FCS)',
     hasMetadata: true,
     queueRule: 'one XDP TX ring a CPU, shared under a lock when there are fewer',
+    zeroCopy: zeroCopy({ maxSegments: 8, refillThreshold: Infinity, txBudget: 'quarter', takesBatches: true, stopsAtFullRxRing: true, sendsChunks: true }),
   },
   rss: { indirectionSize: 512, keyBytes: 52, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: true, rxScatter: true, tso: false, lro: false },

@@ -8,6 +8,7 @@ import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
 import { buildsSkb } from './skbShape.js';
 import { missedOfQueue, ofDevice, ofDriver } from './statistics.js';
+import { zeroCopy } from './zeroCopy.js';
 
 /** Intel gigabit: advanced descriptors, split pages, headroom 192. */
 export const igbProfile: NicProfile = {
@@ -38,6 +39,7 @@ export const igbProfile: NicProfile = {
     mtuReason: 'buffers of 1536 bytes less 26 (Ethernet header, two VLAN tags, FCS)',
     hasMetadata: true,
     queueRule: '',
+    zeroCopy: zeroCopy({ takesBatches: true, stopsAtFullRxRing: true }),
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'blocks', hashesUdpPorts: false, flowRules: 16 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: false, rxScatter: true, tso: false, lro: false },

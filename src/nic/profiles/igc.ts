@@ -1,4 +1,4 @@
-import { EOPNOTSUPP } from '../../base/index.js';
+import { ENXIO, EOPNOTSUPP } from '../../base/index.js';
 import { igcFormat } from '../device/formats/intelAdvanced.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
 import {
@@ -8,6 +8,7 @@ import type { NicProfile } from './profile.js';
 import { igcRxHints } from './rxHints.js';
 import { copiesPackets } from './skbShape.js';
 import { missedOfQueue, ofDevice, ofDriver } from './statistics.js';
+import { zeroCopy } from './zeroCopy.js';
 
 /** Intel 2.5 gigabit: advanced descriptors, 3K buffers, headroom 256, MTU 1500 with XDP. */
 export const igcProfile: NicProfile = {
@@ -38,6 +39,7 @@ export const igcProfile: NicProfile = {
     mtuReason: 'the driver has no XDP with jumbo frames',
     hasMetadata: true,
     queueRule: '',
+    zeroCopy: zeroCopy({ wakeupErrno: ENXIO, txMetadata: { timestamp: true } }),
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'blocks', hashesUdpPorts: false, flowRules: 64 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: true, rxScatter: true, tso: false, lro: false },

@@ -9,6 +9,7 @@ import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
 import { buildsSkb } from './skbShape.js';
 import { ofDevice, ofDriver } from './statistics.js';
+import { zeroCopy } from './zeroCopy.js';
 
 /** Intel 10 gigabit: advanced descriptors, split pages, headroom 192. */
 export const ixgbeProfile: NicProfile = {
@@ -40,6 +41,7 @@ export const ixgbeProfile: NicProfile = {
     hasMetadata: true,
     queueRule: 'one XDP TX ring a CPU, 64 at most; refuses SR-IOV, DCB and RSC',
     attachRules: IXGBE_RULES,
+    zeroCopy: zeroCopy({ txBudget: 256, stopsAtFullRxRing: true }),
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: false, rxScatter: true, tso: false, lro: false },

@@ -1,4 +1,4 @@
-import { EINVAL } from '../../base/index.js';
+import { EINVAL, ENETDOWN } from '../../base/index.js';
 import { MLX5_RULES } from '../attach/driverRules.js';
 import { mlx5Format } from '../device/formats/mlx5.js';
 import { headroomOfDriver, mtuUpTo, queuePairs, ring } from './limits.js';
@@ -10,6 +10,7 @@ import type { NicProfile } from './profile.js';
 import { mlx5RxHints } from './rxHints.js';
 import { buildsSkb } from './skbShape.js';
 import { none, ofDevice, ofDriver, poolRows } from './statistics.js';
+import { zeroCopy } from './zeroCopy.js';
 
 /** Mellanox/NVIDIA ConnectX-4 to 7: work queues with CQEs, page_pool, hints. */
 export const mlx5Profile: NicProfile = {
@@ -41,6 +42,7 @@ export const mlx5Profile: NicProfile = {
     queueRule: 'refuses LRO and HW-GRO; programs with multi-buffer support need the legacy (cyclic) RQ',
     attachRules: MLX5_RULES,
     coreFeatures: ['memory-provider'],
+    zeroCopy: zeroCopy({ txBudget: 64, clearsTxNeedWakeup: true, wakeupErrno: ENETDOWN, txMetadata: { timestamp: true, checksum: true } }),
   },
   rss: { indirectionSize: 256, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: true, rxScatter: true, tso: false, lro: false },

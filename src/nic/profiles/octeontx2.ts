@@ -8,6 +8,7 @@ import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
 import { addsFragments } from './skbShape.js';
 import { ofDevice } from './statistics.js';
+import { zeroCopy } from './zeroCopy.js';
 
 /** Marvell OcteonTX2: headroom 128, no metadata. */
 export const octeontx2Profile: NicProfile = {
@@ -39,6 +40,7 @@ export const octeontx2Profile: NicProfile = {
     hasMetadata: false,
     untraced: ['invalidVerdict', 'txConversion', 'txSend', 'redirect'],
     queueRule: 'a TX queue an RX queue',
+    zeroCopy: zeroCopy({ txBudget: 64, takesBatches: true, wakeupErrno: 0 }),
   },
   rss: { indirectionSize: 256, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: false, tso: false, lro: false },

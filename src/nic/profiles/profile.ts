@@ -69,6 +69,30 @@ export interface XdpSupport {
   readonly mtuSays?: string;
   /** Programs that run in the device; left out: none do. */
   readonly offload?: OffloadFirmware;
+  /** AF_XDP in zero-copy mode, of drivers with NETDEV_XDP_ACT_XSK_ZEROCOPY; left out: none. */
+  readonly zeroCopy?: ZeroCopySupport;
+}
+
+/** How a driver serves AF_XDP sockets in zero-copy mode (by the source of 6.18: no test of the model has such hardware to ask). */
+export interface ZeroCopySupport {
+  /** netdev->xdp_zc_max_segs: most descriptors of a packet, both ways; 1: XDP_USE_SG is refused. */
+  readonly maxSegments: number;
+  /** Buffers that must be missing on the RX ring before it is refilled from FILL, at most a quarter of the ring. */
+  readonly refillThreshold: number;
+  /** Most descriptors of TX rings that one poll takes; `quarter`: of the device's ring. */
+  readonly txBudget: number | 'quarter';
+  /** It takes them by xsk_tx_peek_release_desc_batch, not by xsk_tx_peek_desc. */
+  readonly takesBatches: boolean;
+  /** The flag on TX rings goes when frames are on their way, whose completion will wake the driver; else it stays. */
+  readonly clearsTxNeedWakeup: boolean;
+  /** A full RX ring ends the poll's work, until somebody wakes the driver (with XDP_USE_NEED_WAKEUP). */
+  readonly stopsAtFullRxRing: boolean;
+  /** What ndo_xsk_wakeup gives without a program in the driver, errno (positive); 0: it does its work. */
+  readonly wakeupErrno: number;
+  /** XDP_TX sends a received chunk as it is; else it sends a copy. */
+  readonly sendsChunks?: boolean;
+  /** What of struct xsk_tx_metadata the device does (xsk-features of netdev-genl); what it doesn't do is passed over without a word. */
+  readonly txMetadata?: { readonly timestamp?: boolean; readonly checksum?: boolean };
 }
 
 /** Where receive buffers come from. */

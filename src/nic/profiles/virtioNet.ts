@@ -9,6 +9,7 @@ import type { DriverCounters } from '../driver/queuePair.js';
 import type { NicProfile } from './profile.js';
 import { noRxHints } from './rxHints.js';
 import { buildsSkb } from './skbShape.js';
+import { zeroCopy } from './zeroCopy.js';
 
 /** virtio NIC of virtual machines: split virtqueues, headroom 256. */
 export const virtioNetProfile: NicProfile = {
@@ -41,6 +42,7 @@ export const virtioNetProfile: NicProfile = {
     untraced: ['txConversion', 'txSend', 'redirect'],
     queueRule: 'a TX queue a CPU, or shared ones under a lock; refuses GRO_HW and CSUM of the host that cannot be switched off',
     attachRules: VIRTIO_NET_RULES,
+    zeroCopy: zeroCopy({ txBudget: 64, takesBatches: true, wakeupErrno: 0 }),
   },
   rss: undefined,
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: true, tso: false, lro: false },
