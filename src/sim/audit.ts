@@ -51,7 +51,7 @@ export function takeCensus(nics: AuditedNics, allocator: PageAllocator): PageCen
       inflight += buffers.inflight;
       idle += buffers.idle;
       const rings = nic.driver.ringUse(queue);
-      posted += rings.rxPosted;
+      posted += rings.rxPosted - (rings.rxChunks ?? 0);
       sending += rings.txRxBuffers ?? 0;
       skbs += rings.txOwnPages ?? 0;
     }
