@@ -22,3 +22,4 @@ export * from './scenarioJournal.js';
 export * from './scenarioReport.js';
 export * from './scenarioText.js';
 export { counted, grouped, printable, textTable } from './textTable.js';
+export * from './xskOption.js';

@@ -5,10 +5,10 @@ import { startStateOf } from '../cases/index.js';
 import { autoMode, checkSettings, findProfile, PROFILES } from '../nic/index.js';
 import type { NicFeature, NicSettings, OffloadSettings, XdpDriverFactory } from '../nic/index.js';
 import { openCapture } from '../packet/index.js';
-import { checkNesting, createSimulation, fillMapFromFile, readNetworkFile, XSK_APPLICATIONS } from '../sim/index.js';
-import { loadTargetKernel, mapTypeName } from '../vm/index.js';
+import { checkNesting, createSimulation, fillMapFromFile, readNetworkFile } from '../sim/index.js';
+import { loadTargetKernel } from '../vm/index.js';
 import type { XdpSock } from '../umem/index.js';
-import type { EngineName, LoadedObject, ObjectSpec } from '../vm/index.js';
+import type { EngineName, LoadedObject } from '../vm/index.js';
 import { XDP_MODES } from '../xdp/index.js';
 import type { XdpMode } from '../xdp/index.js';
 import { contractOfStruct, metadataMaxBytes } from '../xdp/index.js';
@@ -23,9 +23,11 @@ import { recordCases } from './recordCases.js';
 import { runReport } from './runReport.js';
 import type { RunReport } from './runReport.js';
 import { RunWatcher } from './runWatcher.js';
+import { readXskOptions, withXskFlags } from './xskOption.js';
+import type { XskOptions } from './xskOption.js';
 
 /** What `sim run` can be told. Numbers may be out of range: that is a Problem, not a crash. */
-export interface RunOptions {
+export interface RunOptions extends XskOptions {
   /** Path, or paths of objects that are chained or extend each other (chainOption.ts). */
   readonly object: string | readonly string[];
   readonly pcap: string;
@@ -76,7 +78,6 @@ export interface RunOptions {
   readonly kernel?: string | undefined;
   /** JSON file of the network around the host. */
   readonly network?: string | undefined;
-  readonly xsk: string;
   /** `MAP=TYPE`: how events of a RINGBUF or PERF_EVENT_ARRAY are decoded (eventReport.ts). */
   readonly event?: readonly string[] | undefined;
   readonly instructionBudget?: number | undefined;
@@ -92,18 +93,12 @@ export interface RunOptions {
 
 export const RUN_DEFAULTS = { nic: 'plain', mode: 'auto', engine: 'jit', queues: 4, mtu: 1500, dma: 'coherent', seed: 1, xsk: 'auto' } as const;
 
-/** Values of `--xsk`: `auto` is `rxdrop` when the object has an XSKMAP, else `none`. */
-export const XSK_MODES: readonly string[] = ['auto', 'none', ...Object.keys(XSK_APPLICATIONS)];
-
 /** Values of `--mode`: `auto` is what `ip link set DEV xdp` chooses. */
 export const MODES: readonly string[] = ['auto', ...XDP_MODES];
 const TX_CONTRACTS = ['checksum', 'none'];
 const DMA_MODES = ['coherent', 'non-coherent'];
 const OFFLOADS = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp', 'rxHash'];
 const ENGINES: readonly EngineName[] = ['jit', 'interpreter'];
-
-const XSK_RINGS = { rx: 1024, tx: 1024, fill: 1024, completion: 1024 };
-const XSK_CHUNKS = 1024;
 
 /** One second: whoever waits longer for an interrupt wants none. */
 const MAX_RX_USECS = 1_000_000;
@@ -141,8 +136,8 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
   if (!contract.ok) return fail({ ...contract.problem, where: '--meta' });
   const network = options.network === undefined ? ok(undefined) : readNetworkFile(options.network);
   if (!network.ok) return network;
-  const xskName = xskApplicationName(options, object);
-  const xsk = xskName === 'none' ? undefined : { application: XSK_APPLICATIONS[xskName], rings: XSK_RINGS, chunkCount: XSK_CHUNKS };
+  const xsk = readXskOptions(options, object);
+  if (!xsk.ok) return xsk;
   const capture = openCapture(options.pcap);
   if (!capture.ok) return capture;
   try {
@@ -156,12 +151,12 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       cpus,
       kernel: target.value.kernel,
       network: network.value?.scenario,
-      xsk,
+      xsk: xsk.value.spec,
       prepare: (loaded, sockets) => prepareObject(options, loaded, cpus, sockets),
       instructionBudget: options.instructionBudget,
       engine: options.engine as EngineName,
     });
-    if (!simulation.ok) return fail({ hint: REBUILD_HINT, ...simulation.problem });
+    if (!simulation.ok) return fail({ hint: REBUILD_HINT, ...withXskFlags(simulation.problem) });
     const around = network.value === undefined ? {} : { network: network.value.json };
     const state = options.recordCases === undefined ? {} : { ...startStateOf(simulation.value.loaded), ...around };
     const output = options.out === undefined ? undefined : CaptureOutput.create(options.out, simulation.value.memory, settings.value.profile.name, options.pcap);
@@ -183,7 +178,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     }
     const { seed, engine } = options;
     return ok(runReport(simulation.value, result.value, {
-      capture: basename(options.pcap), seed, engine, kernel: target.value.kernel, mode: settings.value.xdpMode ?? 'native', cpus, xskApplication: xskName, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
+      capture: basename(options.pcap), seed, engine, kernel: target.value.kernel, mode: settings.value.xdpMode ?? 'native', cpus, xskApplication: xsk.value.name, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
       checksums: checksums?.report(),
       metadata: metadata?.report(),
       chain,
@@ -204,7 +199,6 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
   if (!MODES.includes(options.mode)) return choice('unknown-mode', '--mode', options.mode, MODES);
   const xdpMode = options.mode === 'auto' ? autoMode(profile) : (options.mode as XdpMode);
   if (!(ENGINES as readonly string[]).includes(options.engine)) return choice('unknown-engine', '--engine', options.engine, ENGINES);
-  if (!XSK_MODES.includes(options.xsk)) return choice('unknown-xsk-mode', '--xsk', options.xsk, XSK_MODES);
   for (const [name, value, low, high] of [
     ['--seed', options.seed, 0, 2 ** 32 - 1],
     ['--cpus', options.cpus ?? 1, 1, 256],
@@ -256,12 +250,6 @@ function parseOffloads(texts: readonly string[]): Result<Partial<OffloadSettings
     offloads[name] = value === 'on';
   }
   return ok(offloads);
-}
-
-/** A key of XSK_APPLICATIONS, or `none`. */
-function xskApplicationName(options: RunOptions, object: ObjectSpec): string {
-  if (options.xsk !== 'auto') return options.xsk;
-  return object.maps.some((map) => mapTypeName(map.type) === 'XSKMAP') ? 'rxdrop' : 'none';
 }
 
 function choice(code: string, where: string, value: string, known: readonly string[]): Result<never> {

@@ -151,7 +151,7 @@ function hostReport(host: Host, result: RunResult, { cpus, engine, nics, network
   };
 }
 
-function nicReportOf({ name, nic, program, packets, bytes, sockets }: HostNic, { xdp, xsk = '' }: ScenarioFile['hosts'][number]['nics'][number]): HostNicReport {
+function nicReportOf({ name, nic, program, packets, bytes, sockets }: HostNic, { xdp, xsk }: ScenarioFile['hosts'][number]['nics'][number]): HostNicReport {
   const { settings, device } = nic;
   const { txPackets, txBytes } = device.counters;
   return {
@@ -169,7 +169,7 @@ function nicReportOf({ name, nic, program, packets, bytes, sockets }: HostNic, {
     ...(nic.faults === undefined ? {} : { nic_faults: nicFaultReport(nic.faults) }),
     rings: queuesOf(nic).map((queue) => ringReport(nic, queue)),
     pool: poolReport(nic),
-    xsk: sockets.map((socket) => xskReport(socket, xsk)),
+    xsk: sockets.map((socket) => xskReport(socket, xsk?.name ?? '')),
   };
 }
 

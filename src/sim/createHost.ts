@@ -3,12 +3,14 @@ import type { KernelRelease, Problem, Result } from '../base/index.js';
 import { HostMemory, PageAllocator } from '../memory/index.js';
 import { checkKitSettings, checkSettings, createNic, effectiveSettings, kitDriver, Softirq } from '../nic/index.js';
 import type { NicSettings, XdpDriverFactory } from '../nic/index.js';
-import { AfXdp, MSG_DONTWAIT } from '../umem/index.js';
+import { AfXdp } from '../umem/index.js';
 import type { XdpSock, XskQuirks } from '../umem/index.js';
 import { quietNetwork, Vm, withInterface, XDP_BUFF_HARD_START } from '../vm/index.js';
 import type { EngineName, LoadedObject, LoadedProgram, NetInterface, NetworkScenario, ObjectSpec, VmEnvironment } from '../vm/index.js';
 import { XdpCore } from '../xdp/index.js';
-import type { XskApplication, XskApplicationFactory, XskKernel } from './applications/application.js';
+import type { XskSocket } from '../xsk/index.js';
+import type { XskApplicationFactory } from './applications/application.js';
+import { ApplicationRunner } from './applications/applicationRunner.js';
 import { BOOT_NS } from './captureClock.js';
 import { chooseProgram } from './chooseProgram.js';
 import { Host } from './host.js';
@@ -18,9 +20,10 @@ import { hostObserver } from './hostObserver.js';
 import { NO_PACKET } from './packetWatcher.js';
 import { RunState } from './runState.js';
 import { fillXskMaps, forgetSocket, openSockets } from './sockets.js';
-import type { XskRingSizes } from './sockets.js';
 import { TraceLog } from './traceLog.js';
 import type { World } from './world.js';
+import { XSK_DEFAULTS } from './xskSettings.js';
+import type { XskSettings } from './xskSettings.js';
 
 /** CONFIG_NR_CPUS of most distributions. */
 const CPUS_MAX = 8192;
@@ -31,14 +34,9 @@ const KEPT_LOG_LINES = 1000;
 /** Below this many instructions a budget is counted one by one, in the interpreter, so that it is the same for every packet. */
 const EXACT_BUDGET = 1_000_000;
 
-/** AF_XDP application on a socket of every queue of a NIC. */
-export interface XskSpec {
+/** AF_XDP application on a socket of every queue of a NIC; settings that are left out are XSK_DEFAULTS. */
+export interface XskSpec extends Partial<XskSettings> {
   readonly application: XskApplicationFactory;
-  readonly rings: XskRingSizes;
-  readonly chunkCount: number;
-  /** Of their UMEMs: length of struct xsk_tx_metadata before packets to be sent, and whether the CPU computes its checksums; left out: none, and no. */
-  readonly txMetadataBytes?: number;
-  readonly hasTxSwCsum?: boolean;
 }
 
 /** A NIC of a host as it is to be. */
@@ -148,15 +146,14 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
   const afXdp = new AfXdp({ memory, scheduler: events, kernel: spec.kernel, quirks: spec.xskQuirks });
   const { sockets } = afXdp;
   afXdp.onClose = (socket) => forgetSocket(objects.values(), socket);
-  const applications: XskApplication[] = [];
-  const socketHandler = events.register((id) => applications[id]?.run());
-  const wakeSocket = ({ id }: XdpSock): void => events.schedule(events.nowNs, socketHandler, id);
+  const applications = new ApplicationRunner(events);
   const core = new XdpCore({ vm, allocator, scheduler: events, sockets, tracer: traces });
   const softirqs = Array.from({ length: spec.cpus }, () => new Softirq(events));
   const nics: HostNic[] = [];
+  const socketsOf: (readonly XskSocket[])[] = [];
   for (const [i, nicSpec] of spec.nics.entries()) {
     const { settings } = nicSpec;
-    const observer = hostObserver({ ifindex: settings.ifindex, state, events, vm, sink: () => nics[i].sink, wakeSocket });
+    const observer = hostObserver({ ifindex: settings.ifindex, state, events, vm, sink: () => nics[i].sink, wakeSocket: ({ id }) => applications.wake(id) });
     const created = createNic(settings, {
       memory, allocator, scheduler: events, vm, program: programs[i], core, softirqs, observer,
       createDriver: nicSpec.driver === undefined ? undefined : kitDriver(nicSpec.driver),
@@ -165,15 +162,17 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     const nic = created.value;
     const loaded = nicSpec.xdp && objects.get(nicSpec.xdp.object);
     afXdp.addDevice(nic.driver);
-    const opened = nicSpec.xsk === undefined ? ok([]) : openSockets(nicSpec.xsk, afXdp, settings);
+    const opened = nicSpec.xsk === undefined ? ok([]) : openSockets({ ...XSK_DEFAULTS, ...nicSpec.xsk }, afXdp, settings);
     if (!opened.ok) return opened;
-    nics.push({ name: nicSpec.name, nic, program: programs[i], loaded, sockets: opened.value, sink: undefined, packets: 0, bytes: 0 });
+    socketsOf.push(opened.value);
+    nics.push({ name: nicSpec.name, nic, program: programs[i], loaded, sockets: opened.value.map(({ fd }) => afXdp.socketOf(fd)!), sink: undefined, packets: 0, bytes: 0 });
   }
   fillMaps(nics, sockets);
   const prepared = spec.prepare?.(objects, sockets);
   if (prepared !== undefined) return fail(prepared);
-  for (const [i, { xsk }] of spec.nics.entries()) if (xsk !== undefined) applications.push(...applicationsOn(nics[i], xsk, memory.u8));
-  for (const application of applications) application.start();
+  for (const [i, { xsk }] of spec.nics.entries()) {
+    if (xsk !== undefined) socketsOf[i].forEach((socket, queue) => applications.start(nics[i].sockets[queue].id, socket, xsk.application));
+  }
   const host = new Host({ name: spec.name, memory, allocator, events, vm, objects, nics, afXdp, state, traces });
   world.hosts.push(host);
   return ok(host);
@@ -205,12 +204,6 @@ function fillMaps(nics: readonly HostNic[], all: readonly XdpSock[]): void {
     fillXskMaps(loaded, sockets, all);
     if (sockets.length > 0) filled.add(loaded);
   }
-}
-
-/** An application on each socket of a NIC. */
-function applicationsOn({ sockets }: HostNic, { application }: XskSpec, u8: Uint8Array): XskApplication[] {
-  const kernel: XskKernel = { send: (socket) => socket.sendmsg(MSG_DONTWAIT) };
-  return sockets.map((socket) => application(socket, kernel, u8));
 }
 
 function settingsOf(settings: NicSettings, seed: number): NicSettings {

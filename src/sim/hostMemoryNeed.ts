@@ -5,6 +5,7 @@ import { MAX_SKB_DESCRIPTORS } from '../umem/index.js';
 import { objectMemoryBytes, SKB_SHARED_INFO_BYTES } from '../vm/index.js';
 import { skbEndBytes } from '../xdp/index.js';
 import type { HostSpec } from './createHost.js';
+import { XSK_DEFAULTS, xskMemoryBytes } from './xskSettings.js';
 
 /** Pages that rings, pools and packets on their way can hold at the same time. */
 export function pagesNeeded(settings: NicSettings): number {
@@ -36,8 +37,7 @@ const SOCKET_COPY_BYTES = MAX_SKB_DESCRIPTORS * PAGE_BYTES;
 export function hostMemoryNeed({ objects, cpus, nics, applicationBytes = 0 }: HostSpec, pageCount: number): number {
   const ofObjects = Object.values(objects).reduce((sum, object) => sum + objectMemoryBytes(object, cpus), 0);
   const ofNics = nics.reduce((sum, { settings, xsk }) => {
-    const ringEntries = xsk === undefined ? 0 : Object.values(xsk.rings).reduce((entries, size) => entries + size, 0);
-    const sockets = xsk === undefined ? 0 : settings.queues * (xsk.chunkCount * PAGE_BYTES + ringEntries * 16 + 8 * PAGE_BYTES + SOCKET_COPY_BYTES);
+    const sockets = xsk === undefined ? 0 : settings.queues * (xskMemoryBytes({ ...XSK_DEFAULTS, ...xsk }) + SOCKET_COPY_BYTES);
     const shadow = settings.isDmaCoherent === false ? pageCount * PAGE_BYTES : 0;
     return sum + FIXED_BYTES + ringPages(settings) * PAGE_BYTES + shadow + sockets;
   }, 0);

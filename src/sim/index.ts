@@ -1,5 +1,12 @@
 export * from './applications/application.js';
+export { AppSocket } from './applications/appSocket.js';
+export { echo } from './applications/echo.js';
+export { l2fwd } from './applications/l2fwd.js';
+export * from './applications/readApplication.js';
+export { rxdrop } from './applications/rxdrop.js';
 export * from './applications/table.js';
+export { txonly } from './applications/txonly.js';
+export type { TxonlyOptions } from './applications/txonly.js';
 export * from './audit.js';
 export { BOOT_NS } from './captureClock.js';
 export * from './chooseProgram.js';
@@ -24,3 +31,4 @@ export * from './traceLog.js';
 export * from './traffic.js';
 export * from './wireSource.js';
 export * from './world.js';
+export * from './xskSettings.js';

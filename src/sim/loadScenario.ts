@@ -5,15 +5,11 @@ import type { CaptureReader } from '../packet/index.js';
 import { loadObjectFile, loadTargetKernel } from '../vm/index.js';
 import type { LoadedObject, ObjectSpec } from '../vm/index.js';
 import type { XdpSock } from '../umem/index.js';
-import { XSK_APPLICATIONS } from './applications/table.js';
 import type { HostNicSpec, HostSpec } from './createHost.js';
 import { fillMap, fillMapFromFile } from './mapFile.js';
 import type { MapHost } from './mapFile.js';
 import type { ScenarioSpec, TrafficSpec } from './scenario.js';
 import type { HostFile, NicFile, ObjectFile, ScenarioFile } from './scenarioFile.js';
-
-const XSK_RINGS = { rx: 1024, tx: 1024, fill: 1024, completion: 1024 };
-const XSK_CHUNKS = 1024;
 
 /** A scenario whose files are open. */
 export interface LoadedScenario {
@@ -67,7 +63,7 @@ function hostSpec(host: HostFile): Result<Omit<HostSpec, 'seed'>> {
 }
 
 function nicSpec({ name, mac, settings, xdp, xsk }: NicFile): HostNicSpec {
-  return { name, mac, settings, xdp, xsk: xsk === undefined ? undefined : { application: XSK_APPLICATIONS[xsk], rings: XSK_RINGS, chunkCount: XSK_CHUNKS } };
+  return { name, mac, settings, xdp, xsk: xsk?.spec };
 }
 
 /** Sets variables and fills maps; the first problem ends it. */

@@ -7,11 +7,12 @@ import type { FaultPlan, NicFeature, NicProfile, NicSettings, OffloadSettings } 
 import { JsonFields, parseNetwork } from '../vm/index.js';
 import type { EngineName, NetworkScenario } from '../vm/index.js';
 import { XDP_MODES } from '../xdp/index.js';
-import { XSK_APPLICATIONS } from './applications/table.js';
 import { checkNesting } from './mapFile.js';
 import { readNetworkFile } from './networkFile.js';
 import { DEFAULT_MAX_HOPS } from './scenario.js';
 import type { LinkSpec, PortName } from './scenario.js';
+import { xskOf } from './scenarioXsk.js';
+import type { NamedXsk } from './scenarioXsk.js';
 
 const CODE = 'scenario-shape';
 
@@ -86,8 +87,8 @@ export interface NicFile {
   readonly settings: NicSettings;
   /** Name of one of the host's objects. */
   readonly xdp: { readonly object: string; readonly program: string | undefined } | undefined;
-  /** Key of XSK_APPLICATIONS. */
-  readonly xsk: string | undefined;
+  /** Application on a socket of every queue: its name, and how the sockets are made. */
+  readonly xsk: NamedXsk | undefined;
   /** Capture that arrives here. */
   readonly input: { readonly path: string; readonly startNs: number } | undefined;
   /** Capture to write what it sends. */
@@ -260,7 +261,7 @@ function nicOf(fields: JsonFields, index: number, objects: readonly ObjectFile[]
     mac: fields.has('mac') ? fields.mac('mac') : undefined,
     settings,
     xdp,
-    xsk: fields.has('xsk') ? fields.choice('xsk', Object.keys(XSK_APPLICATIONS)) : undefined,
+    xsk: fields.has('xsk') ? xskOf(fields, CODE) : undefined,
     input: inputOf(fields, directory),
     output: fields.has('out') ? fileOf(fields, 'out', directory) : undefined,
   };

@@ -1,69 +1,31 @@
-import { errnoName, fail, ok } from '../base/index.js';
+import { fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import type { NicSettings } from '../nic/index.js';
-import {
-  AF_XDP, isRingSize, MAX_RING_ENTRIES, SOCK_RAW, SOL_XDP, XDP_COPY, XDP_RX_RING, XDP_TX_RING, XDP_UMEM_COMPLETION_RING, XDP_UMEM_FILL_RING, XDP_UMEM_REG,
-  XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_TX_SW_CSUM,
-} from '../umem/index.js';
 import type { AfXdp, XdpSock } from '../umem/index.js';
 import { XskMap } from '../vm/index.js';
 import type { LoadedObject } from '../vm/index.js';
+import { XskSocket, XskUmem } from '../xsk/index.js';
+import { bindFlags, MAX_XSK_CHUNKS, umemConfig } from './xskSettings.js';
+import type { XskSettings } from './xskSettings.js';
 
-/** Entries of the four rings, each a power of two. */
-export interface XskRingSizes {
-  readonly rx: number;
-  readonly tx: number;
-  readonly fill: number;
-  readonly completion: number;
-}
-
-const CHUNK_BYTES = 4096;
-
-/** One socket for each queue of a NIC, each with a UMEM of its own. Problems: `xsk-ring-size`, `xsk-refused`. */
-export function openSockets(
-  xsk: { readonly rings: XskRingSizes; readonly chunkCount: number; readonly txMetadataBytes?: number; readonly hasTxSwCsum?: boolean },
-  afXdp: AfXdp,
-  nic: NicSettings,
-): Result<readonly XdpSock[]> {
-  const sockets: XdpSock[] = [];
-  for (const [name, size] of Object.entries(xsk.rings) as [string, number][]) {
-    if (isRingSize(size)) continue;
-    return fail({
-      code: 'xsk-ring-size',
-      where: `${name} ring of the AF_XDP sockets`,
-      message: `${size} entries are refused (EINVAL)`,
-      hint: `use a power of two from 1 to ${MAX_RING_ENTRIES}`,
-    });
+/** One socket for each queue of a NIC, each with a UMEM of its own. Problems: `xsk-chunk-count`, those of `xsk/` with the errno. */
+export function openSockets(settings: XskSettings, afXdp: AfXdp, nic: NicSettings): Result<readonly XskSocket[]> {
+  const { chunkCount, chunkSizeBytes, rings } = settings;
+  if (!Number.isInteger(chunkCount) || chunkCount < 1 || chunkCount > MAX_XSK_CHUNKS) {
+    return fail({ code: 'xsk-chunk-count', where: 'UMEM', message: `there are no UMEMs of ${chunkCount} chunks`, hint: `use a whole number from 1 to ${MAX_XSK_CHUNKS}` });
   }
-  if (!Number.isInteger(xsk.chunkCount) || xsk.chunkCount < 1) {
-    return fail({ code: 'xsk-refused', where: 'AF_XDP sockets', message: `${xsk.chunkCount} chunks are refused (EINVAL)`, hint: 'use at least one chunk' });
+  for (const [name, size] of [['rx', rings.rx], ['tx', rings.tx]] as const) {
+    // The library takes it for no ring at all.
+    if (size === 0) return fail({ code: `xsk-${name}-ring`, where: 'AF_XDP sockets', message: `0 entries are not allowed for the ${name} ring (EINVAL)`, hint: 'use a power of two' });
   }
+  const sockets: XskSocket[] = [];
   for (let queue = 0; queue < nic.queues; queue++) {
-    const fd = afXdp.socket(SOCK_RAW, 0);
-    const umem = afXdp.mmapAnonymous(xsk.chunkCount * CHUNK_BYTES);
-    const { txMetadataBytes = 0, hasTxSwCsum = false } = xsk;
-    const reg = new DataView(new ArrayBuffer(32));
-    reg.setBigUint64(0, umem.address, true);
-    reg.setBigUint64(8, BigInt(umem.lenBytes), true);
-    reg.setUint32(16, CHUNK_BYTES, true);
-    reg.setUint32(24, (txMetadataBytes > 0 ? XDP_UMEM_TX_METADATA_LEN : 0) | (hasTxSwCsum ? XDP_UMEM_TX_SW_CSUM : 0), true);
-    reg.setUint32(28, txMetadataBytes, true);
-    const size = (entries: number): Uint8Array => new Uint8Array(Uint32Array.of(entries).buffer);
-    const address = new Uint8Array(Uint32Array.of(AF_XDP | (XDP_COPY << 16), nic.ifindex, queue, 0).buffer);
-    const error =
-      afXdp.setsockopt(fd, SOL_XDP, XDP_UMEM_REG, new Uint8Array(reg.buffer)) ||
-      afXdp.setsockopt(fd, SOL_XDP, XDP_RX_RING, size(xsk.rings.rx)) ||
-      afXdp.setsockopt(fd, SOL_XDP, XDP_TX_RING, size(xsk.rings.tx)) ||
-      afXdp.setsockopt(fd, SOL_XDP, XDP_UMEM_FILL_RING, size(xsk.rings.fill)) ||
-      afXdp.setsockopt(fd, SOL_XDP, XDP_UMEM_COMPLETION_RING, size(xsk.rings.completion)) ||
-      afXdp.bind(fd, address);
-    if (error !== 0) {
-      return fail({
-        code: 'xsk-refused', where: `AF_XDP socket of queue ${queue}`, message: `the kernel refuses it: ${errnoName(error)}`,
-        hint: 'a tx_metadata_len is a multiple of 8 up to 248; struct xsk_tx_metadata has 24 bytes',
-      });
-    }
-    sockets.push(afXdp.socketOf(fd)!);
+    const sizeBytes = chunkCount * chunkSizeBytes;
+    const umem = XskUmem.create(afXdp, afXdp.mmapAnonymous(Math.max(1, sizeBytes)), sizeBytes, umemConfig(settings));
+    if (!umem.ok) return umem;
+    const socket = XskSocket.create(umem.value, nic.ifindex, queue, { rxSize: rings.rx, txSize: rings.tx, bindFlags: bindFlags(settings) });
+    if (!socket.ok) return socket;
+    sockets.push(socket.value);
   }
   return ok(sockets);
 }
@@ -87,7 +49,7 @@ export function forgetSocket(objects: Iterable<LoadedObject>, socket: XdpSock): 
   for (const { maps } of objects) {
     for (const map of maps.values()) {
       if (!(map instanceof XskMap)) continue;
-      for (const { key, value } of [...map.entries()]) {
+      for (const { key, value } of map.entries()) {
         if (new DataView(value.buffer, value.byteOffset).getUint32(0, true) === socket.id + 1) map.deleteBytes(key);
       }
     }

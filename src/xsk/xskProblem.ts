@@ -30,7 +30,8 @@ export interface Reason {
  * @param result of the call, a negated errno
  */
 export function refused(where: string, call: string, result: number, { why, hint }: Reason): XskRefusal {
-  const name = errnoName(result);
-  const code = `xsk-${call.replace(/^.*\(|\)$/g, '').replace(/^XDP_/, '').replaceAll('_', '-').toLowerCase()}`;
-  return { ok: false, problem: { code, where, message: `${call}: ${name}, ${why}`, hint, call, errno: -result } };
+  const [, name, argument] = /^(\w+)\((\w*)\)$/.exec(call) ?? ['', call, ''];
+  const what = name.endsWith('sockopt') ? argument.replace('XDP_', '') : name;
+  const code = `xsk-${what.replaceAll('_', '-').toLowerCase()}`;
+  return { ok: false, problem: { code, where, message: `${call}: ${errnoName(result)}, ${why}`, hint, call, errno: -result } };
 }

@@ -3,7 +3,7 @@ import { unwrap } from '../../src/base/index.js';
 import { HostMemory } from '../../src/memory/index.js';
 import { findProfile, maxFrameBytes, rxBufferBytes } from '../../src/nic/index.js';
 import { MemorySink, openCaptureBytes, PcapWriter } from '../../src/packet/index.js';
-import { createSimulation, XSK_APPLICATIONS } from '../../src/sim/index.js';
+import { createSimulation, rxdrop } from '../../src/sim/index.js';
 import type { Simulation } from '../../src/sim/index.js';
 import { BPF_MAP_TYPE_CPUMAP, BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH } from '../../src/vm/index.js';
 import { Outcome, OUTCOMES, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../src/xdp/index.js';
@@ -126,7 +126,7 @@ function openSimulation({ object, program, variant }: Subject, mtu: number): Sim
       cpus: CPUS,
       // A test run has no readers either, so rings fill up and no perf event is open.
       readsEvents: false,
-      xsk: variant.sockets === true ? { application: XSK_APPLICATIONS.rxdrop, rings, chunkCount: 1024 } : undefined,
+      xsk: variant.sockets === true ? { application: rxdrop, rings, chunkCount: 1024 } : undefined,
       prepare(loaded) {
         prepareLoaded(loaded, variant, CPUS);
         return undefined;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
 import { findProfile } from '../../src/nic/index.js';
 import type { NicSettings } from '../../src/nic/index.js';
-import { BOOT_NS, createScenario, fillMap, IDEAL_LINK, XSK_APPLICATIONS as XSK } from '../../src/sim/index.js';
+import { BOOT_NS, createScenario, fillMap, IDEAL_LINK, l2fwd as forwards } from '../../src/sim/index.js';
 import type { HostNicSpec, HostSpec, LinkEvent, LinkSpec, ScenarioResult, ScenarioSpec } from '../../src/sim/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
 import { OUTCOMES } from '../../src/xdp/index.js';
@@ -106,7 +106,7 @@ describe('a scenario', () => {
     const { result } = run(
       [
         host('a', { out: redirectTo(2), pass: returning(2) }, [nic(1, 'out'), nic(2, 'pass')]),
-        host('b', { xsk: fixture('xsk_redirect') }, [nic(1, 'xsk', {}, { xsk: { ...l2fwd, application: XSK.l2fwd } }), nic(2, 'xsk', {}, { xsk: { ...l2fwd, application: XSK.l2fwd } })]),
+        host('b', { xsk: fixture('xsk_redirect') }, [nic(1, 'xsk', {}, { xsk: { ...l2fwd, application: forwards } }), nic(2, 'xsk', {}, { xsk: { ...l2fwd, application: forwards } })]),
       ],
       [wire('a.eth2', 'b.eth1', { delayNs: 50 })], 'a.eth1', frames(20),
     );

@@ -52,7 +52,7 @@ describe('parseScenario', () => {
       { name: 'prog', path: '/lab/p/prog.o', set: [['port', '53'], ['address', '10.0.0.1']], maps: [['table', []], ['other', '/lab/other.json']], mapSizes: { table: 9 }, at: 'lab.json: hosts[0].objects[0]' },
     ]);
     expect(first.nics[0]).toMatchObject({
-      mac: Uint8Array.of(2, 0, 0, 0, 0, 5), xdp: { object: 'prog', program: 'main', mode: 'native' }, xsk: 'l2fwd', input: { path: '/lab/in.pcap', startNs: 44 }, output: '/out.pcapng',
+      mac: Uint8Array.of(2, 0, 0, 0, 0, 5), xdp: { object: 'prog', program: 'main', mode: 'native' }, xsk: { name: 'l2fwd' }, input: { path: '/lab/in.pcap', startNs: 44 }, output: '/out.pcapng',
       settings: {
         ifindex: 9, queues: 2, rxRingSize: 128, txRingSize: 256, mtu: 1400, isDmaCoherent: false, interruptDelayNs: 20_000, offloads: { rxChecksum: false }, xdpMode: 'native',
         faults: { faults: [{ kind: 'crc', rate: 0.5, windows: [{ fromNs: 5, toNs: 9 }, { fromNs: 0, toNs: Infinity }] }], watchdogNs: 2e9 },

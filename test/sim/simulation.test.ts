@@ -102,10 +102,11 @@ describe('createSimulation refuses', () => {
   const xsk = { application: () => ({ start: () => {}, run: () => {} }), chunkCount: 64 };
 
   it.each([
-    ['an RX ring of 3', { rx: 3, tx: 64, fill: 64, completion: 64 }, 64, 'xsk-ring-size'],
-    ['a FILL ring of 0', { rx: 64, tx: 64, fill: 0, completion: 64 }, 64, 'xsk-ring-size'],
-    ['a COMPLETION ring of 2^17', { rx: 64, tx: 64, fill: 64, completion: 131072 }, 64, 'xsk-ring-size'],
-    ['no chunk', { rx: 64, tx: 64, fill: 64, completion: 64 }, 0, 'umem-einval'],
+    ['an RX ring of 3', { rx: 3, tx: 64, fill: 64, completion: 64 }, 64, 'xsk-rx-ring'],
+    ['no RX ring', { rx: 0, tx: 64, fill: 64, completion: 64 }, 64, 'xsk-rx-ring'],
+    ['a FILL ring of 0', { rx: 64, tx: 64, fill: 0, completion: 64 }, 64, 'xsk-umem-fill-ring'],
+    ['a COMPLETION ring of 2^17', { rx: 64, tx: 64, fill: 64, completion: 131072 }, 64, 'xsk-umem-completion-ring'],
+    ['no chunk', { rx: 64, tx: 64, fill: 64, completion: 64 }, 0, 'xsk-chunk-count'],
     ['more chunks than memory', { rx: 64, tx: 64, fill: 64, completion: 64 }, 2 ** 20, 'host-memory-exhausted'],
   ])('%s', (_, rings, chunkCount, code) => {
     expect(codeOf({ xsk: { ...xsk, rings, chunkCount } })).toBe(code);

@@ -3,9 +3,8 @@ import { findProfile } from '../../src/nic/index.js';
 import type { NicSettings } from '../../src/nic/index.js';
 import { MemorySink, openCaptureBytes, PcapWriter } from '../../src/packet/index.js';
 import type { CaptureReader } from '../../src/packet/index.js';
-import { createSimulation, XSK_APPLICATIONS } from '../../src/sim/index.js';
-import type { RunResult, Simulation, SimulationOptions, WatchedPacket } from '../../src/sim/index.js';
-import type { XskRingSizes } from '../../src/umem/index.js';
+import { createSimulation, readXskApplication } from '../../src/sim/index.js';
+import type { RunResult, Simulation, SimulationOptions, WatchedPacket, XskRingSizes, XskSettings } from '../../src/sim/index.js';
 import { loadObjectFile } from '../../src/vm/index.js';
 import type { MapSpec, ObjectSpec } from '../../src/vm/index.js';
 import { OUTCOMES } from '../../src/xdp/index.js';
@@ -61,12 +60,10 @@ export interface SimulateOptions {
   readonly program?: string;
   readonly frames: readonly TimedFrame[];
   readonly nic?: Partial<NicSettings>;
-  readonly xsk?: {
-    readonly application: 'rxdrop' | 'l2fwd' | NonNullable<SimulationOptions['xsk']>['application'];
+  /** An application, by its name and options or itself; rings of 64 and 64 chunks unless told. */
+  readonly xsk?: Omit<Partial<XskSettings>, 'rings'> & {
+    readonly application: string | NonNullable<SimulationOptions['xsk']>['application'];
     readonly rings?: Partial<XskRingSizes>;
-    readonly chunkCount?: number;
-    readonly txMetadataBytes?: number;
-    readonly hasTxSwCsum?: boolean;
   };
   readonly seed?: number;
   readonly prepare?: SimulationOptions['prepare'];
@@ -102,10 +99,16 @@ export function nicSettings(more: Partial<NicSettings> = {}): NicSettings {
   return { profile, queues: 1, rxRingSize: 512, txRingSize: 512, mtu: 1500, interruptDelayNs: 0, ifindex: 1, ...more };
 }
 
+function xskSpec({ application, rings, ...settings }: NonNullable<SimulateOptions['xsk']>): NonNullable<SimulationOptions['xsk']> {
+  const all = { chunkCount: 64, ...settings, rings: { rx: 64, tx: 64, fill: 64, completion: 64, ...rings } };
+  if (typeof application !== 'string') return { ...all, application };
+  const { factory, txMetadataBytes } = unwrap(readXskApplication(application, 'test'));
+  return { txMetadataBytes, ...all, application: factory };
+}
+
 /** Builds a simulation; see `SimulateOptions` for the defaults. */
 export function simulationOf({ object, program, nic, xsk, seed = 1, prepare, instructionBudget }: Omit<SimulateOptions, 'frames'>): Simulation {
   const settings = nicSettings(nic);
-  const application = typeof xsk?.application === 'string' ? XSK_APPLICATIONS[xsk.application] : xsk?.application;
   return unwrap(
     createSimulation({
       object,
@@ -113,7 +116,7 @@ export function simulationOf({ object, program, nic, xsk, seed = 1, prepare, ins
       nic: settings,
       seed,
       cpus: settings.queues,
-      xsk: application && { application, rings: { rx: 64, tx: 64, fill: 64, completion: 64, ...xsk?.rings }, chunkCount: xsk?.chunkCount ?? 64, txMetadataBytes: xsk?.txMetadataBytes ?? 0, hasTxSwCsum: xsk?.hasTxSwCsum ?? false },
+      xsk: xsk && xskSpec(xsk),
       prepare,
       instructionBudget,
     }),

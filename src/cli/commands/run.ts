@@ -1,6 +1,7 @@
 import type { ArgumentsCamelCase, InferredOptionTypes } from 'yargs';
 import { FAULT_KINDS, PROFILES } from '../../nic/index.js';
-import { counted, isClean, loadDriverModule, ProgressLine, RUN_DEFAULTS, runCapture, runText, runVerdict, speed, XSK_MODES } from '../../report/index.js';
+import { counted, isClean, loadDriverModule, ProgressLine, RUN_DEFAULTS, runCapture, runText, runVerdict, speed, XSK_NAMES } from '../../report/index.js';
+import { XSK_DEFAULTS } from '../../sim/index.js';
 import type { Command, OptionTable } from '../command.js';
 import { EXIT_FAILED, EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem, tell } from '../output.js';
@@ -38,7 +39,17 @@ const OPTIONS = {
   fault: { type: 'string', array: true, nargs: 1, describe: `KIND or KIND:rate=0.01,at=1ms..2ms,for=10us: what goes wrong in the NIC, see docs/faults.md; kinds: ${FAULT_KINDS.map(({ kind }) => kind).join(', ')}`, group: 'NIC:' },
   watchdog: { type: 'string', describe: "period of the driver's watchdog, such as 2s (none)", group: 'NIC:' },
   'rx-usecs': { type: 'number', describe: "interrupt moderation, microseconds (the driver's own)", group: 'NIC:' },
-  xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_MODES.join(', ')}. rxdrop receives and drops, l2fwd sends back with MAC addresses swapped, auto is rxdrop when there is an XSKMAP, else none`, group: 'NIC:' },
+  xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_NAMES.join(', ')}. auto is rxdrop when there is an XSKMAP, else none; txonly:count=1000,size=64,rate=0,metadata=none has options, see docs/af-xdp.md`, group: 'AF_XDP:' },
+  'xsk-mode': { type: 'string', describe: 'auto (zero copy if the driver can), copy or zerocopy', group: 'AF_XDP:' },
+  'xsk-frames': { type: 'number', describe: `chunks of each socket's UMEM (${XSK_DEFAULTS.chunkCount})`, group: 'AF_XDP:' },
+  'xsk-frame-size': { type: 'number', describe: `bytes of a chunk: 2048, 4096 or, unaligned, anything between (${XSK_DEFAULTS.chunkSizeBytes})`, group: 'AF_XDP:' },
+  'xsk-headroom': { type: 'number', describe: `bytes of a chunk between XDP's own 256 and the packet (${XSK_DEFAULTS.headroomBytes})`, group: 'AF_XDP:' },
+  'xsk-unaligned': { type: 'boolean', describe: 'chunks may begin anywhere (XDP_UMEM_UNALIGNED_CHUNK_FLAG)', group: 'AF_XDP:' },
+  'xsk-rings': { type: 'string', describe: `N, or rx=N,tx=N,fill=N,comp=N: entries of the rings, powers of two (${XSK_DEFAULTS.rings.rx})`, group: 'AF_XDP:' },
+  'xsk-need-wakeup': { type: 'boolean', describe: 'drivers sleep until a system call wakes them (XDP_USE_NEED_WAKEUP)', group: 'AF_XDP:' },
+  'xsk-sg': { type: 'boolean', describe: 'packets may take several chunks (XDP_USE_SG)', group: 'AF_XDP:' },
+  'xsk-tx-metadata': { type: 'number', describe: 'bytes of struct xsk_tx_metadata before packets to be sent (what the application needs)', group: 'AF_XDP:' },
+  'xsk-sw-csum': { type: 'boolean', describe: 'checksums that the metadata asks for are computed by the CPU (XDP_UMEM_TX_SW_CSUM)', group: 'AF_XDP:' },
   event: { type: 'string', array: true, nargs: 1, describe: 'MAP="struct NAME": decode what goes through a RINGBUF or PERF_EVENT_ARRAY by a type of the object', group: 'Report:' },
   json: { type: 'boolean', default: false, describe: 'print the report as JSON', group: 'Report:' },
   out: { type: 'string', describe: 'directory for pcapng files by destination, made if need be: replaces stack, tx, xsk, xsk-tx and dropped.pcapng in it', group: 'Report:' },

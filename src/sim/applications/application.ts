@@ -1,18 +1,20 @@
-import type { XdpSock } from '../../umem/index.js';
+import type { XskSocket } from '../../xsk/index.js';
 
-/** An AF_XDP application on one socket. It owns all chunks when it begins. */
+/** An AF_XDP application on one socket, which is bound and in the XSKMAPs. It has all chunks of its UMEM when it begins. */
 export interface XskApplication {
-  /** Puts its chunks on the FILL ring. */
+  /** Before the first packet: puts chunks on FILL, if it wants to receive. Nothing may be sent yet. */
   start(): void;
-  /** Something may have happened on the socket's rings. */
+  /** Once after `start`, then whenever something may have happened on the socket's rings, and at the times that it asked for. */
   run(): void;
 }
 
-/** What an application can ask of the kernel. */
-export interface XskKernel {
-  /** sendto() on a socket: see XdpSock.sendmsg for the result. */
-  send(socket: XdpSock): number;
+/** What an application has besides its socket. */
+export interface XskApplicationHost {
+  /** Virtual time, ns. */
+  readonly nowNs: number;
+  /** Calls `run` at this time, too. Of several requests that are open the earliest counts. */
+  wakeAt(tNs: number): void;
 }
 
 /** Makes an application for a socket. */
-export type XskApplicationFactory = (socket: XdpSock, kernel: XskKernel, u8: Uint8Array) => XskApplication;
+export type XskApplicationFactory = (socket: XskSocket, host: XskApplicationHost) => XskApplication;

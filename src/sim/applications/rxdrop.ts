@@ -1,13 +1,17 @@
 import type { XskApplicationFactory } from './application.js';
-import { appRings } from './chunks.js';
+import { AppSocket } from './appSocket.js';
 
-/** Takes every packet and gives its chunk back at once. */
+/** Takes every packet and gives its chunks back at once. */
 export const rxdrop: XskApplicationFactory = (socket) => {
-  const rings = appRings(socket);
+  const app = new AppSocket(socket);
+  const { rx } = socket;
   return {
-    start: () => rings.fillAll(),
+    start: () => app.refill(),
     run() {
-      for (let offBytes = rings.receive(); offBytes >= 0; offBytes = rings.receive()) rings.fill(offBytes);
+      const count = rx.peek(rx.size);
+      for (let i = 0; i < count; i++) app.give(rx.addr(rx.index + i));
+      if (count > 0) rx.release(count);
+      app.refill();
     },
   };
 };

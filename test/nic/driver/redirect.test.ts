@@ -69,13 +69,18 @@ describe('redirect to a socket', () => {
       frames: [{ bytes: udpFrame(3521) }, { bytes: udpFrame(3840) }, { bytes: udpFrame(3841) }],
       nic: { mtu: 9000 },
       xsk: {
-        application: (socket, _kernel, u8) => ({
-          start: () => [0, 4096].forEach((off) => socket.fill.produce(off)),
-          run() {
-            const desc = { addr: 0, len: 0, options: 0 };
-            for (; socket.rx.peek(desc); socket.rx.release()) seen.push(u8.slice(socket.umem.address + desc.addr, socket.umem.address + desc.addr + desc.len));
-          },
-        }),
+        application({ fill, rx, umem }) {
+          return {
+            start() {
+              fill.reserve(2);
+              for (let i = 0; i < 2; i++) fill.setAddr(fill.index + i, i * 4096);
+              fill.submit(2);
+            },
+            run() {
+              for (; rx.peek(1) > 0; rx.release(1)) seen.push(umem.u8.slice(umem.getData(rx.addr(rx.index)), umem.getData(rx.addr(rx.index)) + rx.len(rx.index)));
+            },
+          };
+        },
       },
     });
     expect(run.outcomes).toEqual({ xsk: 2, xsk_too_long: 1 });

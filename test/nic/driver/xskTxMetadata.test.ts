@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { Owner } from '../../../src/memory/index.js';
 import { findProfile } from '../../../src/nic/index.js';
 import { checkChecksums, fold, pseudoHeaderSumV4 } from '../../../src/packet/index.js';
+import { AppSocket } from '../../../src/sim/index.js';
 import type { XskApplicationFactory } from '../../../src/sim/index.js';
 import { XDP_TX_METADATA } from '../../../src/umem/index.js';
 import { redirectToSocket, simulate, udpFrame } from '../../support/simulate.js';
@@ -12,32 +12,29 @@ const UDP = 34;
 const META_BYTES = 24;
 
 /** Sends every packet back with another port, and leaves its checksum to whoever sends it. */
-const answer: XskApplicationFactory = (socket, kernel, u8) => {
-  const { umem } = socket;
-  const desc = { addr: 0, len: 0, options: 0 };
+const answer: XskApplicationFactory = (socket) => {
+  const { rx, tx, umem } = socket;
+  const { u8 } = umem;
+  const app = new AppSocket(socket);
   const view = new DataView(u8.buffer);
   return {
-    start() {
-      for (let chunk = 0; chunk < umem.chunks.count; chunk++) {
-        socket.fill.produce(chunk * umem.chunkSizeBytes);
-        umem.chunks.move(umem.address + chunk * umem.chunkSizeBytes, Owner.application, Owner.fillRing);
-      }
-    },
+    start: () => app.refill(),
     run() {
-      for (let offBytes = socket.completion.consume(); offBytes >= 0; offBytes = socket.completion.consume()) umem.chunks.move(umem.address + offBytes, Owner.completionRing, Owner.application);
-      while (socket.rx.peek(desc)) {
-        socket.rx.release();
-        const address = umem.address + desc.addr;
-        u8[address + UDP] ^= 0x55;
-        const pseudo = fold(pseudoHeaderSumV4(u8, address + IP, 17, desc.len - UDP));
-        view.setUint16(address + UDP + 6, pseudo);
-        view.setBigUint64(address - META_BYTES, 2n, true);
-        view.setUint16(address - META_BYTES + 8, UDP, true);
-        view.setUint16(address - META_BYTES + 10, 6, true);
-        umem.chunks.move(address, Owner.rxRing, Owner.txRing);
-        socket.tx.produce(desc.addr, desc.len, XDP_TX_METADATA);
+      app.reclaim();
+      for (; rx.peek(1) > 0; rx.release(1)) {
+        const [addr, len] = [rx.addr(rx.index), rx.len(rx.index)];
+        const at = umem.getData(addr);
+        u8[at + UDP] ^= 0x55;
+        const pseudo = fold(pseudoHeaderSumV4(u8, at + IP, 17, len - UDP));
+        view.setUint16(at + UDP + 6, pseudo);
+        view.setBigUint64(at - META_BYTES, 2n, true);
+        view.setUint16(at - META_BYTES + 8, UDP, true);
+        view.setUint16(at - META_BYTES + 10, 6, true);
+        tx.reserve(1);
+        tx.setDesc(tx.index, addr, len, XDP_TX_METADATA);
+        tx.submit(1);
       }
-      if (!socket.tx.ring.isEmpty) kernel.send(socket);
+      app.send();
     },
   };
 };

@@ -1,9 +1,8 @@
 import { unwrap } from '../../../src/base/index.js';
 import type { BufferUse, DriverCounters, NicSettings, RingUse, XdpDriverFactory } from '../../../src/nic/index.js';
 import type { CaptureReader } from '../../../src/packet/index.js';
-import { createHost, createSimulation, PacketOrigins, Simulation, World, XSK_APPLICATIONS } from '../../../src/sim/index.js';
-import type { PacketWatcher, RunResult } from '../../../src/sim/index.js';
-import type { XskRingSizes } from '../../../src/umem/index.js';
+import { createHost, createSimulation, l2fwd, PacketOrigins, rxdrop, Simulation, World } from '../../../src/sim/index.js';
+import type { PacketWatcher, RunResult, XskRingSizes } from '../../../src/sim/index.js';
 import type { EngineName, ObjectSpec } from '../../../src/vm/index.js';
 import { fillDevmap } from './mixedProgram.js';
 
@@ -53,7 +52,7 @@ function programSimulation({ nic, xsk, driver, engine }: ProfileRunOptions, obje
   return unwrap(
     createSimulation({
       object, nic, seed: 1, cpus: Math.min(nic.queues, 8), driver, engine,
-      xsk: xsk && { ...xsk, application: XSK_APPLICATIONS[xsk.application] },
+      xsk: xsk && { ...xsk, application: { rxdrop, l2fwd }[xsk.application] },
       prepare: (loaded, sockets) => (loaded.maps.has('devices') ? fillDevmap(loaded, sockets) : undefined),
     }),
   );

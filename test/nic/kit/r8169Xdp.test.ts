@@ -2,7 +2,7 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../../src/base/index.js';
 import { NETDEV_XDP_ACT_RX_SG, r8169Xdp } from '../../../src/nic/index.js';
-import { createSimulation, XSK_APPLICATIONS } from '../../../src/sim/index.js';
+import { createSimulation, rxdrop } from '../../../src/sim/index.js';
 import type { ProgramEntryMap } from '../../../src/vm/index.js';
 import { map } from '../../replay/support/kernelPrograms.js';
 import { burst, redirectToSocket, returning, xdpProgram } from '../../support/simulate.js';
@@ -122,7 +122,7 @@ describe('the example driver', () => {
     expectClean(toCpu);
     expect(toCpu.outcomes).toEqual({ cpumap: 100 });
     const rings = { rx: 64, tx: 64, fill: 64, completion: 64 };
-    const toSocket = runDriver(r8169Xdp, burst(100), {}, redirectToSocket(), { xsk: { application: XSK_APPLICATIONS.rxdrop, rings, chunkCount: 64 } });
+    const toSocket = runDriver(r8169Xdp, burst(100), {}, redirectToSocket(), { xsk: { application: rxdrop, rings, chunkCount: 64 } });
     expectClean(toSocket);
     expect(toSocket.outcomes.xsk).toBeGreaterThan(60);
   });

@@ -1,0 +1,140 @@
+import {
+  ETH_DST_OFF, ETH_HEADER_BYTES, ETH_SRC_OFF, ETH_TYPE_OFF, ETHERTYPE_IPV4, addToSum, fold, internetChecksum, IPPROTO_UDP, IPV4_CHECKSUM_OFF, IPV4_DST_OFF,
+  IPV4_MIN_HEADER_BYTES, IPV4_PROTOCOL_OFF, IPV4_SRC_OFF, IPV4_TOTAL_LENGTH_OFF, IPV4_TTL_OFF, pseudoHeaderSumV4, UDP_CHECKSUM_OFF, UDP_DST_PORT_OFF,
+  UDP_HEADER_BYTES, UDP_LENGTH_OFF, UDP_SRC_PORT_OFF,
+} from '../../packet/index.js';
+import { XDP_PKT_CONTD, XDP_TX_METADATA, XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_TIMESTAMP } from '../../umem/index.js';
+import type { XskApplicationFactory, XskApplicationHost } from './application.js';
+import { AppSocket } from './appSocket.js';
+
+/** What is sent. */
+export interface TxonlyOptions {
+  /** Packets of each socket. */
+  readonly count: number;
+  /** Bytes of a packet, Ethernet header and all; one that does not fit into a chunk lies in several. */
+  readonly sizeBytes: number;
+  /** Packets that each socket sends in a second; 0: as fast as they go. */
+  readonly ratePps: number;
+  /** What `struct xsk_tx_metadata` before the packet asks for; it needs a UMEM with room for it. */
+  readonly wantsChecksum: boolean;
+  readonly wantsTimestamp: boolean;
+}
+
+const IP = ETH_HEADER_BYTES;
+const UDP = IP + IPV4_MIN_HEADER_BYTES;
+const PAYLOAD = UDP + UDP_HEADER_BYTES;
+
+/** All headers, and the number of the packet. */
+export const TXONLY_MIN_BYTES = PAYLOAD + 4;
+
+const FIRST_PORT = 1024;
+const DISCARD_PORT = 9;
+const TTL = 64;
+const NS = 1e9;
+
+/** Offsets in struct xsk_tx_metadata, whose flags are a u64. */
+const METADATA_CSUM = 8;
+
+/**
+ * Sends UDP packets from 198.18.0.1, port 1024 plus queue, to 198.18.0.2, port 9 (addresses for benchmarks, RFC 2544). They are numbered in their first four bytes of payload,
+ * from 0 on, and the others count up.
+ */
+export function txonly(options: TxonlyOptions): XskApplicationFactory {
+  return (socket, host) => {
+    const { count, sizeBytes, ratePps, wantsChecksum, wantsTimestamp } = options;
+    const { tx, umem, queueId } = socket;
+    const { frameSize, txMetadataLen } = umem.config;
+    const { u8 } = umem;
+    const view = new DataView(u8.buffer);
+    const flags = (wantsChecksum ? XDP_TXMD_FLAGS_CHECKSUM : 0) | (wantsTimestamp ? XDP_TXMD_FLAGS_TIMESTAMP : 0);
+    const app = new AppSocket(socket);
+    const packet = template(sizeBytes, queueId);
+    const checksum = pseudoAndPacket(packet);
+    // Every part has the metadata's room before it, which counts whether or not there is any.
+    const parts: Uint8Array[] = [];
+    for (let at = 0; at < sizeBytes; at += frameSize - txMetadataLen) parts.push(packet.subarray(at, at + frameSize - txMetadataLen));
+    let sent = 0;
+    let startNs = -1;
+
+    const writeMetadata = (at: number): void => {
+      view.setUint32(at, flags, true);
+      view.setUint32(at + 4, 0, true);
+      view.setUint16(at + METADATA_CSUM, UDP, true);
+      view.setUint16(at + METADATA_CSUM + 2, UDP_CHECKSUM_OFF, true);
+    };
+
+    /** One packet. @returns false when chunks or TX are short */
+    const queue = (): boolean => {
+      if (app.freeCount < parts.length || tx.reserve(parts.length) === 0) return false;
+      writeNumber(packet, sent, wantsChecksum ? undefined : checksum);
+      for (let i = 0; i < parts.length; i++) {
+        const addr = app.take() + txMetadataLen;
+        u8.set(parts[i], umem.getData(addr));
+        if (i === 0 && flags !== 0) writeMetadata(umem.getData(addr) - txMetadataLen);
+        tx.setDesc(tx.index + i, addr, parts[i].length, (i < parts.length - 1 ? XDP_PKT_CONTD : 0) | (i === 0 && flags !== 0 ? XDP_TX_METADATA : 0));
+      }
+      tx.submit(parts.length);
+      sent++;
+      return true;
+    };
+
+    return {
+      start: () => {},
+      run() {
+        if (startNs < 0) startNs = host.nowNs;
+        app.reclaim();
+        const due = ratePps === 0 ? count : Math.min(count, Math.floor(((host.nowNs - startNs) * ratePps) / NS) + 1);
+        for (let before = -1; sent > before; ) {
+          before = sent;
+          while (sent < due && queue());
+          app.send();
+        }
+        if (sent === due && due < count) wakeForPacket(host, startNs, sent, ratePps);
+      },
+    };
+  };
+}
+
+function wakeForPacket(host: XskApplicationHost, startNs: number, packet: number, ratePps: number): void {
+  host.wakeAt(Math.max(host.nowNs + 1, startNs + Math.ceil((packet * NS) / ratePps)));
+}
+
+/** The packet with number 0 and without a UDP checksum. */
+function template(sizeBytes: number, queueId: number): Uint8Array {
+  const packet = Uint8Array.from({ length: sizeBytes }, (_, i) => i - PAYLOAD);
+  packet.fill(0, 0, TXONLY_MIN_BYTES);
+  const view = new DataView(packet.buffer);
+  packet.set([2, 0, 0, 0, 0, 2], ETH_DST_OFF);
+  packet.set([2, 0, 0, 0, 0, 1], ETH_SRC_OFF);
+  view.setUint16(ETH_TYPE_OFF, ETHERTYPE_IPV4);
+  packet[IP] = 0x45;
+  view.setUint16(IP + IPV4_TOTAL_LENGTH_OFF, sizeBytes - IP);
+  packet[IP + IPV4_TTL_OFF] = TTL;
+  packet[IP + IPV4_PROTOCOL_OFF] = IPPROTO_UDP;
+  packet.set([198, 18, 0, 1], IP + IPV4_SRC_OFF);
+  packet.set([198, 18, 0, 2], IP + IPV4_DST_OFF);
+  view.setUint16(IP + IPV4_CHECKSUM_OFF, internetChecksum(packet, IP, IPV4_MIN_HEADER_BYTES));
+  view.setUint16(UDP + UDP_SRC_PORT_OFF, FIRST_PORT + queueId);
+  view.setUint16(UDP + UDP_DST_PORT_OFF, DISCARD_PORT);
+  view.setUint16(UDP + UDP_LENGTH_OFF, sizeBytes - UDP);
+  // Where the checksum goes the device wants the pseudo header's sum.
+  view.setUint16(UDP + UDP_CHECKSUM_OFF, fold(pseudoHeaderSumV4(packet, IP, IPPROTO_UDP, sizeBytes - UDP)));
+  return packet;
+}
+
+/** Sum of all that the UDP checksum covers, the pseudo header's included, which stands in its field. */
+function pseudoAndPacket(packet: Uint8Array): number {
+  return fold(addToSum(0, packet, UDP, packet.length - UDP));
+}
+
+/** @param sum of the packet with number 0, for a checksum that is computed here */
+function writeNumber(packet: Uint8Array, id: number, sum: number | undefined): void {
+  packet[PAYLOAD] = id >>> 24;
+  packet[PAYLOAD + 1] = id >>> 16;
+  packet[PAYLOAD + 2] = id >>> 8;
+  packet[PAYLOAD + 3] = id;
+  if (sum === undefined) return;
+  const checksum = ~fold(sum + (id >>> 16) + (id & 0xffff)) & 0xffff || 0xffff;
+  packet[UDP + UDP_CHECKSUM_OFF] = checksum >>> 8;
+  packet[UDP + UDP_CHECKSUM_OFF + 1] = checksum;
+}
