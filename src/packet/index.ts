@@ -1,4 +1,5 @@
 export * from './arp.js';
+export * from './build/index.js';
 export { FileSink, MemorySink } from './capture/byteSink.js';
 export type { ByteSink } from './capture/byteSink.js';
 export { LINKTYPE_ETHERNET, MAX_PACKET_BYTES } from './capture/captureReader.js';

@@ -1,4 +1,4 @@
-import { addToSum, fold, isChecksumValid, pseudoHeaderSumV4, pseudoHeaderSumV6 } from './checksum.js';
+import { addToSum, fold, isChecksumValid } from './checksum.js';
 import { sctpChecksum } from './crc32c.js';
 import { decode, layerKey } from './decode.js';
 import type { Layer } from './decode.js';
@@ -6,9 +6,10 @@ import { GRE_CHECKSUM_OFF, GRE_CHECKSUM_PRESENT, isGreKnown } from './gre.js';
 import { u16, u32 } from './header.js';
 import type { HeaderName } from './header.js';
 import { ICMP_CHECKSUM_OFF } from './icmp.js';
+import { ipPacketAfter, pseudoHeaderSum } from './ipPacket.js';
+import type { IpPacket } from './ipPacket.js';
 import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from './ipProtocol.js';
-import { IPV4_CHECKSUM_OFF, IPV4_DST_OFF, isIpv4Fragment } from './ipv4.js';
-import { finalDestinationOff, IPV6_ADDRESS_BYTES, IPV6_DST_OFF, IPV6_FRAGMENT_OFFSET_OFF, IPV6_SRC_OFF } from './ipv6.js';
+import { IPV4_CHECKSUM_OFF } from './ipv4.js';
 import { SCTP_CHECKSUM_OFF } from './sctp.js';
 import { TCP_CHECKSUM_OFF } from './tcp.js';
 import { UDP_CHECKSUM_OFF } from './udp.js';
@@ -56,16 +57,6 @@ const UPPER_CHECKSUMS: Partial<Record<HeaderName, UpperChecksum>> = {
   gre: { checksumOff: GRE_CHECKSUM_OFF, protocol: 0 },
 };
 
-/** What the headers say up to an upper-layer header about the IP packet that it lies in. */
-interface IpPacket {
-  readonly isIpv6: boolean;
-  readonly offBytes: number;
-  /** Only a part of the upper layer is in this packet. */
-  isFragment: boolean;
-  /** Where the address lies that the pseudo header has; -1 when a routing header of unknown type hides it. */
-  dstOffBytes: number;
-}
-
 /**
  * Looks at every checksum of a packet, outermost first: those of IPv4 headers (RFC 791), TCP (RFC 9293), UDP (RFC 768, RFC 8200
  * section 8.1), ICMP (RFC 792), ICMPv6 (RFC 4443 section 2.3), SCTP (RFC 9260 section 6.8) and GRE (RFC 2784), inside of tunnels too.
@@ -85,23 +76,6 @@ export function checkChecksums(bytes: Uint8Array, offBytes: number, lengthBytes:
   return checks;
 }
 
-/** The IP packet that what follows `layer` lies in, given the one that `layer` itself lies in. */
-function ipPacketAfter(ip: IpPacket | undefined, bytes: Uint8Array, { name, offBytes, lengthBytes }: Layer): IpPacket | undefined {
-  switch (name) {
-    case 'eth': return undefined;
-    case 'ipv4': return { isIpv6: false, offBytes, isFragment: isIpv4Fragment(bytes, offBytes), dstOffBytes: offBytes + IPV4_DST_OFF };
-    case 'ipv6': return { isIpv6: true, offBytes, isFragment: false, dstOffBytes: offBytes + IPV6_DST_OFF };
-    case 'fragment':
-      // Offset and the flag for more; a fragment that is the whole packet has neither (RFC 6946).
-      if (ip !== undefined && (u16(bytes, offBytes + IPV6_FRAGMENT_OFFSET_OFF) & 0xfff9) !== 0) ip.isFragment = true;
-      return ip;
-    case 'routing':
-      if (ip !== undefined) ip.dstOffBytes = finalDestinationOff(bytes, ip.dstOffBytes, offBytes, lengthBytes);
-      return ip;
-    default: return ip;
-  }
-}
-
 /** The one checksum of a header; `field` is left to the caller, and `offBytes` counts in `bytes`. */
 function checkLayer(bytes: Uint8Array, layer: Layer, nextName: HeaderName | undefined, ip: IpPacket | undefined): ChecksumCheck | undefined {
   const { name, offBytes: at } = layer;
@@ -117,7 +91,7 @@ function checkLayer(bytes: Uint8Array, layer: Layer, nextName: HeaderName | unde
   if (isWithout && (ip?.isIpv6 !== true || nextName === 'vxlan' || nextName === 'geneve')) return tell('absent');
   if (!isWhole || (kind.protocol !== 0 && (ip === undefined || ip.dstOffBytes < 0))) return tell(isWithout ? 'invalid' : 'unverifiable');
   const upperBytes = layer.endBytes - at;
-  return checkRange(name, bytes, at, upperBytes, kind.checksumOff, kind.protocol === 0 ? 0 : pseudoSum(bytes, ip!, kind.protocol, upperBytes));
+  return checkRange(name, bytes, at, upperBytes, kind.checksumOff, kind.protocol === 0 ? 0 : pseudoHeaderSum(bytes, ip!, kind.protocol, upperBytes));
 }
 
 /** The states of the outermost ones alone, see `checkChecksums`. */
@@ -144,14 +118,6 @@ export function repairChecksums(bytes: Uint8Array, offBytes: number, lengthBytes
     written++;
   }
   return written;
-}
-
-/** The pseudo header's sum, with the address that the packet goes to in the end. */
-function pseudoSum(bytes: Uint8Array, ip: IpPacket, protocol: number, upperBytes: number): number {
-  if (!ip.isIpv6) return pseudoHeaderSumV4(bytes, ip.offBytes, protocol, upperBytes);
-  if (ip.dstOffBytes === ip.offBytes + IPV6_DST_OFF) return pseudoHeaderSumV6(bytes, ip.offBytes, protocol, upperBytes);
-  const sum = addToSum(protocol + (upperBytes >>> 16) + (upperBytes & 0xffff), bytes, ip.offBytes + IPV6_SRC_OFF, IPV6_ADDRESS_BYTES);
-  return addToSum(sum, bytes, ip.dstOffBytes, IPV6_ADDRESS_BYTES);
 }
 
 /** Checks a range that includes its checksum field; `sum` is that of a pseudo header, else 0. */

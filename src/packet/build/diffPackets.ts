@@ -1,0 +1,105 @@
+import { toHex } from '../../base/index.js';
+import { checksumTexts } from './checksumTexts.js';
+import { decodePacket } from './decodePacket.js';
+import type { ParsedLayer } from './decodePacket.js';
+import { DEFINITIONS } from './definitions.js';
+import { formatField, readField } from './fieldTable.js';
+
+/** One thing that two packets differ in. */
+export interface PacketDifference {
+  /** `ipv4`, `vlan#2`, `payload`, `trailer`, or `headers` when the same ones are in another order. */
+  readonly header: string;
+  /** Field of the header, or place in payload and trailer, counted from their beginning (`3`, `3-7`); `undefined` for a header as a whole. */
+  readonly field: string | undefined;
+  /** As text; `undefined` where that packet has no such thing. */
+  readonly expected: string | undefined;
+  readonly actual: string | undefined;
+}
+
+/** Stretches of payload or trailer that are listed; those behind are one. */
+const LISTED_STRETCHES = 8;
+/** Bytes of a stretch that are printed. */
+const PRINTED_BYTES = 32;
+
+/**
+ * What two packets differ in, header by header and field by field, in the order of the expected one; nothing when they are the same bytes. Headers are
+ * matched by name, so one that was put in or taken out makes one difference and those behind it are still compared.
+ */
+export function diffPackets(expected: Uint8Array, actual: Uint8Array): readonly PacketDifference[] {
+  const wanted = decodePacket(expected);
+  const found = decodePacket(actual);
+  const wantedTexts = texts(expected, wanted.layers);
+  const foundTexts = texts(actual, found.layers);
+  const differences: PacketDifference[] = [];
+  for (const { key } of [...wanted.layers, ...found.layers.filter((layer) => !wantedTexts.has(layer.key))]) {
+    differences.push(...diffHeader(key, wantedTexts.get(key), foundTexts.get(key)));
+  }
+  const common = (layers: readonly ParsedLayer[], others: ReadonlyMap<string, unknown>): string => layers.filter(({ key }) => others.has(key)).map(({ key }) => key).join(' ');
+  const [wantedOrder, foundOrder] = [common(wanted.layers, foundTexts), common(found.layers, wantedTexts)];
+  if (wantedOrder !== foundOrder) differences.push({ header: 'headers', field: undefined, expected: wantedOrder, actual: foundOrder });
+  return [...differences, ...diffBytes('payload', wanted.payload, found.payload), ...diffBytes('trailer', wanted.trailer, found.trailer)];
+}
+
+/** Text of differences for people: one line each, empty for none. */
+export function formatPacketDiff(differences: readonly PacketDifference[]): string {
+  const names = differences.map(({ header, field }) => (field === undefined ? header : `${header}.${field}`));
+  const width = Math.max(0, ...names.map((name) => name.length));
+  return differences.map(({ expected, actual }, i) => `${names[i]!.padEnd(width)}  expected ${expected ?? 'none'}, got ${actual ?? 'none'}`).join('\n');
+}
+
+/** Every field of every header as text, by header and field. */
+type HeaderTexts = ReadonlyMap<string, string>;
+
+function texts(bytes: Uint8Array, layers: readonly ParsedLayer[]): ReadonlyMap<string, HeaderTexts> {
+  const checksums = checksumTexts(bytes);
+  return new Map(layers.map(({ name, key, offBytes, lengthBytes }) => {
+    const definition = DEFINITIONS[name];
+    const fields = new Map(definition.table(bytes, offBytes).map((spec) => [spec.name, formatField(spec, readField(bytes, offBytes, spec))]));
+    const checksum = fields.get('checksum');
+    if (checksum !== undefined) fields.set('checksum', `${checksum} (${checksums.get(`${key}.checksum`) ?? 'unverifiable'})`);
+    for (const [rest, value] of Object.entries(definition.readRest(bytes, offBytes, lengthBytes))) if (value.length > 0) fields.set(rest, toHex(value));
+    return [key, fields];
+  }));
+}
+
+function diffHeader(key: string, expected: HeaderTexts | undefined, actual: HeaderTexts | undefined): PacketDifference[] {
+  if (expected === undefined || actual === undefined) {
+    return [{ header: key, field: undefined, expected: expected && wholeHeader(expected), actual: actual && wholeHeader(actual) }];
+  }
+  const fields = [...new Set([...expected.keys(), ...actual.keys()])];
+  return fields
+    .filter((field) => expected.get(field) !== actual.get(field))
+    .map((field) => ({ header: key, field, expected: expected.get(field), actual: actual.get(field) }))
+    // A checksum that is right in one and wrong in the other over other bytes, but the same number, doesn't differ.
+    .filter(({ field, expected: one, actual: other }) => field !== 'checksum' || one?.split(' ')[0] !== other?.split(' ')[0]);
+}
+
+function wholeHeader(fields: HeaderTexts): string {
+  return [...fields].map(([field, text]) => `${field} ${text}`).join(', ');
+}
+
+function diffBytes(header: string, expected: Uint8Array, actual: Uint8Array): PacketDifference[] {
+  const differences: PacketDifference[] = [];
+  if (expected.length !== actual.length) {
+    differences.push({ header, field: 'length', expected: `${expected.length} bytes`, actual: `${actual.length} bytes` });
+  }
+  const longest = Math.max(expected.length, actual.length);
+  for (let at = 0; at < longest; ) {
+    if (expected[at] === actual[at]) {
+      at++;
+      continue;
+    }
+    const isRest = differences.length >= LISTED_STRETCHES;
+    let end = at + 1;
+    while (end < longest && (isRest || expected[end] !== actual[end])) end++;
+    differences.push({ header, field: end - at === 1 ? `${at}` : `${at}-${end - 1}`, expected: stretch(expected, at, end), actual: stretch(actual, at, end) });
+    at = end;
+  }
+  return differences;
+}
+
+function stretch(bytes: Uint8Array, from: number, to: number): string | undefined {
+  if (from >= bytes.length) return undefined;
+  const part = bytes.subarray(from, Math.min(to, bytes.length));
+  return `${toHex(part.subarray(0, PRINTED_BYTES))}${part.length > PRINTED_BYTES ? '…' : ''}`;
+}
