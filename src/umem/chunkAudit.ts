@@ -36,6 +36,10 @@ export function auditChunks(umem: Umem, drivers = 0): ChunkAudit {
   return { ok: wrong.length === 0, detail, owners };
 }
 
+function isRing(owner: number): boolean {
+  return owner === Owner.fillRing || owner === Owner.rxRing || owner === Owner.txRing || owner === Owner.completionRing;
+}
+
 /** A chunk of a ring lies between its indices. */
 function misplacedChunks(watch: UmemWatch): string[] {
   const { umem, history, isTainted } = watch;
@@ -44,11 +48,7 @@ function misplacedChunks(watch: UmemWatch): string[] {
   for (let chunk = 0; chunk < umem.chunks.count; chunk++) {
     const owner = umem.chunks.owner[chunk];
     if (isTainted[chunk] !== 0) continue;
-    const isOnRing = Object.values(OWNER_OF_RING).some((each) => each === owner);
-    if (!isOnRing) {
-      if (owner !== Owner.application && owner !== Owner.kernel) wrong.push(`chunk ${chunk} belongs to ${ownerName(owner)}`);
-      continue;
-    }
+    if (!isRing(owner)) continue;
     const watched = watch.rings[history.ringOf(chunk)];
     const index = history.indexOf(chunk);
     if (watched === undefined || OWNER_OF_RING[watched.kind] !== owner) wrong.push(`chunk ${chunk} belongs to ${ownerName(owner)}, and lies on none`);
@@ -74,7 +74,7 @@ function wrongLists({ umem, rings, isTainted }: UmemWatch, drivers: number): str
     if (!umem.contains(offBytes)) return;
     const chunk = chunks.indexOf(umem.address + offBytes);
     if (isTainted[chunk] === 0 && isListed[chunk] !== 0) wrong.push(`chunk ${chunk} is held twice by the kernel`);
-    if (isTainted[chunk] === 0 && chunks.owner[chunk] !== Owner.kernel) wrong.push(`chunk ${chunk} is ${where}, and belongs to ${ownerName(chunks.owner[chunk])}`);
+    if (isTainted[chunk] === 0 && (chunks.owner[chunk] === Owner.application || isRing(chunks.owner[chunk]))) wrong.push(`chunk ${chunk} is ${where}, and belongs to ${ownerName(chunks.owner[chunk])}`);
     isListed[chunk] = 1;
   };
   for (const { kind, pool, isOpen } of rings) {
@@ -82,7 +82,10 @@ function wrongLists({ umem, rings, isTainted }: UmemWatch, drivers: number): str
     for (const chunk of pool.freeChunks) list(chunk, 'on the free list');
     pool.eachInFlight((low, high) => list(umem.chunkOf(low, high), 'in flight'));
   }
-  const unlisted = chunks.owner.reduce((sum, owner, chunk) => sum + (owner === Owner.kernel && isListed[chunk] === 0 && isTainted[chunk] === 0 ? 1 : 0), 0);
+  let unlisted = 0;
+  chunks.owner.forEach((owner, chunk) => {
+    if (owner !== Owner.application && !isRing(owner) && isListed[chunk] === 0 && isTainted[chunk] === 0) unlisted++;
+  });
   if (unlisted !== drivers) wrong.push(`the kernel has ${unlisted} chunks that are on none of its lists${drivers === 0 ? '' : `, and its drivers ${drivers}`}`);
   return wrong;
 }

@@ -52,13 +52,14 @@ export class GenericXmit {
     const { rules, maxTxBudget } = this.#socket;
     const desc = this.#desc;
     const { u32 } = this.#memory;
-    for (let budget = maxTxBudget; tx.peek(); ) {
+    for (let budget = maxTxBudget, skipped = 0; skipped <= tx.mostEntries && tx.peek(); ) {
       readXdpDesc(u32, tx.word, pool.umem, desc);
       const isValid = rules.descriptors.isValid(desc, pool.umem);
       // Older kernels pass over it while they read the ring: it costs nothing of the budget.
       if (!isValid && !rules.completesInvalid) {
         this.#dropInvalid(tx, pool);
         if (rules.stopsAtInvalid) return 0;
+        skipped++;
         continue;
       }
       // An invalid descriptor is found before the budget is asked: the 33rd still ends the call with 0 (measured on 6.18).
@@ -112,11 +113,14 @@ export class GenericXmit {
     const error = socket.device!.xskTransmit(socket, this.#packet);
     this.#forget();
     if (error === -EAGAIN) {
+      const published = tx.ring.consumer;
       tx.cancel(pool.cancelPacket(completion, Owner.txRing, tx, tx.cachedCons - partCount));
+      // Descriptors of an earlier call: the kernel goes back all the same.
+      if (published !== tx.cachedCons) pool.umem.watch?.rewound(tx, published);
       return error;
     }
     if (error !== 0) {
-      pool.completePacket(completion, -1);
+      pool.completePacket(completion, pool.clock.nowNs);
       return -EBUSY;
     }
     socket.txPackets++;
@@ -163,7 +167,7 @@ export class GenericXmit {
     const { completion, partCount } = this.#packet;
     if (completion === NO_PACKET) return;
     tx.invalidDescs += partCount;
-    pool.completePacket(completion, -1);
+    pool.completePacket(completion, pool.clock.nowNs);
     this.#forget();
   }
 

@@ -79,9 +79,10 @@ function ofFill(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
   const waiting = (watched.seen - queue.cachedCons) >>> 0;
   const findings: XskFinding[] = [];
   if (isStarved(watch, watched)) {
-    const { starvedCount, starvedNs, starvedOwners } = watched;
+    const { starvedCount, starvedNs } = watched;
+    const starvedOwners = pool.isZeroCopy ? watch.umem.ownerCounts() : watched.starvedOwners;
     const first = starvedNs < 0 ? '' : `, first at ${timeText(starvedNs - watch.startNs)}${whereWere(starvedOwners)}`;
-    const message = watched.isUntouched && watched.starvedOwners[Owner.fillRing] !== 0
+    const message = watched.isUntouched
       ? `the application never put a chunk on FILL of queue ${pool.queueId}`
       : `FILL of queue ${pool.queueId} was empty when the kernel wanted a chunk${first}`;
     findings.push(of(watch, watched, 'fill-starvation', Math.max(1, starvedCount), NO_CHUNK, message, fillHint(starvedOwners, watched)));
@@ -96,7 +97,7 @@ function ofFill(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
 /** Drivers in zero-copy mode ask for more than they need: only one that has nothing at all is starved. */
 function isStarved(watch: UmemWatch, { starvedCount, pool, ring }: WatchedRing): boolean {
   if (!pool.isZeroCopy) return starvedCount > 0;
-  return ring.isEmpty && starvedCount > 0 && !watch.umem.chunks.owner.includes(Owner.kernel);
+  return ring.isEmpty && starvedCount > 0 && !watch.umem.chunks.owner.some((owner) => owner === Owner.kernel || owner === Owner.device);
 }
 
 function whereWere(owners: readonly number[]): string {

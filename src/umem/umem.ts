@@ -117,6 +117,13 @@ export class Umem {
     return offBytes >= 0 && offBytes < this.sizeBytes;
   }
 
+  /** How many chunks each owner has, by `Owner`. */
+  ownerCounts(): number[] {
+    const counts = Object.keys(Owner).map(() => 0);
+    for (const owner of this.chunks.owner) counts[owner]++;
+    return counts;
+  }
+
   /** UMEM offset by which the chunk of an address on a ring is known: of unaligned chunks the base, without the offset in the high 16 bits. */
   chunkOf(low: number, high: number): number {
     return this.isUnaligned ? baseOfAddress(low, high) : low + high * 2 ** 32;

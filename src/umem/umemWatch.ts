@@ -284,6 +284,24 @@ export class UmemWatch {
     this.#describe('use-after-hand-over', watched, chunk, `the packet in chunk ${chunk} was changed between its submission and its sending`, 'write packets before they are submitted');
   }
 
+  /** The kernel took back descriptors of a packet, to `queue.cachedCons`; the application has seen `published` as the consumer index. */
+  rewound(queue: XskQueue, published: number): void {
+    const watched = this.ringOf(queue);
+    const count = (published - queue.cachedCons) >>> 0;
+    if (watched === undefined || count === 0 || count > watched.ring.size) return;
+    this.isConfused = true;
+    let first = NO_CHUNK;
+    for (let n = 0; n < count; n++) {
+      const word = watched.ring.entryWord((queue.cachedCons + n) >>> 0);
+      const offBytes = this.umem.chunkOf(watched.ring.u32[word], watched.ring.u32[word + 1]);
+      if (!this.umem.contains(offBytes)) continue;
+      first = this.#indexOf(offBytes);
+      this.isTainted[first] = 1;
+    }
+    if (!this.#isFirst('tx-rewound', watched)) return;
+    this.#describe('tx-rewound', watched, first, `the driver had no room for a packet that several calls of sendto had taken: the kernel goes back ${count} descriptors behind the consumer index that the application saw, to slots that may have been filled anew`, 'submit all descriptors of a packet at once, and leave room for them on COMPLETION');
+  }
+
   /** A packet found FILL empty. */
   starved({ fill }: XskBuffPool): void {
     const watched = this.ringOf(fill);
@@ -292,9 +310,7 @@ export class UmemWatch {
     if (watched.starvedNs >= 0) return;
     this.sync();
     watched.starvedNs = this.#clock.nowNs;
-    const owners = Array.from({ length: 256 }, () => 0);
-    for (const owner of this.umem.chunks.owner) owners[owner]++;
-    watched.starvedOwners = owners;
+    watched.starvedOwners = this.umem.ownerCounts();
   }
 
   // ── system calls ──

@@ -1,7 +1,8 @@
+import type { Scheduler } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { Owner } from '../memory/index.js';
 import { XDP_WAKEUP_RX, XDP_WAKEUP_TX } from './ifXdp.js';
-import { MAX_RING_ENTRIES, XDP_RING_NEED_WAKEUP } from './ring.js';
+import { XDP_RING_NEED_WAKEUP } from './ring.js';
 import { writeTxTimestamp } from './txMetadata.js';
 import { XDP_PACKET_HEADROOM } from './umem.js';
 import type { Umem } from './umem.js';
@@ -24,6 +25,7 @@ export interface XskBuffPoolParts {
   readonly completion: ProducerQueue;
   readonly device: XskDevice;
   readonly queueId: number;
+  readonly clock: Pick<Scheduler, 'nowNs'>;
 }
 
 /**
@@ -47,6 +49,8 @@ export class XskBuffPool {
   hasSg = false;
   /** XDP_WAKEUP_*: who sleeps until it is woken. */
   cachedNeedWakeup = 0;
+  /** Of the host, for packets that end without the device. */
+  readonly clock: Pick<Scheduler, 'nowNs'>;
   readonly #memory: HostMemory;
   /** Chunks that were taken from FILL and not used (free_list): taken again before FILL, last in first out. */
   #free: number[] = [];
@@ -54,16 +58,17 @@ export class XskBuffPool {
   #freeHeads: number;
 
   // Packets on their way out in copy mode: lists of descriptors whose slots on COMPLETION are reserved.
-  readonly #addressLow: Uint32Array;
-  readonly #addressHigh: Uint32Array;
-  readonly #next: Int32Array;
+  #addressLow: Uint32Array;
+  #addressHigh: Uint32Array;
+  #next: Int32Array;
   /** Of the first descriptor of a packet: UMEM offset of its metadata that waits for a time stamp, -1 for none. */
-  readonly #timestampAt: Float64Array;
+  #timestampAt: Float64Array;
   #freeSlot = 0;
   #inFlight = 0;
 
-  constructor({ memory, umem, fill, completion, device, queueId }: XskBuffPoolParts) {
+  constructor({ memory, umem, fill, completion, device, queueId, clock }: XskBuffPoolParts) {
     this.#memory = memory;
+    this.clock = clock;
     this.umem = umem;
     this.fill = fill;
     this.completion = completion;
@@ -101,9 +106,8 @@ export class XskBuffPool {
     const { fill, umem } = this;
     if (umem.isUnaligned && this.#freeHeads === 0) return -1;
     const { u32 } = this.#memory;
-    // More bad entries in a row than any ring has come from a producer index that makes no sense.
     for (let entries = 0; ; entries++) {
-      if (entries > MAX_RING_ENTRIES || !fill.peek()) {
+      if (entries > fill.mostEntries || !fill.peek()) {
         fill.queueEmptyDescs++;
         umem.watch?.starved(this);
         return -1;
@@ -192,7 +196,7 @@ export class XskBuffPool {
 
   /** A slot on COMPLETION for one more descriptor of a packet (xsk_cq_reserve_locked); false: COMPLETION is full. */
   reserveCompletion(): boolean {
-    return this.#freeSlot !== NO_NEXT && this.completion.reserve();
+    return this.completion.reserve();
   }
 
   /** xsk_cq_cancel_locked. */
@@ -207,8 +211,8 @@ export class XskBuffPool {
    * @returns the name of the packet
    */
   addToPacket(packet: number, low: number, high: number, timestampAt: number): number {
+    if (this.#freeSlot === NO_NEXT) this.#growInFlight();
     const slot = this.#freeSlot;
-    if (slot === NO_NEXT) throw new Error('XskBuffPool: a descriptor has no slot on COMPLETION');
     this.#freeSlot = this.#next[slot];
     this.#addressLow[slot] = low;
     this.#addressHigh[slot] = high;
@@ -222,15 +226,30 @@ export class XskBuffPool {
     return packet;
   }
 
+  /** An application whose COMPLETION consumer makes no sense has more descriptors on their way than the ring has entries. */
+  #growInFlight(): void {
+    const first = this.#next.length;
+    const longer = <T extends Uint32Array | Float64Array | Int32Array>(old: T, fresh: T): T => {
+      fresh.set(old);
+      return fresh;
+    };
+    this.#addressLow = longer(this.#addressLow, new Uint32Array(first * 2));
+    this.#addressHigh = longer(this.#addressHigh, new Uint32Array(first * 2));
+    this.#timestampAt = longer(this.#timestampAt, new Float64Array(first * 2));
+    this.#next = longer(this.#next, new Int32Array(first * 2));
+    for (let slot = first; slot < first * 2; slot++) this.#next[slot] = slot + 1 < first * 2 ? slot + 1 : NO_NEXT;
+    this.#freeSlot = first;
+  }
+
   /**
    * The skb of a packet was freed: all its addresses go on the COMPLETION ring together (xsk_destruct_skb, xsk_cq_submit_addr_locked).
    *
-   * @param tNs virtual time, ns, for the packet that wants a time stamp; -1 when it was not sent
+   * @param tNs virtual time, ns, for the packet that wants a time stamp; one that was dropped gets one, too
    */
   completePacket(packet: number, tNs: number): void {
     const { completion, umem } = this;
     const timestampAt = this.#timestampAt[packet];
-    if (timestampAt >= 0 && tNs >= 0) writeTxTimestamp(this.#memory.view, umem.address + timestampAt, tNs);
+    if (timestampAt >= 0) writeTxTimestamp(this.#memory.view, umem.address + timestampAt, tNs);
     const first = completion.ring.producer;
     let count = 0;
     this.#forget(packet, (low, high) => {

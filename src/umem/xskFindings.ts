@@ -16,6 +16,8 @@ const SEVERITY = {
   'too-many-descriptors': 'mistake',
   'metadata-refused': 'mistake',
   'index-beyond-ring': 'mistake',
+  /** A packet over several calls that the driver had no room for: the kernel goes back to slots that it had given away. */
+  'tx-rewound': 'warning',
   'lost-chunk': 'warning',
   'fill-starvation': 'warning',
   'completion-not-drained': 'warning',

@@ -1,6 +1,6 @@
 import type { HostMemory } from '../memory/index.js';
 import { NO_RING } from './chunkHistory.js';
-import { Ring } from './ring.js';
+import { MAX_RING_ENTRIES, Ring } from './ring.js';
 
 /** `options` bit of a descriptor: the packet goes on in the next descriptor. */
 export const XDP_PKT_CONTD = 1;
@@ -36,6 +36,11 @@ export class ConsumerQueue extends XskQueue {
   constructor(memory: HostMemory, name: string, size: number, entryBytes: number, trustsProducer: boolean) {
     super(memory, name, size, entryBytes);
     this.#trustsProducer = trustsProducer;
+  }
+
+  /** Most entries that one call looks at: a producer index that makes no sense would let it go on for 2^32. */
+  get mostEntries(): number {
+    return this.#trustsProducer ? MAX_RING_ENTRIES : this.ring.size;
   }
 
   /** An entry is there; looks at the producer only when the cached window is empty, and publishes the consumer at that moment (xskq_cons_get_entries). */
