@@ -105,7 +105,7 @@ export class ZeroCopyTx {
         }
         if (!this.#readValid(socket, tx)) continue;
         socket.txBudgetSpent++;
-        return this.#take(tx);
+        return this.#take(socket, tx);
       }
       if (!isBudgetSpent) return false;
       for (const socket of txSockets) socket.txBudgetSpent = 0;
@@ -128,15 +128,15 @@ export class ZeroCopyTx {
   }
 
   /** The descriptor in `#desc` is the driver's, if COMPLETION has a slot for it. */
-  #take(tx: ConsumerQueue): boolean {
+  #take(socket: XdpSock, tx: ConsumerQueue): boolean {
     const { addrLow, addrHigh } = this.#desc;
     if (!this.#pool.completion.reserveAddress(addrLow, addrHigh)) return false;
-    this.#keep();
+    this.#keep(socket);
     tx.release();
     return true;
   }
 
-  #keep(): void {
+  #keep(socket: XdpSock): void {
     const { descriptors } = this;
     const { umem } = this.#pool;
     const { addrLow, addrHigh, offBytes, len, options } = this.#desc;
@@ -146,6 +146,7 @@ export class ZeroCopyTx {
     descriptors.chunk[at] = chunk;
     descriptors.lenBytes[at] = len;
     descriptors.options[at] = options;
+    if ((options & XDP_PKT_CONTD) === 0) socket.txPackets++;
     umem.move(chunk, Owner.txRing, Owner.kernel);
   }
 
@@ -187,7 +188,8 @@ export class ZeroCopyTx {
   }
 
   /** Takes the descriptors before the index `end`, and writes their addresses into the slots of COMPLETION (xskq_prod_write_addr_batch). */
-  #takeUntil({ rules }: XdpSock, tx: ConsumerQueue, end: number): void {
+  #takeUntil(socket: XdpSock, tx: ConsumerQueue, end: number): void {
+    const { rules } = socket;
     const { umem, completion } = this.#pool;
     for (let at = tx.cachedCons; at !== end; at = (at + 1) >>> 0) {
       readXdpDesc(this.#memory.u32, tx.ring.entryWord(at), umem, this.#desc);
@@ -196,7 +198,7 @@ export class ZeroCopyTx {
         continue;
       }
       completion.reserveAddress(this.#desc.addrLow, this.#desc.addrHigh);
-      this.#keep();
+      this.#keep(socket);
     }
   }
 
