@@ -106,13 +106,22 @@ function readRings(text: string): Result<XskRingSizes> {
 
 /** Flags that a call of the sockets' set-up takes its arguments from, by the problem's code. */
 const FLAGS_OF_CALL: Readonly<Record<string, string>> = {
-  'xsk-umem-reg': '--xsk-frames, --xsk-frame-size, --xsk-headroom, --xsk-unaligned, --xsk-tx-metadata, --xsk-sw-csum', 'xsk-chunk-count': '--xsk-frames',
-  'xsk-umem-fill-ring': '--xsk-rings', 'xsk-umem-completion-ring': '--xsk-rings', 'xsk-rx-ring': '--xsk-rings', 'xsk-tx-ring': '--xsk-rings',
-  'xsk-bind': '--xsk-mode, --xsk-sg, --xsk-need-wakeup',
+  'xsk-umem-reg': '--xsk-frames, --xsk-frame-size, --xsk-headroom', 'xsk-chunk-count': '--xsk-frames', 'xsk-umem-fill-ring': '--xsk-rings',
+  'xsk-umem-completion-ring': '--xsk-rings', 'xsk-rx-ring': '--xsk-rings', 'xsk-tx-ring': '--xsk-rings', 'xsk-bind': '--xsk-mode',
 };
 
-/** Says which flags a problem of the sockets' set-up comes from. */
+/** What the library calls its arguments, and the flags that stand for them. */
+const WORDS: Readonly<Record<string, string>> = {
+  frameSize: '--xsk-frame-size', frameHeadroom: '--xsk-headroom', txMetadataLen: '--xsk-tx-metadata', XDP_UMEM_UNALIGNED_CHUNK_FLAG: '--xsk-unaligned',
+  XDP_UMEM_TX_METADATA_LEN: '--xsk-tx-metadata', XDP_UMEM_TX_SW_CSUM: '--xsk-sw-csum', XDP_ZEROCOPY: '--xsk-mode zerocopy', XDP_COPY: '--xsk-mode copy',
+  XDP_USE_SG: '--xsk-sg', XDP_USE_NEED_WAKEUP: '--xsk-need-wakeup',
+};
+
+/** A problem of the sockets' set-up in terms of the flags that it comes from. */
 export function withXskFlags(problem: Problem): Problem {
   const flags = FLAGS_OF_CALL[problem.code];
-  return flags === undefined ? problem : { ...problem, where: `${flags} (${problem.where ?? 'AF_XDP'})` };
+  if (flags === undefined) return problem;
+  const inFlags = (text: string): string => text.replace(/\w+/g, (word) => WORDS[word] ?? word);
+  const { message, hint, where } = problem;
+  return { ...problem, where: where === undefined ? flags : `${flags} (${where})`, message: inFlags(message), ...(hint === undefined ? {} : { hint: inFlags(hint) }) };
 }

@@ -146,7 +146,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
   const afXdp = new AfXdp({ memory, scheduler: events, kernel: spec.kernel, quirks: spec.xskQuirks });
   const { sockets } = afXdp;
   afXdp.onClose = (socket) => forgetSocket(objects.values(), socket);
-  const applications = new ApplicationRunner(events);
+  const applications = new ApplicationRunner(events, () => afXdp.observe());
   const core = new XdpCore({ vm, allocator, scheduler: events, sockets, tracer: traces });
   const softirqs = Array.from({ length: spec.cpus }, () => new Softirq(events));
   const nics: HostNic[] = [];
@@ -163,7 +163,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     const loaded = nicSpec.xdp && objects.get(nicSpec.xdp.object);
     afXdp.addDevice(nic.driver);
     const opened = nicSpec.xsk === undefined ? ok([]) : openSockets({ ...XSK_DEFAULTS, ...nicSpec.xsk }, afXdp, settings);
-    if (!opened.ok) return opened;
+    if (!opened.ok) return spec.nics.length === 1 ? opened : fail({ ...opened.problem, where: `NIC ${nicSpec.name} of host ${spec.name}, ${opened.problem.where ?? 'AF_XDP'}` });
     socketsOf.push(opened.value);
     nics.push({ name: nicSpec.name, nic, program: programs[i], loaded, sockets: opened.value.map(({ fd }) => afXdp.socketOf(fd)!), sink: undefined, packets: 0, bytes: 0 });
   }

@@ -90,7 +90,7 @@ export function whyNotBound(errno: number, { ifindex, queueId, flags, hasRings }
     case ENODEV:
       return { why: `there is no interface ${ifindex}`, hint: 'look at ip link; indices differ between network namespaces' };
     case EOPNOTSUPP:
-      return { why: 'XDP_ZEROCOPY was asked for, and the driver can\'t, or not with these packets', hint: 'leave XDP_ZEROCOPY out to get copy mode then, or look at xsk-features in ethtool\'s or ynl\'s list' };
+      return { why: 'XDP_ZEROCOPY was asked for, and the driver can\'t, or not with these packets', hint: 'without XDP_ZEROCOPY the socket gets copy mode then; whether a driver has zero copy is among its XDP features' };
     case EBADF:
       return { why: 'the socket whose UMEM is to be shared is not bound', hint: 'bind it first, by XskSocket.create' };
     case ENETDOWN:
