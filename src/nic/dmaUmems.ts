@@ -42,6 +42,14 @@ export class DmaUmems {
     txPacketId[umem.chunks.indexOf(address)] = packetId;
   }
 
+  /** Packet (1-based) that the device wrote into the chunk whose headroom begins at this address (xdp->data_hard_start); `undefined` for a page. */
+  packetAt(hardStart: number): number | undefined {
+    const inUmem = this.find(hardStart);
+    if (inUmem === undefined) return undefined;
+    const { chunks, headroomBytes } = inUmem.umem;
+    return chunks.packetId[chunks.indexOf(hardStart - headroomBytes)];
+  }
+
   /** The UMEM that holds a host address, `undefined` for a page. */
   find(address: number): DmaUmem | undefined {
     for (const each of this.#umems) {

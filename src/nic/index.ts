@@ -55,6 +55,7 @@ export * from './driver/rxBuffers.js';
 export * from './driver/rxLayout.js';
 export * from './profiles/statistics.js';
 export * from './bufferTags.js';
+export * from './dmaUmems.js';
 export * from './ethtool.js';
 export * from './nic.js';
 export * from './nicSettings.js';

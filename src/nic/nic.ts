@@ -61,6 +61,8 @@ export interface Nic {
   readonly tags: BufferTags;
   readonly iommu: Iommu;
   readonly dma: DmaApi;
+  /** UMEMs that the device reads and writes in zero-copy mode. */
+  readonly umems: DmaUmems;
   /** Frames that the device had no descriptor for, by queue. */
   readonly missed: Float64Array;
   /** The faults that are injected, `undefined` without a plan. */
@@ -195,7 +197,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
     driver.close();
     faults?.endSwallowed(deviceObserver);
   };
-  return ok({ settings, device, driver, tags, iommu, dma, missed, faults, offload, close });
+  return ok({ settings, device, driver, tags, iommu, dma, umems, missed, faults, offload, close });
 }
 
 /** A frame left for the wire that lies in a chunk of a UMEM. */

@@ -114,10 +114,15 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     },
     /** The packet in the context block. */
     get packetId() {
+      const hardStart = memory.u32[(vm.contextAddress + XDP_BUFF_HARD_START) >>> 2];
+      if (hardStart === 0) return NO_PACKET;
+      for (const { nic } of nics) {
+        if (nic.offload?.holds(hardStart) === true) return nic.offload.packetId;
+        const packetId = nic.umems.packetAt(hardStart);
+        if (packetId !== undefined) return packetId;
+      }
       const { ledger } = allocator;
-      const page = memory.u32[(vm.contextAddress + XDP_BUFF_HARD_START) >>> 2];
-      const offload = nics.find(({ nic }) => nic.offload?.holds(page) === true)?.nic.offload;
-      return page === 0 ? NO_PACKET : (offload?.packetId ?? ledger.packetId[ledger.indexOf(page)]);
+      return ledger.packetId[ledger.indexOf(hardStart)];
     },
   };
   const traces = new TraceLog(moment, state);
