@@ -59,6 +59,8 @@ export interface BedKind {
   readonly nicRings: NicRingLimits | undefined;
   /** Most descriptors of a packet in zero-copy mode (xdp_zc_max_segs), 0 without that mode. */
   readonly zeroCopySegments: number;
+  /** With a program in the driver, packets may take several buffers (NETDEV_XDP_ACT_RX_SG). */
+  readonly receivesFragments: boolean;
   /** With a program in the driver, bpf_xdp_adjust_tail makes the last buffer of several longer (the RX queue has a frag_size). */
   readonly growsFragments: boolean;
   /** The NIC's interrupts are put off while applications poll (napi_defer_hard_irqs, gro_flush_timeout). */

@@ -17,6 +17,7 @@ const TIMEOUT_MS = 60_000;
 export function obstacleOf({ obstacles = {} }: XskCase, kind: BedKind, mode: Mode): { readonly obstacle: Obstacle; readonly reason: string } | undefined {
   const isThere: Readonly<Record<Obstacle, boolean>> = {
     zeroCopy: mode === 'ZC',
+    oneBuffer: mode === 'DRV' && !kind.receivesFragments,
     oneSegment: mode === 'ZC' && kind.zeroCopySegments === 1,
     fixedRings: kind.nicRings === undefined,
     fixedFragments: mode === 'SKB' || (mode === 'DRV' && !kind.growsFragments),
@@ -67,6 +68,9 @@ function expectObstacle(test: XskTest, obstacle: Obstacle): void {
   switch (obstacle) {
     case 'zeroCopy':
       expect(test.endpoint(test.bed(), 'sender').sockets[0].isZeroCopy).toBe(true);
+      return;
+    case 'oneBuffer':
+      expect(() => test.bed({ mtu: JUMBO })).toThrow(/without multi-buffer support/);
       return;
     case 'oneSegment':
       expectRefusal(test, XDP_ZEROCOPY | XDP_USE_SG);

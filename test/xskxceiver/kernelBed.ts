@@ -17,6 +17,7 @@ export function kernelKind(kernel: KernelBpf, net: NetSyscalls): BedKind {
   return {
     name: 'veth of the running kernel',
     kernel: '6.18',
+    receivesFragments: true,
     growsFragments: false,
     nicRings: undefined,
     zeroCopySegments: 0,

@@ -13,6 +13,8 @@ export interface SenderOptions {
   readonly socket?: XskSocket | undefined;
   /** Packets that go on the ring at once; left out: 64. */
   readonly batch?: number;
+  /** Puts a batch on the ring when all before it has come back. */
+  readonly waits?: boolean;
   /** Asks poll for POLLOUT before each batch, which also sends in copy mode. */
   readonly usesPoll?: boolean;
   /** False: COMPLETION is left as it is. */
@@ -37,7 +39,7 @@ export class Sender {
     this.endpoint = endpoint;
     this.socket = socket;
     this.#stream = stream;
-    this.#options = { batch: BATCH, usesPoll: false, completes: true, expectsDrops: false, ...options };
+    this.#options = { batch: BATCH, waits: false, usesPoll: false, completes: true, expectsDrops: false, ...options };
   }
 
   /** Not all of what it sends is valid. */
@@ -66,6 +68,7 @@ export class Sender {
     const { tx } = this.socket;
     let packets = 0;
     let parts = 0;
+    if (this.#options.waits && (tx.producer !== tx.consumer || this.endpoint.onTheirWay > 0)) return 0;
     for (; packets < this.#options.batch && this.#next < this.#stream.length; packets++) {
       const packet = this.#stream[this.#next];
       const hasBuffers = !this.#options.completes || this.endpoint.onTheirWay + packet.parts.length <= this.endpoint.config.txBuffers;
@@ -84,7 +87,7 @@ export class Sender {
     const comesBack = packet.isValid || this.#options.completesInvalid;
     let at = 0;
     packet.parts.forEach((part, i) => {
-      const addr = (part.addr ?? this.endpoint.nextTxBuffer()) + (part.off ?? 0);
+      const addr = part.addr ?? this.endpoint.nextTxBuffer();
       if (packet.isValid) umem.u8.set(bytes.subarray(at, at + part.len), umem.getData(addr));
       at += part.len;
       // A negative one as C has it, a large u64.

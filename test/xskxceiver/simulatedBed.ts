@@ -1,6 +1,6 @@
 import { NEWEST_KERNEL, unwrap } from '../../src/base/index.js';
 import type { KernelRelease } from '../../src/base/index.js';
-import { findProfile } from '../../src/nic/index.js';
+import { findProfile, NETDEV_XDP_ACT_RX_SG } from '../../src/nic/index.js';
 import type { NicProfile } from '../../src/nic/index.js';
 import { createScenario, IDEAL_LINK } from '../../src/sim/index.js';
 import type { Host, HostNicSpec } from '../../src/sim/index.js';
@@ -32,6 +32,7 @@ export function simulatedKind(profileName: string, { kernel = NEWEST_KERNEL, gro
   return {
     name: kernel === NEWEST_KERNEL ? profileName : `${profileName}, kernel ${kernel}`,
     kernel,
+    receivesFragments: (profile.xdp.features & NETDEV_XDP_ACT_RX_SG) !== 0,
     growsFragments,
     nicRings: rxRing.min === rxRing.max ? undefined : { minRx: rxRing.min, minTx: txRing.min, maxRx: rxRing.max, maxTx: txRing.max },
     zeroCopySegments: zeroCopySegments(profile),

@@ -39,8 +39,8 @@ function sendEdges(test: XskTest, chunks: Chunks): void {
   const vector = edges(DEFAULT_BUFFERS * chunks.frameSize, chunks);
   const stream: Packet[] = [];
   for (let round = 0; round < ROUNDS; round++) for (const { part, isValid } of vector) stream.push({ number: stream.length, parts: [part], isValid });
-  // One vector at a time, as the next one is written to the same places.
-  const { sender } = test.sendAndReceive(stream, { tx: chunks, rx: chunks, sender: { batch: vector.length } });
+  // The next vector is written to the same places.
+  const { sender } = test.sendAndReceive(stream, { tx: chunks, rx: chunks, sender: { batch: vector.length, waits: true } });
   expect(sender.socket.statistics.tx_invalid_descs).toBe(stream.filter(({ isValid }) => !isValid).length);
 }
 

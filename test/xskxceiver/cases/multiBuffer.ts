@@ -1,14 +1,12 @@
 import { expect } from 'vitest';
 import { MAX_SKB_DESCRIPTORS } from '../../../src/umem/index.js';
 import { DEFAULT_BUFFERS } from '../endpoint.js';
-import { INVALID_LENGTH, JUMBO, LARGE_FRAME, lengthOf, MIN_PACKET, packets } from '../packet.js';
+import { INVALID_LENGTH, JUMBO, JUMBO_BATCH, JUMBO_PACKETS, LARGE_FRAME, lengthOf, MIN_PACKET, packets } from '../packet.js';
 import type { Packet, Part } from '../packet.js';
 import type { XskTest } from '../xskTest.js';
 import { NEEDS_SEGMENTS } from './xskCase.js';
 import type { XskCase } from './xskCase.js';
 
-/** The selftest sends 4096: fewer of 9000 bytes show the same in less time. */
-const JUMBO_PACKETS = 512;
 const INVALID_OPTION = 0xffff;
 const FRAME = 4096;
 
@@ -32,7 +30,7 @@ export const MULTI_BUFFER_CASES: readonly XskCase[] = [
 
 function sendJumbo(test: XskTest, isUnaligned: boolean): void {
   const config = { hasSg: true, isUnaligned };
-  const { receiver } = test.sendAndReceive(packets(JUMBO_PACKETS, JUMBO), { bed: { mtu: JUMBO }, tx: config, rx: config });
+  const { receiver } = test.sendAndReceive(packets(JUMBO_PACKETS, JUMBO), { bed: { mtu: JUMBO }, tx: config, rx: config, sender: { batch: JUMBO_BATCH } });
   expect(receiver.descriptors).toBeGreaterThanOrEqual(3 * JUMBO_PACKETS);
   if (!test.isZeroCopy) expect(receiver.descriptors).toBe(JUMBO_PACKETS * Math.ceil(JUMBO / receiver.endpoint.frameBytes));
 }
@@ -96,6 +94,8 @@ function sendManyParts(test: XskTest): void {
   ];
   const { sender, receiver } = test.sendAndReceive(stream, { bed: { mtu: JUMBO }, tx: { hasSg: true }, rx: { hasSg: true } });
   expect(receiver.received).toBe(test.drainsInvalid ? 3 : 4);
-  expect(sender.socket.statistics.tx_invalid_descs).toBe(test.drainsInvalid ? most + 1 : most);
+  // xskq_cons_read_desc_batch finds each descriptor valid, and passes over them when they are too many.
+  const invalid = test.isZeroCopy ? 0 : test.drainsInvalid ? most + 1 : most;
+  expect(sender.socket.statistics.tx_invalid_descs).toBe(invalid);
   expect(lengthOf(stream[1])).toBeLessThanOrEqual(JUMBO);
 }

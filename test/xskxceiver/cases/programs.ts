@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { BATCH, DEFAULT_BUFFERS } from '../endpoint.js';
-import { DEFAULT_PACKETS, JUMBO, LARGE_FRAME, MIN_PACKET, packets } from '../packet.js';
+import { DEFAULT_PACKETS, JUMBO, JUMBO_BATCH, JUMBO_PACKETS, LARGE_FRAME, MIN_PACKET, packets } from '../packet.js';
 import type { Packet } from '../packet.js';
 import type { XskTest } from '../xskTest.js';
 import { NEEDS_SEGMENTS } from './xskCase.js';
@@ -8,8 +8,6 @@ import type { XskCase } from './xskCase.js';
 
 /** struct packet_number of xsk_steer.c. */
 const METADATA = 32;
-/** The selftest sends 4096: fewer of 9000 bytes show the same in less time. */
-const JUMBO_PACKETS = 512;
 
 /** Longer than one buffer, and the last one has room for 2047 bytes more. */
 export const GROWN_BYTES = 4096 + 512;
@@ -61,7 +59,7 @@ export const PROGRAM_CASES: readonly XskCase[] = [
     obstacles: NEEDS_SEGMENTS,
     run: (test) => {
       const { receiver } = test.sendAndReceive(packets(JUMBO_PACKETS, JUMBO), {
-        bed: { mtu: JUMBO, program: 'number_in_metadata' }, tx: { hasSg: true }, rx: { hasSg: true }, receiver: { metadataBytes: METADATA },
+        bed: { mtu: JUMBO, program: 'number_in_metadata' }, tx: { hasSg: true }, rx: { hasSg: true }, sender: { batch: JUMBO_BATCH }, receiver: { metadataBytes: METADATA },
       });
       expect(receiver.descriptors).toBeGreaterThanOrEqual(3 * JUMBO_PACKETS);
     },
@@ -94,5 +92,5 @@ function changeTail(test: XskTest, by: number, lenBytes: number, mtu = 1500): vo
   bed.ends[1].setTailChange(by);
   const to = test.endpoint(bed, 'receiver', { hasSg });
   const from = test.endpoint(bed, 'sender', { hasSg, buffers: DEFAULT_BUFFERS });
-  test.run(bed, [test.flow(from, to, packets(BATCH, lenBytes), { receiver: { tailChange: by } })]);
+  test.run(bed, [test.flow(from, to, packets(BATCH, lenBytes), { sender: { batch: JUMBO_BATCH }, receiver: { tailChange: by } })]);
 }

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { POLLIN, POLLOUT } from '../../../src/umem/index.js';
 import { DEFAULT_BUFFERS, DEFAULT_RING } from '../endpoint.js';
-import { DEFAULT_PACKETS, MIN_PACKET, packets, replaceOdd } from '../packet.js';
+import { DEFAULT_PACKETS, MIN_PACKET, packets } from '../packet.js';
 import type { XskTest } from '../xskTest.js';
 import type { XskCase } from './xskCase.js';
 
@@ -9,10 +9,10 @@ import type { XskCase } from './xskCase.js';
 const POLL_TIMEOUT_MS = 1000;
 const TEARDOWNS = 10;
 const UMEM_HEADROOM = 128;
-/** Each second packet, and each second chunk for one, begins so far before its buffer that it lies in two pages. */
-const STRADDLE = -MIN_PACKET / 2;
+const FRAME = 4096;
 
-const straddling = (count: number) => replaceOdd(packets(count), (each) => ({ ...each, parts: each.parts.map((part) => ({ ...part, off: STRADDLE })) }));
+/** Where chunk `i` of unaligned ones begins: each second one so far before a page that its first bytes lie in two. They don't overlap. */
+const unalignedChunk = (i: number): number => 2 * i * FRAME - (i % 2) * (MIN_PACKET / 2);
 
 export const SEND_RECEIVE_CASES: readonly XskCase[] = [
   {
@@ -80,8 +80,10 @@ export const SEND_RECEIVE_CASES: readonly XskCase[] = [
     name: 'SEND_RECEIVE_UNALIGNED',
     about: 'chunks begin anywhere: half of the packets, and of the chunks for them, lie in two pages',
     run: (test) => {
-      const fill = Array.from({ length: DEFAULT_BUFFERS }, (_, i) => i * 4096 + (i % 2 === 1 ? STRADDLE : 0));
-      test.sendAndReceive(straddling(DEFAULT_PACKETS), { tx: { isUnaligned: true }, rx: { isUnaligned: true, fill } });
+      const config = { isUnaligned: true, buffers: 2 * DEFAULT_BUFFERS };
+      const fill = Array.from({ length: DEFAULT_BUFFERS }, (_, i) => unalignedChunk(i));
+      const stream = packets(DEFAULT_PACKETS).map((each) => ({ ...each, parts: [{ len: MIN_PACKET, addr: unalignedChunk(each.number % DEFAULT_BUFFERS) }] }));
+      test.sendAndReceive(stream, { tx: { ...config, txBuffers: DEFAULT_BUFFERS }, rx: { ...config, fill } });
     },
   },
   {
@@ -112,7 +114,7 @@ export const SEND_RECEIVE_CASES: readonly XskCase[] = [
 function bidirectional(test: XskTest): void {
   const bed = test.bed();
   // The first buffers are for packets to be sent, the others for FILL.
-  const config = { buffers: 2 * DEFAULT_BUFFERS, txBuffers: DEFAULT_BUFFERS, fill: Array.from({ length: DEFAULT_BUFFERS }, (_, i) => (DEFAULT_BUFFERS + i) * 4096) };
+  const config = { buffers: 2 * DEFAULT_BUFFERS, txBuffers: DEFAULT_BUFFERS, fill: Array.from({ length: DEFAULT_BUFFERS }, (_, i) => (DEFAULT_BUFFERS + i) * FRAME) };
   const left = test.endpoint(bed, 'sender', config);
   const right = test.endpoint(bed, 'receiver', config);
   const stream = packets(DEFAULT_PACKETS / 2);

@@ -36,7 +36,7 @@ export const CASES_OF_6_1: Readonly<Record<string, CaseName>> = {
 };
 
 /** Why a case is not run somewhere, as the selftest skips it. */
-export type Obstacle = 'zeroCopy' | 'oneSegment' | 'fixedRings' | 'fixedFragments';
+export type Obstacle = 'zeroCopy' | 'oneBuffer' | 'oneSegment' | 'fixedRings' | 'fixedFragments';
 
 export interface XskCase {
   readonly name: CaseName;
@@ -48,4 +48,7 @@ export interface XskCase {
 }
 
 /** Obstacle of all cases with packets of several descriptors. */
-export const NEEDS_SEGMENTS = { oneSegment: 'packets of several buffers are not for this driver in zero-copy mode' } as const;
+export const NEEDS_SEGMENTS = {
+  oneBuffer: 'with a program in the driver it takes no packets of several buffers',
+  oneSegment: 'the driver takes no packets of several buffers in zero-copy mode',
+} as const;
