@@ -9,7 +9,7 @@ import {
 } from '../../../src/umem/index.js';
 import type { Mapping, Ring, Umem, XdpSock } from '../../../src/umem/index.js';
 import { Vm, XskMap } from '../../../src/vm/index.js';
-import type { ObjectSpec } from '../../../src/vm/index.js';
+import type { LoadedObject, ObjectSpec } from '../../../src/vm/index.js';
 import { Outcome, OUTCOMES, XdpCore } from '../../../src/xdp/index.js';
 import { nicSettings, redirectToSocket } from '../../support/simulate.js';
 import { quietEnvironment } from '../../support/xdpProgram.js';
@@ -43,6 +43,10 @@ export interface ZeroCopyOptions {
   /** Chunks that lie on FILL at the time of bind. */
   readonly filled?: number;
   readonly pages?: number;
+  /** Another NIC, of the profile plain, with the same program; its ifindex is 2. */
+  readonly hasPeer?: boolean;
+  /** Puts things into maps. */
+  readonly prepare?: (loaded: LoadedObject) => void;
 }
 
 export interface EndedPacket {
@@ -71,6 +75,9 @@ export class ZeroCopyBench {
   readonly afXdp: AfXdp;
   readonly core: XdpCore;
   readonly nic: Nic;
+  readonly peer: Nic | undefined;
+  /** Frames that left by the other NIC. */
+  readonly peerWire: Uint8Array[] = [];
   readonly fd: number;
   readonly socket: XdpSock;
   readonly area: Mapping;
@@ -112,6 +119,8 @@ export class ZeroCopyBench {
       },
     }));
     this.afXdp.addDevice(this.nic.driver);
+    if (options.hasPeer === true) this.peer = this.#makePeer(vm, loaded);
+    options.prepare?.(loaded);
     this.#wireAddress = memory.reserve('wire', 64 * 16384);
     for (const map of loaded.maps.values()) if (map instanceof XskMap) this.#map = map;
     this.#map?.setQueues((id) => this.afXdp.sockets[id]?.queueId ?? 0);
@@ -125,6 +134,18 @@ export class ZeroCopyBench {
     this.bound = this.bind(this.fd, bindFlags | (usesNeedWakeup ? XDP_USE_NEED_WAKEUP : 0) | (hasSg ? XDP_USE_SG : 0));
     this.attach(0, this.socket);
     this.settle();
+  }
+
+  #makePeer(vm: Vm, loaded: LoadedObject): Nic {
+    const { memory, allocator, scheduler, core } = this;
+    const nothing = (): void => {};
+    return unwrap(createNic(nicSettings({ ifindex: 2 }), {
+      memory, allocator, scheduler, vm, core, program: loaded.program('main'),
+      observer: {
+        onPacketEnd: nothing, onApplicationFrame: nothing, onFault: nothing, onSocketReady: nothing,
+        onWire: (_packetId, _queue, address, lenBytes) => this.peerWire.push(memory.u8.slice(address, address + lenBytes)),
+      },
+    }));
   }
 
   // ── system calls ──
@@ -304,7 +325,10 @@ export class ZeroCopyBench {
 
   /** Shuts the NIC down; gives what is wrong then. */
   close(): string[] {
+    this.nic.driver.stopTransmit!();
+    this.peer?.driver.stopTransmit!();
     this.nic.close();
+    this.peer?.close();
     this.settle();
     const { ok, detail } = auditChunks(this.umem);
     const { mappedCount } = this.nic.iommu;
