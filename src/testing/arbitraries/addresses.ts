@@ -8,23 +8,28 @@ export function dottedQuadOf(address: number): string {
 /** Any IPv4 address; as often as not one that is special: unspecified, loopback, private, documentation, multicast, broadcast. */
 export function ipv4Address(): fc.Arbitrary<string> {
   const special = fc.constantFrom('10.0.0.1', '192.0.2.1', '198.51.100.7', '127.0.0.1', '0.0.0.0', '255.255.255.255', '224.0.0.1', '169.254.0.1');
-  return fc.oneof(special, fc.integer({ min: 0, max: 2 ** 32 - 1 }).map(dottedQuadOf));
+  return fc.oneof({ withCrossShrink: true }, special, fc.integer({ min: 0, max: 2 ** 32 - 1 }).map(dottedQuadOf));
 }
 
 /** Any IPv6 address; as often as not a special one. */
 export function ipv6Address(): fc.Arbitrary<string> {
   const special = fc.constantFrom('2001:db8::1', '::', '::1', 'fe80::1', 'ff02::1', '::ffff:192.0.2.1', '64:ff9b::192.0.2.1');
-  return fc.oneof(special, fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 }).map((groups) => groups.map((group) => group.toString(16)).join(':')));
+  return fc.oneof({ withCrossShrink: true }, special, fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 }).map((groups) => groups.map((group) => group.toString(16)).join(':')));
 }
 
 /** Any MAC address; as often as not a unicast one that is locally administered. */
 export function macAddress(): fc.Arbitrary<string> {
   const bytes = fc.array(fc.integer({ min: 0, max: 0xff }), { minLength: 6, maxLength: 6 });
   const text = (each: readonly number[]): string => each.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
-  return fc.oneof(fc.constantFrom('02:00:00:00:00:01', 'ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:01', '33:33:00:00:00:01'), bytes.map(text));
+  return fc.oneof({ withCrossShrink: true }, fc.constantFrom('02:00:00:00:00:01', 'ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:01', '33:33:00:00:00:01'), bytes.map(text));
 }
 
 /** Any port; as often as not one that programs look at. */
 export function port(): fc.Arbitrary<number> {
-  return fc.oneof(fc.constantFrom(53, 80, 443, 0, 65535, 4789, 6081), fc.integer({ min: 0, max: 65535 }));
+  return fc.oneof({ withCrossShrink: true }, fc.constantFrom(53, 80, 443, 0, 65535, 4789, 6081), fc.integer({ min: 0, max: 65535 }));
+}
+
+/** Any port but those of VXLAN and GENEVE, behind which a parser looks for a tunnel. */
+export function servicePort(): fc.Arbitrary<number> {
+  return port().map((each) => (each === 4789 || each === 6081 ? 443 : each));
 }

@@ -5,3 +5,5 @@ export { toHaveCounter, toHaveElement, toHaveLogged, toHaveNoLeaks, toHaveSum } 
 export { toHaveMetadata } from './metadataMatchers.js';
 export type { MatcherResult } from './matcher.js';
 export type { PacketSubject } from './subject.js';
+export { toEqualPacket, toHaveValidChecksums } from './packetMatchers.js';
+export type { PacketComparison } from './packetMatchers.js';

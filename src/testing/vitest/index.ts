@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
 import type { MetadataContract, MetadataValue } from '../../xdp/index.js';
 import * as matchers from '../matchers/index.js';
-import type { ExpectedRedirect } from '../matchers/index.js';
+import type { ExpectedRedirect, PacketComparison } from '../matchers/index.js';
+import type { PacketBytes } from '../program/objectSource.js';
 import type { VerdictName } from '../program/testRunResult.js';
 import { runSerializer } from './snapshot.js';
 
@@ -25,6 +26,8 @@ declare global {
       toAbortPacket(): void;
       toRedirectPacket(to?: ExpectedRedirect): void;
       toEndAs(outcome: string): void;
+      toEqualPacket(expected: PacketBytes, comparison?: PacketComparison): void;
+      toHaveValidChecksums(): void;
       toRunWithin(instructions: number): void;
       toHaveElement(key: unknown, ...values: readonly unknown[]): void;
       toHaveSum(key: unknown, sum: unknown): void;

@@ -1,0 +1,58 @@
+import { checkChecksums, diffPackets, formatPacketDiff, packetTree, summarize } from '../../packet/index.js';
+import type { ChecksumCheck } from '../../packet/index.js';
+import { hex } from '../../base/index.js';
+import { packetBytesOf } from '../program/objectSource.js';
+import type { PacketBytes } from '../program/objectSource.js';
+import { result, wrongSubject } from './matcher.js';
+import type { MatcherResult } from './matcher.js';
+import { journeyOf, packetSubject } from './subject.js';
+
+/** What doesn't count when packets are compared. */
+export interface PacketComparison {
+  /** Fields by header, `ipv4.ttl` or `udp#2.checksum`; a header alone is all of it; `payload`, `trailer`. */
+  readonly ignore?: readonly string[];
+}
+
+/**
+ * The packet is this one, byte for byte. A failure lists what differs, header by header.
+ *
+ * @example expect(run).toEqualPacket(ethernet().ipv4({ ttl: 63 }).udp(), { ignore: ['ipv4.id'] })
+ */
+export function toEqualPacket(received: unknown, expected: PacketBytes, { ignore = [] }: PacketComparison = {}): MatcherResult {
+  const actual = bytesOf('toEqualPacket', received);
+  const wanted = packetBytesOf(expected);
+  const differences = diffPackets(wanted, actual).filter(({ header, field }) => !ignore.includes(header) && !ignore.includes(`${header}.${field ?? ''}`));
+  const details = [...(differences.length === 0 ? [] : formatPacketDiff(differences).split('\n')), `expected: ${summarize(wanted, 0, wanted.length)}`, `got:      ${summarize(actual, 0, actual.length)}`, ...journey(received)];
+  const more = differences.length === 0 ? {} : { actual: packetTree(actual), expected: packetTree(wanted) };
+  return result(differences.length === 0, `this packet; ${differences.length} ${differences.length === 1 ? 'field differs' : 'fields differ'}`, details, more);
+}
+
+/**
+ * Every checksum of the packet is right: IP, TCP, UDP, ICMP, SCTP, through tunnels. One that may be left out and is doesn't count as wrong.
+ *
+ * @example expect(run).toHaveValidChecksums()
+ */
+export function toHaveValidChecksums(received: unknown): MatcherResult {
+  const bytes = bytesOf('toHaveValidChecksums', received);
+  const checks = checkChecksums(bytes, 0, bytes.length);
+  const wrong = checks.filter(({ state }) => state === 'invalid');
+  return result(wrong.length === 0, `valid checksums, ${wrong.length} of ${checks.length} are wrong`, [...(wrong.length === 0 ? checks : wrong).map(checkText), ...journey(received)]);
+}
+
+function checkText({ field, offBytes, state, found, expected }: ChecksumCheck): string {
+  return `${field} at byte ${offBytes}: ${state}, ${hex(found)}${expected === undefined || expected === found ? '' : `, expected ${hex(expected)}`}`;
+}
+
+/** Bytes of a run, of a packet of a NIC, of a frame that was sent, of a builder, or bytes. */
+function bytesOf(matcher: string, received: unknown): Uint8Array {
+  if (received instanceof Uint8Array) return received;
+  if (typeof received !== 'object' || received === null) return wrongSubject(matcher, 'a packet', received);
+  if ('build' in received && typeof received.build === 'function') return packetBytesOf(received as PacketBytes);
+  if ('data' in received && received.data instanceof Uint8Array) return received.data;
+  return wrongSubject(matcher, 'what testRun() or receive() gave, a sent frame, a builder or bytes', received);
+}
+
+function journey(received: unknown): readonly string[] {
+  const hasJourney = typeof received === 'object' && received !== null && 'verdict' in received && 'input' in received;
+  return hasJourney ? journeyOf(packetSubject('', received)) : [];
+}

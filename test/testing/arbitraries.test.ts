@@ -1,0 +1,104 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import { checkChecksums, decodePacket } from '../../src/packet/index.js';
+import type { HeaderName } from '../../src/packet/index.js';
+import { loadProgram } from '../../src/testing/index.js';
+import { capture, flow, mapOperations, mutatedPacket, packet, packetBytes, ringOperations } from '../../src/testing/arbitraries/index.js';
+import type { Protocol } from '../../src/testing/arbitraries/index.js';
+
+const wrongChecksums = (bytes: Uint8Array): unknown[] => checkChecksums(bytes, 0, bytes.length).filter(({ state }) => state === 'invalid');
+
+/** The smallest packet for which the property fails. */
+function shrunk(options: Parameters<typeof packetBytes>[0], isFine: (bytes: Uint8Array) => boolean): Uint8Array {
+  const { counterexample } = fc.check(fc.property(packetBytes(options), isFine), { seed: 7, numRuns: 1000 });
+  return counterexample![0];
+}
+
+describe('packet', () => {
+  test.prop([packetBytes()], { numRuns: 500 })('is well-formed: no faults, no wrong checksum', (bytes) => {
+    expect(decodePacket(bytes).faults).toEqual([]);
+    expect(wrongChecksums(bytes)).toEqual([]);
+  });
+
+  it.each<[Protocol, HeaderName]>([['udp', 'udp'], ['tcp', 'tcp'], ['icmp', 'icmp'], ['icmpv6', 'icmpv6'], ['arp', 'arp'], ['sctp', 'sctp'], ['gre', 'gre'], ['vxlan', 'vxlan'], ['geneve', 'geneve'], ['mpls', 'mpls']])('of %s has that header', (protocol, header) => {
+    fc.assert(fc.property(packetBytes({ protocols: [protocol] }), (bytes) => decodePacket(bytes).layer(header as 'udp') !== undefined), { numRuns: 30 });
+  });
+
+  it('shrinks to the plainest packet that still fails, which is well-formed', () => {
+    const smallest = shrunk({ protocols: ['tcp', 'udp'] }, (bytes) => decodePacket(bytes).layer('udp') === undefined);
+    expect(decodePacket(smallest).layers.map(({ name }) => name)).toEqual(['eth', 'ipv4', 'udp']);
+    expect([smallest.length, wrongChecksums(smallest), decodePacket(smallest).faults]).toEqual([42, [], []]);
+    const tagged = shrunk({}, (bytes) => decodePacket(bytes).layer('vlan') === undefined);
+    expect(decodePacket(tagged).layers.filter(({ name }) => name === 'vlan').length).toBe(1);
+    expect(wrongChecksums(tagged)).toEqual([]);
+  });
+
+  it('a seed gives the same packets again', () => {
+    expect(fc.sample(packetBytes(), { seed: 42, numRuns: 50 })).toEqual(fc.sample(packetBytes(), { seed: 42, numRuns: 50 }));
+  });
+
+  it('can be said more of', () => {
+    fc.assert(fc.property(packet({ protocols: ['udp'] }), (each) => each.pad().build().length >= 60), { numRuns: 20 });
+  });
+});
+
+describe('mutatedPacket', () => {
+  test.prop([mutatedPacket()], { numRuns: 300 })('never has less than an Ethernet header, and decoding takes anything', ({ data }) => {
+    expect(data.length).toBeGreaterThanOrEqual(14);
+    decodePacket(data);
+  });
+
+  it('tells what was done', () => {
+    const [some] = fc.sample(mutatedPacket(), { seed: 3, numRuns: 1 });
+    expect(some!.mutations.length).toBeGreaterThan(0);
+    expect(some!.mutations.every(({ what }) => ['truncate', 'byte', 'field', 'append'].includes(what))).toBe(true);
+  });
+});
+
+describe('flow', () => {
+  test.prop([flow({ protocols: ['tcp'] })])('of TCP has sequence numbers that add up', ({ packets }) => {
+    const expected = { client: -1, server: -1 };
+    for (const { from, data } of packets) {
+      const parsed = decodePacket(data);
+      const { seq, flags } = parsed.layer('tcp')!.fields;
+      if (expected[from] >= 0) expect(seq).toBe(expected[from]);
+      expected[from] = (Number(seq) + parsed.payload.length + ((Number(flags) & 3) !== 0 ? 1 : 0)) >>> 0;
+      expect(wrongChecksums(data)).toEqual([]);
+    }
+  });
+
+  test.prop([flow({ protocols: ['udp'] })])('of UDP alternates', ({ packets }) => {
+    packets.forEach(({ from }, i) => expect(from).toBe(i % 2 === 0 ? 'client' : 'server'));
+  });
+});
+
+test.prop([capture()])('a capture does not go back in time', (packets) => {
+  const times = packets.map(({ tSec, tNsec }) => tSec * 1e9 + tNsec);
+  expect(times).toEqual([...times].sort((a, b) => a - b));
+});
+
+test.prop([ringOperations({ chunks: 4, hasInvalid: true })])('ring operations stay with their chunks', (operations) => {
+  for (const operation of operations) if ('chunk' in operation) expect(operation.chunk).toBeLessThanOrEqual(4);
+});
+
+describe('operations on a map', () => {
+  const program = loadProgram('fixtures/programs/count_hash/count_hash.o');
+  const map = program.maps.get<string, { packets: number; bytes: number }>('packets_by_source');
+
+  test.prop([mapOperations(map as never)])('agree with a plain Map', (operations) => {
+    const model = new Map<string, unknown>();
+    for (const { key } of map.entries()) map.delete(key);
+    for (const operation of operations) {
+      const key = operation.key as string;
+      if (operation.op === 'set') {
+        map.set(key, operation.value as never);
+        model.set(key, operation.value);
+      } else if (operation.op === 'delete') {
+        expect(map.delete(key)).toBe(model.delete(key));
+      } else {
+        expect(map.get(key)).toEqual(model.get(key));
+      }
+    }
+    expect(map.size).toBe(model.size);
+  });
+});
