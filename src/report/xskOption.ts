@@ -122,6 +122,6 @@ export function withXskFlags(problem: Problem): Problem {
   const flags = FLAGS_OF_CALL[problem.code];
   if (flags === undefined) return problem;
   const inFlags = (text: string): string => text.replace(/\w+/g, (word) => WORDS[word] ?? word);
-  const { message, hint, where } = problem;
-  return { ...problem, where: where === undefined ? flags : `${flags} (${where})`, message: inFlags(message), ...(hint === undefined ? {} : { hint: inFlags(hint) }) };
+  const { message, hint } = problem;
+  return { ...problem, where: flags, message: inFlags(message), ...(hint === undefined ? {} : { hint: inFlags(hint) }) };
 }

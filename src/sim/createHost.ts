@@ -168,7 +168,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     const loaded = nicSpec.xdp && objects.get(nicSpec.xdp.object);
     afXdp.addDevice(nic.driver);
     const opened = nicSpec.xsk === undefined ? ok([]) : openSockets({ ...XSK_DEFAULTS, ...nicSpec.xsk }, afXdp, settings);
-    if (!opened.ok) return spec.nics.length === 1 ? opened : fail({ ...opened.problem, where: `NIC ${nicSpec.name} of host ${spec.name}, ${opened.problem.where ?? 'AF_XDP'}` });
+    if (!opened.ok) return fail({ ...opened.problem, where: `NIC ${nicSpec.name}, ${opened.problem.where ?? 'AF_XDP'}` });
     socketsOf.push(opened.value);
     nics.push({ name: nicSpec.name, nic, program: programs[i], loaded, sockets: opened.value.map(({ fd }) => afXdp.socketOf(fd)!), sink: undefined, packets: 0, bytes: 0 });
   }

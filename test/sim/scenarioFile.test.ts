@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
-import { createScenario, loadScenario, parseScenario, readScenarioFile } from '../../src/sim/index.js';
+import { createScenario, loadScenario, parseScenario, readScenarioFile, XSK_DEFAULTS } from '../../src/sim/index.js';
 import type { ScenarioFile } from '../../src/sim/index.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 
@@ -62,6 +62,21 @@ describe('parseScenario', () => {
     expect(file).toMatchObject({ seed: 7, maxHops: 3, links: [{ between: [{ host: 'a', nic: 'eth2' }, { host: 'b', nic: 'eth0' }], rateBitsPerS: 1e10, delayNs: 9, loss: 0.25, queueFrames: 0 }] });
   });
 
+  it('takes an AF_XDP application by its name, with its options, and with settings of its sockets', () => {
+    const xskOf = (xsk: unknown): unknown => {
+      const { name, spec } = unwrap(parseScenario(withNic({ xsk }), 'lab.json', '/lab')).hosts[0].nics[0].xsk!;
+      return [name, { ...spec, application: undefined }];
+    };
+    expect(xskOf('l2fwd')).toEqual(['l2fwd', { txMetadataBytes: 0 }]);
+    expect(xskOf('txonly:count=5,metadata=both')).toEqual(['txonly', { txMetadataBytes: 24 }]);
+    expect(xskOf({ application: 'echo' })).toEqual(['echo', { ...XSK_DEFAULTS }]);
+    expect(xskOf({ application: 'txonly:metadata=both', mode: 'zerocopy', rings: { rx: 16, comp: 32 }, frames: 64, frame_size: 3000, headroom: 5, unaligned: true, need_wakeup: true, sg: true, sw_csum: true })).toEqual([
+      'txonly',
+      { mode: 'zerocopy', rings: { rx: 16, tx: 1024, fill: 1024, completion: 32 }, chunkCount: 64, chunkSizeBytes: 3000, headroomBytes: 5, isUnaligned: true, usesNeedWakeup: true, hasSg: true, txMetadataBytes: 24, hasTxSwCsum: true },
+    ]);
+    expect(xskOf({ application: 'l2fwd', rings: 64, tx_metadata: 32 })).toEqual(['l2fwd', { ...XSK_DEFAULTS, rings: { rx: 64, tx: 64, fill: 64, completion: 64 }, txMetadataBytes: 32 }]);
+  });
+
   it.each<[string, unknown, string]>([
     ['no object', [], 'lab.json: it is no JSON object; write {...}'],
     ['a misspelt section', scenario({ host: [] }), 'lab.json: there is no field "host"; use $schema, schema, seed, max_hops, hosts, links'],
@@ -83,6 +98,12 @@ describe('parseScenario', () => {
     ['no object where there are two', scenario({ hosts: [host({ objects: [{ file: 'a.o' }, { file: 'b.o' }], nics: [nic({ xdp: {} })] })] }), 'lab.json: hosts[0].nics[0].xdp.object: it is missing; write "..."'],
     ['two objects of one name', scenario({ hosts: [host({ objects: [{ file: 'x/a.o' }, { file: 'y/a.o' }] })] }), 'lab.json: hosts[0].objects[1].name: "a" occurs twice'],
     ['a mode that there is not', scenario({ hosts: [host({ objects: [{ file: 'a.o' }], nics: [nic({ xdp: { mode: 'fast' } })] })] }), 'lab.json: hosts[0].nics[0].xdp.mode: there is no "fast"; use one of auto, native, generic, offload'],
+    ['an AF_XDP application that there is not', withNic({ xsk: 'l2fw' }), 'lab.json: hosts[0].nics[0].xsk: there is no \'l2fw\'; did you mean l2fwd?'],
+    ['an AF_XDP application without a name', withNic({ xsk: {} }), 'lab.json: hosts[0].nics[0].xsk.application: it is missing; write "..."'],
+    ['an unknown setting of sockets', withNic({ xsk: { application: 'echo', ring: 5 } }), 'lab.json: hosts[0].nics[0].xsk: there is no field "ring"; use application, mode, rings,'],
+    ['a ring that there is not', withNic({ xsk: { application: 'echo', rings: { completion: 5 } } }), 'lab.json: hosts[0].nics[0].xsk.rings: there is no field "completion"; use rx, tx, fill, comp'],
+    ['a mode of sockets that there is not', withNic({ xsk: { application: 'echo', mode: 'zero' } }), 'lab.json: hosts[0].nics[0].xsk.mode: there is no "zero"; use one of auto, copy, zerocopy'],
+    ['no chunks', withNic({ xsk: { application: 'echo', frames: 0 } }), 'lab.json: hosts[0].nics[0].xsk.frames: 0 is out of range; write a whole number from 1 to 1048576'],
     ['a map size that is none', scenario({ hosts: [host({ objects: [{ file: 'a.o', map_sizes: { m: 0 } }] })] }), 'lab.json: hosts[0].objects[0].map_sizes.m: 0 is no size'],
     ['a network that is wrong', scenario({ hosts: [host({ network: { routes: [{ to: 'x' }] } })] }), 'lab.json: hosts[0].network: routes[0].to: "x" is no network'],
     ['a link with one end', twoNics([{ between: ['a.eth0'] }]), 'lab.json: links[0].between: a link has two ends, not 1'],
@@ -123,6 +144,11 @@ describe('loadScenario', () => {
     const created = createScenario(unwrap(loadScenario(balancer(object))).spec);
     return created.ok ? {} : created.problem;
   };
+
+  it('says which NIC has sockets that the kernel refuses', () => {
+    const file = unwrap(parseScenario(scenario({ hosts: [host(), host({ name: 'b', nics: [nic({ xsk: { application: 'echo', frame_size: 3000 } })] })] }), 'lab.json', '/lab'));
+    expect(createScenario(unwrap(loadScenario(file)).spec)).toMatchObject({ ok: false, problem: { code: 'xsk-umem-reg', where: 'host b, NIC eth0, UMEM', message: expect.stringContaining('EINVAL, frameSize 3000') } });
+  });
 
   it('fills maps by the names of NICs', () => {
     const { hosts } = unwrap(createScenario(unwrap(loadScenario(balancer({ maps: { ports: [{ key: 0, value: 'eth1' }, { key: 3, value: { ifindex: 'eth0' } }] } }))).spec));

@@ -39,7 +39,7 @@ const OPTIONS = {
   fault: { type: 'string', array: true, nargs: 1, describe: `KIND or KIND:rate=0.01,at=1ms..2ms,for=10us: what goes wrong in the NIC, see docs/faults.md; kinds: ${FAULT_KINDS.map(({ kind }) => kind).join(', ')}`, group: 'NIC:' },
   watchdog: { type: 'string', describe: "period of the driver's watchdog, such as 2s (none)", group: 'NIC:' },
   'rx-usecs': { type: 'number', describe: "interrupt moderation, microseconds (the driver's own)", group: 'NIC:' },
-  xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_NAMES.join(', ')}. auto is rxdrop when there is an XSKMAP, else none; txonly:count=1000,size=64,rate=0,metadata=none has options, see docs/af-xdp.md`, group: 'AF_XDP:' },
+  xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_NAMES.join(', ')}. auto is rxdrop when there is an XSKMAP, else none. Options follow a colon, txonly:count=10,size=64; see docs/af-xdp.md`, group: 'AF_XDP:' },
   'xsk-mode': { type: 'string', describe: 'auto (zero copy if the driver can), copy or zerocopy', group: 'AF_XDP:' },
   'xsk-frames': { type: 'number', describe: `chunks of each socket's UMEM (${XSK_DEFAULTS.chunkCount})`, group: 'AF_XDP:' },
   'xsk-frame-size': { type: 'number', describe: `bytes of a chunk: 2048, 4096 or, unaligned, anything between (${XSK_DEFAULTS.chunkSizeBytes})`, group: 'AF_XDP:' },
