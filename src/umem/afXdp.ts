@@ -41,7 +41,7 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
   readonly sockets: XdpSock[] = [];
   /** Called when a socket is closed: it is in no XSKMAP any more. */
   onClose: (socket: XdpSock) => void = () => {};
-  readonly #scheduler: Scheduler;
+  readonly scheduler: Scheduler;
   readonly #devices = new Map<number, XskDevice>();
   readonly #files = new Map<number, XdpSock | 'socket' | 'other'>();
   readonly #pools: XskBuffPool[] = [];
@@ -57,7 +57,7 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
     this.#hashesPackets = hashesPackets;
     this.#startNs = scheduler.nowNs;
     this.rules = xskRules(kernel, quirks);
-    this.#scheduler = scheduler;
+    this.scheduler = scheduler;
     this.#releaseHandler = scheduler.register(() => this.#removePool(this.#releasing.shift()!));
   }
 
@@ -107,12 +107,17 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
 
   watch(umem: Umem): void {
     this.#umems.push(umem);
-    umem.watch = new UmemWatch(umem, this.memory, this.#scheduler, this.#startNs, this.#hashesPackets);
+    umem.watch = new UmemWatch(umem, this.memory, this.scheduler, this.#startNs, this.#hashesPackets);
   }
 
   /** All UMEMs that there ever were, by id. */
   get umems(): readonly Umem[] {
     return this.#umems;
+  }
+
+  /** For the library: the application uses a byte of its memory. */
+  accessed(offBytes: number): void {
+    for (const { watch, address, sizeBytes } of this.#umems) if (offBytes >= address && offBytes < address + sizeBytes) watch?.accessed(offBytes - address);
   }
 
   /** The application has done something to its rings at this moment: where nobody says so, it is seen when the kernel looks at them next. */
@@ -169,7 +174,7 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
     if (at >= 0) pool.txSockets.splice(at, 1);
     if (pool.sockets.size > 0) return;
     this.#releasing.push(pool);
-    this.#scheduler.schedule(this.#scheduler.nowNs + RELEASE_DELAY_NS, this.#releaseHandler, 0);
+    this.scheduler.schedule(this.scheduler.nowNs + RELEASE_DELAY_NS, this.#releaseHandler, 0);
   }
 
   #removePool(pool: XskBuffPool): void {

@@ -1,4 +1,5 @@
 import { EBADF, EBUSY, EINVAL, ENODEV, ENOPROTOOPT, ENOTSOCK, EOPNOTSUPP } from '../base/index.js';
+import type { Scheduler } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import {
   AF_XDP, XDP_COPY, XDP_SHARED_UMEM, XDP_USE_NEED_WAKEUP, XDP_USE_SG, XDP_WAKEUP_TX, XDP_ZEROCOPY,
@@ -18,6 +19,7 @@ const KNOWN_FLAGS = XDP_SHARED_UMEM | XDP_COPY | XDP_ZEROCOPY | XDP_USE_NEED_WAK
 /** What bind needs to know of the host. */
 export interface BindHost {
   readonly memory: HostMemory;
+  readonly scheduler: Scheduler;
   device(ifindex: number): XskDevice | undefined;
   /** What a file descriptor is. */
   file(fd: number): XdpSock | 'socket' | 'other' | undefined;
@@ -65,7 +67,7 @@ export function bind(host: BindHost, socket: XdpSock, address: Uint8Array): numb
 function bindOwnUmem(host: BindHost, socket: XdpSock, device: XskDevice, queueId: number, flags: number): number {
   const { umem, fillUntilBind: fill, completionUntilBind: completion } = socket;
   if (umem === undefined || fill === undefined || completion === undefined) return -EINVAL;
-  const pool = new XskBuffPool({ memory: host.memory, umem, fill, completion, device, queueId });
+  const pool = new XskBuffPool({ memory: host.memory, umem, fill, completion, device, queueId, clock: host.scheduler });
   const error = assignDevice(host, pool, flags);
   if (error !== 0) return error;
   socket.pool = pool;
@@ -120,7 +122,7 @@ function shareUmem(host: BindHost, socket: XdpSock, device: XskDevice, queueId: 
     socket.pool = pool;
   } else {
     if (fill === undefined || completion === undefined) return -EINVAL;
-    const own = new XskBuffPool({ memory: host.memory, umem, fill, completion, device, queueId });
+    const own = new XskBuffPool({ memory: host.memory, umem, fill, completion, device, queueId, clock: host.scheduler });
     const mode = (pool.isZeroCopy ? XDP_ZEROCOPY : XDP_COPY) | (pool.usesNeedWakeup ? XDP_USE_NEED_WAKEUP : 0) | (pool.hasSg ? XDP_USE_SG : 0);
     const error = assignDevice(host, own, mode);
     if (error !== 0) return error;

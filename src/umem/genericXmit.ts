@@ -64,8 +64,11 @@ export class GenericXmit {
       }
       // An invalid descriptor is found before the budget is asked: the 33rd still ends the call with 0 (measured on 6.18).
       if (isValid && budget-- === 0) return -EAGAIN;
-      // What is there of its packet is dropped even if the call ends here.
-      if (!isValid) this.#dropPacket(tx, pool);
+      // What there is of its packet is dropped, and what follows will be, even if the call ends here.
+      if (!isValid) {
+        if (this.#packet.partCount > 0 || (desc.options & XDP_PKT_CONTD) !== 0) this.#isDraining = rules.drainsInvalid;
+        this.#dropPacket(tx, pool);
+      }
       if (!pool.reserveCompletion()) return rules.completionFull;
       if (!isValid || this.#isDraining) {
         this.#dropAndComplete(tx, pool);

@@ -65,15 +65,26 @@ export class XskVeth implements XskWorld {
     };
   }
 
-  #transmit(end: number, { pool }: XdpSock, { partCount, partAddress, partBytes, lenBytes, completion }: XskPacket): number {
+  #transmit(end: number, { pool }: XdpSock, { partCount, partAddress, partBytes, lenBytes, completion, metadata }: XskPacket): number {
     if (!this.#isUp[1 - end] || lenBytes < ETH_HLEN || lenBytes > this.#mtu + ETH_HLEN + VLAN_HLEN) return -EBUSY;
     for (let part = 0, at = this.#packet; part < partCount; at += partBytes[part++]) {
       this.#memory.u8.copyWithin(at, partAddress[part], partAddress[part] + partBytes[part]);
     }
+    if (metadata.csumStart >= 0 && pool!.umem.hasTxSwCsum) this.#sum(partBytes[0], metadata);
     this.#scheduler.nowNs += 1000;
     pool!.completePacket(completion, this.#scheduler.nowNs);
     this.#receive(1 - end, lenBytes);
     return 0;
+  }
+
+  /** skb_checksum_help, which is called when the packet has its first part only. */
+  #sum(lenBytes: number, { csumStart, csumOffset }: XskPacket['metadata']): void {
+    let sum = 0;
+    const byte = (offBytes: number): number => (offBytes < lenBytes ? this.#memory.u8[this.#packet + offBytes] : 0);
+    for (let offBytes = csumStart; offBytes < lenBytes; offBytes += 2) sum += byte(offBytes) * 256 + byte(offBytes + 1);
+    while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
+    // All bits set stand for a sum of 0: 0 says that there is none.
+    this.#memory.view.setUint16(this.#packet + csumStart + csumOffset, sum === 0xffff ? 0xffff : ~sum & 0xffff, false);
   }
 
   /** What NAPI does with one packet: only a socket that took it is flushed. */
