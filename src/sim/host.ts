@@ -5,6 +5,7 @@ import type { LoadedObject, LoadedProgram, Vm } from '../vm/index.js';
 import { audit, takeCensus } from './audit.js';
 import { BOOT_NS } from './captureClock.js';
 import type { EventQueue } from './eventQueue.js';
+import { hostFindings } from './hostFindings.js';
 import { NO_PACKET } from './packetWatcher.js';
 import type { RunResult } from './runResult.js';
 import type { RunState } from './runState.js';
@@ -84,6 +85,7 @@ export class Host {
   finish(): RunResult {
     const { state, nics } = this;
     const census = takeCensus(nics, this.#allocator);
+    const xskFindings = hostFindings(nics, this.sockets);
     // A ring may hold frames of another NIC's pools.
     for (const { nic } of nics) nic.driver.stopTransmit?.();
     for (const { nic } of nics) nic.close();
@@ -102,6 +104,7 @@ export class Host {
       traceCounts: this.#traces.counts,
       faults: state.faults,
       faultCount: state.faultCount,
+      xskFindings,
       audit: audit(nics, this.#allocator, this.sockets, census, state.received, state.ended),
     };
   }

@@ -1,3 +1,4 @@
+import type { XskFinding } from '../umem/index.js';
 import type { Fault } from '../vm/index.js';
 import type { AuditReport } from './audit.js';
 import type { EventCount, ProgramEvent } from './programEvents.js';
@@ -35,5 +36,7 @@ export interface RunResult {
   readonly traceCounts: Float64Array;
   readonly faults: readonly FaultRecord[];
   readonly faultCount: number;
+  /** What AF_XDP applications did wrong or left undone. */
+  readonly xskFindings: readonly XskFinding[];
   readonly audit: AuditReport;
 }

@@ -80,6 +80,11 @@ export class Simulation {
     return this.#port.program;
   }
 
+  /** Calls `look` when all that happens until this time has happened, or at the end of the run. It must change nothing. @param tNs since the first packet */
+  lookAt(tNs: number, look: () => void): void {
+    this.#world.lookAt(BOOT_NS + tNs, look);
+  }
+
   /**
    * Plays a capture, lets everything come to rest, shuts the NIC down and audits. Once per simulation.
    *

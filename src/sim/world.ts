@@ -25,6 +25,8 @@ export class World {
   readonly origins: PacketOrigins;
   readonly hosts: Host[] = [];
   readonly #arrivals: Arrivals[] = [];
+  /** What is looked at and when, the earliest first. */
+  readonly #looks: { readonly tNs: number; readonly look: () => void }[] = [];
   readonly #batch = new WireBatch();
 
   constructor(origins: PacketOrigins) {
@@ -34,6 +36,16 @@ export class World {
   /** Frames of `source` arrive at this NIC. */
   plug(host: Host, port: HostNic, source: WireSource): void {
     this.#arrivals.push({ host, port, source });
+  }
+
+  /** Calls `look` when all that happens until this time has happened, or at the end of the run. It must change nothing. @param tNs virtual time, ns */
+  lookAt(tNs: number, look: () => void): void {
+    this.#looks.push({ tNs, look });
+    this.#looks.sort((a, b) => a.tNs - b.tNs);
+  }
+
+  #lookUntil(nextNs: number): void {
+    while (this.#looks.length > 0 && this.#looks[0].tNs < nextNs) this.#looks.shift()!.look();
   }
 
   /**
@@ -50,6 +62,7 @@ export class World {
       const arrivalNs = next === undefined ? Infinity : next.source.nextNs;
       // Events go first: what one batch set off is done before the next batch of the same time arrives.
       const nextNs = Math.min(events.nextNs, arrivalNs);
+      if (this.#looks.length > 0) this.#lookUntil(nextNs);
       // Timers whose time lies behind all that happens don't fire any more: they may go on for ever.
       if (nextNs === Infinity || nextNs > untilNs) {
         if (untilNs !== Infinity && events.nowNs < untilNs) events.nowNs = untilNs;

@@ -54,6 +54,8 @@ export class UmemWatch {
   isConfused = false;
   /** Looks whether a packet is still the same when the kernel takes it; costs its bytes twice. */
   readonly #packets: PacketHashes | undefined;
+  /** Unaligned chunks: where the one that was last known in each stretch begins. */
+  readonly #base: Float64Array | undefined;
   readonly #clock: WatchClock;
   /** RX and COMPLETION, FILL and TX of the sockets that are bound. */
   #consumed: WatchedRing[] = [];
@@ -67,6 +69,7 @@ export class UmemWatch {
     this.startNs = startNs;
     this.history = new ChunkHistory(umem.chunks.count);
     this.isTainted = new Uint8Array(umem.chunks.count);
+    this.#base = umem.isUnaligned ? new Float64Array(umem.chunks.count).fill(Infinity) : undefined;
     this.#packets = hashesPackets ? new PacketHashes(umem, memory) : undefined;
   }
 
@@ -185,6 +188,7 @@ export class UmemWatch {
     else if (owner !== Owner.application) this.#submittedTwice(watched, index, chunk, owner);
     if (isBeyond) this.isTainted[chunk] = 1;
     this.#handOver(chunk, isFill ? Owner.fillRing : Owner.txRing, watched.id, index);
+    if (this.#base !== undefined) this.#base[chunk] = offBytes;
     if (isFill) umem.chunks.packetId[chunk] = 0;
     else this.#packets?.remember(chunk, this.#desc);
   }
@@ -238,12 +242,22 @@ export class UmemWatch {
   accessed(offBytes: number): void {
     if (!this.umem.contains(offBytes)) return;
     this.sync();
-    const chunk = this.#indexOf(offBytes);
+    const chunk = this.#base === undefined ? this.#indexOf(offBytes) : this.#chunkAround(offBytes, this.#base);
+    if (chunk === NO_CHUNK) return;
     const owner = this.umem.chunks.owner[chunk];
     if (owner === Owner.application || this.#canTake(chunk)) return;
     const watched = this.rings[this.history.ringOf(chunk)] ?? this.rings[0];
     if (watched === undefined || !this.#isFirst('use-after-hand-over', watched)) return;
     this.#describe('use-after-hand-over', watched, chunk, `the application used chunk ${chunk} while ${whoHas(owner)} had it`, 'leave a chunk alone from its submission on until it comes back on RX or COMPLETION');
+  }
+
+  /** The unaligned chunk that a byte lies in: it may begin up to two stretches before. */
+  #chunkAround(offBytes: number, base: Float64Array): number {
+    const last = this.#indexOf(offBytes);
+    for (let chunk = last; chunk >= Math.max(0, last - 2); chunk--) {
+      if (base[chunk] <= offBytes && offBytes < base[chunk] + this.umem.chunkSizeBytes) return chunk;
+    }
+    return NO_CHUNK;
   }
 
   // ── the kernel's half ──

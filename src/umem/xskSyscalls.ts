@@ -37,4 +37,6 @@ export interface XskSyscalls {
   recvfrom(fd: number, flags: number): number;
   /** poll() of one descriptor with a timeout of 0: what has happened, POLL*. */
   poll(fd: number, events: number): number;
+  /** No system call: the application is about to use the byte at this index of its memory. Where somebody listens, use after a hand-over is found. */
+  accessed?(offBytes: number): void;
 }

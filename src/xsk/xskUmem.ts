@@ -89,6 +89,7 @@ export class XskUmem {
 
   /** Index into `u8` of the byte at a UMEM offset (xsk_umem__get_data). */
   getData(addr: number): number {
+    this.syscalls.accessed?.(this.area.offBytes + addr);
     return this.area.offBytes + addr;
   }
 

@@ -11,14 +11,17 @@ interface Running {
 /** Runs the applications of a host when something happens on their sockets, and at the times that they ask for. */
 export class ApplicationRunner {
   readonly #scheduler: Scheduler;
+  readonly #onRun: () => void;
   readonly #ready: number;
   readonly #time: number;
   /** By the number of the kernel's socket. */
   readonly #running = new Map<number, Running>();
 
-  constructor(scheduler: Scheduler) {
+  /** @param onRun called when an application has run: the moment at which it did something to its rings */
+  constructor(scheduler: Scheduler, onRun: () => void = () => {}) {
     this.#scheduler = scheduler;
-    this.#ready = scheduler.register((id) => this.#running.get(id)?.application.run());
+    this.#onRun = onRun;
+    this.#ready = scheduler.register((id) => this.#run(this.#running.get(id)));
     this.#time = scheduler.register((id) => this.#onTime(id));
   }
 
@@ -33,6 +36,7 @@ export class ApplicationRunner {
     });
     this.#running.set(id, { application, wakeNs: Infinity });
     application.start();
+    this.#onRun();
     this.wake(id);
   }
 
@@ -53,6 +57,12 @@ export class ApplicationRunner {
     // An earlier request took the place of this one.
     if (running?.wakeNs !== this.#scheduler.nowNs) return;
     running.wakeNs = Infinity;
+    this.#run(running);
+  }
+
+  #run(running: Running | undefined): void {
+    if (running === undefined) return;
     running.application.run();
+    this.#onRun();
   }
 }
