@@ -60,7 +60,11 @@ export function headerOfEtherType(etherType: number): HeaderName | undefined {
   }
 }
 
+const OCTET_TEXTS = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
+
 /** `02:00:00:00:00:01` */
 export function formatMac(bytes: Uint8Array, offBytes: number): string {
-  return Array.from(bytes.subarray(offBytes, offBytes + ETH_ADDRESS_BYTES), (octet) => octet.toString(16).padStart(2, '0')).join(':');
+  let text = OCTET_TEXTS[bytes[offBytes]!]!;
+  for (let i = offBytes + 1; i < offBytes + ETH_ADDRESS_BYTES; i++) text += `:${OCTET_TEXTS[bytes[i]!]}`;
+  return text;
 }

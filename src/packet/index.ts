@@ -12,7 +12,7 @@ export type { PcapngInterface, PcapngPacketOptions, PcapngWriterOptions } from '
 export { PcapWriter } from './capture/pcapWriter.js';
 export type { PcapWriterOptions } from './capture/pcapWriter.js';
 export * from './checksum.js';
-export * from './crc32c.js';
+export { sctpChecksum } from './crc32c.js';
 export * from './csumDiff.js';
 export * from './decode.js';
 export * from './ethernet.js';

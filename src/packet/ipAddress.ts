@@ -1,7 +1,8 @@
 import { IPV4_ADDRESS_BYTES } from './ipv4.js';
 import { IPV6_ADDRESS_BYTES } from './ipv6.js';
 
-const OCTET = /^(0|[1-9][0-9]{0,2})$/;
+const DOT = 0x2e;
+const ZERO = 0x30;
 const GROUP = /^[0-9a-fA-F]{1,4}$/;
 const GROUPS = IPV6_ADDRESS_BYTES / 2;
 
@@ -11,9 +12,18 @@ export function parseIpAddress(text: string): Uint8Array | undefined {
 }
 
 function parseIpv4(text: string): Uint8Array | undefined {
-  const octets = text.split('.');
-  if (octets.length !== IPV4_ADDRESS_BYTES || !octets.every((octet) => OCTET.test(octet) && Number(octet) <= 255)) return undefined;
-  return Uint8Array.from(octets, Number);
+  const bytes = new Uint8Array(IPV4_ADDRESS_BYTES);
+  let at = 0;
+  for (let i = 0; i < IPV4_ADDRESS_BYTES; i++) {
+    const start = at;
+    let octet = 0;
+    for (let digit = text.charCodeAt(at) - ZERO; digit >= 0 && digit <= 9 && octet <= 255; digit = text.charCodeAt(++at) - ZERO) octet = octet * 10 + digit;
+    // One digit at least, and no zero before others.
+    if (at === start || octet > 255 || (at - start > 1 && text.charCodeAt(start) === ZERO)) return undefined;
+    if (i < IPV4_ADDRESS_BYTES - 1 && text.charCodeAt(at++) !== DOT) return undefined;
+    bytes[i] = octet;
+  }
+  return at === text.length ? bytes : undefined;
 }
 
 function parseIpv6(text: string): Uint8Array | undefined {

@@ -70,5 +70,5 @@ export function isIpv4Fragment(bytes: Uint8Array, at: number): boolean {
 
 /** `10.0.0.1` */
 export function formatIpv4(bytes: Uint8Array, offBytes: number): string {
-  return bytes.subarray(offBytes, offBytes + IPV4_ADDRESS_BYTES).join('.');
+  return `${bytes[offBytes]}.${bytes[offBytes + 1]}.${bytes[offBytes + 2]}.${bytes[offBytes + 3]}`;
 }

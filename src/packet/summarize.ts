@@ -197,7 +197,7 @@ function typeText(bytes: Uint8Array, { name, offBytes, lengthBytes }: Layer): st
 function endText(bytes: Uint8Array, packet: DecodedPacket, lengthBytes: number): string {
   const { fault } = packet;
   if (fault?.kind === 'too-deep') return ` (${fault.name} and what follows is nested too deep)`;
-  if (fault !== undefined) return ` (${fault.name} header ${fault.kind}${fault.name === 'eth' ? `, ${lengthBytes} bytes` : ''})`;
+  if (fault !== undefined) return ` (${fault.name} header ${fault.kind}${packet.layers.length === 0 ? `, ${lengthBytes} bytes` : ''})`;
   // The upper-layer length of a first fragment counts what the other fragments carry.
   const isFragment = packet.layers.some(
     ({ name, offBytes }) => name === 'fragment' || (name === 'ipv4' && isIpv4Fragment(bytes, offBytes)),

@@ -61,7 +61,7 @@ export const arpDefinition: HeaderDefinition = {
   name: 'arp',
   announces: 'nothing',
   etherType: ETHERTYPE_ARP,
-  names: new Set([...FOR_IPV4.map(({ name }) => name), 'addresses']),
+  names: new Set([...FOR_IPV4.byName.keys(), 'addresses']),
   computed: [],
   table: (bytes, at) => (isArpForIpv4(bytes, at) ? FOR_IPV4 : FIXED),
   encode: (fields: FieldValues) => {

@@ -69,7 +69,10 @@ function completeHeader({ definition, fields, breaks }: LayerPlan, computed: rea
     if (right === undefined) continue;
     const change = breaks.size === 0 ? undefined : breaks.get(name);
     const value = change === undefined ? right : change === BREAK ? (wrong ?? oneMore)(right) : change(right);
-    const spec = definition!.table(frame.bytes, frame.at).find((each) => each.name === name)!;
+    const spec = definition!.table(frame.bytes, frame.at).byName.get(name)!;
+    if (value >= 2 ** spec.widthBits) {
+      throw new RangeError(`${definition!.name}.${name}: ${value} doesn't fit its ${spec.widthBits} bits; give it a value of your own, or less to carry`);
+    }
     writeField(frame.bytes, frame.at, spec, spec.kind === 'flag' ? value !== 0 : value, definition!.name);
   }
 }

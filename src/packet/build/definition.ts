@@ -1,7 +1,7 @@
 import type { HeaderName } from '../header.js';
 import type { IpPacket } from '../ipPacket.js';
-import { tableBytes, writeField } from './fieldTable.js';
-import type { FieldSpec, FieldValue } from './fieldTable.js';
+import { writeField } from './fieldTable.js';
+import type { FieldSpec, FieldTable, FieldValue } from './fieldTable.js';
 
 /** What a header has to say about the next one, so which ones may follow it. */
 export type Announcement = 'etherType' | 'ipProtocol' | 'udpPort' | 'frame' | 'label' | 'chunk' | 'nothing';
@@ -45,7 +45,7 @@ export interface HeaderDefinition {
   /** Outer things last: checksums cover the lengths. */
   readonly computed: readonly ComputedField[];
   /** The fields that a header which is there has, in the order of the wire and without gaps. */
-  table(bytes: Uint8Array, at: number): readonly FieldSpec[];
+  table(bytes: Uint8Array, at: number): FieldTable;
   /** The header's bytes. Computed fields without a value have their default. Throws RangeError and TypeError, see `writeField`. */
   encode(fields: FieldValues): Uint8Array;
   /** The fields behind those of the table. */
@@ -56,13 +56,13 @@ type Plain = Omit<HeaderDefinition, 'names' | 'table' | 'readRest' | 'encode' | 
 
 /** A header whose fields are always the same ones; `rest` is the name of bytes behind them, whose number is a multiple of `unitBytes`. */
 export function fixedHeader(
-  plain: Plain & { readonly fields: readonly FieldSpec[]; readonly rest?: string; readonly unitBytes?: number },
+  plain: Plain & { readonly fields: FieldTable; readonly rest?: string; readonly unitBytes?: number },
 ): HeaderDefinition {
   const { fields: table, rest, unitBytes = 1, ...given } = plain;
-  const fixedBytes = tableBytes(table);
+  const fixedBytes = table.lengthBytes;
   return {
     computed: [],
-    names: new Set([...table.map(({ name }) => name), ...(rest === undefined ? [] : [rest])]),
+    names: new Set([...table.byName.keys(), ...(rest === undefined ? [] : [rest])]),
     table: () => table,
     encode: (fields) => encodeTable(given.name, table, fields, rest === undefined ? NO_BYTES : joinPieces(given.name, rest, fields[rest], unitBytes)),
     readRest: (bytes, at, lengthBytes) => (rest === undefined ? {} : { [rest]: bytes.slice(at + fixedBytes, at + lengthBytes) }),
@@ -73,15 +73,15 @@ export function fixedHeader(
 export const NO_BYTES = new Uint8Array(0);
 
 /** Writes the fields of a table, with their defaults where there is no value, and bytes behind them. */
-export function encodeTable(header: string, table: readonly FieldSpec[], fields: FieldValues, rest: Uint8Array): Uint8Array {
-  const fixedBytes = tableBytes(table);
-  const bytes = new Uint8Array(fixedBytes + rest.length);
-  for (const spec of table) {
-    const value = fields[spec.name] ?? spec.default;
-    // The bytes are zero already.
-    if (value !== 0 && value !== false) writeField(bytes, 0, spec, value, header);
+export function encodeTable(header: string, table: FieldTable, fields: FieldValues, rest: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(table.lengthBytes + rest.length);
+  bytes.set(table.defaults);
+  for (const name in fields) {
+    const spec = table.byName.get(name);
+    const value = fields[name];
+    if (spec !== undefined && value !== undefined) writeField(bytes, 0, spec, value, header);
   }
-  bytes.set(rest, fixedBytes);
+  bytes.set(rest, table.lengthBytes);
   return bytes;
 }
 
@@ -125,6 +125,6 @@ export function wrongChecksum(right: number): number {
 /** The values of all fields of a header. */
 export function readFields(definition: HeaderDefinition, bytes: Uint8Array, at: number, lengthBytes: number, read: (spec: FieldSpec) => FieldValue): Record<string, FieldValue> {
   const fields: Record<string, FieldValue> = {};
-  for (const spec of definition.table(bytes, at)) fields[spec.name] = read(spec);
+  for (const spec of definition.table(bytes, at).fields) fields[spec.name] = read(spec);
   return Object.assign(fields, definition.readRest(bytes, at, lengthBytes));
 }

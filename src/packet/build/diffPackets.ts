@@ -1,7 +1,9 @@
 import { toHex } from '../../base/index.js';
+import { layerKey } from '../decode.js';
+import type { HeaderName } from '../header.js';
 import { checksumTexts } from './checksumTexts.js';
 import { decodePacket } from './decodePacket.js';
-import type { ParsedLayer } from './decodePacket.js';
+import type { ParsedPacket } from './decodePacket.js';
 import { DEFINITIONS } from './definitions.js';
 import { formatField, readField } from './fieldTable.js';
 
@@ -9,7 +11,7 @@ import { formatField, readField } from './fieldTable.js';
 export interface PacketDifference {
   /** `ipv4`, `vlan#2`, `payload`, `trailer`, or `headers` when the same ones are in another order. */
   readonly header: string;
-  /** Field of the header, or place in payload and trailer, counted from their beginning (`3`, `3-7`); `undefined` for a header as a whole. */
+  /** Field of the header, or place in payload and trailer, counted from their beginning (`3`, `3-7`); `fault` for what makes a header unreadable; `undefined` for one as a whole. */
   readonly field: string | undefined;
   /** As text; `undefined` where that packet has no such thing. */
   readonly expected: string | undefined;
@@ -28,14 +30,12 @@ const PRINTED_BYTES = 32;
 export function diffPackets(expected: Uint8Array, actual: Uint8Array): readonly PacketDifference[] {
   const wanted = decodePacket(expected);
   const found = decodePacket(actual);
-  const wantedTexts = texts(expected, wanted.layers);
-  const foundTexts = texts(actual, found.layers);
+  const wantedTexts = texts(expected, wanted);
+  const foundTexts = texts(actual, found);
   const differences: PacketDifference[] = [];
-  for (const { key } of [...wanted.layers, ...found.layers.filter((layer) => !wantedTexts.has(layer.key))]) {
-    differences.push(...diffHeader(key, wantedTexts.get(key), foundTexts.get(key)));
-  }
-  const common = (layers: readonly ParsedLayer[], others: ReadonlyMap<string, unknown>): string => layers.filter(({ key }) => others.has(key)).map(({ key }) => key).join(' ');
-  const [wantedOrder, foundOrder] = [common(wanted.layers, foundTexts), common(found.layers, wantedTexts)];
+  for (const key of new Set([...wantedTexts.keys(), ...foundTexts.keys()])) differences.push(...diffHeader(key, wantedTexts.get(key), foundTexts.get(key)));
+  const common = (headers: ReadonlyMap<string, HeaderTexts>, others: ReadonlyMap<string, HeaderTexts>): string => [...headers.keys()].filter((key) => others.has(key)).join(' ');
+  const [wantedOrder, foundOrder] = [common(wantedTexts, foundTexts), common(foundTexts, wantedTexts)];
   if (wantedOrder !== foundOrder) differences.push({ header: 'headers', field: undefined, expected: wantedOrder, actual: foundOrder });
   return [...differences, ...diffBytes('payload', wanted.payload, found.payload), ...diffBytes('trailer', wanted.trailer, found.trailer)];
 }
@@ -47,23 +47,35 @@ export function formatPacketDiff(differences: readonly PacketDifference[]): stri
   return differences.map(({ expected, actual }, i) => `${names[i]!.padEnd(width)}  expected ${expected ?? 'none'}, got ${actual ?? 'none'}`).join('\n');
 }
 
-/** Every field of every header as text, by header and field. */
-type HeaderTexts = ReadonlyMap<string, string>;
+/** A header: every field as text; or one sentence in place of a header that is cut. */
+type HeaderTexts = ReadonlyMap<string, string> | string;
 
-function texts(bytes: Uint8Array, layers: readonly ParsedLayer[]): ReadonlyMap<string, HeaderTexts> {
+/** The headers of a packet by their keys, with the one that couldn't be taken apart: if it is all there its fields are the reason. */
+function texts(bytes: Uint8Array, { layers, faults }: ParsedPacket): ReadonlyMap<string, HeaderTexts> {
   const checksums = checksumTexts(bytes);
-  return new Map(layers.map(({ name, key, offBytes, lengthBytes }) => {
-    const definition = DEFINITIONS[name];
-    const fields = new Map(definition.table(bytes, offBytes).map((spec) => [spec.name, formatField(spec, readField(bytes, offBytes, spec))]));
-    const checksum = fields.get('checksum');
-    if (checksum !== undefined) fields.set('checksum', `${checksum} (${checksums.get(`${key}.checksum`) ?? 'unverifiable'})`);
-    for (const [rest, value] of Object.entries(definition.readRest(bytes, offBytes, lengthBytes))) if (value.length > 0) fields.set(rest, toHex(value));
-    return [key, fields];
-  }));
+  const headers = new Map<string, HeaderTexts>();
+  for (const { name, key, offBytes, lengthBytes } of layers) {
+    const fields = fieldTexts(bytes, name, offBytes, checksums.get(`${key}.checksum`));
+    for (const [rest, value] of Object.entries(DEFINITIONS[name].readRest(bytes, offBytes, lengthBytes))) if (value.length > 0) fields.set(rest, toHex(value));
+    headers.set(key, fields);
+  }
+  const fault = faults.find(({ kind }) => kind === 'truncated' || kind === 'malformed');
+  if (fault === undefined) return headers;
+  const key = layerKey([...layers, { name: fault.header }], layers.length);
+  const isWhole = fault.kind === 'malformed';
+  headers.set(key, isWhole ? fieldTexts(bytes, fault.header, fault.offBytes, undefined).set('fault', fault.message) : fault.message);
+  return headers;
+}
+
+function fieldTexts(bytes: Uint8Array, name: HeaderName, offBytes: number, checksumText: string | undefined): Map<string, string> {
+  const fields = new Map(DEFINITIONS[name].table(bytes, offBytes).fields.map((spec) => [spec.name, formatField(spec, readField(bytes, offBytes, spec))]));
+  const checksum = fields.get('checksum');
+  return checksum === undefined ? fields : fields.set('checksum', `${checksum} (${checksumText ?? 'unverifiable'})`);
 }
 
 function diffHeader(key: string, expected: HeaderTexts | undefined, actual: HeaderTexts | undefined): PacketDifference[] {
-  if (expected === undefined || actual === undefined) {
+  if (expected === actual) return [];
+  if (expected === undefined || actual === undefined || typeof expected === 'string' || typeof actual === 'string') {
     return [{ header: key, field: undefined, expected: expected && wholeHeader(expected), actual: actual && wholeHeader(actual) }];
   }
   const fields = [...new Set([...expected.keys(), ...actual.keys()])];
@@ -75,7 +87,7 @@ function diffHeader(key: string, expected: HeaderTexts | undefined, actual: Head
 }
 
 function wholeHeader(fields: HeaderTexts): string {
-  return [...fields].map(([field, text]) => `${field} ${text}`).join(', ');
+  return typeof fields === 'string' ? fields : [...fields].map(([field, text]) => `${field} ${text}`).join(', ');
 }
 
 function diffBytes(header: string, expected: Uint8Array, actual: Uint8Array): PacketDifference[] {

@@ -50,19 +50,27 @@ export function address(name: string, kind: 'mac' | 'ipv4' | 'ipv6', text: strin
   return { name, kind, widthBits: ADDRESS_BITS[kind], default: text, isHex: false, meaning: undefined };
 }
 
-/** Lays rows out one behind the other, without gaps. */
-export function fieldTable(...rows: readonly Row[]): readonly FieldSpec[] {
+/** The fields of a header in the order of the wire, without gaps. */
+export interface FieldTable {
+  readonly fields: readonly FieldSpec[];
+  readonly byName: ReadonlyMap<string, FieldSpec>;
+  /** What all fields take up. */
+  readonly lengthBytes: number;
+  /** The header with the default of every field. */
+  readonly defaults: Uint8Array;
+}
+
+/** Lays rows out one behind the other. */
+export function fieldTable(...rows: readonly Row[]): FieldTable {
   let offBits = 0;
-  return rows.map((row) => {
+  const fields = rows.map((row) => {
     const spec = { ...row, offBits };
     offBits += row.widthBits;
     return spec;
   });
-}
-
-export function tableBytes(table: readonly FieldSpec[]): number {
-  const last = table.at(-1)!;
-  return (last.offBits + last.widthBits) / 8;
+  const defaults = new Uint8Array(offBits / 8);
+  for (const spec of fields) writeField(defaults, 0, spec, spec.default, 'default');
+  return { fields, byName: new Map(fields.map((spec) => [spec.name, spec])), lengthBytes: offBits / 8, defaults };
 }
 
 /**
@@ -103,6 +111,11 @@ export function readField(bytes: Uint8Array, at: number, spec: FieldSpec): Field
 
 /** Sets `widthBits` bits (up to 32), touching no other ones. */
 function writeBits(bytes: Uint8Array, at: number, offBits: number, widthBits: number, value: number): void {
+  if (((offBits | widthBits) & 7) === 0) {
+    let last = at + (offBits >>> 3) + (widthBits >>> 3) - 1;
+    for (let shift = 0; shift < widthBits; shift += 8) bytes[last--] = value >>> shift;
+    return;
+  }
   let byteAt = at + ((offBits + widthBits - 1) >>> 3);
   let shift = 7 - ((offBits + widthBits - 1) & 7);
   let rest = value;

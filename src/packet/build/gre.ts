@@ -4,7 +4,7 @@ import { IPPROTO_GRE } from '../ipProtocol.js';
 import { encodeTable, NO_BYTES, nextEtherType } from './definition.js';
 import type { FieldValues, HeaderDefinition } from './definition.js';
 import { fieldTable, flag, number } from './fieldTable.js';
-import type { FieldSpec } from './fieldTable.js';
+import type { FieldTable } from './fieldTable.js';
 import { ETHERTYPE_EXPERIMENTAL, etherTypeMeaning } from './names.js';
 import { upperChecksum } from './upperChecksum.js';
 
@@ -63,7 +63,7 @@ export const greDefinition: HeaderDefinition = {
   name: 'gre',
   announces: 'etherType',
   ipProtocol: IPPROTO_GRE,
-  names: new Set(TABLES[7]!.map(({ name }) => name)),
+  names: new Set(TABLES[7]!.byName.keys()),
   computed: [
     { name: 'protocol', compute: nextEtherType },
     { ...CHECKSUM, compute: (frame) => (hasChecksum(frame.bytes, frame.at) ? CHECKSUM.compute(frame) : undefined) },
@@ -86,7 +86,7 @@ function hasChecksum(bytes: Uint8Array, at: number): boolean {
   return isGreKnown(flags) && (flags & GRE_CHECKSUM_PRESENT) !== 0;
 }
 
-function tableOf(flags: number): readonly FieldSpec[] {
+function tableOf(flags: number): FieldTable {
   if (!isGreKnown(flags)) return TABLES[0]!;
   const bit = (present: number, weight: number): number => ((flags & present) !== 0 ? weight : 0);
   return TABLES[bit(GRE_CHECKSUM_PRESENT, 4) + bit(GRE_KEY_PRESENT, 2) + bit(GRE_SEQUENCE_PRESENT, 1)]!;

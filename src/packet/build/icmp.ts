@@ -6,7 +6,7 @@ import type { Address } from './addresses.js';
 import { encodeTable, NO_BYTES } from './definition.js';
 import type { FieldValues, HeaderDefinition } from './definition.js';
 import { address, fieldTable, number } from './fieldTable.js';
-import type { FieldSpec } from './fieldTable.js';
+import type { FieldTable } from './fieldTable.js';
 import { upperChecksum } from './upperChecksum.js';
 
 /** Fields of ICMP (RFC 792). */
@@ -47,9 +47,9 @@ export interface Icmpv6Fields {
 
 /** Tables of the types: one for echoes, one for neighbor messages, one for all others. */
 interface Tables {
-  readonly echo: readonly FieldSpec[];
-  readonly neighbor: readonly FieldSpec[];
-  readonly other: readonly FieldSpec[];
+  readonly echo: FieldTable;
+  readonly neighbor: FieldTable;
+  readonly other: FieldTable;
 }
 
 function tablesOf(defaultType: number, typeName: (type: number) => string): Tables {
@@ -64,20 +64,20 @@ function tablesOf(defaultType: number, typeName: (type: number) => string): Tabl
 const ICMP_TABLES = tablesOf(ICMP_ECHO_REQUEST, icmpTypeName);
 const ICMPV6_TABLES = tablesOf(ICMPV6_ECHO_REQUEST, icmpv6TypeName);
 
-function icmpTable(type: unknown): readonly FieldSpec[] {
+function icmpTable(type: unknown): FieldTable {
   return isIcmpEcho(type as number) ? ICMP_TABLES.echo : ICMP_TABLES.other;
 }
 
-function icmpv6Table(type: unknown): readonly FieldSpec[] {
+function icmpv6Table(type: unknown): FieldTable {
   if (isNeighborMessage(type as number)) return ICMPV6_TABLES.neighbor;
   return isIcmpv6Echo(type as number) ? ICMPV6_TABLES.echo : ICMPV6_TABLES.other;
 }
 
 /** Throws for a field that messages of this type don't have: it would be lost without a word. */
-function encodeIcmp(header: string, table: readonly FieldSpec[], fields: FieldValues): Uint8Array {
+function encodeIcmp(header: string, table: FieldTable, fields: FieldValues): Uint8Array {
   for (const name of Object.keys(fields)) {
-    if (fields[name] !== undefined && !table.some((spec) => spec.name === name)) {
-      throw new TypeError(`${header}.${name}: messages of type ${String(fields['type'] ?? table[0]!.default)} have no such field`);
+    if (fields[name] !== undefined && !table.byName.has(name)) {
+      throw new TypeError(`${header}.${name}: messages of type ${String(fields['type'] ?? table.fields[0]!.default)} have no such field`);
     }
   }
   return encodeTable(header, table, fields, NO_BYTES);

@@ -4,7 +4,7 @@ import { ipv6Bytes } from './addresses.js';
 import type { Address } from './addresses.js';
 import { encodeTable, fixedHeader, joinPieces } from './definition.js';
 import type { ComputedField, FieldValues, HeaderDefinition, Pieces } from './definition.js';
-import { fieldTable, flag, number, tableBytes } from './fieldTable.js';
+import { fieldTable, flag, number } from './fieldTable.js';
 import { nextHeaderOf } from './ipv6.js';
 import { IPPROTO_EXPERIMENTAL, protocolMeaning } from './names.js';
 import { padN } from './options.js';
@@ -95,7 +95,7 @@ function optionsHeader(name: 'hopopts' | 'dstopts', ipProtocol: number): HeaderD
     rest: 'options',
     encode: (fields: FieldValues) => {
       const options = joinPieces(name, 'options', fields['options'], 1);
-      const beyondBytes = (tableBytes(table) + options.length) % UNIT_BYTES;
+      const beyondBytes = (table.lengthBytes + options.length) % UNIT_BYTES;
       const padding = padN(beyondBytes === 0 ? 0 : UNIT_BYTES - beyondBytes);
       return encodeTable(name, table, fields, joinPieces(name, 'options', [options, padding], 1));
     },
@@ -122,13 +122,13 @@ export const routingDefinition = fixedHeader({
   ipProtocol: IPPROTO_ROUTING,
   fields: ROUTING_TABLE,
   rest: 'data',
-  names: new Set([...ROUTING_TABLE.map(({ name }) => name), 'segments', 'data']),
+  names: new Set([...ROUTING_TABLE.byName.keys(), 'segments', 'data']),
   encode: (fields: FieldValues) => encodeTable('routing', ROUTING_TABLE, fields, routingData(fields)),
   computed: [NEXT, lengthOf(UNIT_BYTES)],
 });
 
 function routingData({ type, segments = [], data }: FieldValues): Uint8Array {
-  if (data !== undefined) return checkMultiple('routing', 'data', joinPieces('routing', 'data', data, 1), tableBytes(ROUTING_TABLE), UNIT_BYTES);
+  if (data !== undefined) return checkMultiple('routing', 'data', joinPieces('routing', 'data', data, 1), ROUTING_TABLE.lengthBytes, UNIT_BYTES);
   const addresses = (segments as readonly Address[]).map((segment) => ipv6Bytes(segment, 'routing', 'segments'));
   const bytes = new Uint8Array(4 + addresses.length * IPV6_ADDRESS_BYTES);
   if ((type ?? ROUTING_TYPE_SEGMENT) === ROUTING_TYPE_SEGMENT) bytes[0] = Math.max(0, addresses.length - 1);

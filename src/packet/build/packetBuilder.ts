@@ -27,6 +27,8 @@ import type { VxlanFields } from './vxlan.js';
 
 const ETHERNET_MIN_BYTES = 60;
 
+const UTF8 = new TextEncoder();
+
 const EMPTY: PacketPlan = { layers: [], payload: NO_BYTES, trailer: NO_BYTES, minBytes: 0 };
 
 /** All steps in one: which of its methods may be called where is what the types of steps.ts say. */
@@ -149,7 +151,7 @@ function mayFollow(previous: HeaderDefinition, next: HeaderDefinition): boolean 
 }
 
 function payloadBytes(data: PayloadInput): Uint8Array {
-  if (typeof data === 'string') return new TextEncoder().encode(data);
+  if (typeof data === 'string') return UTF8.encode(data);
   return typeof data === 'number' ? Uint8Array.from({ length: data }, (_, i) => i) : data.slice();
 }
 

@@ -6,6 +6,7 @@ import type { ParsedLayer } from './decodePacket.js';
 import type { ComputedField, Completion, FieldValues } from './definition.js';
 import { DEFINITIONS } from './definitions.js';
 import { readField, writeField } from './fieldTable.js';
+import type { FieldTable } from './fieldTable.js';
 import { planLayer } from './layerPlan.js';
 import { builderOf } from './packetBuilder.js';
 import type { AnyStep } from './steps.js';
@@ -45,8 +46,8 @@ function withTpid(layer: ParsedLayer, previous: ParsedLayer | undefined): FieldV
 }
 
 /** Whether a field holds what would be computed. */
-function isRight(frame: Completion, { name, compute }: ComputedField, table: ReturnType<(typeof DEFINITIONS)['eth']['table']>): boolean {
-  const spec = table.find((each) => each.name === name);
+function isRight(frame: Completion, { name, compute }: ComputedField, table: FieldTable): boolean {
+  const spec = table.byName.get(name);
   if (spec === undefined) return true;
   const found = readField(frame.bytes, frame.at, spec);
   // A checksum is computed over a field of zeros.

@@ -3,7 +3,7 @@ import { checksumTexts } from './checksumTexts.js';
 import { decodePacket } from './decodePacket.js';
 import type { ParsedLayer } from './decodePacket.js';
 import { DEFINITIONS } from './definitions.js';
-import { formatField, readField, tableBytes } from './fieldTable.js';
+import { formatField, readField } from './fieldTable.js';
 import type { FieldSpec } from './fieldTable.js';
 
 /** Bytes of payload that are printed, in lines of 16. */
@@ -26,12 +26,12 @@ export function packetTree(bytes: Uint8Array): string[] {
 function fieldLines(bytes: Uint8Array, { name, key, offBytes, lengthBytes }: ParsedLayer, checksums: ReadonlyMap<string, string>): string[] {
   const definition = DEFINITIONS[name];
   const table = definition.table(bytes, offBytes);
-  const lines = table.map((spec) => {
+  const lines = table.fields.map((spec) => {
     const note = spec.name === 'checksum' ? checksums.get(`${key}.checksum`) : undefined;
     const value = `${formatField(spec, readField(bytes, offBytes, spec))}${note === undefined ? '' : ` (${note})`}`;
     return `  ${spec.name}: ${value} ${fieldRange(offBytes, spec)}`;
   });
-  let at = offBytes + tableBytes(table);
+  let at = offBytes + table.lengthBytes;
   for (const [rest, value] of Object.entries(definition.readRest(bytes, offBytes, lengthBytes))) {
     if (value.length > 0) lines.push(`  ${rest}: ${toHex(value)} ${range(at, value.length)}`);
     at += value.length;

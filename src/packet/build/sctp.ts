@@ -66,7 +66,7 @@ const CHUNK_TABLE = fieldTable(
 export const sctpChunkDefinition: HeaderDefinition = {
   name: 'chunk',
   announces: 'chunk',
-  names: new Set([...CHUNK_TABLE.map(({ name }) => name), 'value', 'padding']),
+  names: new Set([...CHUNK_TABLE.byName.keys(), 'value', 'padding']),
   // `encode` has put the length there: behind it nobody could tell value from padding.
   computed: [{ name: 'length', compute: ({ bytes, at }) => u16(bytes, at + SCTP_CHUNK_LENGTH_OFF) }],
   table: () => CHUNK_TABLE,

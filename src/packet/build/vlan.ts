@@ -39,6 +39,6 @@ export const vlanDefinition = fixedHeader({
   announces: 'etherType',
   etherType: ETHERTYPE_VLAN,
   fields: TABLE,
-  names: new Set([...TABLE.map(({ name }) => name), 'tpid']),
+  names: new Set([...TABLE.byName.keys(), 'tpid']),
   computed: [{ name: 'type', compute: nextEtherType }],
 });
