@@ -10,4 +10,4 @@ const NAMES = [
   'SEND_RECEIVE_9K_PACKETS', 'TX_QUEUE_CONSUMER',
 ] as const;
 
-describeCases(simulatedKind('veth', { kernel: '6.6', growsFragments: false }), { cases: NAMES.map(caseOf) });
+describeCases(simulatedKind('veth', { kernel: '6.6' }), { cases: NAMES.map(caseOf) });

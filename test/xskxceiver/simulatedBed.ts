@@ -20,12 +20,10 @@ const BUSY_POLLED_NAPI = { deferHardIrqs: 2, groFlushTimeoutNs: 200_000 };
 
 export interface SimulatedKindOptions {
   readonly kernel?: KernelRelease;
-  /** Left out: true. */
-  readonly growsFragments?: boolean;
 }
 
 /** Beds in the simulator, with NICs of one profile. */
-export function simulatedKind(profileName: string, { kernel = NEWEST_KERNEL, growsFragments = true }: SimulatedKindOptions = {}): BedKind {
+export function simulatedKind(profileName: string, { kernel = NEWEST_KERNEL }: SimulatedKindOptions = {}): BedKind {
   const profile = findProfile(profileName);
   if (profile === undefined) throw new Error(`there is no profile ${profileName}`);
   const { rxRing, txRing } = profile;
@@ -33,7 +31,7 @@ export function simulatedKind(profileName: string, { kernel = NEWEST_KERNEL, gro
     name: kernel === NEWEST_KERNEL ? profileName : `${profileName}, kernel ${kernel}`,
     kernel,
     receivesFragments: (profile.xdp.features & NETDEV_XDP_ACT_RX_SG) !== 0,
-    growsFragments,
+    growsFragments: profile.xdp.growsFragments !== false,
     nicRings: rxRing.min === rxRing.max ? undefined : { minRx: rxRing.min, minTx: txRing.min, maxRx: rxRing.max, maxTx: txRing.max },
     zeroCopySegments: zeroCopySegments(profile),
     open: (mode, wishes, isBusyPolled) => openBed(profile, kernel, mode, wishes, isBusyPolled),

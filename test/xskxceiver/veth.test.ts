@@ -3,4 +3,4 @@ import { simulatedKind } from './simulatedBed.js';
 
 // The cases of the kernel's selftest for AF_XDP (tools/testing/selftests/bpf/xskxceiver.c, 6.18), written anew, on the NICs that it uses itself.
 
-describeCases(simulatedKind('veth', { growsFragments: false }));
+describeCases(simulatedKind('veth'));

@@ -87,7 +87,7 @@ export class NicDriver implements NetDriver {
         memory, ledger: allocator.ledger, idleOwner: Owner.pool, dma, direction, format: profile.format, buffers, queue, size: config.rxRingSize, layout, refillThreshold: profile.refillThreshold,
       }),
       tx: new TxQueue(memory, dma, profile.format, queue, config.txRingSize),
-      rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: layout.frameSizeBytes, memId: config.core.memory.register(buffers) },
+      rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: profile.xdp.growsFragments === false ? 0 : layout.frameSizeBytes, memId: config.core.memory.register(buffers) },
       xdpTxBulk: profile.xdp.sendsTxInBulks === true ? new XdpTxBulk(config.tracer, config.ifindex) : undefined,
       counters: newCounters(),
       xsk: undefined,

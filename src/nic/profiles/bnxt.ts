@@ -37,6 +37,7 @@ export const bnxtProfile: NicProfile = {
     mtuErrno: EOPNOTSUPP,
     mtuReason: 'one page holds 4096 - 18 (Ethernet header and one VLAN tag) - 256 (headroom) - 320 (skb_shared_info)',
     hasMetadata: true,
+    growsFragments: false,
     queueRule: 'combined channels, and one more TX ring an RX ring',
     attachRules: BNXT_RULES,
     coreFeatures: ['tcp-data-split', 'memory-provider'],

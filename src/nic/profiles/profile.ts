@@ -55,6 +55,11 @@ export interface XdpSupport {
   readonly mtuReason: string;
   /** False: ctx->data_meta is invalid (data + 1), bpf_xdp_adjust_meta gives -ENOTSUPP. */
   readonly hasMetadata: boolean;
+  /**
+   * False: the driver's RX queues have no frag_size (xdp_rxq_info_reg in place of __xdp_rxq_info_reg), so that bpf_xdp_adjust_tail gives -EOPNOTSUPP where a
+   * packet of several buffers is to grow. Left out: the last one grows up to its end.
+   */
+  readonly growsFragments?: boolean;
   /** veth: XDP_TX is handed over in bulks of 16, each with the tracepoint xdp_bulk_tx. */
   readonly sendsTxInBulks?: boolean;
   /** Failures that the driver doesn't tell the tracepoint xdp_exception of; left out: it tells of all. */

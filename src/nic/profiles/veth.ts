@@ -55,6 +55,7 @@ export const vethProfile: NicProfile = {
     mtuErrno: ERANGE,
     mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 14 (Ethernet header)',
     hasMetadata: true,
+    growsFragments: false,
     sendsTxInBulks: true,
     untraced: ['txSend', 'redirect'],
     queueRule: 'the peer must exist and have no more TX queues than this end has RX queues',

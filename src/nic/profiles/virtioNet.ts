@@ -39,6 +39,7 @@ export const virtioNetProfile: NicProfile = {
     mtuErrno: EINVAL,
     mtuReason: 'one page holds 4096 - 256 (headroom) - 320 (skb_shared_info) - 14 (Ethernet header)',
     hasMetadata: true,
+    growsFragments: false,
     untraced: ['txConversion', 'txSend', 'redirect'],
     queueRule: 'a TX queue a CPU, or shared ones under a lock; refuses GRO_HW and CSUM of the host that cannot be switched off',
     attachRules: VIRTIO_NET_RULES,

@@ -63,7 +63,7 @@ export class ProgramAlone {
     u8.fill(0, first, first + FRAMES_MAX * PAGE_BYTES);
     const linear = Math.min(frame.length, firstBytes);
     u8.set(frame.subarray(0, linear), first + packetOffBytes);
-    prepareXdpBuff(u32, context, { ifindex, queueIndex: queue, fragSizeBytes: frameSizeBytes }, first, frameSizeBytes, packetOffBytes, linear);
+    prepareXdpBuff(u32, context, { ifindex, queueIndex: queue, fragSizeBytes: profile.xdp.growsFragments === false ? 0 : frameSizeBytes }, first, frameSizeBytes, packetOffBytes, linear);
     if (!profile.xdp.hasMetadata) u32[(context + XDP_MD_DATA_META) >>> 2] = first + packetOffBytes + 1;
     if (frame.length > linear) {
       const sharedInfo = sharedInfoAddress(first, frameSizeBytes);
