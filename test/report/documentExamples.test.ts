@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/temporaryFolder.js';
 import { fencedBlocks, replaceBetween } from '../support/documents.js';
 
 const folder = temporaryFolder();
-const DOCUMENTS = ['docs/nic.md', 'docs/add-a-nic.md', 'docs/faults.md', 'docs/checksums.md', 'docs/metadata.md', 'docs/architecture.md', 'README.md', 'docs/scenario.md', 'docs/dispatcher.md'];
+const DOCUMENTS = ['docs/nic.md', 'docs/add-a-nic.md', 'docs/faults.md', 'docs/checksums.md', 'docs/metadata.md', 'docs/architecture.md', 'README.md', 'docs/scenario.md', 'docs/dispatcher.md', 'docs/packets.md'];
 
 /** Runs a `npx sim …` line in this process. */
 async function sim(line: string): Promise<{ exitCode: number; out: string; err: string }> {
@@ -26,9 +26,9 @@ describe.each(DOCUMENTS)('%s', (path) => {
   });
 
   // A block of what is printed belongs to the commands or the code before it.
-  const printing = path === 'README.md' ? [] : blocks.flatMap((block, i) => (block.language === 'text' && i > 0 ? [{ what: blocks[i - 1], printed: block.text }] : []));
+  const printing = path === 'README.md' ? [] : blocks.flatMap((block, i) => (block.language === 'text' && i > 0 ? [{ what: blocks[i - 1], printed: block.text, name: `${basename(path, '.md')}-${i}.ts` }] : []));
 
-  it.each(printing)('prints $printed', async ({ what, printed }) => {
+  it.each(printing)('prints $printed', async ({ what, printed, name }) => {
     if (what.language === 'sh') {
       const [line] = what.text.trim().split('\n').slice(-1);
       expect((await sim(line)).out).toContain(printed.trim());
@@ -37,7 +37,7 @@ describe.each(DOCUMENTS)('%s', (path) => {
     const lines: string[] = [];
     const spy = vi.spyOn(console, 'log').mockImplementation((text: string) => void lines.push(text));
     try {
-      await import(/* @vite-ignore */ folder.write(`${basename(path, '.md')}.ts`, what.text.replace("'xdp-sim'", JSON.stringify(resolve('src/index.ts')))));
+      await import(/* @vite-ignore */ folder.write(name, what.text.replace("'xdp-sim'", JSON.stringify(resolve('src/index.ts'))).replace("'xdp-sim/packet'", JSON.stringify(resolve('src/packet/index.ts')))));
     } finally {
       spy.mockRestore();
     }

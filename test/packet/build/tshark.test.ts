@@ -15,7 +15,7 @@ const PACKETS = 200;
 
 /** Wireshark's names for our headers; those without one make no protocol of their own there. */
 const PROTOCOLS: Partial<Record<Said['name'], string>> = {
-  eth: 'eth', vlan: 'vlan', qinq: 'ieee8021ad', arp: 'arp', ipv4: 'ip', ipv6: 'ipv6', hopopts: 'ipv6.hopopts', routing: 'ipv6.routing', dstopts: 'ipv6.dstopts',
+  eth: 'eth', vlan: 'vlan', qinq: 'ieee8021ad', arp: 'arp', ipv4: 'ip', ipv6: 'ipv6', hopopts: 'ipv6.hopopts', routing: 'ipv6.routing', dstopts: 'ipv6.dstopts', ah: 'ah',
   tcp: 'tcp', udp: 'udp', icmp: 'icmp', icmpv6: 'icmpv6', sctp: 'sctp', gre: 'gre', vxlan: 'vxlan', geneve: 'geneve', mpls: 'mpls',
 };
 

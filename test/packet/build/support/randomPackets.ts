@@ -47,14 +47,18 @@ const extensions = fc.tuple(
     ({ segments, left }): Said => ({ name: 'routing', fields: { segments, segmentsLeft: left } }),
   )),
   fc.option(some('dstopts', ipv6Options)),
+  fc.option(some('ah', { spi: fc.integer({ min: 256, max: 2 ** 32 - 1 }), sequence: bits(32) }), { freq: 2 }),
 ).map((all) => all.filter((each) => each !== null));
 const tcp = some('tcp', {
   src: ports, dst: ports, seq: bits(32), ack: bits(32), flags: fc.constantFrom('S', 'S.', 'PA', 'F.', 'R', 0x10), window: bits(16),
   options: fc.constantFrom(tcpTimestamps(1, 2), option(3, Uint8Array.of(7)), new Uint8Array(0)),
 });
 const udp = some('udp', { src: ports, dst: ports }).map(({ name, fields }): Said => ({ name, fields: { dst: 50_001, ...fields } }));
-const icmp = some('icmp', { type: fc.constantFrom(0, 8), id: bits(16), seq: bits(16) });
-const icmpv6 = some('icmpv6', { type: fc.constantFrom(128, 129), id: bits(16), seq: bits(16) });
+const icmp = fc.oneof(some('icmp', { id: bits(16), seq: bits(16) }), fc.record({ type: fc.constantFrom(60, 200), rest: bits(32) }).map((fields): Said => ({ name: 'icmp', fields })));
+const icmpv6 = fc.oneof(
+  some('icmpv6', { id: bits(16), seq: bits(16) }),
+  fc.record({ type: fc.constantFrom(135, 136), target: ipv6Addresses }).map((fields): Said => ({ name: 'icmpv6', fields })),
+);
 const chunk = fc.record({ type: fc.constant(0), flags: fc.constant(3), value: fc.uint8Array({ minLength: 13, maxLength: 40 }) }).map((fields): Said => ({ name: 'chunk', fields }));
 const sctp = fc.tuple(some('sctp', { src: ports, dst: ports, tag: bits(32) }), fc.array(chunk, { minLength: 1, maxLength: 3 })).map(([header, chunks]) => [header, ...chunks]);
 const gre = some('gre', { checksumPresent: fc.boolean(), key: bits(32), sequence: bits(32) });
@@ -86,12 +90,13 @@ function frame(depth: number): fc.Arbitrary<readonly Said[]> {
   return join(one(eth), tags, fc.oneof({ weight: 8, arbitrary: ip(depth) }, { weight: 1, arbitrary: join(labels, ip(depth)) }, { weight: 1, arbitrary: one(arp) }));
 }
 
-const endsInFullHeader = new Set(['arp', 'chunk']);
+/** What would follow these isn't payload: ARP and chunks have none, and neighbor messages have options. */
+const isComplete = ({ name, fields }: Said): boolean => name === 'arp' || name === 'chunk' || fields['target'] !== undefined;
 
 /** Well-formed packets of every header, at most two tunnels deep. */
 export const randomPackets: fc.Arbitrary<RandomPacket> = fc.tuple(frame(2), fc.uint8Array({ maxLength: 64 })).map(([headers, payload]) => ({
   headers,
-  payload: endsInFullHeader.has(headers.at(-1)!.name) ? new Uint8Array(0) : payload,
+  payload: isComplete(headers.at(-1)!) ? new Uint8Array(0) : payload,
 }));
 
 const METHODS: Partial<Record<Said['name'], string>> = { eth: 'ethernet', hopopts: 'hopByHop', dstopts: 'destinationOptions', ah: 'authentication' };
