@@ -36,8 +36,9 @@ export interface XskSettings {
   readonly hasTxSwCsum: boolean;
 }
 
+/** As many as xdpsock takes: a driver in zero-copy mode fills its RX ring with chunks, and some must be left for what is under way. */
 export const XSK_DEFAULTS: XskSettings = {
-  mode: 'auto', rings: { rx: 1024, tx: 1024, fill: 1024, completion: 1024 }, chunkCount: 1024, chunkSizeBytes: 4096, headroomBytes: 0, isUnaligned: false,
+  mode: 'auto', rings: { rx: 2048, tx: 2048, fill: 4096, completion: 2048 }, chunkCount: 4096, chunkSizeBytes: 4096, headroomBytes: 0, isUnaligned: false,
   usesNeedWakeup: false, hasSg: false, txMetadataBytes: 0, hasTxSwCsum: false,
 };
 

@@ -56,7 +56,7 @@ describe('JSON', () => {
     expect(report.xsk.reduce((total, socket) => total + socket.rx_packets, 0)).toBe(report.outcomes.xsk);
     for (const { application, rings } of report.xsk) {
       expect(application).toBe('rxdrop');
-      expect(rings).toEqual({ rx: { size: 1024, used: 0 }, tx: { size: 1024, used: 0 }, fill: { size: 1024, used: 1024 }, completion: { size: 1024, used: 0 } });
+      expect(rings).toEqual({ rx: { size: 2048, used: 0 }, tx: { size: 2048, used: 0 }, fill: { size: 4096, used: 4096 }, completion: { size: 2048, used: 0 } });
     }
   });
 

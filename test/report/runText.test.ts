@@ -86,8 +86,8 @@ describe('the whole report', () => {
 
       AF_XDP sockets (l2fwd; rings as the run left them)
         socket  queue  rx  tx  rx_dropped  rx_full  fill_empty  tx_invalid  FILL       RX      TX      COMPLETION
-             0      0  15  15           0        0           0           0  1024/1024  0/1024  0/1024  0/1024
-             1      1  26  26           0        0           0           0  1024/1024  0/1024  0/1024  0/1024
+             0      0  15  15           0        0           0           0  4096/4096  0/2048  0/2048  0/2048
+             1      1  26  26           0        0           0           0  4096/4096  0/2048  0/2048  0/2048
 
       page_pool
         alloc    fast 1,127, refill 79, slow 16, empty 16
@@ -109,7 +109,7 @@ describe('the whole report', () => {
         ok  DMA rules             every buffer was mapped, synced and unmapped as it must be
         ok  buffer rules          every buffer went back by a way that is open to it
         ok  ownership             every hand-over came from the owner
-        ok  chunks of 2 sockets   all accounted for: fillRing 2,048
+        ok  chunks of 2 sockets   all accounted for: fillRing 8,192
       "
     `);
   });
@@ -213,7 +213,7 @@ describe('sections', () => {
 
   it('an audit that failed stands out', () => {
     const report = reportOf('xsk_redirect', 'dns.pcap', { queues: 3 });
-    expect(section(report, 'Audit').at(-1)).toBe('  ok  chunks of 3 sockets   all accounted for: fillRing 3,072');
+    expect(section(report, 'Audit').at(-1)).toBe('  ok  chunks of 3 sockets   all accounted for: fillRing 12,288');
     const checks = report.audit.checks.map((check) => (check.name === 'chunks of socket 1' ? { ...check, ok: false, detail: 'fillRing owns 1, but 2 are there' } : check));
     const lines = section({ ...report, audit: { ...report.audit, ok: false, checks } }, 'Audit');
     expect(lines[0]).toBe('Audit: FAILED');

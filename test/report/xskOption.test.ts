@@ -31,7 +31,7 @@ describe('readXskOptions', () => {
       'echo',
       { mode: 'zerocopy', chunkCount: 64, chunkSizeBytes: 2048, headroomBytes: 100, isUnaligned: true, usesNeedWakeup: true, hasSg: true, txMetadataBytes: 32, hasTxSwCsum: true, rings: { rx: 64, tx: 64, fill: 64, completion: 64 } },
     ]);
-    expect(read({ xskRings: 'rx=2048,comp=16' })).toEqual(['rxdrop', { rings: { rx: 2048, tx: 1024, fill: 1024, completion: 16 } }]);
+    expect(read({ xskRings: 'rx=2048,comp=16' })).toEqual(['rxdrop', { rings: { rx: 2048, tx: 2048, fill: 4096, completion: 16 } }]);
     expect(read({ xsk: 'txonly:metadata=both' })).toEqual(['txonly', { txMetadataBytes: 24 }]);
     expect(read({ xsk: 'txonly:metadata=both', xskTxMetadata: 64 })).toEqual(['txonly', { txMetadataBytes: 64 }]);
   });

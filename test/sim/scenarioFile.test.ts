@@ -72,7 +72,7 @@ describe('parseScenario', () => {
     expect(xskOf({ application: 'echo' })).toEqual(['echo', { ...XSK_DEFAULTS }]);
     expect(xskOf({ application: 'txonly:metadata=both', mode: 'zerocopy', rings: { rx: 16, comp: 32 }, frames: 64, frame_size: 3000, headroom: 5, unaligned: true, need_wakeup: true, sg: true, sw_csum: true })).toEqual([
       'txonly',
-      { mode: 'zerocopy', rings: { rx: 16, tx: 1024, fill: 1024, completion: 32 }, chunkCount: 64, chunkSizeBytes: 3000, headroomBytes: 5, isUnaligned: true, usesNeedWakeup: true, hasSg: true, txMetadataBytes: 24, hasTxSwCsum: true },
+      { mode: 'zerocopy', rings: { rx: 16, tx: 2048, fill: 4096, completion: 32 }, chunkCount: 64, chunkSizeBytes: 3000, headroomBytes: 5, isUnaligned: true, usesNeedWakeup: true, hasSg: true, txMetadataBytes: 24, hasTxSwCsum: true },
     ]);
     expect(xskOf({ application: 'l2fwd', rings: 64, tx_metadata: 32 })).toEqual(['l2fwd', { ...XSK_DEFAULTS, rings: { rx: 64, tx: 64, fill: 64, completion: 64 }, txMetadataBytes: 32 }]);
   });
