@@ -9,7 +9,14 @@ import { hex } from '../base/index.js';
  *                                            └─────► redirect ─► pool XDP_REDIRECT into a copy-mode socket
  *     redirect ─► txRing ─► pool                                    to a device
  *     redirect ─► cpumapRing ─► redirect ─► stack ─► pool           to another CPU; in generic mode stack ─► cpumapRing ─► stack
- *     application ─► fill ─► kernel ─► rx ─► application ─► tx ─► kernel ─► completion ─► application      (UMEM chunks)
+ *     application ─► fillRing ─► kernel ─► rxRing ─► application ─► txRing ─► kernel ─► completionRing ─► application      (UMEM chunks)
+ *
+ * Chunks in zero-copy mode go through the device itself, and stay the kernel's when the application doesn't get them:
+ *
+ *     fillRing ─► kernel ─► device ─► driver ─► program ─► driver ─► kernel ─► rxRing    XDP_REDIRECT into a socket
+ *                                                             ├────► kernel               dropped, or copied for the stack, XDP_TX, another device
+ *                                                             └────► txRing ─► kernel     XDP_TX by a driver that sends chunks (ice)
+ *     txRing ─► kernel ─► device ─► completionRing                                        sent by the application
  */
 export const Owner = {
   free: 0,

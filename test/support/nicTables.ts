@@ -25,6 +25,19 @@ export function nicTables(profiles: readonly NicProfile[]): string {
         ];
       }),
     ),
+    '', '### AF_XDP, zero copy', '',
+    ...table(
+      ['NIC', 'descriptors a packet', 'takes TX descriptors', 'TX descriptors a poll', 'flag on the TX ring', 'full RX ring', 'XDP_TX', 'without a program', 'struct xsk_tx_metadata'],
+      profiles.flatMap(({ name, xdp: { zeroCopy, features } }) => {
+        if (zeroCopy === undefined || !xdpFeatureNames(features).includes('redirect')) return [];
+        const { maxSegments, takesBatches, txBudget, clearsTxNeedWakeup, stopsAtFullRxRing, sendsChunks, wakeupErrno, txMetadata = {} } = zeroCopy;
+        return [[
+          name, String(maxSegments), takesBatches ? 'in batches' : 'one by one', txBudget === 'quarter' ? 'a quarter of its ring' : txBudget === Infinity ? 'as many as its ring takes' : String(txBudget),
+          clearsTxNeedWakeup ? 'while nothing is in flight' : 'always', stopsAtFullRxRing ? 'stops' : 'goes on', sendsChunks === true ? 'sends the chunk' : 'sends a copy',
+          wakeupErrno === 0 ? 'woken in vain' : errnoName(wakeupErrno), Object.entries(txMetadata).flatMap(([what, isThere]) => (isThere ? what : [])).join(' ') || 'none',
+        ]];
+      }),
+    ),
     '', '### What attaching needs', '',
     ...profiles.filter(({ xdp }) => xdp.queueRule !== '').map(({ name, xdp }) => `- **${name}**: ${xdp.queueRule}.`),
     '', '### Quirks and notes', '',

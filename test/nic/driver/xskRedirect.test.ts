@@ -60,7 +60,7 @@ describe.each(ZERO_COPY_PROFILES)('$name', (profile) => {
     bench.allocator.shouldFail = () => true;
     bench.arrive(udpFrame(60));
     expect([bench.outcomes(), bench.peerWire]).toEqual([[profile.quirks.failedVerdictsPass === true ? 'skb_no_memory' : 'redirect_copy_failed'], []]);
-    delete bench.allocator.shouldFail;
+    bench.allocator.shouldFail = undefined;
     bench.arrive(udpFrame(61));
     expect(bench.outcomes().at(-1)).toBe('redirect');
     expect(bench.close()).toEqual([]);

@@ -96,9 +96,9 @@ export class ZeroCopyBench {
   readonly #options: ZeroCopyOptions;
 
   constructor(options: ZeroCopyOptions) {
-    const { profile, object = redirectToSocket({ frags: options.hasSg === true }), settings = {}, kernel, chunkCount = 128, chunkSizeBytes = 2048, filled = 0, pages = 4096 } = options;
+    const { profile, object = redirectToSocket({ frags: options.hasSg === true }), settings = {}, kernel, chunkCount = 128, chunkSizeBytes = 2048, filled = 0, pages = 1024 } = options;
     this.#options = options;
-    const memory = new HostMemory(64);
+    const memory = new HostMemory(32);
     this.memory = memory;
     const vm = new Vm({ memory, environment: { ...quietEnvironment(), kernel } });
     const loaded = unwrap(vm.load(object));
