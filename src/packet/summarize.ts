@@ -37,7 +37,12 @@ export function summarize(bytes: Uint8Array, offBytes: number, lengthBytes: numb
   return `${texts.join(': ')}${endText(bytes, packet, lengthBytes)}`;
 }
 
-/** `summarize` for a packet that has its bytes for itself. */
+/**
+ * `summarize` for a packet that has its bytes for itself.
+ *
+ * @example
+ * console.log(describePacket(bytes)); // IPv4 10.0.0.1:5353 > 10.0.0.2:53 UDP 42
+ */
 export function describePacket(bytes: Uint8Array): string {
   return summarize(bytes, 0, bytes.length);
 }

@@ -55,6 +55,9 @@ export interface ParsedPacket {
 /**
  * Takes a packet apart. It never throws, whatever the bytes are, and looks at 64 headers at most; what is wrong is told in `faults`.
  * Checksums are not looked at: see `checkChecksums`.
+ *
+ * @example
+ * const ttl = decodePacket(bytes).layer('ipv4')?.fields.ttl;
  */
 export function decodePacket(bytes: Uint8Array): ParsedPacket {
   const packet = decode(bytes, 0, bytes.length);

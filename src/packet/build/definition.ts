@@ -1,3 +1,4 @@
+import { toHex } from '../../base/index.js';
 import type { HeaderName } from '../header.js';
 import type { IpPacket } from '../ipPacket.js';
 import { writeField } from './fieldTable.js';
@@ -48,6 +49,8 @@ export interface HeaderDefinition {
   table(bytes: Uint8Array, at: number): FieldTable;
   /** The header's bytes. Computed fields without a value have their default. Throws RangeError and TypeError, see `writeField`. */
   encode(fields: FieldValues): Uint8Array;
+  /** What the bytes behind the table mean. */
+  readonly restMeaning?: (rest: Uint8Array) => string;
   /** The fields behind those of the table. */
   readRest(bytes: Uint8Array, at: number, lengthBytes: number): Readonly<Record<string, Uint8Array>>;
 }
@@ -68,6 +71,11 @@ export function fixedHeader(
     readRest: (bytes, at, lengthBytes) => (rest === undefined ? {} : { [rest]: bytes.slice(at + fixedBytes, at + lengthBytes) }),
     ...given,
   };
+}
+
+/** A field behind the table as people read it: `020405b4 (mss 1460)`. */
+export function formatRest({ restMeaning }: HeaderDefinition, rest: Uint8Array): string {
+  return `${toHex(rest)}${restMeaning === undefined ? '' : ` (${restMeaning(rest)})`}`;
 }
 
 export const NO_BYTES = new Uint8Array(0);

@@ -4,6 +4,7 @@ import type { HeaderName } from '../header.js';
 import { checksumTexts } from './checksumTexts.js';
 import { decodePacket } from './decodePacket.js';
 import type { ParsedPacket } from './decodePacket.js';
+import { formatRest } from './definition.js';
 import { DEFINITIONS } from './definitions.js';
 import { formatField, readField } from './fieldTable.js';
 
@@ -26,6 +27,9 @@ const PRINTED_BYTES = 32;
 /**
  * What two packets differ in, header by header and field by field, in the order of the expected one; nothing when they are the same bytes. Headers are
  * matched by name, so one that was put in or taken out makes one difference and those behind it are still compared.
+ *
+ * @example
+ * const differences = diffPackets(expected, actual);
  */
 export function diffPackets(expected: Uint8Array, actual: Uint8Array): readonly PacketDifference[] {
   const wanted = decodePacket(expected);
@@ -40,7 +44,12 @@ export function diffPackets(expected: Uint8Array, actual: Uint8Array): readonly 
   return [...differences, ...diffBytes('payload', wanted.payload, found.payload), ...diffBytes('trailer', wanted.trailer, found.trailer)];
 }
 
-/** Text of differences for people: one line each, empty for none. */
+/**
+ * Text of differences for people: one line each, empty for none.
+ *
+ * @example
+ * console.log(formatPacketDiff(diffPackets(expected, actual))); // ipv4.ttl  expected 63, got 64
+ */
 export function formatPacketDiff(differences: readonly PacketDifference[]): string {
   const names = differences.map(({ header, field }) => (field === undefined ? header : `${header}.${field}`));
   const width = Math.max(0, ...names.map((name) => name.length));
@@ -56,7 +65,7 @@ function texts(bytes: Uint8Array, { layers, faults }: ParsedPacket): ReadonlyMap
   const headers = new Map<string, HeaderTexts>();
   for (const { name, key, offBytes, lengthBytes } of layers) {
     const fields = fieldTexts(bytes, name, offBytes, checksums.get(`${key}.checksum`));
-    for (const [rest, value] of Object.entries(DEFINITIONS[name].readRest(bytes, offBytes, lengthBytes))) if (value.length > 0) fields.set(rest, toHex(value));
+    for (const [rest, value] of Object.entries(DEFINITIONS[name].readRest(bytes, offBytes, lengthBytes))) if (value.length > 0) fields.set(rest, formatRest(DEFINITIONS[name], value));
     headers.set(key, fields);
   }
   const fault = faults.find(({ kind }) => kind === 'truncated' || kind === 'malformed');

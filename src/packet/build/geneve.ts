@@ -5,6 +5,7 @@ import { fixedHeader, nextEtherType } from './definition.js';
 import type { Pieces } from './definition.js';
 import { fieldTable, flag, number } from './fieldTable.js';
 import { etherTypeMeaning } from './names.js';
+import { geneveOptionTexts } from './optionTexts.js';
 
 /** Fields of GENEVE (RFC 8926 section 3.4). */
 export interface GeneveFields {
@@ -51,6 +52,7 @@ export const geneveDefinition = fixedHeader({
     number('reserved2', 8),
   ),
   rest: 'options',
+  restMeaning: geneveOptionTexts,
   unitBytes: 4,
   computed: [
     { name: 'optionsLength', compute: ({ headerBytes }) => (headerBytes - GENEVE_MIN_BYTES) / 4 },

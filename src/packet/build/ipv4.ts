@@ -6,6 +6,7 @@ import { fixedHeader, nextIpProtocol, wrongChecksum } from './definition.js';
 import type { Pieces } from './definition.js';
 import { address, fieldTable, flag, number } from './fieldTable.js';
 import { IPPROTO_EXPERIMENTAL, protocolMeaning } from './names.js';
+import { ipv4OptionTexts } from './optionTexts.js';
 
 /** Fields of IPv4 (RFC 791 section 3.1). */
 export interface Ipv4Fields {
@@ -74,6 +75,7 @@ export const ipv4Definition = fixedHeader({
     address('dst', 'ipv4', '10.0.0.2'),
   ),
   rest: 'options',
+  restMeaning: ipv4OptionTexts,
   unitBytes: 4,
   computed: [
     { name: 'ihl', compute: ({ headerBytes }) => headerBytes / 4 },

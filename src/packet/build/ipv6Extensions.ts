@@ -8,6 +8,7 @@ import { fieldTable, flag, number } from './fieldTable.js';
 import { nextHeaderOf } from './ipv6.js';
 import { IPPROTO_EXPERIMENTAL, protocolMeaning } from './names.js';
 import { padN } from './options.js';
+import { ipv6OptionTexts } from './optionTexts.js';
 
 /** Fields of hop-by-hop and destination options (RFC 8200 sections 4.3 and 4.6). */
 export interface Ipv6OptionsFields {
@@ -93,6 +94,7 @@ function optionsHeader(name: 'hopopts' | 'dstopts', ipProtocol: number): HeaderD
     ipProtocol,
     fields: table,
     rest: 'options',
+    restMeaning: ipv6OptionTexts,
     encode: (fields: FieldValues) => {
       const options = joinPieces(name, 'options', fields['options'], 1);
       const beyondBytes = (table.lengthBytes + options.length) % UNIT_BYTES;

@@ -156,15 +156,22 @@ function payloadBytes(data: PayloadInput): Uint8Array {
 }
 
 /**
- * Begins a packet with an Ethernet header.
+ * Begins a packet with an Ethernet header. Throws a TypeError for a value of the wrong kind or a field that doesn't exist, a RangeError for a number that
+ * doesn't fit; so does every step after it.
  *
- *     ethernet().ipv4({ dst: '10.0.0.9', ttl: 3 }).udp({ dst: 53 }).payload('hello').build()
+ * @example
+ * const frame = ethernet().ipv4({ dst: '10.0.0.9', ttl: 3 }).udp({ dst: 53 }).payload('hello').build();
  */
 export function ethernet(fields: EthernetFields = {}): AfterEthernet {
   return new PacketBuilder(EMPTY).ethernet(fields);
 }
 
-/** Begins a packet with any bytes; any header may follow. */
+/**
+ * Begins a packet with any bytes; any header may follow.
+ *
+ * @example
+ * const frame = raw(Uint8Array.of(1, 2, 3)).ipv4().udp().build();
+ */
 export function raw(bytes: Uint8Array): AnyStep {
   return new PacketBuilder(EMPTY).raw(bytes);
 }

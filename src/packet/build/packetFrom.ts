@@ -13,9 +13,10 @@ import type { AnyStep } from './steps.js';
 
 /**
  * A builder of a packet that is there: it builds the very same bytes, whatever they are. Lengths, checksums and the like that are right are
- * computed again after a change, those that are wrong stay as they are:
+ * computed again after a change, those that are wrong stay as they are.
  *
- *     packetFrom(bytes).set('ipv4', { ttl: 63 }).build()     // with the checksum that belongs to it
+ * @example
+ * const forwarded = packetFrom(bytes).set('ipv4', { ttl: 63 }).build(); // with the checksum that belongs to it
  */
 export function packetFrom(bytes: Uint8Array): AnyStep {
   const { layers, payload, trailer, trailerOffBytes } = decodePacket(bytes);

@@ -2,6 +2,7 @@ import { toHex } from '../../base/index.js';
 import { checksumTexts } from './checksumTexts.js';
 import { decodePacket } from './decodePacket.js';
 import type { ParsedLayer } from './decodePacket.js';
+import { formatRest } from './definition.js';
 import { DEFINITIONS } from './definitions.js';
 import { formatField, readField } from './fieldTable.js';
 import type { FieldSpec } from './fieldTable.js';
@@ -13,6 +14,9 @@ const LINE_BYTES = 16;
 /**
  * A packet as a tree, in lines: headers with the bytes that they take up, and below each its fields with what they mean and the bytes that they lie in.
  * Checksums say whether they are right. Faults come last.
+ *
+ * @example
+ * console.log(packetTree(bytes).join('\n'));
  */
 export function packetTree(bytes: Uint8Array): string[] {
   const packet = decodePacket(bytes);
@@ -33,7 +37,7 @@ function fieldLines(bytes: Uint8Array, { name, key, offBytes, lengthBytes }: Par
   });
   let at = offBytes + table.lengthBytes;
   for (const [rest, value] of Object.entries(definition.readRest(bytes, offBytes, lengthBytes))) {
-    if (value.length > 0) lines.push(`  ${rest}: ${toHex(value)} ${range(at, value.length)}`);
+    if (value.length > 0) lines.push(`  ${rest}: ${formatRest(definition, value)} ${range(at, value.length)}`);
     at += value.length;
   }
   return lines;

@@ -99,13 +99,16 @@ export interface SctpDataFields {
 const DATA_TABLE = fieldTable(number('tsn', 32), number('stream', 16), number('streamSequence', 16), number('protocol', 32));
 
 /**
- * Fields of a DATA chunk that is a whole message, for `.chunk()`: `.chunk(sctpData({ tsn: 7 }, data))`.
+ * Fields of a DATA chunk that is a whole message, for `.chunk()`.
  *
  *    0  tsn
  *    4  stream
  *    6  stream sequence
  *    8  payload protocol
  *   12  data
+ *
+ * @example
+ * const frame = ethernet().ipv4().sctp().chunk(sctpData({ tsn: 7 }, Uint8Array.of(1, 2))).build();
  */
 export function sctpData(fields: SctpDataFields = {}, data: Uint8Array = NO_BYTES): SctpChunkFields {
   return { type: 0, flags: 3, value: encodeTable('sctpData', DATA_TABLE, { ...fields }, data) };

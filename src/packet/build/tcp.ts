@@ -3,6 +3,7 @@ import { formatTcpFlags, TCP_ACK, TCP_CWR, TCP_ECE, TCP_FIN, TCP_PSH, TCP_RST, T
 import { encodeTable, fixedHeader, joinPieces } from './definition.js';
 import type { FieldValues, Pieces } from './definition.js';
 import { fieldTable, number } from './fieldTable.js';
+import { tcpOptionTexts } from './optionTexts.js';
 import { upperChecksum } from './upperChecksum.js';
 
 /** Fields of TCP (RFC 9293 section 3.1). */
@@ -71,6 +72,7 @@ export const tcpDefinition = fixedHeader({
   ipProtocol: IPPROTO_TCP,
   fields: TABLE,
   rest: 'options',
+  restMeaning: tcpOptionTexts,
   encode: (fields: FieldValues) => {
     const { flags } = fields;
     const numeric = typeof flags === 'string' ? { ...fields, flags: flagsOf(flags) } : fields;

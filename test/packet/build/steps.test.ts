@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
-  checkChecksums, decodePacket, describePacket, diffPackets, ethernet, formatPacketDiff, packetFrom, packetTree, raw, sctpData, TCP_SYN,
+  checkChecksums, decodePacket, describePacket, diffPackets, ethernet, formatPacketDiff, geneveOption, ipv4RecordRoute, ipv4RouterAlert, ipv6Option, ipv6RouterAlert,
+  noOperation, packetFrom, packetTree, raw, sctpData, TCP_SYN, tcpMaximumSegmentSize, tcpSack, tcpSackPermitted, tcpTimestamps, tcpWindowScale,
 } from '../../../src/packet/index.js';
 import type { ComputedPath, PacketEnd } from '../../../src/packet/index.js';
 
@@ -254,6 +255,26 @@ describe('what is printed', () => {
       '  68656c6c6f hello',
       'trailer [47]',
       '  00 .',
+    ]);
+  });
+
+  it('with options in words', () => {
+    const optionLine = (packet: PacketEnd) => packetTree(packet.build()).find((line) => line.startsWith('  options:'));
+    const tcp = [tcpMaximumSegmentSize(1460), noOperation(), tcpWindowScale(7), tcpSackPermitted(), tcpTimestamps(1, 2), tcpSack([[3, 4]])];
+    expect([
+      ethernet().ipv4().tcp({ options: tcp }),
+      ethernet().ipv4({ options: [ipv4RouterAlert(), ipv4RecordRoute(2), Uint8Array.of(0, 7)] }),
+      ethernet().ipv4().tcp({ options: Uint8Array.of(9, 3, 0, 2, 1, 0, 0, 0) }),
+      ethernet().ipv6().hopByHop({ options: [ipv6RouterAlert(), ipv6Option(0xc2, Uint8Array.of(0, 1, 0, 0))] }),
+      ethernet().ipv4().udp().geneve({ options: [geneveOption(0x102, 0x83, new Uint8Array(4)), geneveOption(1, 2)] }).ipv4(),
+      ethernet().ipv4().udp().geneve({ options: Uint8Array.of(0, 1, 2, 3) }).ipv4(),
+    ].map((packet) => optionLine(packet)?.replace(/^.*?\((.*)\).*$/, '$1'))).toEqual([
+      'mss 1460, nop, window scale 7, sack permitted, timestamps 1 2, sack 3-4, end',
+      'router alert 0, record route for 2, end',
+      'option 9, cut',
+      'router alert 0, jumbo payload 65536, padN 4',
+      'option 0x0102/131, option 0x0001/2',
+      'cut',
     ]);
   });
 
