@@ -40,6 +40,16 @@ export { linkExtensions } from './vm/index.js';
 export type { Extension } from './vm/index.js';
 export { OUTCOMES, traceLine, TRACEPOINTS, XDP_ABORTED, XDP_DROP, XDP_PACKET_HEADROOM, XDP_PASS, XDP_REDIRECT, XDP_TX } from './xdp/index.js';
 export type { Tracepoint } from './xdp/index.js';
+// AF_XDP: docs/af-xdp.md.
+export { CompletionRing, FillRing, RxRing, TxRing, XskSocket, XskUmem } from './xsk/index.js';
+export type { XskProblem, XskResult, XskSharedSocketConfig, XskSocketConfig, XskUmemConfig } from './xsk/index.js';
+export { AppSocket, echo, l2fwd, readXskApplication, rxdrop, txonly, XSK_DEFAULTS } from './sim/index.js';
+export type { TxonlyOptions, XskApplication, XskApplicationFactory, XskApplicationHost, XskSettings, XskSpec } from './sim/index.js';
+export {
+  AfXdp, KERNEL_QUIRKS, POLLIN, POLLOUT, XDP_COPY, XDP_PKT_CONTD, XDP_TX_METADATA, XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_TIMESTAMP, XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_TX_SW_CSUM,
+  XDP_UMEM_UNALIGNED_CHUNK_FLAG, XDP_USE_NEED_WAKEUP, XDP_USE_SG, XDP_ZEROCOPY,
+} from './umem/index.js';
+export type { Mapping, XskQuirks, XskSyscalls } from './umem/index.js';
 // Several hosts and NICs: docs/scenario.md.
 export { createScenario, fillMap, IDEAL_LINK, loadScenario, parseScenario, readScenarioFile } from './sim/index.js';
 export type { Host, HostNicSpec, HostSpec, LinkEvent, LinkSettings, LinkSpec, Scenario, ScenarioFile, ScenarioResult, ScenarioSpec, ScenarioWatcher, TrafficSpec } from './sim/index.js';

@@ -2,12 +2,14 @@ import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { runCommandLine } from '../../src/cli/commandLine.js';
+import { runCommand } from '../../src/cli/commands/run.js';
 import { DMA_ERRORS, FAULT_KINDS } from '../../src/nic/index.js';
+import { XSK_APPLICATIONS } from '../../src/sim/index.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { fencedBlocks, replaceBetween } from '../support/documents.js';
 
 const folder = temporaryFolder();
-const DOCUMENTS = ['docs/nic.md', 'docs/add-a-nic.md', 'docs/faults.md', 'docs/checksums.md', 'docs/metadata.md', 'docs/architecture.md', 'README.md', 'docs/scenario.md', 'docs/dispatcher.md', 'docs/packets.md'];
+const DOCUMENTS = ['docs/nic.md', 'docs/add-a-nic.md', 'docs/faults.md', 'docs/checksums.md', 'docs/metadata.md', 'docs/architecture.md', 'README.md', 'docs/scenario.md', 'docs/af-xdp.md', 'docs/dispatcher.md', 'docs/packets.md'];
 
 /** Runs a `npx sim …` line in this process. */
 async function sim(line: string): Promise<{ exitCode: number; out: string; err: string }> {
@@ -61,5 +63,22 @@ describe('docs/faults.md', () => {
   it('has the kinds of faults that there are (UPDATE_DOCS=1 writes them)', () => {
     const rows = FAULT_KINDS.map(({ kind, text, opportunity }) => `| \`${kind}\` | ${text} | ${opportunity} |`);
     replaceBetween('docs/faults.md', 'table of the faults', `\n| kind | what happens | dice are thrown for each |\n| --- | --- | --- |\n${rows.join('\n')}\n\n`);
+  });
+});
+
+describe('docs/af-xdp.md', () => {
+  it('has the applications that there are, with their options (UPDATE_DOCS=1 writes them)', () => {
+    const rows = Object.entries(XSK_APPLICATIONS).flatMap(([name, { text, options }]) => [
+      `| \`${name}\` | | ${text} |`,
+      ...options.map((option) => `| | \`${option.name}=${option.default}\` | ${option.text}${'choices' in option ? `: ${option.choices.join(', ')}` : ''} |`),
+    ]);
+    replaceBetween('docs/af-xdp.md', 'table of the applications', `\n| application | option, by default | |\n| --- | --- | --- |\n${rows.join('\n')}\n\n`);
+  });
+
+  it('has every option of sim run, and its default', () => {
+    const text = readFileSync('docs/af-xdp.md', 'utf8');
+    const flags = Object.keys(runCommand.options).filter((name) => name === 'xsk' || name.startsWith('xsk-'));
+    expect(flags.length).toBe(11);
+    for (const flag of flags) expect(text).toContain(`| \`--${flag}\` |`);
   });
 });
