@@ -66,7 +66,10 @@ export interface IpPacketEnd extends PacketEnd {
 /** What every header can be followed by. */
 export interface PacketStep extends PacketEnd {
   payload(data: PayloadInput): PacketEnd;
-  /** Bytes in place of a header; what follows them may be anything. */
+  /**
+   * Bytes in place of a header; what follows them may be anything. They are not looked at: the header before says that nothing known follows, and a
+   * checksum that needs the addresses of an IP header in them is computed without.
+   */
   raw(bytes: Uint8Array): AnyStep;
 }
 
