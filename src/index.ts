@@ -38,6 +38,9 @@ export { createDispatcher, orderChain, readRunConfig } from './xdp/index.js';
 export type { ChainLink, DispatcherOptions, DispatcherProgram, RunConfig } from './xdp/index.js';
 export { linkExtensions } from './vm/index.js';
 export type { Extension } from './vm/index.js';
+// What AF_XDP applications do wrong, and a look at the rings: docs/af-xdp.md.
+export { auditChunks, historyText, viewRings, xskFindings } from './umem/index.js';
+export type { ChunkAudit, EntryView, RingView, SocketView, XskFinding, XskFindingCode } from './umem/index.js';
 export { OUTCOMES, traceLine, TRACEPOINTS, XDP_ABORTED, XDP_DROP, XDP_PACKET_HEADROOM, XDP_PASS, XDP_REDIRECT, XDP_TX } from './xdp/index.js';
 export type { Tracepoint } from './xdp/index.js';
 // AF_XDP: docs/af-xdp.md.
@@ -61,3 +64,11 @@ export { chooseBackend, replayOverVeth } from './replay/index.js';
 export type { NetReplayOptions, NetReport } from './replay/index.js';
 export { isClean, runCapture, RUN_DEFAULTS, runScenario } from './report/index.js';
 export type { RunOptions, RunReport, ScenarioOptions, ScenarioReport } from './report/index.js';
+// Tests of one's own: docs/testing.md.
+export {
+  createTestNetwork, createTestNic, loadProgram, metadataContract, ProgramGlobals, ProgramLog, ProgramMap, ProgramMaps, redirectText, TestNetwork, TestNic, TestProgram, verdictName,
+} from './testing/index.js';
+export type {
+  EndedPacket, LoadProgramOptions, MapElement, ObjectSource, PacketBytes, ProgramLogLine, RedirectTarget, SentFrame, TestHostOptions, TestNetworkOptions, TestNicOptions, TestProgramEvent,
+  TestRun, TestRunContext, TestRunOptions, VerdictName,
+} from './testing/index.js';

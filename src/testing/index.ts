@@ -2,6 +2,7 @@ export { createTestNetwork, createTestNic, TestNetwork } from './network/testNet
 export type { TestHostOptions, TestNetworkOptions, TestNicOptions } from './network/testNetwork.js';
 export type { EndedPacket, SentFrame } from './network/packetJournal.js';
 export { TestNic } from './network/testNic.js';
+export { metadataContract } from './program/metadataContract.js';
 export { packetBytesOf } from './program/objectSource.js';
 export type { ObjectSource, PacketBytes } from './program/objectSource.js';
 export { ProgramGlobals } from './program/programGlobals.js';

@@ -2,7 +2,7 @@
 export { toAbortPacket, toDropPacket, toEndAs, toHaveVerdict, toPassPacket, toRedirectPacket, toRunWithin, toTransmitPacket } from './verdictMatchers.js';
 export type { ExpectedRedirect } from './verdictMatchers.js';
 export { toHaveCounter, toHaveElement, toHaveLogged, toHaveNoLeaks, toHaveSum } from './stateMatchers.js';
-export { toHaveMetadata } from './metadataMatchers.js';
+export { toHaveMetadata, toKeepContract } from './metadataMatchers.js';
 export type { MatcherResult } from './matcher.js';
 export type { PacketSubject } from './subject.js';
 export { toEqualPacket, toHaveValidChecksums } from './packetMatchers.js';

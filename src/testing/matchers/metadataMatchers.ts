@@ -1,7 +1,8 @@
 import { ProblemError } from '../../base/index.js';
-import { readMetadata } from '../../xdp/index.js';
+import { compareContracts, contractOfStruct, readMetadata } from '../../xdp/index.js';
 import type { MetadataContract, MetadataValue } from '../../xdp/index.js';
-import { result } from './matcher.js';
+import { TestProgram } from '../program/testProgram.js';
+import { result, wrongSubject } from './matcher.js';
 import type { MatcherResult } from './matcher.js';
 import { journeyOf, packetSubject } from './subject.js';
 import { sameValue, valueText } from './values.js';
@@ -31,4 +32,16 @@ export function toHaveMetadata(received: unknown, contract: MetadataContract, va
 function sameField(found: MetadataValue | undefined, expected: MetadataValue): boolean {
   if (found instanceof Uint8Array && expected instanceof Uint8Array) return sameValue([...found], [...expected]);
   return sameValue(found, expected);
+}
+
+/**
+ * The struct in the object's BTF, of C or of Rust with `#[repr(C)]`, is what the contract says: fields, offsets, widths, byte orders, size.
+ *
+ * @example expect(program).toKeepContract(contract, 'struct offload_meta')
+ */
+export function toKeepContract(received: unknown, contract: MetadataContract, typeName: string): MatcherResult {
+  if (!(received instanceof TestProgram)) return wrongSubject('toKeepContract', 'a program that loadProgram() gave', received);
+  const found = contractOfStruct(received.object.btf, typeName);
+  const problems = found.ok ? compareContracts(contract, found.value) : [found.problem];
+  return result(problems.length === 0, `${typeName} of ${received.object.name} to keep contract ${contract.name}`, problems.map(({ message, hint }) => `${message}${hint === undefined ? '' : ` (${hint})`}`));
 }

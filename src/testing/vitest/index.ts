@@ -34,6 +34,7 @@ declare global {
       toHaveCounter(name: string, value: number): void;
       toHaveLogged(text: string | RegExp): void;
       toHaveNoLeaks(): void;
+      toKeepContract(contract: MetadataContract, typeName: string): void;
       toHaveMetadata(contract: MetadataContract, values?: Readonly<Record<string, MetadataValue>>): void;
     }
   }

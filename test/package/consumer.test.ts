@@ -1,0 +1,57 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ensureBuilt } from '../support/simCommand.js';
+
+const OBJECTS = ['count_hash', 'dnat', 'reflector', 'meta_writer', 'tx_contract', 'xsk_redirect'];
+/** What a consumer has besides; taken from here, so that the test needs no network. */
+const DEPENDENCIES = ['vitest', 'fast-check', 'typescript', 'yargs', '@types'];
+
+const root = mkdtempSync(join(tmpdir(), 'xdp-sim-consumer-'));
+const modules = join(root, 'node_modules');
+const run = (args: readonly string[]) => spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', timeout: 180_000, env: { ...process.env, NO_COLOR: '1', CI: 'true', FORCE_COLOR: '0', VITEST: '', VITEST_WORKER_ID: '' } });
+
+// A project as it is made from scratch: the packed tarball, vitest 4, fast-check, TypeScript.
+beforeAll(async () => {
+  await ensureBuilt();
+  const [{ filename }] = JSON.parse(execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', root], { encoding: 'utf8' })) as [{ filename: string }];
+  mkdirSync(join(modules, 'xdp-sim'), { recursive: true });
+  execFileSync('tar', ['-xzf', join(root, filename), '--strip-components=1', '-C', join(modules, 'xdp-sim')]);
+  for (const name of DEPENDENCIES) symlinkSync(resolve('node_modules', name), join(modules, name));
+  cpSync('fixtures/consumer', root, { recursive: true });
+  mkdirSync(join(root, 'objects'));
+  for (const name of OBJECTS) cpSync(`fixtures/programs/${name}/${name}.o`, join(root, 'objects', `${name}.o`));
+}, 300_000);
+
+afterAll(() => rmSync(root, { recursive: true }));
+
+describe('a project that has xdp-sim from its tarball', () => {
+  it('has every door of the package, with its types', () => {
+    const { exports } = JSON.parse(execFileSync('cat', [join(modules, 'xdp-sim/package.json')], { encoding: 'utf8' })) as { exports: Record<string, string | Record<string, string>> };
+    const files = Object.values(exports).flatMap((door) => (typeof door === 'string' ? [door] : Object.values(door)));
+    for (const file of files) expect(readdirSync(join(modules, 'xdp-sim', file, '..')), file).toContain(file.split('/').pop());
+  });
+
+  it('runs a unit test, a property test, a snapshot, a contract test and an AF_XDP test', () => {
+    const { status, stdout, stderr } = run([join(modules, 'vitest/vitest.mjs'), 'run', '--reporter=verbose']);
+    expect(`${stdout}${stderr}`).not.toContain('FAIL');
+    expect(status, `${stdout}${stderr}`).toBe(0);
+    for (const file of ['unit', 'property', 'snapshot', 'contract', 'afXdp']) expect(stdout).toContain(`test/${file}.test.ts`);
+  });
+
+  it('is type-checked under strict and nodenext', () => {
+    const { status, stdout } = run([join(modules, 'typescript/bin/tsc'), '--noEmit']);
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+  });
+
+  it('needs no peer for what does not use it', () => {
+    for (const name of ['vitest', 'fast-check', 'typescript', '@types']) rmSync(join(modules, name));
+    const doors = ['xdp-sim', 'xdp-sim/packet', 'xdp-sim/pcap', 'xdp-sim/matchers', 'xdp-sim/replay'];
+    const { status, stderr } = run(['--input-type=module', '-e', doors.map((door) => `await import('${door}');`).join(' ')]);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+  });
+});
