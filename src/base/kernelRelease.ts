@@ -31,6 +31,10 @@ export const KERNEL_CHANGES = {
   txBudgetOption: { since: '6.17', topic: 'AF_XDP, copy mode', before: 'sendto sends at most 32 descriptors', after: 'XDP_MAX_TX_SKB_BUDGET raises that' },
   blockingSendFirst: { since: '6.6', topic: 'AF_XDP', before: 'a blocking sendto on a device that is down: -EOPNOTSUPP', after: '-ENETDOWN' },
   txFairness: { since: '6.10', topic: 'AF_XDP, zero copy', before: 'the first socket of a queue sends as long as it has something', after: '32 descriptors a socket, in turn' },
+  zeroCopyMtu: {
+    since: '6.18', topic: 'AF_XDP, zero copy', before: 'bind does not look at the MTU',
+    after: '-EINVAL, or copy mode, when a frame of the MTU with two VLAN tags does not fit into a chunk, with XDP_USE_SG into as many as the driver takes',
+  },
   sendStopsAtInvalid: { since: '6.6', topic: 'AF_XDP, copy mode', before: 'sendto passes over invalid TX descriptors', after: 'it stops behind one, and the rest waits for the next call' },
   completionFullIsAgain: { since: '6.11', topic: 'AF_XDP, copy mode', before: 'sendto gives 0 when the COMPLETION ring is full', after: '-EAGAIN' },
   completesInvalid: { since: '6.18', topic: 'AF_XDP, copy mode', before: 'the address of an invalid TX descriptor is lost', after: 'it comes back on the COMPLETION ring' },

@@ -87,9 +87,6 @@ const OUTCOME_OF_LOSS: Record<DeviceLoss, Outcome> = {
 /** Without RSS there is one queue, whatever the hash. */
 const NO_RSS: RssSupport = { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: true, flowRules: 0 };
 
-/** I/O pages for UMEMs in zero-copy mode, 64 MiB: where they don't suffice, bind falls back to copy mode. */
-const UMEM_PAGES = 16384;
-
 /** Locally administered address of the model NIC. */
 const MAC_ADDRESS = Uint8Array.from([0x02, 0, 0, 0, 0, 0x01]);
 
@@ -127,7 +124,8 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   const { ledger } = allocator;
   const range = { start: ledger.baseAddress, sizeBytes: ledger.count * ledger.unitBytes };
   const cache = settings.isDmaCoherent === false ? CacheModel.nonCoherent(memory, range) : CacheModel.coherent(memory);
-  const iommu = new Iommu(allocator.ledger.count + ringPages(settings) + txRingSize * queues * 2 + 4096 + (profile.xdp.zeroCopy === undefined ? 0 : UMEM_PAGES));
+  // In zero-copy mode UMEMs are mapped, too, wherever in host memory they lie.
+  const iommu = new Iommu(allocator.ledger.count + ringPages(settings) + txRingSize * queues * 2 + 4096 + (profile.xdp.zeroCopy === undefined ? 0 : memory.sizeBytes / PAGE_BYTES));
   const softirqs = parts.softirqs ?? Array.from({ length: vm.environment.possibleCpus }, () => new Softirq(scheduler));
   const umems = new DmaUmems(ledger);
   const dma = new DmaApi({ memory, iommu, cache, ledgers: umems.ledgers });

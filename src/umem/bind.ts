@@ -1,5 +1,5 @@
-import { EBADF, EBUSY, EINVAL, ENODEV, ENOPROTOOPT, ENOTSOCK, EOPNOTSUPP } from '../base/index.js';
-import type { Scheduler } from '../base/index.js';
+import { EBADF, EBUSY, EINVAL, ENODEV, ENOPROTOOPT, ENOTSOCK, EOPNOTSUPP, hasChange } from '../base/index.js';
+import type { KernelRelease, Scheduler } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import {
   AF_XDP, XDP_COPY, XDP_SHARED_UMEM, XDP_USE_NEED_WAKEUP, XDP_USE_SG, XDP_WAKEUP_TX, XDP_ZEROCOPY,
@@ -68,7 +68,7 @@ function bindOwnUmem(host: BindHost, socket: XdpSock, device: XskDevice, queueId
   const { umem, fillUntilBind: fill, completionUntilBind: completion } = socket;
   if (umem === undefined || fill === undefined || completion === undefined) return -EINVAL;
   const pool = new XskBuffPool({ memory: host.memory, umem, fill, completion, device, queueId, clock: host.scheduler });
-  const error = assignDevice(host, pool, flags);
+  const error = assignDevice(host, pool, flags, socket.rules.kernel);
   if (error !== 0) return error;
   socket.pool = pool;
   socket.hasSg = (flags & XDP_USE_SG) !== 0;
@@ -76,7 +76,7 @@ function bindOwnUmem(host: BindHost, socket: XdpSock, device: XskDevice, queueId
 }
 
 /** xp_assign_dev: the pool takes the queue, in zero-copy mode if that is wanted or nobody says otherwise and the driver can. */
-function assignDevice(host: BindHost, pool: XskBuffPool, flags: number): number {
+function assignDevice(host: BindHost, pool: XskBuffPool, flags: number, kernel: KernelRelease): number {
   const { device, queueId } = pool;
   const isForced = (flags & XDP_ZEROCOPY) !== 0;
   const isCopy = (flags & XDP_COPY) !== 0;
@@ -87,20 +87,20 @@ function assignDevice(host: BindHost, pool: XskBuffPool, flags: number): number 
   pool.hasSg = (flags & XDP_USE_SG) !== 0;
   // Sending begins with a wake-up by the application, whatever the mode, and copy mode stays so.
   pool.cachedNeedWakeup = XDP_WAKEUP_TX;
-  const error = isCopy ? 0 : setupZeroCopy(pool);
+  const error = isCopy ? 0 : setupZeroCopy(pool, kernel);
   if (error !== 0 && isForced) return error;
   host.addPool(pool);
   return 0;
 }
 
 /** 0, or why it is copy mode. */
-function setupZeroCopy(pool: XskBuffPool): number {
+function setupZeroCopy(pool: XskBuffPool, kernel: KernelRelease): number {
   const { device } = pool;
   const { zeroCopy } = device;
   if (zeroCopy === undefined) return -EOPNOTSUPP;
   if (pool.hasSg && zeroCopy.maxSegments === 1) return -EOPNOTSUPP;
   // By the source; no test of the model has such hardware to ask.
-  if (device.mtu + ETH_PAD_BYTES > pool.rxFrameBytes * (pool.hasSg ? zeroCopy.maxSegments : 1)) return -EINVAL;
+  if (hasChange(kernel, 'zeroCopyMtu') && device.mtu + ETH_PAD_BYTES > pool.rxFrameBytes * (pool.hasSg ? zeroCopy.maxSegments : 1)) return -EINVAL;
   pool.isZeroCopy = true;
   const error = zeroCopy.setupPool(pool.queueId, pool);
   if (error !== 0) pool.isZeroCopy = false;
@@ -124,7 +124,7 @@ function shareUmem(host: BindHost, socket: XdpSock, device: XskDevice, queueId: 
     if (fill === undefined || completion === undefined) return -EINVAL;
     const own = new XskBuffPool({ memory: host.memory, umem, fill, completion, device, queueId, clock: host.scheduler });
     const mode = (pool.isZeroCopy ? XDP_ZEROCOPY : XDP_COPY) | (pool.usesNeedWakeup ? XDP_USE_NEED_WAKEUP : 0) | (pool.hasSg ? XDP_USE_SG : 0);
-    const error = assignDevice(host, own, mode);
+    const error = assignDevice(host, own, mode, socket.rules.kernel);
     if (error !== 0) return error;
     socket.pool = own;
   }
