@@ -66,6 +66,7 @@ export interface SimulateOptions {
     readonly rings?: Partial<XskRingSizes>;
   };
   readonly seed?: number;
+  readonly kernel?: SimulationOptions['kernel'];
   readonly prepare?: SimulationOptions['prepare'];
   readonly instructionBudget?: number;
   /** Tampers with the simulation before the run. */
@@ -107,7 +108,7 @@ function xskSpec({ application, rings, ...settings }: NonNullable<SimulateOption
 }
 
 /** Builds a simulation; see `SimulateOptions` for the defaults. */
-export function simulationOf({ object, program, nic, xsk, seed = 1, prepare, instructionBudget }: Omit<SimulateOptions, 'frames'>): Simulation {
+export function simulationOf({ object, program, nic, xsk, seed = 1, kernel, prepare, instructionBudget }: Omit<SimulateOptions, 'frames'>): Simulation {
   const settings = nicSettings(nic);
   return unwrap(
     createSimulation({
@@ -117,6 +118,7 @@ export function simulationOf({ object, program, nic, xsk, seed = 1, prepare, ins
       seed,
       cpus: settings.queues,
       xsk: xsk && xskSpec(xsk),
+      kernel,
       prepare,
       instructionBudget,
     }),

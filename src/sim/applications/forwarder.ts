@@ -15,7 +15,9 @@ export type Answer = (u8: Uint8Array, at: number, lenBytes: number) => boolean;
 /** Sends packets back in the chunks in which they came, which go to FILL when they have left. */
 export function forwarder(socket: XskSocket, answer: Answer): XskApplication {
   const app = new AppSocket(socket);
-  const { rx, tx, umem } = socket;
+  const { rx, tx, completion, umem } = socket;
+  /** What has more descriptors would lie on TX for ever. */
+  const mostParts = Math.min(tx.size, completion.size, MAX_SKB_DESCRIPTORS);
 
   /** Descriptors of the packet that begins here, 0 when its end is not there yet. */
   const partsOf = (index: number, count: number): number => {
@@ -33,7 +35,7 @@ export function forwarder(socket: XskSocket, answer: Answer): XskApplication {
       const index = first + done;
       const parts = partsOf(index, count - done);
       if (parts === 0) break;
-      const canSend = parts <= Math.min(tx.size, MAX_SKB_DESCRIPTORS);
+      const canSend = parts <= mostParts;
       if (canSend && tx.reserve(parts) === 0) break;
       if (canSend && answer(umem.u8, umem.getData(rx.dataAddr(index)), rx.len(index))) {
         for (let i = 0; i < parts; i++) tx.setDesc(tx.index + i, rx.addr(index + i), rx.len(index + i), rx.options(index + i) & XDP_PKT_CONTD, rx.offset(index + i));
