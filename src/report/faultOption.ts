@@ -87,7 +87,7 @@ function parseFault(text: string): Result<FaultSetting> {
 }
 
 /** `10us`, in ns; `undefined` when it is no time. */
-function parseTime(text: string): number | undefined {
+export function parseTime(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ns|us|ms|s)$/.exec(text);
   return match === null ? undefined : Number(match[1]) * UNIT_NS[match[2]];
 }

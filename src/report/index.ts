@@ -23,3 +23,5 @@ export * from './scenarioReport.js';
 export * from './scenarioText.js';
 export { counted, grouped, printable, textTable } from './textTable.js';
 export * from './xskOption.js';
+export * from './xskReport.js';
+export * from './xskText.js';

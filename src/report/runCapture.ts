@@ -20,6 +20,7 @@ import { parseFaultPlan } from './faultOption.js';
 import { parseInnerMaps } from './innerMapOption.js';
 import { MetadataWatcher } from './metadataWatcher.js';
 import { recordCases } from './recordCases.js';
+import { parseRingMoments, RingsAtWatcher } from './ringsAt.js';
 import { runReport } from './runReport.js';
 import type { RunReport } from './runReport.js';
 import { RunWatcher } from './runWatcher.js';
@@ -83,6 +84,8 @@ export interface RunOptions extends XskOptions {
   readonly instructionBudget?: number | undefined;
   /** Directory for captures by destination. */
   readonly out?: string | undefined;
+  /** `TIME[,TIME]` or `packet:N`: when the rings of AF_XDP sockets are looked at (ringsAt.ts). */
+  readonly ringsAt?: string | undefined;
   /** `struct NAME` of the object: read the metadata of packets by it. */
   readonly meta?: string | undefined;
   /** Look at the checksums of every packet that goes on its way. */
@@ -138,6 +141,8 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
   if (!network.ok) return network;
   const xsk = readXskOptions(options, object);
   if (!xsk.ok) return xsk;
+  const moments = options.ringsAt === undefined ? ok(undefined) : parseRingMoments(options.ringsAt);
+  if (!moments.ok) return moments;
   const capture = openCapture(options.pcap);
   if (!capture.ok) return capture;
   try {
@@ -165,7 +170,8 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
     const { u8 } = simulation.value.memory;
     const metadata = contract.value && new MetadataWatcher(contract.value, u8, watcher);
     const checksums = options.verifyChecksums === true ? new ChecksumWatcher(u8, metadata ?? watcher) : undefined;
-    const result = simulation.value.run(capture.value, checksums ?? metadata ?? watcher, onProgress);
+    const ringsAt = moments.value && new RingsAtWatcher(simulation.value, moments.value, checksums ?? metadata ?? watcher);
+    const result = simulation.value.run(capture.value, ringsAt ?? checksums ?? metadata ?? watcher, onProgress);
     const outputProblem = output?.value.close();
     if (!result.ok) return result;
     if (outputProblem !== undefined) return fail(outputProblem);
@@ -181,6 +187,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       capture: basename(options.pcap), seed, engine, kernel: target.value.kernel, mode: settings.value.xdpMode ?? 'native', cpus, xskApplication: xsk.value.name, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
       checksums: checksums?.report(),
       metadata: metadata?.report(),
+      ringsAt: ringsAt?.finish(),
       chain,
     }));
   } catch (error) {

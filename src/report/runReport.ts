@@ -16,6 +16,8 @@ import type { MapReport } from './mapReport.js';
 import { counted } from './textTable.js';
 import { tracesReport } from './traceReport.js';
 import type { TraceReport } from './traceReport.js';
+import { findingReports, mistakeReason } from './xskReport.js';
+import type { RingsAtReport, XskFindingReport } from './xskReport.js';
 
 /**
  * Result of `sim run`, as `--json` prints it. `docs/report.md` explains every field. A change that removes or renames a field
@@ -67,6 +69,10 @@ export interface RunReport {
   readonly rings: readonly RingReport[];
   readonly pool: PoolReport;
   readonly xsk: readonly XskReport[];
+  /** What the AF_XDP applications did wrong or left undone, the first 200. */
+  readonly xsk_findings: readonly XskFindingReport[];
+  /** Only with `--rings-at`. */
+  readonly rings_at?: readonly RingsAtReport[];
   readonly maps: Readonly<Record<string, MapReport>>;
   readonly variables: Readonly<Record<string, JsonValue>>;
   /** Variables that there was no room for. */
@@ -185,6 +191,8 @@ export interface RunNames {
   readonly chain?: readonly ChainLink[] | undefined;
   /** What was found by reading metadata; `undefined` when nobody read it. */
   readonly metadata?: MetadataReport | undefined;
+  /** The rings of the sockets at some moments; `undefined` when nobody asked. */
+  readonly ringsAt?: readonly RingsAtReport[] | undefined;
   /** What was found by looking at checksums; `undefined` when nobody looked. */
   readonly checksums?: ChecksumReport | undefined;
 }
@@ -224,6 +232,8 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
     rings: queuesOf(nic).map((queue) => ringReport(nic, queue)),
     pool: poolReport(nic),
     xsk: simulation.sockets.map((socket) => xskReport(socket, names.xskApplication)),
+    xsk_findings: findingReports(result.xskFindings),
+    ...(names.ringsAt === undefined ? {} : { rings_at: names.ringsAt }),
     maps: mapReports(loaded),
     variables: variables.values,
     variables_omitted: variables.omitted,
@@ -241,17 +251,20 @@ export function runReport(simulation: Simulation, result: RunResult, names: RunN
 }
 
 /** Why a run is not clean, in one sentence for a log. */
-export function runVerdict({ fault_count: faults, audit, checksums, metadata }: RunReport): string {
+export function runVerdict({ fault_count: faults, audit, checksums, metadata, xsk_findings: findings }: RunReport): string {
   const reasons = audit.checks.filter((check) => !check.ok).map(({ name, detail }) => `the audit of ${name} failed: ${detail}`);
   if (metadata !== undefined && metadata.broken_count > 0) reasons.unshift(`the metadata of ${counted(metadata.broken_count, 'packet')} breaks the contract`);
   if (checksums !== undefined && checksums.wrong_count > 0) reasons.unshift(`${counted(checksums.wrong_count, 'checksum')} of packets that went on ${checksums.wrong_count === 1 ? 'is' : 'are'} wrong`);
+  const mistake = mistakeReason(findings);
+  if (mistake !== undefined) reasons.unshift(mistake);
   if (faults > 0) reasons.unshift(`the program was stopped by a fault at ${counted(faults, 'packet')}`);
   return reasons.length === 0 ? 'everything is fine' : `FAILED: ${reasons.join('; ')}`;
 }
 
-/** True when the run shows nothing that must be mended: the audit balances, the program did nothing forbidden, no checksum became wrong, and metadata is as agreed. */
+/** True when the run shows nothing that must be mended: the audit balances, the program did nothing forbidden, no checksum became wrong, metadata is as agreed, and no AF_XDP application broke the rules. */
 export function isClean(report: RunReport): boolean {
-  return report.audit.ok && report.fault_count === 0 && (report.checksums?.wrong_count ?? 0) === 0 && (report.metadata?.broken_count ?? 0) === 0;
+  const isAsAgreed = (report.checksums?.wrong_count ?? 0) === 0 && (report.metadata?.broken_count ?? 0) === 0 && mistakeReason(report.xsk_findings) === undefined;
+  return report.audit.ok && report.fault_count === 0 && isAsAgreed;
 }
 
 export function queuesOf(nic: Nic): number[] {

@@ -10,6 +10,7 @@ import { metadataSection } from './metadataText.js';
 import { counted, grouped, printable, textTable } from './textTable.js';
 import { traceSection } from './traceText.js';
 import { shortText } from './valueText.js';
+import { findingsSection, ringSections } from './xskText.js';
 
 const NS_PER_SEC = 1e9;
 
@@ -42,6 +43,8 @@ export function runText(report: RunReport, heading: Heading): string {
     rings(report),
     nicFaults(report),
     sockets(report),
+    findingsSection(report.xsk_findings),
+    ...ringSections(report.rings_at ?? []),
     pool(report),
     ...mapSections(report.maps),
     variables(report),

@@ -11,6 +11,8 @@ import type { FaultReport, NicFaultReport, PoolReport, RingReport, RunReport, Xs
 import type { JournalEntry, ScenarioJournal } from './scenarioJournal.js';
 import { tracesReport } from './traceReport.js';
 import type { TracesReport } from './traceReport.js';
+import { findingReports, mistakeReason } from './xskReport.js';
+import type { XskFindingReport } from './xskReport.js';
 
 /** Result of `sim scenario`, as `--json` prints it; docs/scenario.md explains every field. */
 export interface ScenarioReport {
@@ -44,6 +46,8 @@ export interface HostReport extends EventsReport, TracesReport {
   readonly network_missed: readonly string[];
   readonly log: RunReport['log'];
   readonly log_lines: number;
+  /** What its AF_XDP applications did wrong or left undone, the first 200. */
+  readonly xsk_findings: readonly XskFindingReport[];
   readonly faults: readonly FaultReport[];
   readonly fault_count: number;
   readonly audit: RunReport['audit'];
@@ -108,15 +112,16 @@ export function scenarioReport(name: string, file: ScenarioFile, result: Scenari
   };
 }
 
-/** True when nothing must be mended: everything is accounted for, and no program did what it must not. */
+/** True when nothing must be mended: everything is accounted for, and no program and no AF_XDP application did what it must not. */
 export function isScenarioClean({ hosts, audit }: ScenarioReport): boolean {
-  return audit.ok && hosts.every((host) => host.audit.ok && host.fault_count === 0);
+  return audit.ok && hosts.every((host) => host.audit.ok && host.fault_count === 0 && mistakeReason(host.xsk_findings) === undefined);
 }
 
 /** Why a scenario is not clean, in one sentence for a log. */
 export function scenarioVerdict({ hosts, audit }: ScenarioReport): string {
   const reasons = hosts.flatMap((host) => [
     ...(host.fault_count > 0 ? [`a program on ${host.name} was stopped by a fault at ${host.fault_count} packets`] : []),
+    ...(mistakeReason(host.xsk_findings) === undefined ? [] : [`${mistakeReason(host.xsk_findings)} on ${host.name}`]),
     ...host.audit.checks.filter(({ ok }) => !ok).map(({ name, detail }) => `the audit of ${name} on ${host.name} failed: ${detail}`),
   ]);
   reasons.push(...audit.checks.filter(({ ok }) => !ok).map(({ name, detail }) => `the audit of ${name} failed: ${detail}`));
@@ -143,6 +148,7 @@ function hostReport(host: Host, result: RunResult, { cpus, engine, nics, network
     network_missed: network === undefined ? [...host.vm.network.asked].sort() : [],
     log: result.log.map(({ tNs, cpu, text }) => ({ t_ns: tNs, cpu, text })),
     log_lines: result.logLineCount,
+    xsk_findings: findingReports(result.xskFindings),
     ...(first === undefined ? { events: [], event_counts: {} } : eventsReport(result, first, new Map())),
     ...tracesReport(result),
     faults: result.faults.map(faultReport),

@@ -6,6 +6,7 @@ import type { JournalEntry } from './scenarioJournal.js';
 import type { HostNicReport, HostReport, LinkReport, ScenarioReport } from './scenarioReport.js';
 import { counted, grouped, printable, textTable } from './textTable.js';
 import { traceSection } from './traceText.js';
+import { findingsSection } from './xskText.js';
 
 const NS_PER_SEC = 1e9;
 
@@ -40,6 +41,7 @@ function hostSections(host: HostReport): string[][] {
     ...host.objects.flatMap((object) => mapSections(object.maps)).map(([title, ...lines]) => [`${title} of ${name}`, ...lines]),
     ...eventSections(host).map(([title, ...lines]) => [`${title} on ${name}`, ...lines]),
     traceSection(host).map((line, i) => (i === 0 ? `${line} on ${name}` : line)),
+    findingsSection(host.xsk_findings, ` on ${name}`),
     log(host),
   ];
 }

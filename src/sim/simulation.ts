@@ -80,6 +80,11 @@ export class Simulation {
     return this.#port.program;
   }
 
+  /** Virtual time since the first packet, ns. */
+  get nowNs(): number {
+    return this.#world.events.nowNs - BOOT_NS;
+  }
+
   /** Calls `look` when all that happens until this time has happened, or at the end of the run. It must change nothing. @param tNs since the first packet */
   lookAt(tNs: number, look: () => void): void {
     this.#world.lookAt(BOOT_NS + tNs, look);

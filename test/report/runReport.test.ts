@@ -25,7 +25,7 @@ describe('JSON', () => {
   it('has the fields that scripts depend on, with these names and no others', () => {
     expect(Object.keys(report)).toEqual([
       'schema', 'object', 'program', 'frags', 'capture', 'seed', 'engine', 'kernel', 'mode', 'cpus', 'nic', 'packets', 'duration_ns', 'verdicts', 'outcomes', 'counters',
-      'ethtool', 'rings', 'pool', 'xsk', 'maps', 'variables', 'variables_omitted', 'network_missed', 'log', 'log_lines', 'events', 'event_counts', 'tracepoints', 'tracepoint_counts', 'faults', 'fault_count', 'audit',
+      'ethtool', 'rings', 'pool', 'xsk', 'xsk_findings', 'maps', 'variables', 'variables_omitted', 'network_missed', 'log', 'log_lines', 'events', 'event_counts', 'tracepoints', 'tracepoint_counts', 'faults', 'fault_count', 'audit',
     ]);
     expect(report).toMatchObject({
       schema: 1,

@@ -1,0 +1,56 @@
+import { timeText } from '../umem/index.js';
+import { grouped, printable, textTable } from './textTable.js';
+import type { RingEntryReport, RingsAtReport, RingStateReport, SocketRingsReport, XskFindingReport } from './xskReport.js';
+
+/** Entries of a ring, and findings, that the text shows. */
+const SHOWN_ENTRIES = 16;
+const SHOWN_FINDINGS = 20;
+
+/** What AF_XDP applications did wrong or left undone; empty when there is nothing to tell. */
+export function findingsSection(findings: readonly XskFindingReport[], where = ''): string[] {
+  if (findings.length === 0) return [];
+  const ordered = [...findings.filter(({ severity }) => severity === 'mistake'), ...findings.filter(({ severity }) => severity !== 'mistake')];
+  const lines = ordered.slice(0, SHOWN_FINDINGS).flatMap(({ code, severity, socket, count, message, hint, history }) => [
+    `  ${severity === 'mistake' ? 'MISTAKE' : 'warning'} ${code}, socket ${socket}${count === 1 ? '' : `, ${grouped(count)} times`}: ${printable(message)}`,
+    ...(history === '' ? [] : [`    ${printable(history)}`]),
+    `    to mend it: ${printable(hint)}`,
+  ]);
+  if (findings.length > SHOWN_FINDINGS) lines.push(`  and ${grouped(findings.length - SHOWN_FINDINGS)} more (--json shows them)`);
+  return [`What the AF_XDP applications did wrong or left undone${where} (docs/af-xdp.md)`, ...lines];
+}
+
+/** The rings of all sockets at the moments that were asked for, a section each. */
+export function ringSections(moments: readonly RingsAtReport[]): string[][] {
+  return moments.map(({ at, t_ns: tNs, sockets }) => [
+    `AF_XDP rings at ${at} (the last event before it: ${timeText(tNs)})`,
+    ...(sockets.length === 0 ? ['  there was nothing to be seen: no such packet, or no sockets'] : sockets.flatMap(socketLines)),
+  ]);
+}
+
+function socketLines({ socket, queue, state, mode, rings, chunks, kernel_free: free, kernel_in_flight: inFlight }: SocketRingsReport): string[] {
+  const owners = Object.entries(chunks).map(([owner, count]) => `${owner} ${grouped(count)}`);
+  const held = free + inFlight === 0 ? '' : ` (kernel: ${grouped(free)} unused, ${grouped(inFlight)} on their way out)`;
+  return [
+    `  socket ${socket}, queue ${queue}, ${state}, ${mode}; chunks: ${owners.length === 0 ? 'no UMEM' : owners.join(', ')}${held}`,
+    ...rings.flatMap((ring) => ringLines(ring)),
+  ];
+}
+
+function ringLines({ ring, size, producer, consumer, cached_producer: cachedProducer, cached_consumer: cachedConsumer, used, flags, entries, entries_omitted: omitted }: RingStateReport): string[] {
+  const state = used > size ? `indices that make no sense (${grouped(used)} of ${grouped(size)})` : `${grouped(used)} of ${grouped(size)}`;
+  const head = `    ${ring}: ${state}, producer ${producer}, consumer ${consumer}; the kernel knows ${cachedProducer} and ${cachedConsumer}${flags.length === 0 ? '' : `; ${flags.join(', ')}`}`;
+  const shown = entries.slice(0, SHOWN_ENTRIES);
+  const rest = entries.length - shown.length + omitted;
+  return [head, ...textTable(shown.map(entryRow)).map((line) => `    ${line}`), ...(rest === 0 ? [] : [`      and ${grouped(rest)} more`])];
+}
+
+function entryRow({ index, slot, address, len, options = [], chunk, owner, packet, note }: RingEntryReport): string[] {
+  return [
+    `[${slot}]`,
+    `index ${index}`,
+    `address ${address}`,
+    ...(len === undefined ? [] : [[`${grouped(len)} bytes`, ...options].join(' ')]),
+    chunk < 0 ? 'no chunk' : `chunk ${chunk}`,
+    [owner, ...(packet === 0 ? [] : [`packet ${packet}`]), ...(note === '' ? [] : [note])].join(', '),
+  ];
+}
