@@ -87,16 +87,19 @@ function ofFill(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
       : `FILL of queue ${pool.queueId} was empty when the kernel wanted a chunk${first}`;
     findings.push(of(watch, watched, 'fill-starvation', Math.max(1, starvedCount), NO_CHUNK, message, fillHint(starvedOwners, watched)));
   }
-  if (waiting > 0 && waiting <= ring.size && (ring.flags & XDP_RING_NEED_WAKEUP) !== 0) {
+  // A driver that waits for room on RX is told of there.
+  const waitsForRx = [...pool.sockets].some(({ rx }) => rx !== undefined && rx.ring.used >= rx.ring.size);
+  if (waiting > 0 && waiting <= ring.size && (ring.flags & XDP_RING_NEED_WAKEUP) !== 0 && !waitsForRx) {
     const since = waitingSinceNs < 0 ? '' : ` since ${timeText(waitingSinceNs - watch.startNs)}`;
     findings.push(of(watch, watched, 'missing-wakeup', waiting, chunkAt(watch, watched, queue.cachedCons), `${entries(waiting)} wait in FILL of queue ${pool.queueId} for a driver that sleeps: no poll and no recvfrom has come${since}, though NEED_WAKEUP is set`, 'call poll or recvfrom after a refill when the FILL ring needs a wake-up'));
   }
   return findings;
 }
 
-/** Drivers in zero-copy mode ask for more than they need: only one that has nothing at all is starved. */
+/** Drivers in zero-copy mode ask for more than they need: only one that has nothing at all is starved, and only where somebody wants to receive. */
 function isStarved(watch: UmemWatch, { starvedCount, pool, ring }: WatchedRing): boolean {
   if (!pool.isZeroCopy) return starvedCount > 0;
+  if (![...pool.sockets].some(({ rx }) => rx !== undefined)) return false;
   return ring.isEmpty && starvedCount > 0 && !watch.umem.chunks.owner.some((owner) => owner === Owner.kernel || owner === Owner.device);
 }
 

@@ -153,7 +153,10 @@ export class XskBuffPool {
       umem.move(chunk, Owner.fillRing, Owner.kernel);
       into[count++] = chunk;
     }
-    if (count === reused) fill.queueEmptyDescs++;
+    if (count === reused) {
+      fill.queueEmptyDescs++;
+      umem.watch?.starved(this);
+    }
     return count;
   }
 

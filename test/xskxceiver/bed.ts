@@ -1,5 +1,5 @@
 import type { KernelRelease } from '../../src/base/index.js';
-import type { XskSyscalls } from '../../src/umem/index.js';
+import type { XskFindingCode, XskSyscalls } from '../../src/umem/index.js';
 
 /** How packets get from the driver to a socket: by generic XDP, by XDP in the driver, or without a copy. */
 export const MODES = ['SKB', 'DRV', 'ZC'] as const;
@@ -39,8 +39,15 @@ export interface Bed {
   readonly patience: number;
   /** Lets time go on, ms; on the real kernel it may be cut short to some. */
   pass(ms: number): void;
-  /** Ends it. The simulator audits what it has left: sentences about what is wrong. */
-  close(): readonly string[];
+  close(): BedVerdict;
+}
+
+/** What the simulator found at the end. The real kernel says nothing. */
+export interface BedVerdict {
+  /** Sentences about what is wrong. */
+  readonly wrong: readonly string[];
+  /** What the applications did wrong or left undone, sorted; `undefined`: nobody watched. */
+  readonly findings: readonly XskFindingCode[] | undefined;
 }
 
 /** Range of sizes of the NIC's rings that can be chosen, `undefined` where they can't be. */

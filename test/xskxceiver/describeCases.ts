@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EOPNOTSUPP } from '../../src/base/index.js';
 import { XDP_USE_NEED_WAKEUP, XDP_USE_SG, XDP_ZEROCOPY } from '../../src/umem/index.js';
+import type { XskFindingCode } from '../../src/umem/index.js';
 import { XskSocket, XskUmem } from '../../src/xsk/index.js';
 import { MODES } from './bed.js';
 import type { BedKind, Mode } from './bed.js';
@@ -37,22 +38,22 @@ export interface DescribeOptions {
 export function describeCases(kind: BedKind, { cases = CASES, modes = MODES, nameOf = ({ name }) => name }: DescribeOptions = {}): void {
   for (const mode of modes) {
     if (mode === 'ZC' && kind.zeroCopySegments === 0) {
-      it(`${kind.name}, ZC: not run, as the driver has no zero copy`, { timeout: TIMEOUT_MS }, () => withTest(kind, 'DRV', false, (test) => expectRefusal(test, XDP_ZEROCOPY)));
+      it(`${kind.name}, ZC: not run, as the driver has no zero copy`, { timeout: TIMEOUT_MS }, () => withTest(kind, 'DRV', false, [], (test) => expectRefusal(test, XDP_ZEROCOPY)));
       continue;
     }
     for (const isBusyPolled of [false, true]) {
       describe(`${kind.name}, ${mode}${isBusyPolled ? ', busy polling' : ''}`, () => {
         for (const each of cases) {
           const kept = obstacleOf(each, kind, mode);
-          if (kept === undefined) it(`${nameOf(each)}: ${each.about}`, { timeout: TIMEOUT_MS }, () => withTest(kind, mode, isBusyPolled, (test) => each.run(test)));
-          else it(`${nameOf(each)}: not run, as ${kept.reason}`, { timeout: TIMEOUT_MS }, () => withTest(kind, mode, isBusyPolled, (test) => expectObstacle(test, kept.obstacle)));
+          if (kept === undefined) it(`${nameOf(each)}: ${each.about}`, { timeout: TIMEOUT_MS }, () => withTest(kind, mode, isBusyPolled, each.findings ?? [], (test) => each.run(test)));
+          else it(`${nameOf(each)}: not run, as ${kept.reason}`, { timeout: TIMEOUT_MS }, () => withTest(kind, mode, isBusyPolled, [], (test) => expectObstacle(test, kept.obstacle)));
         }
       });
     }
   }
 }
 
-function withTest(kind: BedKind, mode: Mode, isBusyPolled: boolean, body: (test: XskTest) => void): void {
+function withTest(kind: BedKind, mode: Mode, isBusyPolled: boolean, findings: readonly XskFindingCode[], body: (test: XskTest) => void): void {
   const test = new XskTest(kind, mode, isBusyPolled);
   try {
     body(test);
@@ -60,7 +61,7 @@ function withTest(kind: BedKind, mode: Mode, isBusyPolled: boolean, body: (test:
     test.abandon();
     throw error;
   }
-  test.close();
+  test.close(findings);
 }
 
 /** The reason why a case is not run holds. */

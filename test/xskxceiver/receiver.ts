@@ -64,6 +64,7 @@ export class Receiver {
     }
     let total = 0;
     for (let count = this.#takeBatch(); count > 0; count = this.#takeBatch()) total += count;
+    if (total === 0 && this.socket.fill.needsWakeup) this.socket.poll(POLLIN);
     return total > 0;
   }
 

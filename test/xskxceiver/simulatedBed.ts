@@ -78,10 +78,12 @@ function openBed(profile: NicProfile, kernel: KernelRelease, mode: Mode, wishes:
       const { hosts, linkAudit } = unwrap(scenario.run());
       const audits = [linkAudit, ...hosts.map(({ result }) => result.audit)];
       const failed = audits.flatMap(({ checks }) => checks.filter((check) => !check.ok).map(({ name, detail }) => `audit, ${name}: ${detail}`));
-      return [...failed, ...hosts.flatMap(({ host, result }) => [
+      const wrong = hosts.flatMap(({ host, result }) => [
         ...result.faults.map(({ fault }) => `${host.name}: ${fault.message}`),
         ...host.nics.flatMap(({ nic }) => nic.driver.mistakes().map(({ message }) => `${host.name}: ${message}`)),
-      ])];
+      ]);
+      const findings = hosts.flatMap(({ result }) => result.xskFindings.map(({ code }) => code));
+      return { wrong: [...failed, ...wrong], findings: [...new Set(findings)].sort() };
     },
   };
 }

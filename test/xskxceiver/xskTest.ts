@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { hasChange } from '../../src/base/index.js';
 import type { KernelRelease } from '../../src/base/index.js';
+import type { XskFindingCode } from '../../src/umem/index.js';
 import type { XskSocket } from '../../src/xsk/index.js';
 import type { Bed, BedKind, BedWishes, Mode } from './bed.js';
 import { Endpoint } from './endpoint.js';
@@ -61,10 +62,10 @@ export class XskTest {
     return bed;
   }
 
-  /** An application on one of them. What only receives has its chunks on FILL, what only sends has none there. */
+  /** An application on one of them, which only sends or only receives, unless it is told otherwise: what only sends has no RX ring, and no chunks on FILL. */
   endpoint(bed: Bed, side: 'sender' | 'receiver', config: Config = {}): Endpoint {
     const end = bed.ends[side === 'sender' ? 0 : 1];
-    const endpoint = new Endpoint(bed, end, { ...(side === 'sender' ? { fill: [] } : {}), ...config, mode: this.mode, isBusyPolled: this.isBusyPolled });
+    const endpoint = new Endpoint(bed, end, { ...(side === 'sender' ? { rxSize: 0, fill: [] } : { txSize: 0 }), ...config, mode: this.mode, isBusyPolled: this.isBusyPolled });
     endpoint.putSockets();
     this.#endpoints.push(endpoint);
     return endpoint;
@@ -142,10 +143,15 @@ export class XskTest {
     for (const bed of this.#beds) bed.close();
   }
 
-  /** Closes everything, and says what the simulator's audit found. */
-  close(): void {
+  /** Ends everything, and compares what the simulator found. @param expected what the applications did wrong or left undone, sorted */
+  close(expected: readonly XskFindingCode[]): void {
+    // The simulator looks at sockets that are still there.
+    const verdicts = this.#beds.map((bed) => bed.close());
     for (const endpoint of this.#endpoints.toReversed()) endpoint.close();
-    expect(this.#beds.flatMap((bed) => bed.close())).toEqual([]);
+    for (const { wrong, findings } of verdicts) {
+      expect(wrong).toEqual([]);
+      if (findings !== undefined) expect(findings).toEqual(expected);
+    }
   }
 }
 

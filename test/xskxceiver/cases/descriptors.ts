@@ -7,6 +7,8 @@ import type { XskCase } from './xskCase.js';
 
 const PAGE = 4096;
 const HALF = MIN_PACKET / 2;
+/** Two of the descriptors lie in the last chunk. */
+const FINDINGS = ['double-submission', 'invalid-descriptor'] as const;
 /** How often the vector is sent, with other packets each time. */
 const ROUNDS = 16;
 
@@ -48,21 +50,25 @@ export const DESCRIPTOR_CASES: readonly XskCase[] = [
   {
     name: 'ALIGNED_INV_DESC',
     about: 'of descriptors at the edges of UMEM and chunks exactly the valid ones are sent',
+    findings: FINDINGS,
     run: (test) => sendEdges(test, { frameSize: 4096, isUnaligned: false }),
   },
   {
     name: 'ALIGNED_INV_DESC_2K_FRAME_SIZE',
     about: 'the same with chunks of 2048 bytes, whose edges are others',
+    findings: FINDINGS,
     run: (test) => sendEdges(test, { frameSize: 2048, isUnaligned: false }),
   },
   {
     name: 'UNALIGNED_INV_DESC',
     about: 'the same with unaligned chunks, which have no edges',
+    findings: FINDINGS,
     run: (test) => sendEdges(test, { frameSize: 4096, isUnaligned: true }),
   },
   {
     name: 'UNALIGNED_INV_DESC_4001_FRAME_SIZE',
     about: 'the same with chunks of 4001 bytes: the UMEM does not end where a page does',
+    findings: FINDINGS,
     run: (test) => sendEdges(test, { frameSize: 4001, isUnaligned: true }),
   },
 ];

@@ -16,16 +16,24 @@ export const MULTI_BUFFER_CASES: readonly XskCase[] = [
   {
     name: 'ALIGNED_INV_DESC_MULTI_BUFF',
     about: 'one bad descriptor takes its whole packet with it, and only that',
+    findings: ['invalid-descriptor'],
     obstacles: NEEDS_SEGMENTS,
     run: (test) => sendBadMembers(test, false),
   },
   {
     name: 'UNALIGNED_INV_DESC_MULTI_BUFF',
     about: 'the same with unaligned chunks, whose edges can be crossed',
+    findings: ['invalid-descriptor'],
     obstacles: NEEDS_SEGMENTS,
     run: (test) => sendBadMembers(test, true),
   },
-  { name: 'TOO_MANY_FRAGS', about: 'a packet of as many descriptors as there may be is sent, one of more is not', obstacles: NEEDS_SEGMENTS, run: sendManyParts },
+  {
+    name: 'TOO_MANY_FRAGS',
+    about: 'a packet of as many descriptors as there may be is sent, one of more is not',
+    obstacles: NEEDS_SEGMENTS,
+    findings: ['too-many-descriptors'],
+    run: sendManyParts,
+  },
 ];
 
 function sendJumbo(test: XskTest, isUnaligned: boolean): void {

@@ -24,9 +24,9 @@ export const NIC_RING_CASES: readonly XskCase[] = [
     run: (test) => {
       const { maxRx, maxTx } = test.kind.nicRings!;
       const size = Math.max(powerOfTwoFrom(Math.max(maxRx, maxTx)), DEFAULT_RING);
-      const rings = { buffers: size, rxSize: size, txSize: size, fillSize: size, compSize: size };
+      const rings = { buffers: size, fillSize: size, compSize: size };
       const batch = maxTx - 1;
-      test.sendAndReceive(packets(2 * batch), { bed: { nicRings: { rx: maxRx, tx: maxTx } }, tx: rings, rx: rings, sender: { batch }, receiver: { batch } });
+      test.sendAndReceive(packets(2 * batch), { bed: { nicRings: { rx: maxRx, tx: maxTx } }, tx: { ...rings, txSize: size }, rx: { ...rings, rxSize: size }, sender: { batch }, receiver: { batch } });
     },
   },
 ];

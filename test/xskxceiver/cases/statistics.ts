@@ -25,6 +25,7 @@ export const STATISTICS_CASES: readonly XskCase[] = [
   {
     name: 'STAT_TX_INVALID',
     about: 'each second descriptor is longer than a chunk, which tx_invalid_descs counts',
+    findings: ['invalid-descriptor'],
     run: (test) => {
       const stream = replaceOdd(packets(DEFAULT_PACKETS), ({ number }) => ({ number, parts: [{ len: INVALID_LENGTH }], isValid: false }));
       const { sender } = test.sendAndReceive(stream);
@@ -34,6 +35,7 @@ export const STATISTICS_CASES: readonly XskCase[] = [
   {
     name: 'STAT_RX_FULL',
     about: 'nobody takes packets out of RX, and rx_ring_full counts what finds no room',
+    findings: ['rx-not-read', 'rx-ring-full'],
     run: (test) => {
       const stream = packets(DEFAULT_BUFFERS + TOO_MANY);
       const { receiver } = test.sendAndReceive(stream, {
@@ -49,6 +51,7 @@ export const STATISTICS_CASES: readonly XskCase[] = [
   {
     name: 'STAT_FILL_EMPTY',
     about: 'nobody gives chunks to FILL, and rx_fill_ring_empty_descs counts what finds none',
+    findings: ['fill-starvation', 'lost-chunk'],
     run: (test) => {
       const stream = packets(DEFAULT_BUFFERS + TOO_MANY);
       const { receiver } = test.sendAndReceive(stream, { receiver: { refills: false }, expected: stream.slice(0, DEFAULT_BUFFERS) });

@@ -1,3 +1,4 @@
+import type { XskFindingCode } from '../../../src/umem/index.js';
 import type { XskTest } from '../xskTest.js';
 
 /** The cases of the kernel's selftest (xskxceiver, 6.18), in its order. */
@@ -44,6 +45,8 @@ export interface XskCase {
   readonly about: string;
   /** Where it is not run, and why: the rest of a sentence. */
   readonly obstacles?: Partial<Readonly<Record<Obstacle, string>>>;
+  /** What the simulator's watch has to say of the applications, and nothing else: they do on purpose what they should not. Sorted; left out: nothing. */
+  readonly findings?: readonly XskFindingCode[];
   run(test: XskTest): void;
 }
 
