@@ -261,6 +261,12 @@ describe('txonly', () => {
     for (const stamp of stamps) expect(stamp).toBeGreaterThanOrEqual(0);
   });
 
+  it('refuses packets that could never be sent', () => {
+    expect(() => run('txonly:size=5000', { chunkSizeBytes: 2048, rings: { tx: 2 } })).toThrow('txonly: a packet of 5000 bytes takes 3 chunks, and TX, COMPLETION or the UMEM has 2; send shorter packets');
+    expect(() => run('txonly:size=5000', { chunkSizeBytes: 2048, rings: { completion: 1 } })).toThrow('has 1');
+    expect(() => run('txonly:size=5000', { chunkSizeBytes: 2048, chunkCount: 2 })).toThrow('has 2');
+  });
+
   it('says why it can\'t be', () => {
     const problem = (text: string): string => {
       const read = readXskApplication(text, '--xsk', ['none']);

@@ -1,3 +1,5 @@
+import { ProblemError } from '../../base/index.js';
+import type { Problem } from '../../base/index.js';
 import {
   ETH_DST_OFF, ETH_HEADER_BYTES, ETH_SRC_OFF, ETH_TYPE_OFF, ETHERTYPE_IPV4, addToSum, fold, internetChecksum, IPPROTO_UDP, IPV4_CHECKSUM_OFF, IPV4_DST_OFF,
   IPV4_MIN_HEADER_BYTES, IPV4_PROTOCOL_OFF, IPV4_SRC_OFF, IPV4_TOTAL_LENGTH_OFF, IPV4_TTL_OFF, pseudoHeaderSumV4, UDP_CHECKSUM_OFF, UDP_DST_PORT_OFF,
@@ -36,8 +38,8 @@ const NS = 1e9;
 const METADATA_CSUM = 8;
 
 /**
- * Sends UDP packets from 198.18.0.1, port 1024 plus queue, to 198.18.0.2, port 9 (addresses for benchmarks, RFC 2544). They are numbered in their first four bytes of payload,
- * from 0 on, and the others count up.
+ * Sends UDP packets from 198.18.0.1, port 1024 plus queue, to 198.18.0.2, port 9 (addresses for benchmarks, RFC 2544). They are numbered in their first
+ * four bytes of payload, from 0 on, and the others count up. A packet that can never be sent is a Problem, `xsk-packet-too-long`, which is thrown.
  */
 export function txonly(options: TxonlyOptions): XskApplicationFactory {
   return (socket, host) => {
@@ -53,6 +55,8 @@ export function txonly(options: TxonlyOptions): XskApplicationFactory {
     // Every part has the metadata's room before it, which counts whether or not there is any.
     const parts: Uint8Array[] = [];
     for (let at = 0; at < sizeBytes; at += frameSize - txMetadataLen) parts.push(packet.subarray(at, at + frameSize - txMetadataLen));
+    const most = Math.min(tx.size, socket.completion.size, app.freeCount);
+    if (parts.length > most) throw new ProblemError(tooLong(sizeBytes, parts.length, most));
     let sent = 0;
     let startNs = -1;
 
@@ -92,6 +96,13 @@ export function txonly(options: TxonlyOptions): XskApplicationFactory {
         if (sent === due && due < count) wakeForPacket(host, startNs, sent, ratePps);
       },
     };
+  };
+}
+
+function tooLong(sizeBytes: number, parts: number, most: number): Problem {
+  return {
+    code: 'xsk-packet-too-long', where: 'txonly', message: `a packet of ${sizeBytes} bytes takes ${parts} chunks, and TX, COMPLETION or the UMEM has ${most}`,
+    hint: 'send shorter packets, or use larger rings and more chunks',
   };
 }
 
