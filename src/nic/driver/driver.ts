@@ -291,7 +291,7 @@ export class NicDriver implements NetDriver {
   #refillFromPool({ queue, rx, counters }: QueuePair, buffers: XskBuffers): boolean {
     const { wanted } = rx;
     const got = buffers.prefetch(wanted);
-    const doorbell = rx.refill();
+    const doorbell = rx.refill(got);
     if (doorbell !== NO_DOORBELL && got > 0) {
       counters.rxKicks++;
       this.#dev.rxDoorbell(queue, doorbell);

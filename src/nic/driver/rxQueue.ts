@@ -93,10 +93,10 @@ export class RxQueue {
   }
 
   /** Gives buffers to the device until the ring is full or there are none; returns what to write to the doorbell. */
-  refill(): number {
+  refill(count: number = this.wanted): number {
     const { posted } = this;
     if (this.nextToUse > 0 && posted < this.lowWater) this.lowWater = posted;
-    this.#post(this.wanted);
+    this.#post(count);
     return this.#format.rxPublish(this.#memory, this.ring, this.nextToUse);
   }
 

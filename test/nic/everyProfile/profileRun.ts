@@ -52,7 +52,7 @@ function programSimulation({ nic, xsk, driver, engine }: ProfileRunOptions, obje
   return unwrap(
     createSimulation({
       object, nic, seed: 1, cpus: Math.min(nic.queues, 8), driver, engine,
-      xsk: xsk && { ...xsk, application: { rxdrop, l2fwd }[xsk.application] },
+      xsk: xsk && { mode: 'copy', ...xsk, application: { rxdrop, l2fwd }[xsk.application] },
       prepare: (loaded, sockets) => (loaded.maps.has('devices') ? fillDevmap(loaded, sockets) : undefined),
     }),
   );
