@@ -22,7 +22,7 @@ export function findingsSection(findings: readonly XskFindingReport[], where = '
 /** The rings of all sockets at the moments that were asked for, a section each. */
 export function ringSections(moments: readonly RingsAtReport[]): string[][] {
   return moments.map(({ at, t_ns: tNs, sockets }) => [
-    `AF_XDP rings at ${at} (the last event before it: ${timeText(tNs)})`,
+    `AF_XDP rings at ${at} (as of ${timeText(tNs)})`,
     ...(sockets.length === 0 ? ['  there was nothing to be seen: no such packet, or no sockets'] : sockets.flatMap(socketLines)),
   ]);
 }

@@ -75,6 +75,8 @@ export interface HostSpec {
   readonly applicationBytes?: number | undefined;
   /** What looks like mistakes of the kernel's AF_XDP and is left out otherwise. */
   readonly xskQuirks?: XskQuirks | undefined;
+  /** Finds packets that an AF_XDP application changes between their submission and their sending; costs each of their bytes twice. */
+  readonly hashesXskPackets?: boolean | undefined;
 }
 
 /**
@@ -148,7 +150,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     if (!program.ok) return program;
     programs.push(program.value);
   }
-  const afXdp = new AfXdp({ memory, scheduler: events, kernel: spec.kernel, quirks: spec.xskQuirks });
+  const afXdp = new AfXdp({ memory, scheduler: events, kernel: spec.kernel, quirks: spec.xskQuirks, hashesPackets: spec.hashesXskPackets });
   const { sockets } = afXdp;
   afXdp.onClose = (socket) => forgetSocket(objects.values(), socket);
   const applications = new ApplicationRunner(events, () => afXdp.observe());

@@ -32,6 +32,8 @@ export interface SimulationOptions {
   readonly prepare?: ((loaded: LoadedObject, sockets: readonly XdpSock[]) => Problem | undefined) | undefined;
   /** Whether somebody reads what programs send through RINGBUFs and PERF_EVENT_ARRAYs; left out: yes. Else rings fill and no event is open. */
   readonly readsEvents?: boolean | undefined;
+  /** Finds packets that an AF_XDP application changes between their submission and their sending; costs each of their bytes twice. */
+  readonly hashesXskPackets?: boolean | undefined;
   /** Instructions that one packet may cost. */
   readonly instructionBudget?: number | undefined;
   /** What executes the program; `jit` when left out. */

@@ -85,7 +85,7 @@ function ofFill(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
     const message = watched.isUntouched
       ? `the application never put a chunk on FILL of queue ${pool.queueId}`
       : `FILL of queue ${pool.queueId} was empty when the kernel wanted a chunk${first}`;
-    findings.push(of(watch, watched, 'fill-starvation', Math.max(1, starvedCount), NO_CHUNK, message, fillHint(starvedOwners, watched)));
+    findings.push(of(watch, watched, 'fill-starvation', Math.max(1, starvedCount), NO_CHUNK, message, fillHint(starvedOwners, watched, watch.umem.chunks.count)));
   }
   // A driver that waits for room on RX is told of there.
   const waitsForRx = [...pool.sockets].some(({ rx }) => rx !== undefined && rx.ring.used >= rx.ring.size);
@@ -109,7 +109,7 @@ function whereWere(owners: readonly number[]): string {
 }
 
 /** What helps depends on who has the chunks. */
-function fillHint(owners: readonly number[], { ring }: WatchedRing): string {
+function fillHint(owners: readonly number[], { ring }: WatchedRing, chunkCount: number): string {
   const most = owners.indexOf(Math.max(...owners));
   switch (most) {
     case Owner.rxRing:
@@ -120,7 +120,7 @@ function fillHint(owners: readonly number[], { ring }: WatchedRing): string {
     case Owner.kernel:
       return 'packets wait to be sent: call sendto, drain COMPLETION, or make the UMEM larger';
     default:
-      return `give chunks to FILL (${ring.size}) before the first packet comes, and again as soon as they are read`;
+      return `${ring.size < chunkCount ? `make FILL larger, which takes ${ring.size} of ${chunkCount} chunks; ` : ''}give chunks to it before the first packet comes, and again as soon as they are read`;
   }
 }
 

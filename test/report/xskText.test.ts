@@ -19,9 +19,9 @@ describe('--rings-at', () => {
     expect(fill).toMatchObject({ ring: 'FILL', producer: 4, consumer: 0, cached_producer: 0, cached_consumer: 0, used: 4, entries_omitted: 0 });
     expect(fill!.entries[1]).toEqual({ index: 1, slot: 1, address: '4096', chunk: 1, owner: 'fillRing', packet: 0, note: '' });
     const text = textOf(report);
-    expect(text).toContain('AF_XDP rings at 0ns (the last event before it: 0 ns)\n  socket 0, queue 0, bound, copy; chunks: fillRing 4\n    FILL: 4 of 4,096, producer 4, consumer 0; the kernel knows 0 and 0\n');
+    expect(text).toContain('AF_XDP rings at 0ns (as of 0 ns)\n  socket 0, queue 0, bound, copy; chunks: fillRing 4\n    FILL: 4 of 4,096, producer 4, consumer 0; the kernel knows 0 and 0\n');
     expect(text).toContain('      [1]  index 1  address 4096   chunk 1  fillRing\n');
-    expect(text).toContain('AF_XDP rings at packet:99999 (the last event before it: 7.622 s)\n  there was nothing to be seen: no such packet, or no sockets');
+    expect(text).toContain('AF_XDP rings at packet:99999 (as of 7.622 s)\n  there was nothing to be seen: no such packet, or no sockets');
   });
 
   it('of a packet shows the entry that the application does not see yet', () => {
