@@ -99,7 +99,7 @@ const ROWS: readonly (readonly [Outcome, string, string, boolean])[] = [
   [Outcome.txStalled, 'tx_stalled', 'on the TX ring, not sent yet, when the device was shut down or its queue was reset', false],
   [Outcome.redirectNotSupported, 'redirect_not_supported', 'redirected to a device that takes no XDP frames, or none in several buffers (EOPNOTSUPP)', false],
   [Outcome.redirectDeviceDown, 'redirect_device_down', 'redirected to a device that is down (ENETDOWN)', false],
-  [Outcome.redirectCopyFailed, 'redirect_copy_failed', 'broadcast to several devices, but it could not be copied: no memory, or longer than a page with its headroom (ENOMEM)', false],
+  [Outcome.redirectCopyFailed, 'redirect_copy_failed', 'redirected or sent back, but it could not be copied, for a broadcast or out of a chunk of a UMEM: no memory, or longer than a page with its headroom', false],
   [Outcome.redirectXmitFailed, 'redirect_xmit_failed', "refused by the target's driver (ndo_xdp_xmit) when the bulk was sent", false],
   [Outcome.skbNoMemory, 'skb_no_memory', 'no memory for an skb, or for the room around the packet that generic XDP needs', false],
   [Outcome.cpumapFull, 'cpumap_full', 'the queue of a CPUMAP entry was full (ENOSPC)', false],

@@ -110,13 +110,14 @@ function xdpTx(state: DriverState, pair: QueuePair, packetId: number): void {
     counters.xdpTx++;
     return;
   }
-  traceException(state, outcome === Outcome.txRingFull ? 'txSend' : 'txConversion', XDP_TX);
+  const isUnconverted = outcome === Outcome.txNoHeadroom || outcome === Outcome.redirectCopyFailed;
+  traceException(state, isUnconverted ? 'txConversion' : 'txSend', XDP_TX);
   if (outcome === Outcome.txRingFull) counters.xdpTxFull++;
   counters.xdpTxErrors++;
   fail(state, pair, packetId, outcome, XDP_TX);
 }
 
-/** A full RX ring ends the work of some drivers until they are woken: what more they took would be lost, too (6.0). */
+/** A full RX ring ends the work of some drivers until they are woken: what more they took would be lost, too. */
 function redirect(state: DriverState, pair: QueuePair, packetId: number): void {
   const { core, program } = state.config;
   const xsk = pair.xsk!;
@@ -125,12 +126,8 @@ function redirect(state: DriverState, pair: QueuePair, packetId: number): void {
     return;
   }
   const outcome = core.redirectFailure;
-  if (outcome === Outcome.xskRxFull && xsk.support.stopsAtFullRxRing && xsk.pool.usesNeedWakeup) {
-    xsk.isStopped = true;
-    endChunks(state, pair, packetId, outcome, XDP_REDIRECT);
-    return;
-  }
   pair.counters.xdpRedirectErrors++;
   traceException(state, 'redirect', XDP_REDIRECT);
+  xsk.isStopped = outcome === Outcome.xskRxFull && xsk.support.stopsAtFullRxRing && xsk.pool.usesNeedWakeup;
   fail(state, pair, packetId, outcome, XDP_REDIRECT);
 }
