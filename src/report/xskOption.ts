@@ -25,9 +25,6 @@ export interface XskOptions {
   readonly xskSwCsum?: boolean | undefined;
 }
 
-/** Names of `--xsk`: `auto` is `rxdrop` when the object has an XSKMAP, else `none`. */
-export const XSK_NAMES: readonly string[] = ['auto', 'none', ...Object.keys(XSK_APPLICATIONS)];
-
 const U32_MAX = 2 ** 32 - 1;
 const RING_NAMES: Readonly<Record<string, keyof XskRingSizes>> = { rx: 'rx', tx: 'tx', fill: 'fill', comp: 'completion' };
 

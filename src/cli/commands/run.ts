@@ -1,7 +1,7 @@
 import type { ArgumentsCamelCase, InferredOptionTypes } from 'yargs';
 import { FAULT_KINDS, PROFILES } from '../../nic/index.js';
-import { counted, isClean, loadDriverModule, ProgressLine, RUN_DEFAULTS, runCapture, runText, runVerdict, speed, XSK_NAMES } from '../../report/index.js';
-import { XSK_DEFAULTS } from '../../sim/index.js';
+import { counted, isClean, loadDriverModule, ProgressLine, RUN_DEFAULTS, runCapture, runText, runVerdict, speed } from '../../report/index.js';
+import { XSK_APPLICATIONS, XSK_DEFAULTS } from '../../sim/index.js';
 import type { Command, OptionTable } from '../command.js';
 import { EXIT_FAILED, EXIT_OK } from '../exitCodes.js';
 import { headingStyle, reportProblem, tell } from '../output.js';
@@ -39,7 +39,7 @@ const OPTIONS = {
   fault: { type: 'string', array: true, nargs: 1, describe: `KIND or KIND:rate=0.01,at=1ms..2ms,for=10us: what goes wrong in the NIC, see docs/faults.md; kinds: ${FAULT_KINDS.map(({ kind }) => kind).join(', ')}`, group: 'NIC:' },
   watchdog: { type: 'string', describe: "period of the driver's watchdog, such as 2s (none)", group: 'NIC:' },
   'rx-usecs': { type: 'number', describe: "interrupt moderation, microseconds (the driver's own)", group: 'NIC:' },
-  xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: ${XSK_NAMES.join(', ')}. auto is rxdrop when there is an XSKMAP, else none. Options follow a colon, txonly:count=10,size=64; see docs/af-xdp.md`, group: 'AF_XDP:' },
+  xsk: { type: 'string', default: RUN_DEFAULTS.xsk as string, describe: `AF_XDP application on every queue: none, auto (rxdrop when there is an XSKMAP, else none), ${Object.entries(XSK_APPLICATIONS).map(([name, { text }]) => `${name} ${text}`).join(', ')}. Options follow a colon, txonly:count=10,size=64; see docs/af-xdp.md`, group: 'AF_XDP:' },
   'xsk-mode': { type: 'string', describe: 'auto (zero copy if the driver can), copy or zerocopy', group: 'AF_XDP:' },
   'xsk-frames': { type: 'number', describe: `chunks of each socket's UMEM (${XSK_DEFAULTS.chunkCount})`, group: 'AF_XDP:' },
   'xsk-frame-size': { type: 'number', describe: `bytes of a chunk: 2048, 4096 or, unaligned, anything between (${XSK_DEFAULTS.chunkSizeBytes})`, group: 'AF_XDP:' },

@@ -44,7 +44,7 @@ function run(profileName: string, lenBytes: number, hasTxSwCsum: boolean): Simul
   return simulate({
     object: redirectToSocket(), frames: Array.from({ length: 5 }, (_, i) => ({ bytes: udpFrame(lenBytes, 0), tNs: i * 1000 })),
     nic: { profile, queues: 1, rxRingSize: profile.rxRing.default, txRingSize: profile.txRing.default },
-    xsk: { application: answer, txMetadataBytes: META_BYTES, hasTxSwCsum },
+    xsk: { application: answer, mode: 'copy', txMetadataBytes: META_BYTES, hasTxSwCsum },
   });
 }
 
