@@ -52,7 +52,9 @@ export class DmaUmems {
 
   /** The UMEM that holds a host address, `undefined` for a page. */
   find(address: number): DmaUmem | undefined {
-    for (const each of this.#umems) {
+    const umems = this.#umems;
+    for (let i = 0; i < umems.length; i++) {
+      const each = umems[i];
       const offBytes = address - each.umem.address;
       if (offBytes >= 0 && offBytes < each.umem.sizeBytes) return each;
     }
