@@ -1,4 +1,4 @@
-import { Owner } from '../memory/index.js';
+import type { Owner } from '../memory/index.js';
 
 /** Hand-overs of one chunk that are kept, when memory allows. */
 const DEPTH = 8;
@@ -8,6 +8,13 @@ const KEPT = 2 ** 20;
 
 /** A hand-over that has to do with no entry of a ring. */
 export const NO_RING = -1;
+
+// A record, besides its time.
+const OWNER = 0;
+const PACKET = 1;
+const RING = 2;
+const INDEX = 3;
+const WORDS = 4;
 
 /** One hand-over of a chunk. */
 export interface HandOver {
@@ -28,32 +35,27 @@ export class ChunkHistory {
   readonly depth: number;
   /** Hand-overs of each chunk so far, also those that are forgotten. */
   readonly #count: Uint32Array;
-  readonly #owner: Uint8Array;
   readonly #tNs: Float64Array;
-  readonly #packetId: Int32Array;
-  readonly #ring: Int32Array;
-  readonly #index: Uint32Array;
+  /** Owner, packet, ring and index, side by side: each hand-over costs two lines of the cache. */
+  readonly #words: Int32Array;
 
   constructor(chunkCount: number) {
     let depth = DEPTH;
     while (depth > 1 && depth * chunkCount > KEPT) depth /= 2;
     this.depth = depth;
-    const kept = chunkCount * depth;
     this.#count = new Uint32Array(chunkCount);
-    this.#owner = new Uint8Array(kept);
-    this.#tNs = new Float64Array(kept);
-    this.#packetId = new Int32Array(kept);
-    this.#ring = new Int32Array(kept).fill(NO_RING);
-    this.#index = new Uint32Array(kept);
+    this.#tNs = new Float64Array(chunkCount * depth);
+    this.#words = new Int32Array(chunkCount * depth * WORDS).fill(NO_RING);
   }
 
   record(chunk: number, owner: Owner, tNs: number, packetId: number, ring: number, index: number): void {
     const at = chunk * this.depth + (this.#count[chunk]++ & (this.depth - 1));
-    this.#owner[at] = owner;
     this.#tNs[at] = tNs;
-    this.#packetId[at] = packetId;
-    this.#ring[at] = ring;
-    this.#index[at] = index;
+    const word = at * WORDS;
+    this.#words[word + OWNER] = owner;
+    this.#words[word + PACKET] = packetId;
+    this.#words[word + RING] = ring;
+    this.#words[word + INDEX] = index;
   }
 
   /** It was handed over before. */
@@ -63,18 +65,18 @@ export class ChunkHistory {
 
   /** Its last hand-over put it into this entry of this ring. */
   liesAt(chunk: number, ring: number, index: number): boolean {
-    const at = this.#last(chunk);
-    return this.#ring[at] === ring && this.#index[at] === index;
+    const word = this.#last(chunk) * WORDS;
+    return this.#words[word + RING] === ring && this.#words[word + INDEX] >>> 0 === index;
   }
 
   /** Ring of its last hand-over, `NO_RING` for none. */
   ringOf(chunk: number): number {
-    return this.#count[chunk] === 0 ? NO_RING : this.#ring[this.#last(chunk)];
+    return this.#count[chunk] === 0 ? NO_RING : this.#words[this.#last(chunk) * WORDS + RING];
   }
 
   /** Entry of `ringOf`. */
   indexOf(chunk: number): number {
-    return this.#index[this.#last(chunk)];
+    return this.#words[this.#last(chunk) * WORDS + INDEX] >>> 0;
   }
 
   /** Time of its last hand-over, ns; -Infinity for none. */
@@ -97,7 +99,8 @@ export class ChunkHistory {
     const handOvers: HandOver[] = [];
     for (let n = this.forgotten(chunk); n < count; n++) {
       const at = chunk * this.depth + (n & (this.depth - 1));
-      handOvers.push({ owner: this.#owner[at], tNs: this.#tNs[at], packetId: this.#packetId[at], ring: this.#ring[at], index: this.#index[at] });
+      const [owner, packetId, ring, index] = this.#words.subarray(at * WORDS, (at + 1) * WORDS);
+      handOvers.push({ owner, tNs: this.#tNs[at], packetId, ring, index: index >>> 0 });
     }
     return handOvers;
   }

@@ -11,6 +11,8 @@ import type { XskFinding, XskFindingCode } from './xskFindings.js';
 
 const NO_CHUNK = -1;
 
+const NEVER_FILLED_HINT = 'give chunks to FILL before the first packet comes; a socket that is only to send belongs into no XSKMAP';
+
 /**
  * All that is wrong with the applications of some sockets at this moment: the mistakes that were made, and what stands still. Meant for a moment when
  * everything has come to rest: in the middle of the traffic what waits may not have been forgotten.
@@ -85,7 +87,7 @@ function ofFill(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
     const message = watched.isUntouched
       ? `the application never put a chunk on FILL of queue ${pool.queueId}`
       : `FILL of queue ${pool.queueId} was empty when the kernel wanted a chunk${first}`;
-    findings.push(of(watch, watched, 'fill-starvation', Math.max(1, starvedCount), NO_CHUNK, message, fillHint(starvedOwners, watched, watch.umem.chunks.count)));
+    findings.push(of(watch, watched, 'fill-starvation', Math.max(1, starvedCount), NO_CHUNK, message, watched.isUntouched ? NEVER_FILLED_HINT : fillHint(starvedOwners, watched, watch.umem.chunks.count)));
   }
   // A driver that waits for room on RX is told of there.
   const waitsForRx = [...pool.sockets].some(({ rx }) => rx !== undefined && rx.ring.used >= rx.ring.size);
@@ -141,7 +143,7 @@ function ofCompletion(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
 /** Chunks that the application has kept, where packets were lost for want of them. */
 function lostChunks(watch: UmemWatch): XskFinding[] {
   const { umem, history, rings } = watch;
-  const starved = rings.find((each) => each.kind === 'FILL' && each.isOpen && each.ring.isEmpty && isStarved(watch, each));
+  const starved = rings.find((each) => each.kind === 'FILL' && each.isOpen && !each.isUntouched && each.ring.isEmpty && isStarved(watch, each));
   if (starved === undefined) return [];
   let count = 0;
   let oldest = NO_CHUNK;
