@@ -24,13 +24,15 @@ export class XskVeth implements XskWorld {
   readonly #memory = new HostMemory(16);
   readonly #packet: number;
   readonly #mtu: number;
+  readonly #isGeneric: boolean;
   readonly #metadata: Uint8Array;
   readonly #sockets: (XdpSock | undefined)[] = [undefined, undefined];
   readonly #isUp = [true, true];
 
   /** @param metadata that the program puts before each packet */
-  constructor(mtu: number, metadata: Uint8Array) {
+  constructor(mtu: number, metadata: Uint8Array, isGeneric = false) {
     this.#mtu = mtu;
+    this.#isGeneric = isGeneric;
     this.#metadata = metadata;
     this.#packet = this.#memory.reserve('packet', META_MAX + PACKET_BYTES) + META_MAX;
     this.afXdp = new AfXdp({ memory: this.#memory, scheduler: this.#scheduler, quirks: KERNEL_QUIRKS });
@@ -40,6 +42,7 @@ export class XskVeth implements XskWorld {
 
   wait(): void {
     while (this.#scheduler.step());
+    this.#scheduler.nowNs += 1000;
   }
 
   #end(end: number): XskEnd {
@@ -71,7 +74,6 @@ export class XskVeth implements XskWorld {
       this.#memory.u8.copyWithin(at, partAddress[part], partAddress[part] + partBytes[part]);
     }
     if (metadata.csumStart >= 0 && pool!.umem.hasTxSwCsum) this.#sum(partBytes[0], metadata);
-    this.#scheduler.nowNs += 1000;
     pool!.completePacket(completion, this.#scheduler.nowNs);
     this.#receive(1 - end, lenBytes);
     return 0;
@@ -87,13 +89,13 @@ export class XskVeth implements XskWorld {
     this.#memory.view.setUint16(this.#packet + csumStart + csumOffset, sum === 0xffff ? 0xffff : ~sum & 0xffff, false);
   }
 
-  /** What NAPI does with one packet: only a socket that took it is flushed. */
+  /** What NAPI does with one packet: only a socket that took it is flushed. Generic XDP flushes whatever became of it, if the socket was asked for it. */
   #receive(end: number, lenBytes: number): void {
     const socket = this.#sockets[end];
     if (socket === undefined || !this.#isUp[0] || !this.#isUp[1]) return;
     this.#memory.u8.set(this.#metadata, this.#packet - this.#metadata.length);
-    let error = socket.checkReceive(2 + end, 0, lenBytes);
-    if (error === 0) error = socket.copyPacket(this.#packet, lenBytes, this.#metadata.length, lenBytes > LINEAR_BYTES, 0);
-    if (error === 0) socket.flush();
+    if (socket.checkReceive(2 + end, 0, lenBytes) !== 0) return;
+    const error = socket.copyPacket(this.#packet, lenBytes, this.#metadata.length, lenBytes > LINEAR_BYTES, 0);
+    if (error === 0 || this.#isGeneric) socket.flush();
   }
 }

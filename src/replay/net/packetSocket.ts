@@ -13,6 +13,7 @@ const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const SOL_PACKET = 263;
 const PACKET_AUXDATA = 8;
+const PACKET_QDISC_BYPASS = 20;
 const PACKET_IGNORE_OUTGOING = 23;
 const MSG_DONTWAIT = 0x40;
 const TP_STATUS_VLAN_VALID = 1 << 4;
@@ -81,6 +82,16 @@ export class PacketSocket {
     address.view.setUint16(2, ETH_P_ALL, false);
     address.view.setInt32(4, ifindex, true);
     return this.#calls.call('bind', this.fd, address, 20);
+  }
+
+  /**
+   * What it sends goes to the driver directly from now on. Else what it sends in the first second of a link may be lost: the kernel learns of a carrier in a
+   * worker (linkwatch), and the interface has no queueing discipline till then. A negated errno, or 0.
+   */
+  bypassQdisc(): number {
+    const one = this.#calls.buffer(4);
+    one.view.setUint32(0, 1, true);
+    return this.#calls.call('setsockopt', this.fd, SOL_PACKET, PACKET_QDISC_BYPASS, one, 4);
   }
 
   /** @returns 0, or a negated errno: -EMSGSIZE for a frame beyond the MTU, -EINVAL for one without a whole Ethernet header */

@@ -19,7 +19,6 @@ const IFINFOMSG_BYTES = 16;
 const NLA_F_NESTED = 0x8000;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
-const IFLA_QDISC = 6;
 const IFLA_LINKINFO = 18;
 const IFLA_STATS64 = 23;
 const IFLA_NET_NS_FD = 28;
@@ -192,13 +191,6 @@ function openEnd(calls: NetSyscalls, { namespace, netlink }: Place, name: string
   }
   parts.push(socket);
   return ok({ namespace, name, ifindex, socket, ethtool: new Ethtool(calls, socket.fd, name), netlink });
-}
-
-/** Whether what the stack sends out of an interface leaves: linkwatch has seen the carrier and given it a queueing discipline. */
-export function hasQdisc({ netlink, name }: VethEnd): boolean {
-  const { payload } = netlink.request(RTM_GETLINK, 0, linkMessage(0, attribute(IFLA_IFNAME, text(name))));
-  const qdisc = readAttributes(payload.subarray(IFINFOMSG_BYTES)).get(IFLA_QDISC);
-  return qdisc !== undefined && !new TextDecoder().decode(qdisc).startsWith('noop\0');
 }
 
 /**

@@ -1,6 +1,6 @@
 import { errnoName } from '../../base/index.js';
 import {
-  ADDRESS_BYTES, AF_XDP, RING_ENTRIES, SOCK_RAW, SOL_XDP, XDP_DESC_BYTES, XDP_MAX_TX_SKB_BUDGET, XDP_PGOFF_RX_RING, XDP_PGOFF_TX_RING, XDP_RX_RING, XDP_STATISTICS,
+  ADDRESS_BYTES, AF_XDP, RING_ENTRIES, SOCK_RAW, SOL_XDP, XDP_DESC_BYTES, XDP_MAX_TX_SKB_BUDGET, XDP_PGOFF_RX_RING, XDP_PGOFF_TX_RING, XDP_RX_RING, XDP_SHARED_UMEM, XDP_STATISTICS,
   XDP_TX_RING, XDP_UMEM_COMPLETION_RING, XDP_UMEM_FILL_RING, XDP_UMEM_PGOFF_COMPLETION_RING, XDP_UMEM_PGOFF_FILL_RING, XDP_UMEM_REG, XDP_UMEM_TX_METADATA_LEN,
   XDP_UMEM_TX_SW_CSUM, XDP_UMEM_UNALIGNED_CHUNK_FLAG,
 } from '../../umem/index.js';
@@ -35,6 +35,8 @@ export interface XskSetting {
   readonly bindFlags: number;
   /** XDP_MAX_TX_SKB_BUDGET; 0: it is not set. */
   readonly txBudget: number;
+  /** Another socket on the same queue shares the UMEM, FILL and COMPLETION. */
+  readonly hasSecond: boolean;
 }
 
 export const RING_NAMES = ['rx', 'tx', 'fill', 'completion'] as const;
@@ -59,29 +61,33 @@ export class RawXsk {
   readonly #mappings: Mapping[] = [];
   readonly #view: DataView;
 
-  /** @param isPatient another bind is tried when the queue is not free yet */
-  constructor(end: XskEnd, setting: XskSetting, isPatient: () => boolean) {
+  /**
+   * @param isPatient another bind is tried when the queue is not free yet
+   * @param owner the first socket of the queue, for the second one
+   */
+  constructor(end: XskEnd, setting: XskSetting, isPatient: () => boolean, owner?: RawXsk) {
     this.#end = end;
     this.#setting = setting;
     const { calls } = end;
     this.#fd = calls.socket(SOCK_RAW, 0);
-    const memory = calls.mmapAnonymous(setting.chunkSizeBytes * setting.chunkCount);
-    this.#mappings.push(memory);
-    this.umem = memory.u8.subarray(memory.offBytes, memory.offBytes + setting.chunkSizeBytes * setting.chunkCount);
+    this.umem = owner?.umem ?? this.#register();
     this.#view = new DataView(this.umem.buffer, this.umem.byteOffset, this.umem.length);
-    this.umem.set(PATTERN.subarray(0, this.umem.length));
-    this.#expect(calls.setsockopt(this.#fd, SOL_XDP, XDP_UMEM_REG, this.#umemReg(memory.address)), 'XDP_UMEM_REG');
-    this.rings = { rx: this.#ring('rx'), tx: this.#ring('tx'), fill: this.#ring('fill'), completion: this.#ring('completion') };
+    this.rings = { rx: this.#ring('rx'), tx: this.#ring('tx'), fill: owner?.rings.fill ?? this.#ring('fill'), completion: owner?.rings.completion ?? this.#ring('completion') };
     if (setting.txBudget > 0) this.#expect(calls.setsockopt(this.#fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, word(setting.txBudget)), 'XDP_MAX_TX_SKB_BUDGET');
     const address = new Uint8Array(16);
     const view = new DataView(address.buffer);
     view.setUint16(0, AF_XDP, true);
-    view.setUint16(2, setting.bindFlags, true);
+    view.setUint16(2, owner === undefined ? setting.bindFlags : XDP_SHARED_UMEM, true);
     view.setUint32(4, end.ifindex, true);
+    view.setUint32(12, owner?.fd ?? 0, true);
     let bound = calls.bind(this.#fd, address);
     while (bound < 0 && isPatient()) bound = calls.bind(this.#fd, address);
     this.#expect(bound, 'bind');
-    end.attach(this.#fd);
+    if (owner === undefined) end.attach(this.#fd);
+  }
+
+  get fd(): number {
+    return this.#fd;
   }
 
   close(): void {
@@ -89,11 +95,11 @@ export class RawXsk {
     for (const mapping of this.#mappings) this.#end.calls.munmap(mapping);
   }
 
-  /** XDP_STATISTICS in the form of this length, as text. */
-  statistics(lenBytes: number): string {
+  /** XDP_STATISTICS in the form of this length: 3 or 6 counters. */
+  statistics(lenBytes: number): number[] {
     const bytes = new Uint8Array(lenBytes);
-    const result = this.#end.calls.getsockopt(this.#fd, SOL_XDP, XDP_STATISTICS, bytes);
-    return `${result}: ${Array.from({ length: lenBytes / 8 }, (_, i) => new DataView(bytes.buffer).getBigUint64(i * 8, true)).join(' ')}`;
+    this.#expect(this.#end.calls.getsockopt(this.#fd, SOL_XDP, XDP_STATISTICS, bytes), 'XDP_STATISTICS');
+    return Array.from({ length: lenBytes / 8 }, (_, i) => Number(new DataView(bytes.buffer).getBigUint64(i * 8, true)));
   }
 
   /** @returns what the system call gives; 0 where there is none */
@@ -124,6 +130,9 @@ export class RawXsk {
       case 'frame':
         this.#end.send(otherFrame(operation.lenBytes, operation.seed));
         return 0;
+      case 'attach':
+        this.#end.attach(this.#fd);
+        return 0;
       case 'link':
         this.#end.setUp(operation.isUp);
         return 0;
@@ -153,6 +162,17 @@ export class RawXsk {
     this.#view.setUint32(at, flags, true);
     this.#view.setUint16(at + 8, csumStart, true);
     this.#view.setUint16(at + 10, csumOffset, true);
+  }
+
+  #register(): Uint8Array {
+    const { calls } = this.#end;
+    const sizeBytes = this.#setting.chunkSizeBytes * this.#setting.chunkCount;
+    const memory = calls.mmapAnonymous(sizeBytes);
+    this.#mappings.push(memory);
+    this.#expect(calls.setsockopt(this.#fd, SOL_XDP, XDP_UMEM_REG, this.#umemReg(memory.address)), 'XDP_UMEM_REG');
+    const umem = memory.u8.subarray(memory.offBytes, memory.offBytes + sizeBytes);
+    umem.set(PATTERN.subarray(0, sizeBytes));
+    return umem;
   }
 
   #umemReg(address: bigint): Uint8Array {

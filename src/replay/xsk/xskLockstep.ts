@@ -1,3 +1,4 @@
+import { errnoName } from '../../base/index.js';
 import { RawXsk, RING_NAMES } from './rawXsk.js';
 import type { XskSetting } from './rawXsk.js';
 import type { XskOperation } from './xskOperation.js';
@@ -10,6 +11,9 @@ const TIMESTAMP_AT = 8;
 /** Bytes that differ are shown from the first one on. */
 const SHOWN_BYTES = 16;
 
+const CALLS: readonly string[] = ['sendto', 'recvfrom', 'poll'];
+const STATISTICS = ['rx_dropped', 'rx_invalid_descs', 'tx_invalid_descs', 'rx_ring_full', 'rx_fill_ring_empty_descs', 'tx_ring_empty_descs'];
+
 /** Where a packet's time of sending will be written, and what stands there now. */
 interface TimestampPlace {
   readonly end: number;
@@ -19,11 +23,15 @@ interface TimestampPlace {
 
 /** The same application on the simulator and on the kernel, one socket on each end of a wire, compared after everything that it does. */
 export class XskLockstep {
-  readonly #simulated: readonly RawXsk[];
-  readonly #real: readonly RawXsk[];
+  /** Of each end one or two sockets. */
+  readonly #simulated: readonly (readonly RawXsk[])[];
+  readonly #real: readonly (readonly RawXsk[])[];
   readonly #worlds: readonly [XskWorld, XskWorld];
   readonly #settings: readonly XskSetting[];
+  /** How often each call had each result, such as `sendto EAGAIN`, and by how much each counter rose: what was seen at all. */
+  readonly seen = new Map<string, number>();
   readonly #patienceMs: number;
+  #wasDown = false;
   #timestamps: TimestampPlace[] = [];
 
   /**
@@ -34,26 +42,40 @@ export class XskLockstep {
     this.#patienceMs = patienceMs;
     this.#worlds = [simulator, kernel];
     this.#settings = settings;
-    const open = (world: XskWorld): RawXsk[] => {
+    const open = (world: XskWorld): RawXsk[][] => {
       const end = performance.now() + RELEASE_MS;
-      return world.ends.map((each, i) => new RawXsk(each, settings[i], () => {
+      const isPatient = (): boolean => {
         world.wait();
         return performance.now() < end;
-      }));
+      };
+      return world.ends.map((each, i) => {
+        const first = new RawXsk(each, settings[i], isPatient);
+        return settings[i].hasSecond ? [first, new RawXsk(each, settings[i], isPatient, first)] : [first];
+      });
     };
     this.#simulated = open(simulator);
     this.#real = open(kernel);
   }
 
   close(): void {
-    for (const each of [...this.#simulated, ...this.#real]) each.close();
+    for (const socket of this.#real.flat()) {
+      socket.statistics(STATISTICS.length * 8).forEach((count, i) => this.#see(STATISTICS[i], count));
+      this.#see('descriptors on RX', socket.rings.rx.producer);
+      this.#see('addresses on COMPLETION', socket.rings.completion.producer);
+    }
+    for (const each of [...this.#simulated, ...this.#real].flat().toReversed()) each.close();
+    for (const each of this.#worlds.flatMap(({ ends }) => ends)) if (this.#wasDown) each.setUp(true);
   }
 
   /** @returns what differs now: empty, or one line each */
   step(operation: XskOperation): string[] {
     this.#noteTimestamps(operation);
-    const simulated = this.#simulated[operation.end].apply(operation);
-    const real = this.#real[operation.end].apply(operation);
+    if (operation.kind === 'link') this.#wasDown = true;
+    const { end: at, isSecond = false } = operation;
+    const which = isSecond && this.#settings[at].hasSecond ? 1 : 0;
+    const simulated = this.#simulated[at][which].apply(operation);
+    const real = this.#real[at][which].apply(operation);
+    if (CALLS.includes(operation.kind)) this.#see(`${operation.kind} ${real < 0 ? errnoName(real) : real}`, 1);
     const results = simulated === real ? [] : [`result: simulator ${simulated}, kernel ${real}`];
     const end = performance.now() + this.#patienceMs;
     const [simulator, kernel] = this.#worlds;
@@ -65,24 +87,31 @@ export class XskLockstep {
     }
   }
 
+  #see(what: string, count: number): void {
+    this.seen.set(what, (this.seen.get(what) ?? 0) + count);
+  }
+
   #compare(): string[] {
     this.#alignTimestamps();
     const differences: string[] = [];
     const note = (what: string, simulated: number | string, real: number | string): void => {
       if (simulated !== real) differences.push(`${what}: simulator ${simulated}, kernel ${real}`);
     };
-    for (const end of [0, 1]) {
-      const [simulated, real] = [this.#simulated[end], this.#real[end]];
-      for (const name of RING_NAMES) {
-        const [ours, theirs] = [simulated.rings[name], real.rings[name]];
-        const where = `end ${end}, ${name}`;
-        note(`${where} producer`, ours.producer, theirs.producer);
-        note(`${where} consumer`, ours.consumer, theirs.consumer);
-        note(`${where} flags`, ours.flags, theirs.flags);
-        noteBytes(`${where} bytes`, ours.bytes, theirs.bytes, differences);
+    for (const [end, sockets] of this.#simulated.entries()) {
+      for (const [which, simulated] of sockets.entries()) {
+        const real = this.#real[end][which];
+        const socket = `end ${end}${which === 0 ? '' : ', second socket'}`;
+        for (const name of RING_NAMES) {
+          const [ours, theirs] = [simulated.rings[name], real.rings[name]];
+          const where = `${socket}, ${name}`;
+          note(`${where} producer`, ours.producer, theirs.producer);
+          note(`${where} consumer`, ours.consumer, theirs.consumer);
+          note(`${where} flags`, ours.flags, theirs.flags);
+          noteBytes(`${where} bytes`, ours.bytes, theirs.bytes, differences);
+        }
+        for (const lenBytes of [24, 48]) note(`${socket}, statistics`, simulated.statistics(lenBytes).join(' '), real.statistics(lenBytes).join(' '));
       }
-      for (const lenBytes of [24, 48]) note(`end ${end}, statistics`, simulated.statistics(lenBytes), real.statistics(lenBytes));
-      noteBytes(`end ${end}, UMEM`, simulated.umem, real.umem, differences);
+      noteBytes(`end ${end}, UMEM`, sockets[0].umem, this.#real[end][0].umem, differences);
     }
     return differences;
   }
@@ -90,7 +119,10 @@ export class XskLockstep {
   /** The clocks of both worlds have nothing to do with each other: where a packet may have left a time, it is enough that both have written one. */
   #alignTimestamps(): void {
     for (const place of this.#timestamps) {
-      const [ours, theirs] = [this.#simulated, this.#real].map((sockets) => new DataView(sockets[place.end].umem.buffer, sockets[place.end].umem.byteOffset + place.offBytes, 8));
+      const [ours, theirs] = [this.#simulated, this.#real].map((ends) => {
+        const { umem } = ends[place.end][0];
+        return new DataView(umem.buffer, umem.byteOffset + place.offBytes, 8);
+      });
       const [simulated, real] = [ours.getBigUint64(0, true), theirs.getBigUint64(0, true)];
       if (simulated !== place.now && real !== place.now) theirs.setBigUint64(0, simulated, true);
       if (simulated === theirs.getBigUint64(0, true)) place.now = simulated;
@@ -104,7 +136,7 @@ export class XskLockstep {
       if (metadata === undefined || (metadata.flags & TX_METADATA_TIMESTAMP) === 0 || !('chunk' in address)) continue;
       const offBytes = (address.chunk % chunkCount) * chunkSizeBytes + (address.offBytes % chunkSizeBytes) - txMetadataBytes + TIMESTAMP_AT;
       if (offBytes < 0 || offBytes + 8 > chunkCount * chunkSizeBytes) continue;
-      const { umem } = this.#simulated[operation.end];
+      const { umem } = this.#simulated[operation.end][0];
       this.#timestamps = this.#timestamps.filter((place) => place.end !== operation.end || place.offBytes !== offBytes);
       // What is there after the metadata was written: the request.
       const request = BigInt(metadata.csumStart) | (BigInt(metadata.csumOffset) << 16n);

@@ -17,19 +17,28 @@ export interface TxChoice {
   readonly metadata?: TxMetadataWords | undefined;
 }
 
-/** One thing that an application, its neighbour or the administrator does. `end` is 0 or 1. */
-export type XskOperation =
+/** On which end of the wire, 0 or 1, and which socket there: the first one if there is only one. */
+interface Place {
+  readonly end: number;
+  readonly isSecond?: boolean | undefined;
+}
+
+/** One thing that an application, its neighbour or the administrator does. */
+export type XskOperation = Place & (
   /** Entries on FILL, and `extra` more that nobody wrote. */
-  | { readonly kind: 'fill'; readonly end: number; readonly entries: readonly AddressChoice[]; readonly extra: number }
+  | { readonly kind: 'fill'; readonly entries: readonly AddressChoice[]; readonly extra: number }
   /** Descriptors on TX, and `extra` more that nobody wrote. */
-  | { readonly kind: 'queue'; readonly end: number; readonly descs: readonly TxChoice[]; readonly extra: number }
+  | { readonly kind: 'queue'; readonly descs: readonly TxChoice[]; readonly extra: number }
   /** Entries of RX or COMPLETION are released: so many if they are there, and `extra` more. */
-  | { readonly kind: 'consume'; readonly end: number; readonly ring: 'rx' | 'completion'; readonly count: number; readonly extra: number }
-  | { readonly kind: 'sendto' | 'recvfrom'; readonly end: number; readonly flags: number }
-  | { readonly kind: 'poll'; readonly end: number; readonly events: number }
+  | { readonly kind: 'consume'; readonly ring: 'rx' | 'completion'; readonly count: number; readonly extra: number }
+  | { readonly kind: 'sendto' | 'recvfrom'; readonly flags: number }
+  | { readonly kind: 'poll'; readonly events: number }
   /** Another socket sends a frame out of this end. */
-  | { readonly kind: 'frame'; readonly end: number; readonly lenBytes: number; readonly seed: number }
-  | { readonly kind: 'link'; readonly end: number; readonly isUp: boolean };
+  | { readonly kind: 'frame'; readonly lenBytes: number; readonly seed: number }
+  | { readonly kind: 'link'; readonly isUp: boolean }
+  /** The socket is put into the XSKMAP of its end. */
+  | { readonly kind: 'attach' }
+);
 
 /** Releases entries as an application does, or too many. */
 export function release(ring: RingView, count: number, extra: number): void {

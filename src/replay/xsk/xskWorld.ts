@@ -6,7 +6,7 @@ export interface XskEnd {
   readonly ifindex: number;
   /** Puts a socket into slot 0. */
   attach(fd: number): void;
-  /** Somebody else sends a frame out of this end: 14 bytes or more, and no more than the MTU allows. */
+  /** Somebody else sends a frame out of this end: 14 bytes or more, and no more than the MTU allows. It is lost where a link is down. */
   send(frame: Uint8Array): void;
   /** `ip link set up` or `down`. */
   setUp(isUp: boolean): void;
