@@ -66,6 +66,10 @@ export interface BedKind {
   readonly nicRings: NicRingLimits | undefined;
   /** Most descriptors of a packet in zero-copy mode (xdp_zc_max_segs), 0 without that mode. */
   readonly zeroCopySegments: number;
+  /** What the device writes between the headroom of a chunk and the packet in zero-copy mode: the time stamp of igc. */
+  readonly zeroCopyPrefixBytes: number;
+  /** With a program in the driver, packets have room for metadata. */
+  readonly hasMetadata: boolean;
   /** With a program in the driver, packets may take several buffers (NETDEV_XDP_ACT_RX_SG). */
   readonly receivesFragments: boolean;
   /** With a program in the driver, bpf_xdp_adjust_tail makes the last buffer of several longer (the RX queue has a frag_size). */

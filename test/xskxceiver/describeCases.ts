@@ -21,6 +21,7 @@ export function obstacleOf({ obstacles = {} }: XskCase, kind: BedKind, mode: Mod
     oneBuffer: mode === 'DRV' && !kind.receivesFragments,
     oneSegment: mode === 'ZC' && kind.zeroCopySegments === 1,
     fixedRings: kind.nicRings === undefined,
+    noMetadata: mode !== 'SKB' && !kind.hasMetadata,
     fixedFragments: mode === 'SKB' || (mode === 'DRV' && !kind.growsFragments),
   };
   for (const [obstacle, reason] of Object.entries(obstacles) as [Obstacle, string][]) if (isThere[obstacle]) return { obstacle, reason };
@@ -30,18 +31,20 @@ export function obstacleOf({ obstacles = {} }: XskCase, kind: BedKind, mode: Mod
 export interface DescribeOptions {
   readonly cases?: readonly XskCase[];
   readonly modes?: readonly Mode[];
+  /** With busy polling (true), without it; left out: both. */
+  readonly busyPolling?: readonly boolean[];
   /** Names of the cases, if they are not their own. */
   readonly nameOf?: (each: XskCase) => string;
 }
 
-/** Tests of all cases in all modes, with and without busy polling. Where the selftest skips a case, a test shows what keeps it from being run. */
-export function describeCases(kind: BedKind, { cases = CASES, modes = MODES, nameOf = ({ name }) => name }: DescribeOptions = {}): void {
+/** Tests of all cases in all modes. Where the selftest skips a case, a test shows what keeps it from being run. */
+export function describeCases(kind: BedKind, { cases = CASES, modes = MODES, busyPolling = [false, true], nameOf = ({ name }) => name }: DescribeOptions = {}): void {
   for (const mode of modes) {
     if (mode === 'ZC' && kind.zeroCopySegments === 0) {
       it(`${kind.name}, ZC: not run, as the driver has no zero copy`, { timeout: TIMEOUT_MS }, () => withTest(kind, 'DRV', false, [], (test) => expectRefusal(test, XDP_ZEROCOPY)));
       continue;
     }
-    for (const isBusyPolled of [false, true]) {
+    for (const isBusyPolled of busyPolling) {
       describe(`${kind.name}, ${mode}${isBusyPolled ? ', busy polling' : ''}`, () => {
         for (const each of cases) {
           const kept = obstacleOf(each, kind, mode);
@@ -78,6 +81,9 @@ function expectObstacle(test: XskTest, obstacle: Obstacle): void {
       return;
     case 'fixedRings':
       expect(() => test.bed({ nicRings: { rx: 128, tx: 128 } })).toThrow();
+      return;
+    case 'noMetadata':
+      test.sendAndReceive(packets(1), { bed: { program: 'number_in_metadata' }, expected: [] });
       return;
     case 'fixedFragments':
       expectFixedFragments(test);

@@ -20,6 +20,8 @@ export interface EndpointConfig {
   readonly txSize?: number;
   readonly fillSize?: number;
   readonly compSize?: number;
+  /** What the device writes between headroom and packet. */
+  readonly prefixBytes?: number;
   /** Packets of several descriptors. */
   readonly hasSg?: boolean;
   /** Sockets on the one queue, which share the UMEM. */
@@ -56,7 +58,7 @@ export class Endpoint {
     this.bed = bed;
     this.end = end;
     this.config = {
-      frameSize: 4096, buffers: DEFAULT_BUFFERS, headroom: 0, isUnaligned: false, rxSize: DEFAULT_RING, txSize: DEFAULT_RING, fillSize: DEFAULT_RING,
+      frameSize: 4096, buffers: DEFAULT_BUFFERS, headroom: 0, prefixBytes: 0, isUnaligned: false, rxSize: DEFAULT_RING, txSize: DEFAULT_RING, fillSize: DEFAULT_RING,
       compSize: DEFAULT_RING, hasSg: false, sockets: 1, isBusyPolled: false,
       txBuffers: config.buffers ?? DEFAULT_BUFFERS, ...config,
     };
@@ -80,7 +82,7 @@ export class Endpoint {
 
   /** From the beginning of a chunk to the packet that the kernel puts into it. */
   get dataOff(): number {
-    return XDP_PACKET_HEADROOM + this.config.headroom;
+    return XDP_PACKET_HEADROOM + this.config.headroom + this.config.prefixBytes;
   }
 
   #bind(): XskSocket {

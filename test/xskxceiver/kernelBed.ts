@@ -17,10 +17,12 @@ export function kernelKind(kernel: KernelBpf, net: NetSyscalls): BedKind {
   return {
     name: 'veth of the running kernel',
     kernel: '6.18',
+    hasMetadata: true,
     receivesFragments: true,
     growsFragments: false,
     nicRings: undefined,
     zeroCopySegments: 0,
+    zeroCopyPrefixBytes: 0,
     open: (mode, wishes) => openBed(kernel, net, mode, wishes),
   };
 }

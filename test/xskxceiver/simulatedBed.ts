@@ -30,10 +30,12 @@ export function simulatedKind(profileName: string, { kernel = NEWEST_KERNEL }: S
   return {
     name: kernel === NEWEST_KERNEL ? profileName : `${profileName}, kernel ${kernel}`,
     kernel,
+    hasMetadata: profile.xdp.hasMetadata,
     receivesFragments: (profile.xdp.features & NETDEV_XDP_ACT_RX_SG) !== 0,
     growsFragments: profile.xdp.growsFragments !== false,
     nicRings: rxRing.min === rxRing.max ? undefined : { minRx: rxRing.min, minTx: txRing.min, maxRx: rxRing.max, maxTx: txRing.max },
     zeroCopySegments: zeroCopySegments(profile),
+    zeroCopyPrefixBytes: profile.prefixInHeadroom === true ? 0 : profile.format.rxPrefixBytes,
     open: (mode, wishes, isBusyPolled) => openBed(profile, kernel, mode, wishes, isBusyPolled),
   };
 }

@@ -12,7 +12,7 @@ import type { ReceiverOptions } from './receiver.js';
 import { Sender } from './sender.js';
 import type { SenderOptions } from './sender.js';
 
-type Config = Omit<EndpointConfig, 'mode' | 'isBusyPolled'>;
+type Config = Omit<EndpointConfig, 'mode' | 'isBusyPolled' | 'prefixBytes'>;
 
 /** One way from an application to another. */
 export interface Flow {
@@ -65,7 +65,7 @@ export class XskTest {
   /** An application on one of them, which only sends or only receives, unless it is told otherwise: what only sends has no RX ring, and no chunks on FILL. */
   endpoint(bed: Bed, side: 'sender' | 'receiver', config: Config = {}): Endpoint {
     const end = bed.ends[side === 'sender' ? 0 : 1];
-    const endpoint = new Endpoint(bed, end, { ...(side === 'sender' ? { rxSize: 0, fill: [] } : { txSize: 0 }), ...config, mode: this.mode, isBusyPolled: this.isBusyPolled });
+    const endpoint = new Endpoint(bed, end, { ...(side === 'sender' ? { rxSize: 0, fill: [] } : { txSize: 0 }), ...config, mode: this.mode, prefixBytes: this.isZeroCopy ? this.kind.zeroCopyPrefixBytes : 0, isBusyPolled: this.isBusyPolled });
     endpoint.putSockets();
     this.#endpoints.push(endpoint);
     return endpoint;

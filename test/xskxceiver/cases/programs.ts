@@ -12,6 +12,8 @@ const METADATA = 32;
 /** Longer than one buffer, and the last one has room for 2047 bytes more. */
 export const GROWN_BYTES = 4096 + 512;
 
+const NEEDS_METADATA = { noMetadata: 'the driver has no metadata: bpf_xdp_adjust_meta gives ENOTSUPP' } as const;
+
 const isEven = ({ number }: Packet): boolean => number % 2 === 0;
 
 export const PROGRAM_CASES: readonly XskCase[] = [
@@ -51,12 +53,13 @@ export const PROGRAM_CASES: readonly XskCase[] = [
   {
     name: 'XDP_METADATA_COPY',
     about: 'what the program writes before the packet is found before it',
+    obstacles: NEEDS_METADATA,
     run: (test) => void test.sendAndReceive(packets(DEFAULT_PACKETS), { bed: { program: 'number_in_metadata' }, receiver: { metadataBytes: METADATA } }),
   },
   {
     name: 'XDP_METADATA_COPY_MULTI_BUFF',
     about: 'of packets in several chunks it is found before the first one',
-    obstacles: NEEDS_SEGMENTS,
+    obstacles: { ...NEEDS_SEGMENTS, ...NEEDS_METADATA },
     run: (test) => {
       const { receiver } = test.sendAndReceive(packets(JUMBO_PACKETS, JUMBO), {
         bed: { mtu: JUMBO, program: 'number_in_metadata' }, tx: { hasSg: true }, rx: { hasSg: true }, sender: { batch: JUMBO_BATCH }, receiver: { metadataBytes: METADATA },

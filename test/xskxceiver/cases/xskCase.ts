@@ -37,7 +37,7 @@ export const CASES_OF_6_1: Readonly<Record<string, CaseName>> = {
 };
 
 /** Why a case is not run somewhere, as the selftest skips it. */
-export type Obstacle = 'zeroCopy' | 'oneBuffer' | 'oneSegment' | 'fixedRings' | 'fixedFragments';
+export type Obstacle = 'zeroCopy' | 'oneBuffer' | 'oneSegment' | 'fixedRings' | 'fixedFragments' | 'noMetadata';
 
 export interface XskCase {
   readonly name: CaseName;
