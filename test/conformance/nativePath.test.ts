@@ -180,7 +180,8 @@ function compareEnd(subject: Subject, reference: Side, data: Uint8Array, end: En
 
 /** Where packets may end that are redirected. A broadcast may reach nobody, as here the only device is the one that they come from. */
 function redirectOutcomes({ object, variant }: Subject): readonly Outcome[] {
-  if (variant.sockets === true) return [Outcome.xsk];
+  // Sockets take what fits into a chunk.
+  if (variant.sockets === true) return [Outcome.xsk, Outcome.xskTooLong];
   const has = (type: number): boolean => object.spec.maps.some((map) => map.type === type);
   if (has(BPF_MAP_TYPE_CPUMAP)) return [Outcome.cpumap];
   return has(BPF_MAP_TYPE_DEVMAP) || has(BPF_MAP_TYPE_DEVMAP_HASH) ? [Outcome.redirect, Outcome.redirectNoReceiver] : [Outcome.redirect];

@@ -133,6 +133,11 @@ const VARIANTS: Readonly<Record<string, readonly Variant[]>> = {
   'xdp-tools/xsk_def_xdp_prog.o': XSK_VARIANTS,
   'xdp-tools/xsk_def_xdp_prog_5.3.o': XSK_VARIANTS,
   'xsk_redirect/xsk_redirect.o': [{ name: 'socket on queue 0', sockets: true }],
+  'xsk_steer/xsk_steer.o': [
+    { name: 'sockets', sockets: true },
+    { name: 'sockets, 4 bytes less', sockets: true, variables: { tail_change: u32(-4) } },
+    { name: 'sockets, 4 bytes more', sockets: true, variables: { tail_change: u32(4) } },
+  ],
 };
 
 /** One program under one variant. */
