@@ -24,6 +24,6 @@ export function result(pass: boolean, what: string, details: readonly string[], 
 
 /** A matcher got something that it can't look at: a mistake in the test. */
 export function wrongSubject(matcher: string, wants: string, received: unknown): never {
-  const found = received === null ? 'null' : typeof received === 'object' ? received.constructor?.name ?? 'an object' : typeof received;
+  const found = Array.isArray(received) ? `a list of ${received.length}` : received === null ? 'null' : typeof received === 'object' ? received.constructor?.name ?? 'an object' : typeof received;
   throw new TypeError(`${matcher} looks at ${wants}, but got ${found}`);
 }

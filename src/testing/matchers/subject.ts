@@ -15,7 +15,7 @@ export function isTestRun(subject: PacketSubject): subject is TestRun {
 /** @throws TypeError for anything else, with the name of the matcher */
 export function packetSubject(matcher: string, received: unknown): PacketSubject {
   const isSubject = typeof received === 'object' && received !== null && 'verdict' in received && 'data' in received && 'input' in received;
-  if (!isSubject) wrongSubject(matcher, 'what testRun() or one of the packets that receive() gave', Array.isArray(received) ? received.map(() => 0) : received);
+  if (!isSubject) wrongSubject(matcher, 'what testRun() or one of the packets that receive() gave', received);
   return received as PacketSubject;
 }
 

@@ -7,6 +7,7 @@ export function valueText(value: unknown): string {
 
 /** Whether a value of a map is as a test says: numbers by value, also as strings and bigints; members of objects that the test leaves out don't count. */
 export function sameValue(found: unknown, expected: unknown): boolean {
+  if (typeof found === 'string' && typeof expected === 'string') return found === expected;
   if (isNumeric(found) && isNumeric(expected)) return BigInt(found) === BigInt(expected);
   if (Array.isArray(found) && (Array.isArray(expected) || expected instanceof Uint8Array)) return found.length === expected.length && found.every((each, i) => sameValue(each, expected[i]));
   if (isObject(found) && isObject(expected)) return Object.entries(expected).every(([name, each]) => sameValue(found[name], each));

@@ -5,9 +5,11 @@ import type { NicProfile, NicSettings, XdpDriverFactory } from '../../nic/index.
 import { createScenario, fillMap } from '../../sim/index.js';
 import type { HostNicSpec, HostSpec, LinkSpec, Scenario, ScenarioResult, XskSpec } from '../../sim/index.js';
 import { parseNetwork } from '../../vm/index.js';
+import type { LoadedObject } from '../../vm/index.js';
 import type { XdpMode } from '../../xdp/index.js';
 import { readObject } from '../program/objectSource.js';
 import type { ObjectSource } from '../program/objectSource.js';
+import { plainValue, variableText } from '../program/plainValue.js';
 import { PacketJournal } from './packetJournal.js';
 import { TestNic } from './testNic.js';
 
@@ -81,7 +83,13 @@ export class TestNetwork {
     for (const host of scenario.hosts) for (const nic of host.nics) this.#nics.set(`${host.name}.${nic.name}`, new TestNic(this, scenario, this.#journal, host, nic));
   }
 
-  /** A NIC by host and name, `fw.eth0`. @throws Error that lists the names */
+  /**
+   * A NIC by host and name.
+   *
+   * @throws Error that lists the names
+   * @example
+   * network.nic('fw.eth0').statistics;
+   */
   nic(name: string): TestNic {
     const nic = this.#nics.get(name);
     if (nic === undefined) throw new ProblemError({ code: 'scenario-port', where: name, message: 'there is no such NIC', hint: `use one of: ${[...this.#nics.keys()].join(', ')}` });
@@ -98,19 +106,45 @@ export class TestNetwork {
     return this.#scenario.nowNs;
   }
 
-  /** Lets time go on until everything has come to rest, or for so many ns. @throws Error of a driver of one's own */
+  /**
+   * Lets time go on until everything has come to rest.
+   *
+   * @param forNs virtual time that goes by, ns; left out: as long as something is still to happen
+   * @throws Error of a driver of one's own, and after `finish`
+   * @example
+   * network.settle(1_000_000); // 1 ms
+   */
   settle(forNs?: number): void {
+    if (this.#result !== undefined) throw new ProblemError({ code: 'network-finished', where: 'network', message: 'the network is shut down: finish() or toHaveNoLeaks did that', hint: 'do it at the end of the test, or make another network' });
     unwrap(this.#scenario.settle(forNs));
   }
 
-  /** Shuts all NICs down and audits every host, once; nothing can be sent after it. For `toHaveNoLeaks`. */
+  /**
+   * Shuts all NICs down and audits every host, once; nothing can be sent after it. For `toHaveNoLeaks`.
+   *
+   * @throws Error of a driver of one's own
+   * @example
+   * network.finish().hosts.every(({ result }) => result.audit.ok); // true
+   */
   finish(): ScenarioResult {
     this.#result ??= unwrap(this.#scenario.run(this.#journal.watcher));
     return this.#result;
   }
 }
 
-/** Builds a network for tests. @throws Error with the reason and how to mend it */
+/**
+ * Builds a network for tests.
+ *
+ * @throws Error with the reason and how to mend it
+ * @example
+ * const network = createTestNetwork({
+ *   hosts: {
+ *     client: { nics: { eth0: {} } },
+ *     server: { objects: { echo: 'fixtures/programs/reflector/reflector.o' }, nics: { eth0: { profile: 'ice' } } },
+ *   },
+ *   links: [['client.eth0', 'server.eth0']],
+ * });
+ */
 export function createTestNetwork({ hosts, links = [], seed = 1 }: TestNetworkOptions): TestNetwork {
   return new TestNetwork(unwrap(createScenario({
     seed,
@@ -158,23 +192,28 @@ function portOf(name: string): { host: string; nic: string } {
 function hostSpec(name: string, options: TestHostOptions): Omit<HostSpec, 'seed'> {
   const { objects = {}, nics, kernel, network, globals = {}, maps = {}, applicationBytes = APPLICATION_BYTES } = options;
   const specs = Object.entries(nics).map(([nicName, nic], i) => nicSpec(nicName, nic, i + 1, Object.keys(objects)));
-  const cpus = options.cpus ?? Math.max(...specs.map(({ settings }) => settings.queues));
+  const cpus = options.cpus ?? Math.max(1, ...specs.map(({ settings }) => settings.queues));
   return {
     name, cpus, kernel, applicationBytes,
     objects: Object.fromEntries(Object.entries(objects).map(([key, source]) => [key, readObject(source)])),
     nics: specs,
     network: network === undefined ? undefined : unwrap(parseNetwork(network, 'network')),
     prepare(loaded, sockets) {
+      const objectOf = (object: string): LoadedObject => {
+        const found = loaded.get(object);
+        if (found !== undefined) return found;
+        throw new ProblemError({ code: 'unknown-object', where: `host ${name}`, message: `there is no object ${object}`, hint: `use one of: ${[...loaded.keys()].join(', ')}` });
+      };
       for (const [object, variables] of Object.entries(globals)) {
         for (const [variable, value] of Object.entries(variables)) {
-          const done = loaded.get(object)?.setVariable(variable, typeof value === 'string' ? value : JSON.stringify(value));
-          if (done?.ok === false) return done.problem;
+          const done = objectOf(object).setVariable(variable, variableText(value));
+          if (!done.ok) return done.problem;
         }
       }
       const interfaces = new Map(specs.map((each) => [each.name, each.settings.ifindex]));
       for (const [object, entries] of Object.entries(maps)) {
         for (const [map, elements] of Object.entries(entries)) {
-          const problem = fillMap(loaded.get(object)!, map, elements, `map ${map}`, { possibleCpus: cpus, socketCount: sockets.length, interfaces });
+          const problem = fillMap(objectOf(object), map, plainValue(elements), `map ${map}`, { possibleCpus: cpus, socketCount: sockets.length, interfaces });
           if (problem !== undefined) return problem;
         }
       }

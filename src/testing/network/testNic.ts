@@ -9,7 +9,13 @@ import { ProgramMaps } from '../program/programMaps.js';
 import type { EndedPacket, PacketJournal, SentFrame } from './packetJournal.js';
 import type { TestNetwork } from './testNetwork.js';
 
-/** A NIC of a network under test: what arrives, what becomes of it, what it counts. */
+/**
+ * A NIC of a network under test: what arrives, what becomes of it, what it counts.
+ *
+ * @example
+ * const nic = createTestNic('fixtures/programs/reflector/reflector.o');
+ * nic.receive([ethernet().ipv4().udp(), ethernet().arp()]).map(({ outcome }) => outcome); // ['tx', 'stack']
+ */
 export class TestNic {
   /** `HOST.NIC`. */
   readonly name: string;
@@ -31,6 +37,7 @@ export class TestNic {
     this.#port = port;
   }
 
+  /** Number of its interface. */
   get ifindex(): number {
     return this.#port.nic.settings.ifindex;
   }
@@ -40,7 +47,10 @@ export class TestNic {
    *
    * @param gapNs between one packet and the next; left out: 0, a burst
    * @returns every packet that ended meanwhile, on any host, in the order of their numbers; the first ones are those that arrived here
-   * @throws Error if there is a link at this NIC
+   * @throws Error if there is a link at this NIC, or the network is shut down; and what a builder throws, then nothing has arrived
+   * @example
+   * const [packet] = nic.receive(ethernet().ipv4().udp());
+   * packet.outcome; // 'tx'
    */
   receive(packets: PacketBytes | readonly PacketBytes[], gapNs = 0): EndedPacket[] {
     const list = Array.isArray(packets) ? (packets as readonly PacketBytes[]) : [packets as PacketBytes];
@@ -65,7 +75,13 @@ export class TestNic {
     return this.#journal.sent.filter(({ host, ifindex }) => host === this.#host.name && ifindex === this.ifindex);
   }
 
-  /** Frames that it has put on the wire since the last call. */
+  /**
+   * Frames that it has put on the wire since the last call.
+   *
+   * @example
+   * nic.receive(ethernet().ipv4().udp());
+   * nic.takeSent().length; // 1
+   */
   takeSent(): SentFrame[] {
     const all = this.sent.slice(this.#sentSeen);
     this.#sentSeen += all.length;
@@ -79,11 +95,14 @@ export class TestNic {
 
   /** Maps of the program's object. @throws Error when the NIC has no program */
   get maps(): ProgramMaps {
-    this.#maps ??= new ProgramMaps(this.#loaded, this.#host.vm.environment.possibleCpus);
+    const { vm, afXdp } = this.#host;
+    this.#maps ??= new ProgramMaps(this.#loaded, {
+      cpus: vm.environment.possibleCpus, socketCount: () => afXdp.sockets.length, socketOf: (fd) => afXdp.socketOf(fd)?.id,
+    });
     return this.#maps;
   }
 
-  /** Global variables of the program's object. */
+  /** Global variables of the program's object. @throws Error when the NIC has no program */
   get globals(): ProgramGlobals {
     return new ProgramGlobals(this.#loaded);
   }
@@ -93,12 +112,19 @@ export class TestNic {
     return this.#host.state.log.map(({ text }) => text);
   }
 
-  /** AF_XDP sockets on its queues, as the kernel has them. */
+  /** AF_XDP sockets that are bound to its queues, as the kernel has them: those of the option `xsk`, and those that the test has opened. */
   get sockets(): readonly XdpSock[] {
-    return this.#port.sockets;
+    return this.#host.afXdp.sockets.filter((socket) => socket.isBound && socket.ifindex === this.ifindex);
   }
 
-  /** System calls of AF_XDP on the host, for sockets that the test opens itself: `XskUmem.create(nic.syscalls, …)`. */
+  /**
+   * System calls of AF_XDP on the host, for sockets that the test opens itself. A socket gets packets when it is in the map:
+   * `nic.maps.get('xsks_map').set(queue, socket)`.
+   *
+   * @example
+   * const umem = unwrap(XskUmem.create(nic.syscalls, nic.syscalls.mmapAnonymous(64 * 4096), 64 * 4096));
+   * const socket = unwrap(XskSocket.create(umem, nic.ifindex, 0));
+   */
   get syscalls(): XskSyscalls {
     return this.#host.afXdp;
   }

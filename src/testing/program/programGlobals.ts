@@ -1,5 +1,6 @@
 import { unwrap } from '../../base/index.js';
 import type { JsonValue, LoadedObject } from '../../vm/index.js';
+import { variableText } from './plainValue.js';
 
 /**
  * Global variables of a program, as values by their types: numbers, decimal strings beyond 2^53, arrays, objects for structs, `"10.0.0.1"` for a
@@ -36,10 +37,15 @@ export class ProgramGlobals {
    * program.globals.set('blocked', '192.0.2.1');
    */
   set(name: string, value: unknown): void {
-    unwrap(this.#loaded.setVariable(name, typeof value === 'string' ? value : JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? each.toString() : each))));
+    unwrap(this.#loaded.setVariable(name, variableText(value)));
   }
 
-  /** All of them. */
+  /**
+   * All of them.
+   *
+   * @example
+   * program.globals.toObject(); // { blocked: '192.0.2.1', packets: 3 }
+   */
   toObject(): Record<string, JsonValue> {
     return Object.fromEntries(this.names.map((name) => [name, this.get(name)]));
   }

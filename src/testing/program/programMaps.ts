@@ -1,7 +1,9 @@
-import { errnoName, ProblemError, toHex, unwrap } from '../../base/index.js';
+import { ENOENT, errnoName, ProblemError, unwrap } from '../../base/index.js';
 import { fillMap } from '../../sim/index.js';
 import { formatValue, mapTypeName, parseValue, UserMap } from '../../vm/index.js';
 import type { BpfMap, Btf, JsonValue, LoadedObject, MapSpec } from '../../vm/index.js';
+import { XskSocket } from '../../xsk/index.js';
+import { plainValue } from './plainValue.js';
 
 /** An element of a map. */
 export interface MapElement<Key = JsonValue, Value = JsonValue> {
@@ -10,15 +12,31 @@ export interface MapElement<Key = JsonValue, Value = JsonValue> {
   readonly value: Value;
 }
 
-/** The maps of a program. */
+/** What elements of maps may stand for, on the machine of the program. */
+export interface MapSurroundings {
+  /** Possible CPUs. */
+  readonly cpus: number;
+  /** AF_XDP sockets that there are. */
+  socketCount(): number;
+  /** Number of the AF_XDP socket behind a descriptor. */
+  socketOf(fd: number): number | undefined;
+}
+
+/**
+ * The maps of a program.
+ *
+ * @example
+ * program.maps.names; // ['sources', 'counters', …]
+ */
 export class ProgramMaps {
   readonly #loaded: LoadedObject;
-  readonly #cpus: number;
+  readonly #surroundings: MapSurroundings;
   readonly #maps = new Map<string, ProgramMap>();
 
-  constructor(loaded: LoadedObject, cpus: number) {
+  /** Made by `loadProgram` and `createTestNic`. */
+  constructor(loaded: LoadedObject, surroundings: MapSurroundings) {
     this.#loaded = loaded;
-    this.#cpus = cpus;
+    this.#surroundings = surroundings;
   }
 
   /** Names of all maps that the program can use. */
@@ -40,7 +58,7 @@ export class ProgramMaps {
     if (map === undefined) {
       throw new ProblemError({ code: 'unknown-map', where: this.#loaded.spec.name, message: `there is no map ${name}`, hint: this.names.length === 0 ? 'the object has none' : `it has: ${this.names.join(', ')}` });
     }
-    const made = new ProgramMap<Key, Value>(this.#loaded, map, this.#cpus);
+    const made = new ProgramMap<Key, Value>(this.#loaded, map, this.#surroundings);
     this.#maps.set(name, made as unknown as ProgramMap);
     return made;
   }
@@ -58,58 +76,88 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
   readonly raw: UserMap;
   readonly #loaded: LoadedObject;
   readonly #map: BpfMap;
-  readonly #cpus: number;
+  readonly #surroundings: MapSurroundings;
 
-  constructor(loaded: LoadedObject, map: BpfMap, cpus: number) {
+  /** Made by `ProgramMaps.get`. */
+  constructor(loaded: LoadedObject, map: BpfMap, surroundings: MapSurroundings) {
     this.name = map.spec.name;
     this.type = mapTypeName(map.spec.type);
     this.raw = loaded.userMap(map.spec.name) ?? new UserMap(map);
     this.#loaded = loaded;
     this.#map = map;
-    this.#cpus = cpus;
+    this.#surroundings = surroundings;
   }
 
   /**
    * The value under a key (bpf_map_lookup_elem); `undefined` when there is none.
    *
-   * @throws Error when the key doesn't fit its type
+   * @throws Error when the key doesn't fit its type, or user space can't look into such a map, as with XSKMAP
    * @example
    * program.maps.get('sources').get('192.0.2.1'); // { packets: 3, bytes: 180 }
    */
   get(key: Key | Uint8Array): Value | undefined {
-    const { errno, value } = this.raw.lookup(this.#keyBytes(key));
-    return errno === 0 && value !== undefined ? this.#value(value) : undefined;
+    const value = this.#lookup(key);
+    return value && this.#value(value);
   }
 
-  /** Whether there is an element under a key. */
+  /**
+   * Whether there is an element under a key.
+   *
+   * @throws Error when the key doesn't fit its type
+   * @example
+   * program.maps.get('sources').has('192.0.2.1'); // true
+   */
   has(key: Key | Uint8Array): boolean {
-    return this.raw.lookup(this.#keyBytes(key)).errno === 0;
+    return this.#lookup(key) !== undefined;
   }
 
   /**
    * Sets the value under a key (bpf_map_update_elem). On a per-CPU map one value goes to every CPU, a list gives each its own. The value of a PROG_ARRAY is a
-   * program's name, of a DEVMAP `{ ifindex }`, of a CPUMAP `{ qsize }`, both also with a `program`.
+   * program's name, of a DEVMAP `{ ifindex }`, of a CPUMAP `{ qsize }`, both also with a `program`, of an XSKMAP an `XskSocket` or `"socket 0"`.
    *
    * @throws Error when key or value don't fit, or the map refuses them (full, frozen, no such index)
+   * @example
+   * program.maps.get('sources').set('192.0.2.1', { packets: 0, bytes: 0n });
    */
-  set(key: Key | Uint8Array, value: Value | Uint8Array): this {
-    if (key instanceof Uint8Array || value instanceof Uint8Array) {
+  set(key: Key | Uint8Array, value: Value | Uint8Array | XskSocket): this {
+    if (!(value instanceof XskSocket) && (key instanceof Uint8Array || value instanceof Uint8Array)) {
       const error = this.raw.update(this.#keyBytes(key), value instanceof Uint8Array ? value : this.#valueBytes(value));
       if (error !== 0) throw this.#refused(error);
       return this;
     }
-    const entry = this.#map.isPerCpu && Array.isArray(value) && value.length === this.#cpus ? { key: plain(key), values: plain(value) } : { key: plain(key), value: plain(value) };
-    const problem = fillMap(this.#loaded, this.name, [entry], `map ${this.name}`, { possibleCpus: this.#cpus, socketCount: 0 });
-    if (problem !== undefined) throw new ProblemError(problem);
+    const { cpus } = this.#surroundings;
+    const plain = value instanceof XskSocket ? `socket ${this.#surroundings.socketOf(value.fd)}` : plainValue(value);
+    const entry = { key: plainValue(key), ...(this.#isListOfCpus(plain) ? { values: plain } : { value: plain }) };
+    const problem = fillMap(this.#loaded, this.name, [entry], `map ${this.name}`, { possibleCpus: cpus, socketCount: this.#surroundings.socketCount() });
+    if (problem !== undefined) throw new ProblemError({ ...problem, where: `map ${this.name}` });
     return this;
   }
 
-  /** Takes an element out (bpf_map_delete_elem); false when there was none. */
+  /** Whether it is one value for each CPU, and not one value that is an array itself. */
+  #isListOfCpus(value: unknown): boolean {
+    if (!this.#map.isPerCpu || !Array.isArray(value)) return false;
+    const { valueTypeId } = this.#map.spec;
+    const isArray = this.btf !== undefined && valueTypeId !== 0 && this.btf.type(this.btf.resolve(valueTypeId)).kind === 'array';
+    return !isArray || value.every(Array.isArray);
+  }
+
+  /**
+   * Takes an element out (bpf_map_delete_elem).
+   *
+   * @returns false when there was none, or the map is one whose elements stay, as an array's do
+   * @example
+   * program.maps.get('sources').delete('192.0.2.1'); // true
+   */
   delete(key: Key | Uint8Array): boolean {
     return this.raw.delete(this.#keyBytes(key)) === 0;
   }
 
-  /** All elements. Of arrays those that are not zero. */
+  /**
+   * All elements. Of arrays those that are not zero.
+   *
+   * @example
+   * for (const { key, value } of program.maps.get('sources').entries()) console.log(key, value);
+   */
   *entries(): IterableIterator<MapElement<Key, Value>> {
     const { keyTypeId } = this.#map.spec;
     const all = 'nonZeroEntries' in this.#map ? (this.#map as BpfMap & { nonZeroEntries(): Iterable<{ key: Uint8Array; value: Uint8Array }> }).nonZeroEntries() : this.#map.entries();
@@ -150,15 +198,24 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
     return this.#loaded.spec.btf;
   }
 
+  #lookup(key: Key | Uint8Array): Uint8Array | undefined {
+    const { errno, value } = this.raw.lookup(this.#keyBytes(key));
+    if (errno === 0 || errno === -ENOENT) return value;
+    throw new ProblemError({ code: 'map-lookup', where: `map ${this.name}`, message: `user space can't look into a ${this.type} by key (${errnoName(errno)})`, hint: 'use entries(), or the commands of `raw`' });
+  }
+
   #keyBytes(key: Key | Uint8Array): Uint8Array {
-    if (key instanceof Uint8Array) return key;
     const { keyTypeId: typeId, keySize: sizeBytes } = this.#map.spec;
-    return unwrap(parseValue({ btf: this.#loaded.spec.btf, typeId, sizeBytes, label: `key of map ${this.name}` }, plain(key)));
+    if (key instanceof Uint8Array) {
+      if (key.length !== sizeBytes) throw new ProblemError({ code: 'map-key-size', where: `map ${this.name}`, message: `a key of ${key.length} bytes`, hint: `give ${sizeBytes}` });
+      return key;
+    }
+    return unwrap(parseValue({ btf: this.#loaded.spec.btf, typeId, sizeBytes, label: `key of map ${this.name}` }, plainValue(key)));
   }
 
   #valueBytes(value: unknown): Uint8Array {
     const { valueTypeId: typeId, valueSize: sizeBytes } = this.#map.spec;
-    return unwrap(parseValue({ btf: this.#loaded.spec.btf, typeId, sizeBytes, label: `value of map ${this.name}` }, plain(value)));
+    return unwrap(parseValue({ btf: this.#loaded.spec.btf, typeId, sizeBytes, label: `value of map ${this.name}` }, plainValue(value)));
   }
 
   #value(bytes: Uint8Array): Value {
@@ -166,7 +223,7 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
     const { btf } = this.#loaded.spec;
     if (!this.#map.isPerCpu) return formatValue(btf, valueTypeId, bytes) as Value;
     const stride = Math.ceil(valueSize / 8) * 8;
-    return Array.from({ length: this.#cpus }, (_, cpu) => formatValue(btf, valueTypeId, bytes.slice(cpu * stride, cpu * stride + valueSize))) as Value;
+    return Array.from({ length: this.#surroundings.cpus }, (_, cpu) => formatValue(btf, valueTypeId, bytes.slice(cpu * stride, cpu * stride + valueSize))) as Value;
   }
 
   #refused(error: number): ProblemError {
@@ -174,21 +231,13 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
   }
 }
 
-/** Big numbers as decimal strings, bytes as hex: what `parseValue` reads. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Uint8Array) return toHex(value);
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]));
-  return value;
-}
-
 function addValues(a: JsonValue, b: JsonValue): JsonValue {
   if (Array.isArray(a) && Array.isArray(b)) return a.map((each, i) => addValues(each, b[i] ?? 0));
   if (typeof a === 'object' && a !== null && typeof b === 'object' && b !== null && !Array.isArray(a) && !Array.isArray(b)) {
     return Object.fromEntries(Object.entries(a).map(([name, each]) => [name, addValues(each, b[name] ?? 0)]));
   }
-  const isNumber = (value: JsonValue): value is number | string => typeof value === 'number' || (typeof value === 'string' && /^-?\d+$/.test(value));
+  // Strings are numbers only beyond 2^53; shorter ones are text or hex.
+  const isNumber = (value: JsonValue): value is number | string => typeof value === 'number' || (typeof value === 'string' && /^-?[1-9]\d{15,19}$/.test(value));
   if (!isNumber(a) || !isNumber(b)) return a;
   const sum = BigInt(a) + BigInt(b);
   return Number.isSafeInteger(Number(sum)) ? Number(sum) : sum.toString();

@@ -18,7 +18,8 @@ export type RedirectTarget =
 /** What the redirect helpers of the last run asked for. */
 export function redirectOf(vm: Vm, loaded: LoadedObject): RedirectTarget | undefined {
   const { kind, targetIndex, target, mapId, mapType, flags } = vm.redirect;
-  if (kind === REDIRECT_IFINDEX) return { kind: 'interface', ifindex: targetIndex };
+  // A look-up in a map that misses leaves a redirect to interface 0, which there is none.
+  if (kind === REDIRECT_IFINDEX) return targetIndex === 0 ? undefined : { kind: 'interface', ifindex: targetIndex };
   if (kind !== REDIRECT_MAP) return undefined;
   const map = vm.map(mapId);
   const name = [...loaded.maps].find(([, each]) => each === map)?.[0] ?? map?.spec.name ?? '';
@@ -28,7 +29,12 @@ export function redirectOf(vm: Vm, loaded: LoadedObject): RedirectTarget | undef
   return { kind: 'map', map: name, key: targetIndex, target: where, isBroadcast };
 }
 
-/** `interface 3`, or `map tx_ports, key 2 (interface 5)`. */
+/**
+ * Where a redirect goes, in words.
+ *
+ * @example
+ * redirectText({ kind: 'map', map: 'tx_ports', key: 2, target: 5, isBroadcast: false }); // 'map tx_ports, key 2 (target 5)'
+ */
 export function redirectText(redirect: RedirectTarget | undefined): string {
   if (redirect === undefined) return 'nowhere: no redirect helper found a target';
   if (redirect.kind === 'interface') return `interface ${redirect.ifindex}`;

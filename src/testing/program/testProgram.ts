@@ -1,10 +1,10 @@
-import { errnoName, NEWEST_KERNEL, ProblemError, Rng, unwrap } from '../../base/index.js';
+import { ENOMEM, errnoName, NEWEST_KERNEL, ProblemError, Rng, unwrap } from '../../base/index.js';
 import type { KernelRelease, Problem, Result } from '../../base/index.js';
 import { HostMemory } from '../../memory/index.js';
 import { BOOT_NS } from '../../sim/index.js';
 import { LOOPBACK, objectMemoryBytes, parseNetwork, Vm, withInterface } from '../../vm/index.js';
 import type { LoadedObject, LoadedProgram, ObjectSpec, VmEnvironment } from '../../vm/index.js';
-import { TestRunner } from '../../xdp/index.js';
+import { metadataMaxBytes, TestRunner } from '../../xdp/index.js';
 import { packetBytesOf, readObject } from './objectSource.js';
 import type { ObjectSource, PacketBytes } from './objectSource.js';
 import { ProgramGlobals } from './programGlobals.js';
@@ -51,6 +51,9 @@ export interface TestRunOptions {
   /** Runs on the same buffer; left out: 1. */
   readonly repeat?: number;
 }
+
+/** AF_XDP sockets that entries of an XSKMAP can stand for. */
+const MEANT_SOCKETS = 1024;
 
 /** Test frame and its output. */
 const RUNNER_BYTES = 4 << 20;
@@ -100,7 +103,8 @@ export class TestProgram {
     this.#program = unwrap(chosenProgram(this.#loaded, options.program));
     this.name = this.#program.spec.name;
     this.globals = new ProgramGlobals(this.#loaded);
-    this.maps = new ProgramMaps(this.#loaded, cpus);
+    // Nobody receives: any number of sockets can be meant.
+    this.maps = new ProgramMaps(this.#loaded, { cpus, socketCount: () => MEANT_SOCKETS, socketOf: () => undefined });
     this.#runner = new TestRunner(this.#memory, this.#vm);
     for (const [name, value] of Object.entries(options.globals ?? {})) this.globals.set(name, value);
   }
@@ -127,7 +131,8 @@ export class TestProgram {
   /**
    * Runs the program on one packet, as BPF_PROG_TEST_RUN would.
    *
-   * @throws Error, with what to do, for what the system call refuses: a packet shorter than 14 bytes, metadata that is no multiple of 4
+   * @throws Error, with what to do, for what the system call refuses: a packet shorter than 14 bytes, metadata that is no multiple of 4, a program for an entry of
+   * a map; and what a builder throws
    * @example
    * const { verdict, data } = program.testRun({ data: ethernet().ipv4().udp().payload('hello') });
    */
@@ -142,7 +147,7 @@ export class TestProgram {
     const result = this.#runner.run(this.#program, {
       data: bytes, metaBytes: meta.length, ingressIfindex: ingress_ifindex, rxQueueIndex: rx_queue_index, repeat, ...(data_end === undefined ? {} : { dataEnd: data_end }),
     });
-    if (result.errno !== 0) throw new ProblemError(whyRefused(result.errno, packet.length, meta.length, ctx));
+    if (result.errno !== 0) throw new ProblemError(whyRefused(result.errno, packet.length, meta.length, metadataMaxBytes(this.#environment.kernel), ctx));
     const { fault, retval, ctxOut } = result;
     const metaBytes = fault === undefined ? ctxOut.data : 0;
     return {
@@ -184,13 +189,14 @@ function chosenProgram(loaded: LoadedObject, name: string | undefined): Result<L
 }
 
 /** The kernel gives a bare errno; this says which argument it was. */
-function whyRefused(errno: number, packetBytes: number, metaBytes: number, { rx_queue_index = 0, ingress_ifindex = 0, data_end }: NonNullable<TestRunOptions['ctx']>): Problem {
+function whyRefused(errno: number, packetBytes: number, metaBytes: number, metaMaxBytes: number, { rx_queue_index = 0, ingress_ifindex = 0, data_end }: NonNullable<TestRunOptions['ctx']>): Problem {
   const refused = (message: string, hint: string): Problem => ({ code: 'test-run', where: 'testRun', message: `${errnoName(errno)}: ${message}`, hint });
   if (packetBytes < 14) return refused(`the packet has ${packetBytes} bytes`, 'an Ethernet header has 14: begin the packet with one');
-  if (metaBytes % 4 !== 0 || metaBytes > 216) return refused(`${metaBytes} bytes of metadata`, 'use a multiple of 4, at most 216');
+  if (metaBytes % 4 !== 0 || metaBytes > metaMaxBytes) return refused(`${metaBytes} bytes of metadata`, `use a multiple of 4, at most ${metaMaxBytes}`);
   if (ingress_ifindex <= 1 && rx_queue_index !== 0) return refused(`the loopback has no queue ${rx_queue_index}`, 'give ctx.ingress_ifindex of another interface, too');
   if (data_end !== undefined && (data_end < metaBytes || data_end > metaBytes + packetBytes)) return refused(`ctx.data_end ${data_end} lies outside of the packet`, `use ${metaBytes} to ${metaBytes + packetBytes}`);
-  return refused('the program can\'t be run so', 'programs for DEVMAP and CPUMAP entries, and those bound to a device, take no test runs; packets are at most 73152 bytes');
+  if (errno === ENOMEM) return refused(`the packet has ${packetBytes} bytes`, 'a first part of 3520 bytes and 17 fragments of 4096 are the most that there is room for: 73152, less when ctx.data_end is smaller');
+  return refused('the program takes no test runs', 'programs for DEVMAP and CPUMAP entries, and those bound to a device, run on a NIC only: use createTestNic');
 }
 
 function contextOf(ctx: { readonly data: number; readonly dataEnd: number; readonly dataMeta: number; readonly ingressIfindex: number; readonly rxQueueIndex: number; readonly egressIfindex: number }): TestRunContext {
