@@ -382,7 +382,7 @@ function nameNamespace(netlink: Netlink, path: string): number {
 
 describe('replay over a veth, where it is impossible', () => {
   const options = { object: returning(2), pcap: captureOf(burst(1)) };
-  const koffiThatSays = (errno: number): Koffi => ({ load: () => ({ func: () => () => -1 }), errno: () => errno, address: () => 0n });
+  const koffiThatSays = (errno: number): Koffi => ({ load: () => ({ func: () => () => -1 }), errno: () => errno, address: () => 0n, view: () => new ArrayBuffer(0) });
 
   it('says that this is no Linux', async () => {
     const result = await replayOverVeth({ ...options, host: { ...thisHost, platform: 'darwin' } });
