@@ -1,4 +1,5 @@
 import { CASES_OF_6_1 } from './cases/xskCase.js';
+import type { XskCase } from './cases/xskCase.js';
 import { caseOf } from './cases/table.js';
 import { describeCases } from './describeCases.js';
 import { simulatedKind } from './simulatedBed.js';
@@ -7,4 +8,7 @@ import { simulatedKind } from './simulatedBed.js';
 
 const names = new Map(Object.entries(CASES_OF_6_1).map(([then, now]) => [now, then]));
 
-describeCases(simulatedKind('veth', { kernel: '6.1' }), { cases: Object.values(CASES_OF_6_1).map(caseOf), nameOf: ({ name }) => names.get(name)! });
+const options = { cases: Object.values(CASES_OF_6_1).map(caseOf), nameOf: ({ name }: XskCase) => names.get(name)! };
+
+describeCases(simulatedKind('veth', { kernel: '6.1' }), options);
+describeCases(simulatedKind('ice', { kernel: '6.1' }), { ...options, modes: ['ZC'], busyPolling: [false] });

@@ -10,4 +10,7 @@ const NAMES = [
   'SEND_RECEIVE_9K_PACKETS', 'TX_QUEUE_CONSUMER',
 ] as const;
 
-describeCases(simulatedKind('veth', { kernel: '6.6' }), { cases: NAMES.map(caseOf) });
+const cases = NAMES.map(caseOf);
+
+describeCases(simulatedKind('veth', { kernel: '6.6' }), { cases });
+describeCases(simulatedKind('ice', { kernel: '6.6' }), { cases, modes: ['ZC'], busyPolling: [false] });
