@@ -24,7 +24,7 @@ export function toEqualPacket(received: unknown, expected: PacketBytes, { ignore
   const differences = diffPackets(wanted, actual).filter(({ header, field }) => !ignore.includes(header) && !ignore.includes(`${header}.${field ?? ''}`));
   const details = [...(differences.length === 0 ? [] : formatPacketDiff(differences).split('\n')), `expected: ${summarize(wanted, 0, wanted.length)}`, `got:      ${summarize(actual, 0, actual.length)}`, ...journey(received)];
   const more = differences.length === 0 ? {} : { actual: packetTree(actual), expected: packetTree(wanted) };
-  return result(differences.length === 0, `this packet; ${differences.length} ${differences.length === 1 ? 'field differs' : 'fields differ'}`, details, more);
+  return result(differences.length === 0, differences.length === 0 ? 'this packet' : `this packet; ${differences.length} ${differences.length === 1 ? 'field differs' : 'fields differ'}`, details, more);
 }
 
 /**
@@ -36,7 +36,7 @@ export function toHaveValidChecksums(received: unknown): MatcherResult {
   const bytes = bytesOf('toHaveValidChecksums', received);
   const checks = checkChecksums(bytes, 0, bytes.length);
   const wrong = checks.filter(({ state }) => state === 'invalid');
-  return result(wrong.length === 0, `valid checksums, ${wrong.length} of ${checks.length} are wrong`, [...(wrong.length === 0 ? checks : wrong).map(checkText), ...journey(received)]);
+  return result(wrong.length === 0, wrong.length === 0 ? 'valid checksums' : `valid checksums, but ${wrong.length} of ${checks.length} ${wrong.length === 1 ? 'is' : 'are'} wrong`, [...(wrong.length === 0 ? checks : wrong).map(checkText), ...journey(received)]);
 }
 
 function checkText({ field, offBytes, state, found, expected }: ChecksumCheck): string {

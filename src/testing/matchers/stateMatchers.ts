@@ -32,21 +32,22 @@ export function toHaveElement(received: unknown, key: unknown, ...values: readon
 export function toHaveSum(received: unknown, key: unknown, sum: unknown): MatcherResult {
   const map = mapOf('toHaveSum', received);
   const found = map.sum(key as never);
-  return result(sameValue(found, sum), `map ${map.name}, ${valueText(key)}, to add up to ${valueText(sum)}, got ${valueText(found)}`, [`on each CPU: ${valueText(map.get(key as never))}`], { actual: found, expected: sum });
+  return result(sameValue(found, sum), `map ${map.name}, ${valueText(key)}, to add up to ${valueText(sum)}, got ${valueText(found)}`, [found === undefined ? `it has ${listed(map)}` : `on each CPU: ${valueText(map.get(key as never))}`], { actual: found, expected: sum });
 }
 
 /**
  * A statistic of the NIC, as `ethtool -S` shows it.
  *
+ * @throws TypeError when the driver has none of this name, also with `.not`
  * @example expect(nic).toHaveCounter('rx_xdp_drop', 3)
  */
 export function toHaveCounter(received: unknown, name: string, value: number): MatcherResult {
   if (!(received instanceof TestNic)) return wrongSubject('toHaveCounter', 'a NIC that createTestNic or TestNetwork.nic() gave', received);
   const { statistics } = received;
   const found = statistics[name];
+  if (found === undefined) throw new TypeError(`toHaveCounter: ${received.name} has no counter ${name}; it has ${Object.keys(statistics).join(', ')}`);
   const others = Object.entries(statistics).filter(([, count]) => count !== 0).map(([each, count]) => `${each}: ${count}`);
-  const details = found === undefined ? [`there is no ${name}; it has: ${Object.keys(statistics).join(', ')}`] : [`not zero: ${others.join(', ')}`];
-  return result(found === value, `${received.name} to count ${name} ${value}, got ${String(found)}`, details, { actual: found, expected: value });
+  return result(found === value, `${received.name} to count ${name} ${value}, got ${found}`, [others.length === 0 ? 'all counters are zero' : `not zero: ${others.join(', ')}`], { actual: found, expected: value });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { OUTCOMES } from '../../xdp/index.js';
 import { redirectText } from '../program/redirectTarget.js';
 import type { VerdictName } from '../program/testRunResult.js';
 import { result } from './matcher.js';
@@ -17,19 +18,36 @@ export function toHaveVerdict(received: unknown, expected: VerdictName): Matcher
 
 const verdictMatcher = (name: string, verdict: VerdictName) => (received: unknown): MatcherResult => toHaveVerdict(packetSubject(name, received), verdict);
 
-/** The program returned XDP_DROP. */
+/**
+ * The program returned XDP_DROP.
+ *
+ * @example expect(program.testRun({ data })).toDropPacket()
+ */
 export const toDropPacket = verdictMatcher('toDropPacket', 'XDP_DROP');
-/** The program returned XDP_PASS. */
+/**
+ * The program returned XDP_PASS.
+ *
+ * @example expect(program.testRun({ data })).toPassPacket()
+ */
 export const toPassPacket = verdictMatcher('toPassPacket', 'XDP_PASS');
-/** The program returned XDP_TX. */
+/**
+ * The program returned XDP_TX.
+ *
+ * @example expect(program.testRun({ data })).toTransmitPacket()
+ */
 export const toTransmitPacket = verdictMatcher('toTransmitPacket', 'XDP_TX');
-/** The program returned XDP_ABORTED. */
+/**
+ * The program returned XDP_ABORTED.
+ *
+ * @example expect(program.testRun({ data })).toAbortPacket()
+ */
 export const toAbortPacket = verdictMatcher('toAbortPacket', 'XDP_ABORTED');
 
 /** Where a redirect is to go; what is left out is not looked at. */
 export interface ExpectedRedirect {
+  /** Interface; of a packet of a NIC where it left. */
   readonly ifindex?: number;
-  /** Name of the map, and index or key in it. */
+  /** Name of the map, and index or key in it. Of test runs only. */
   readonly map?: string;
   readonly key?: number;
 }
@@ -45,6 +63,7 @@ export function toRedirectPacket(received: unknown, to: ExpectedRedirect = {}): 
   const what = `a redirect${wanted === '' ? '' : ` to ${wanted}`}`;
   if (subject.verdict !== 'XDP_REDIRECT') return result(false, `${what}, got ${subject.verdict ?? 'no verdict'}`, journeyOf(subject), { actual: subject.verdict, expected: 'XDP_REDIRECT' });
   if (!isTestRun(subject)) {
+    if (to.map !== undefined || to.key !== undefined) throw new TypeError('toRedirectPacket knows map and key of test runs only: of a packet of a NIC say the ifindex where it left');
     const isThere = subject.isDelivered && (to.ifindex === undefined || to.ifindex === subject.ifindex);
     return result(isThere, `${what}, got ${subject.outcome} at interface ${subject.ifindex}`, journeyOf(subject));
   }
@@ -64,6 +83,7 @@ export function toRedirectPacket(received: unknown, to: ExpectedRedirect = {}): 
 export function toEndAs(received: unknown, outcome: string): MatcherResult {
   const subject = packetSubject('toEndAs', received);
   if (isTestRun(subject)) throw new TypeError('toEndAs looks at packets of a NIC (createTestNic): a test run ends with the verdict, see toHaveVerdict');
+  if (!OUTCOMES.some(({ name }) => name === outcome)) throw new TypeError(`toEndAs: there is no outcome ${outcome}; use one of ${OUTCOMES.map(({ name }) => name).join(', ')}`);
   return result(subject.outcome === outcome, `the packet to end as ${outcome}, got ${subject.outcome} (${subject.outcomeText})`, journeyOf(subject), { actual: subject.outcome, expected: outcome });
 }
 

@@ -186,6 +186,7 @@ export function createTestNic(
 
 function portOf(name: string): { host: string; nic: string } {
   const dot = name.indexOf('.');
+  if (dot < 0) throw new ProblemError({ code: 'scenario-port', where: `link of ${name}`, message: 'there is no such NIC', hint: 'write HOST.NIC' });
   return { host: name.slice(0, dot), nic: name.slice(dot + 1) };
 }
 
@@ -201,8 +202,8 @@ function hostSpec(name: string, options: TestHostOptions): Omit<HostSpec, 'seed'
     prepare(loaded, sockets) {
       const objectOf = (object: string): LoadedObject => {
         const found = loaded.get(object);
-        if (found !== undefined) return found;
-        throw new ProblemError({ code: 'unknown-object', where: `host ${name}`, message: `there is no object ${object}`, hint: `use one of: ${[...loaded.keys()].join(', ')}` });
+        if (found === undefined) throw noObject(`host ${name}`, object, [...loaded.keys()]);
+        return found;
       };
       for (const [object, variables] of Object.entries(globals)) {
         for (const [variable, value] of Object.entries(variables)) {
@@ -226,13 +227,18 @@ function nicSpec(name: string, { profile = 'plain', queues = 1, mtu = 1500, mode
   const found = typeof profile === 'string' ? findProfile(profile) : profile;
   if (found === undefined) throw new ProblemError({ code: 'unknown-nic', where: name, message: `there is no NIC ${String(profile)}`, hint: `use one of: ${PROFILES.map((each) => each.name).join(', ')}` });
   const chosen = xdp === undefined ? objects[0] : xdp;
+  const program = typeof chosen === 'string' ? { object: chosen } : chosen ?? undefined;
+  if (program !== undefined && !objects.includes(program.object)) throw noObject(`NIC ${name}`, program.object, objects);
   return {
     name,
     mac,
     settings: { profile: found, queues, rxRingSize: found.rxRing.default, txRingSize: found.txRing.default, mtu, ifindex, ...(mode === undefined ? {} : { xdpMode: mode }), ...settings },
-    xdp: chosen === null || chosen === undefined ? undefined : typeof chosen === 'string' ? { object: chosen } : chosen,
+    xdp: program,
     xsk,
     driver,
   };
 }
 
+function noObject(where: string, object: string, objects: readonly string[]): ProblemError {
+  return new ProblemError({ code: 'unknown-object', where, message: `there is no object ${object}`, hint: objects.length === 0 ? 'the host has none: give it `objects`' : `use one of: ${objects.join(', ')}` });
+}
