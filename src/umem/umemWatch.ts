@@ -209,7 +209,7 @@ export class UmemWatch {
       watched.openDescriptors = 0;
       if (!this.#isFirst('invalid-descriptor', watched)) return;
       const chunk = umem.contains(umem.chunkOf(desc.addrLow, desc.addrHigh)) ? this.#indexOf(umem.chunkOf(desc.addrLow, desc.addrHigh)) : NO_CHUNK;
-      const back = socket.rules.completesInvalid ? '' : `; kernel ${socket.rules.kernel} does not complete it either, so the chunk never comes back`;
+      const back = socket.rules.completesInvalid && !socket.isZeroCopy ? '' : `; kernel ${socket.rules.kernel} does not complete it either${socket.isZeroCopy ? ' in zero-copy mode' : ''}, so the chunk never comes back`;
       this.#describe('invalid-descriptor', watched, chunk, `the descriptor in TX slot ${watched.slot(index)} is refused: ${whyInvalid(desc, umem, socket.rules)}${back}`, 'a packet has at least one byte and lies, with its metadata, in one chunk');
       return;
     }
@@ -268,6 +268,7 @@ export class UmemWatch {
    * @param queue ring on which it lies from then on, in the entry with this index
    */
   moved(offBytes: number, from: Owner, to: Owner, queue: XskQueue | undefined, index: number): void {
+    if (!this.umem.contains(offBytes)) return;
     const { chunks } = this.umem;
     const chunk = this.#indexOf(offBytes);
     const found = chunks.owner[chunk];
@@ -276,7 +277,7 @@ export class UmemWatch {
     }
     if (found !== from && this.isTainted[chunk] === 0) {
       // The kernel takes what an entry says. When that is not what it said at its submission, the application has changed it.
-      if (from === Owner.fillRing || from === Owner.txRing) this.#entryChanged(chunk, from, found);
+      if (from === Owner.fillRing || from === Owner.txRing || to === Owner.completionRing) this.#entryChanged(chunk, from, found);
       else chunks.move(this.umem.address + offBytes, from, to);
     }
     this.#handOver(chunk, to, queue?.watchId ?? NO_RING, index);
@@ -285,8 +286,8 @@ export class UmemWatch {
   #entryChanged(chunk: number, from: Owner, found: number): void {
     this.isConfused = true;
     this.isTainted[chunk] = 1;
-    const kind = from === Owner.fillRing ? 'FILL' : 'TX';
-    const watched = this.#submitted.find((each) => each.kind === kind);
+    const kind = from === Owner.fillRing ? 'FILL' : from === Owner.txRing ? 'TX' : 'COMPLETION';
+    const watched = this.rings.find((each) => each.kind === kind && each.isOpen);
     if (watched === undefined || !this.#isFirst('changed-after-submit', watched)) return;
     this.#describe('changed-after-submit', watched, chunk, `an entry of ${kind} was changed after its submission: the kernel took chunk ${chunk} from it, which ${whoHas(found)} had`, 'write entries between reserve and submit only');
   }

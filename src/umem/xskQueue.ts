@@ -1,6 +1,9 @@
 import type { HostMemory } from '../memory/index.js';
 import { NO_RING } from './chunkHistory.js';
-import { MAX_RING_ENTRIES, Ring } from './ring.js';
+import { Ring } from './ring.js';
+
+/** Of a ring whose producer index is believed, whatever it says: so many entries are looked at in one call. */
+const MOST_TRUSTED_ENTRIES = 4096;
 
 /** `options` bit of a descriptor: the packet goes on in the next descriptor. */
 export const XDP_PKT_CONTD = 1;
@@ -40,7 +43,7 @@ export class ConsumerQueue extends XskQueue {
 
   /** Most entries that one call looks at: a producer index that makes no sense would let it go on for 2^32. */
   get mostEntries(): number {
-    return this.#trustsProducer ? MAX_RING_ENTRIES : this.ring.size;
+    return this.#trustsProducer ? Math.max(this.ring.size, MOST_TRUSTED_ENTRIES) : this.ring.size;
   }
 
   /** An entry is there; looks at the producer only when the cached window is empty, and publishes the consumer at that moment (xskq_cons_get_entries). */

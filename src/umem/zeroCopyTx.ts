@@ -115,7 +115,7 @@ export class ZeroCopyTx {
   /** xskq_cons_peek_desc: the next descriptor is valid, and is in `#desc`. */
   #readValid(socket: XdpSock, tx: ConsumerQueue): boolean {
     const { umem } = this.#pool;
-    while (tx.peek()) {
+    for (let skipped = 0; skipped <= tx.mostEntries && tx.peek(); skipped++) {
       readXdpDesc(this.#memory.u32, tx.word, umem, this.#desc);
       if (socket.rules.descriptors.isValid(this.#desc, umem)) return true;
       tx.invalidDescs++;
@@ -164,7 +164,7 @@ export class ZeroCopyTx {
     let pending = 0;
     let isCut = false;
     const { descriptors, stopsAtInvalid } = socket.rules;
-    for (let valid = 0; cursor !== tx.cachedProd && valid < most && !isCut; ) {
+    for (let valid = 0, left = tx.mostEntries; cursor !== tx.cachedProd && valid < most && !isCut && left > 0; left--) {
       readXdpDesc(u32, tx.ring.entryWord(cursor), umem, desc);
       cursor = (cursor + 1) >>> 0;
       if (!descriptors.isValid(desc, umem)) {
