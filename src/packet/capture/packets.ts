@@ -1,6 +1,8 @@
 import { ProblemError, unwrap } from '../../base/index.js';
+import type { Result } from '../../base/index.js';
 import { FileSink, MemorySink } from './byteSink.js';
 import { openCapture, openCaptureBytes } from './openCapture.js';
+import type { CaptureTotals } from './outputBuffer.js';
 import { PcapngWriter } from './pcapngWriter.js';
 import { PcapWriter } from './pcapWriter.js';
 
@@ -43,7 +45,7 @@ export type WritablePacket = Uint8Array | { build(): Uint8Array } | (Pick<Captur
 /**
  * Writes a capture: pcapng for a path that ends in `.pcapng`, else pcap with nanoseconds.
  *
- * @throws Error when the file can't be written, or a time doesn't fit
+ * @throws Error when the file can't be written, or a time doesn't fit; and what a builder throws, then the packets before it are in the file
  * @example
  * writePackets('cases.pcap', [ethernet().ipv4().udp().build()]);
  */
@@ -52,25 +54,38 @@ export function writePackets(path: string, packets: Iterable<WritablePacket>): v
   const writer = path.endsWith('.pcapng') ? new PcapngWriter(sink) : new PcapWriter(sink);
   if (writer instanceof PcapngWriter) writer.addInterface({ name: 'packets' });
   writeAll(writer, packets);
-  unwrap(writer.close());
 }
 
-/** The same as the bytes of a pcap file. */
+/**
+ * The same as the bytes of a pcap file.
+ *
+ * @throws Error when a time doesn't fit, and what a builder throws
+ * @example
+ * const bytes = capturePackets([ethernet().ipv4().udp(), ethernet().arp()]);
+ * [...readPackets(bytes)].length; // 2
+ */
 export function capturePackets(packets: Iterable<WritablePacket>): Uint8Array {
   const sink = new MemorySink();
   const writer = new PcapWriter(sink);
   writeAll(writer, packets);
-  unwrap(writer.close());
   return sink.bytes();
 }
 
+/** Writes all, and closes the file whatever happens. */
 function writeAll(writer: PcapWriter | PcapngWriter, packets: Iterable<WritablePacket>): void {
-  let count = 0;
-  for (const packet of packets) {
-    const plain = packet instanceof Uint8Array ? { data: packet } : 'build' in packet ? { data: packet.build() } : packet;
-    const { data, tSec = Math.floor(count / 1e6), tNsec = (count % 1e6) * 1000, originalLength = data.length } = plain as Pick<CapturedPacket, 'data'> & Partial<CapturedPacket>;
-    if (writer instanceof PcapWriter) writer.writePacket(data, 0, data.length, tSec, tNsec, originalLength);
-    else writer.writePacket(0, data, 0, data.length, tSec, tNsec, originalLength);
-    count++;
+  let closed: Result<CaptureTotals>;
+  try {
+    let count = 0;
+    for (const packet of packets) writeOne(writer, packet, count++);
+  } finally {
+    closed = writer.close();
   }
+  unwrap(closed);
+}
+
+function writeOne(writer: PcapWriter | PcapngWriter, packet: WritablePacket, index: number): void {
+  const plain: Pick<CapturedPacket, 'data'> & Partial<CapturedPacket> = packet instanceof Uint8Array ? { data: packet } : 'build' in packet ? { data: packet.build() } : packet;
+  const { data, tSec = Math.floor(index / 1e6), tNsec = (index % 1e6) * 1000, originalLength = data.length } = plain;
+  if (writer instanceof PcapWriter) writer.writePacket(data, 0, data.length, tSec, tNsec, originalLength);
+  else writer.writePacket(0, data, 0, data.length, tSec, tNsec, originalLength);
 }
