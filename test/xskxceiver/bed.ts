@@ -74,6 +74,6 @@ export interface BedKind {
   readonly receivesFragments: boolean;
   /** With a program in the driver, bpf_xdp_adjust_tail makes the last buffer of several longer (the RX queue has a frag_size). */
   readonly growsFragments: boolean;
-  /** The NIC's interrupts are put off while applications poll (napi_defer_hard_irqs, gro_flush_timeout). */
+  /** @param isBusyPolled the NIC's interrupts are put off while applications poll (napi_defer_hard_irqs, gro_flush_timeout) */
   open(mode: Mode, wishes: BedWishes, isBusyPolled: boolean): Bed;
 }

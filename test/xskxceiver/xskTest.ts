@@ -65,7 +65,9 @@ export class XskTest {
   /** An application on one of them, which only sends or only receives, unless it is told otherwise: what only sends has no RX ring, and no chunks on FILL. */
   endpoint(bed: Bed, side: 'sender' | 'receiver', config: Config = {}): Endpoint {
     const end = bed.ends[side === 'sender' ? 0 : 1];
-    const endpoint = new Endpoint(bed, end, { ...(side === 'sender' ? { rxSize: 0, fill: [] } : { txSize: 0 }), ...config, mode: this.mode, prefixBytes: this.isZeroCopy ? this.kind.zeroCopyPrefixBytes : 0, isBusyPolled: this.isBusyPolled });
+    const byDefault = side === 'sender' ? { rxSize: 0, fill: [] } : { txSize: 0 };
+    const prefixBytes = this.isZeroCopy ? this.kind.zeroCopyPrefixBytes : 0;
+    const endpoint = new Endpoint(bed, end, { ...byDefault, ...config, mode: this.mode, prefixBytes, isBusyPolled: this.isBusyPolled });
     endpoint.putSockets();
     this.#endpoints.push(endpoint);
     return endpoint;
@@ -138,9 +140,10 @@ export class XskTest {
     }
   }
 
-  /** Closes what can be closed after a failure. */
+  /** Closes everything after a failure. */
   abandon(): void {
     for (const bed of this.#beds) bed.close();
+    for (const endpoint of this.#endpoints.toReversed()) endpoint.close();
   }
 
   /** Ends everything, and compares what the simulator found. @param expected what the applications did wrong or left undone, sorted */

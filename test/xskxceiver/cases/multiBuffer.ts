@@ -1,5 +1,4 @@
 import { expect } from 'vitest';
-import { MAX_SKB_DESCRIPTORS } from '../../../src/umem/index.js';
 import { DEFAULT_BUFFERS } from '../endpoint.js';
 import { INVALID_LENGTH, JUMBO, JUMBO_BATCH, JUMBO_PACKETS, LARGE_FRAME, lengthOf, MIN_PACKET, packets } from '../packet.js';
 import type { Packet, Part } from '../packet.js';
@@ -9,6 +8,8 @@ import type { XskCase } from './xskCase.js';
 
 const INVALID_OPTION = 0xffff;
 const FRAME = 4096;
+/** The linear part of an skb, and 17 fragments. */
+const SKB_DESCRIPTORS = 18;
 
 export const MULTI_BUFFER_CASES: readonly XskCase[] = [
   { name: 'SEND_RECEIVE_9K_PACKETS', about: 'packets of 9000 bytes in several chunks, both ways', obstacles: NEEDS_SEGMENTS, run: (test) => sendJumbo(test, false) },
@@ -90,7 +91,7 @@ function sendBadMembers(test: XskTest, isUnaligned: boolean): void {
  * first of them follows a descriptor that says so: it is the end of the bad packet for copy mode of 6.18.
  */
 function sendManyParts(test: XskTest): void {
-  const most = test.isZeroCopy ? test.kind.zeroCopySegments : MAX_SKB_DESCRIPTORS;
+  const most = test.isZeroCopy ? test.kind.zeroCopySegments : SKB_DESCRIPTORS;
   const parts = Array.from({ length: most }, () => ({ len: MIN_PACKET }));
   const one = [{ len: MIN_PACKET }];
   const stream: Packet[] = [
