@@ -16,3 +16,5 @@ export { testRun } from './testRun.js';
 export type { TestRunRequest, TestRunResult } from './testRun.js';
 export { isVerifierProblem } from './verifierLog.js';
 export type { VerifierProblem } from './verifierLog.js';
+export { openKernelXsk } from './xsk/kernelXsk.js';
+export type { KernelXsk } from './xsk/kernelXsk.js';

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { unwrap } from '../../src/base/index.js';
+import { openKernelXsk } from '../../src/replay/index.js';
 import {
   AF_XDP, MSG_DONTWAIT, SO_BUSY_POLL, SO_BUSY_POLL_BUDGET, SO_ERROR, SO_PREFER_BUSY_POLL, SOCK_RAW, SOL_SOCKET, SOL_XDP, XDP_COPY, XDP_MAX_TX_SKB_BUDGET,
   XDP_MMAP_OFFSETS, XDP_OPTIONS, XDP_PGOFF_RX_RING, XDP_PGOFF_TX_RING, XDP_RX_RING, XDP_SHARED_UMEM, XDP_STATISTICS, XDP_TX_RING, XDP_UMEM_COMPLETION_RING,
@@ -489,6 +491,13 @@ await withKernelSockets('acceptance by AF_XDP', (net) => {
 
   beforeAll(open);
   afterAll(() => sides.kernel?.close());
+
+  it('needs no namespace of its own', async () => {
+    const calls = unwrap(await openKernelXsk());
+    const fd = calls.socket(SOCK_RAW, 0);
+    expect(calls.setsockopt(fd, SOL_XDP, XDP_RX_RING, Uint8Array.of(8, 0, 0, 0))).toBe(0);
+    expect(calls.close(fd)).toBe(0);
+  });
 
   describe.each(Object.entries(SCENARIOS))('%s', (group, scenarios) => {
     it.each(Object.entries(scenarios))('%s', (_, scenario) => {

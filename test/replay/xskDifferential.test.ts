@@ -7,7 +7,8 @@ import { KernelXskWorld } from '../../src/replay/xsk/kernelXskWorld.js';
 import type { XskSetting } from '../../src/replay/xsk/rawXsk.js';
 import { XskLockstep } from '../../src/replay/xsk/xskLockstep.js';
 import type { TxChoice, XskOperation } from '../../src/replay/xsk/xskOperation.js';
-import { MSG_DONTWAIT, XDP_COPY, XDP_USE_SG } from '../../src/umem/index.js';
+import { KERNEL_QUIRKS, MSG_DONTWAIT, XDP_COPY, XDP_USE_SG } from '../../src/umem/index.js';
+import type { AfXdpParts } from '../../src/umem/index.js';
 import { kernelOracle } from '../support/kernelOracle.js';
 import { METADATA, randomCase, redirectToSlot0 } from '../support/xskCases.js';
 import type { Case } from '../support/xskCases.js';
@@ -83,9 +84,9 @@ await withKernelSockets('AF_XDP in lockstep with the kernel', (net) => {
     return world;
   };
 
-  /** What differs first, as text; empty when nothing does. */
-  const run = ({ wire, settings, operations }: Case): string => {
-    const simulated = new XskVeth(wire.mtu, wire.hasMetadata ? METADATA : new Uint8Array(0), wire.mode === 'generic');
+  /** What differs first, as text; empty when nothing does. @param rules of a simulated kernel that is another one */
+  const run = ({ wire, settings, operations }: Case, rules: Pick<AfXdpParts, 'kernel' | 'quirks'> = {}): string => {
+    const simulated = new XskVeth(wire.mtu, wire.hasMetadata ? METADATA : new Uint8Array(0), wire.mode === 'generic', rules);
     const lockstep = new XskLockstep(simulated, kernelWire(wire), settings, PATIENCE_MS);
     try {
       for (const [i, each] of operations.entries()) {
@@ -116,6 +117,16 @@ await withKernelSockets('AF_XDP in lockstep with the kernel', (net) => {
     it.each(Object.entries(REGRESSIONS))('%s', { timeout: 60_000 }, (_, [sender, ...operations]) => {
       onOneCpu(() => check({ wire: { mtu: 9000, hasMetadata: false, flaps: false, mode }, settings: [{ ...PLAIN, ...sender }, PLAIN], operations }));
     });
+  });
+
+  it.each<[keyof typeof REGRESSIONS, Pick<AfXdpParts, 'kernel' | 'quirks'>, string]>([
+    ['an odd address comes back even, in a packet only the first one', { quirks: { ...KERNEL_QUIRKS, completesEvenAddress: false } }, 'completion bytes'],
+    ['refused metadata come back with every call, beyond the end of COMPLETION', { quirks: { ...KERNEL_QUIRKS, completesRefusedMetadata: false } }, 'completion producer'],
+    ['what follows an invalid descriptor with CONTD is drained, though the call found COMPLETION full', { kernel: '6.6' }, 'result'],
+  ])('finds a simulator that is not like this kernel: %s', { timeout: 60_000 }, (name, rules, part) => {
+    const [sender, ...operations] = REGRESSIONS[name];
+    const wire = { mtu: 9000, hasMetadata: false, flaps: false, mode: 'native' as const };
+    onOneCpu(() => expect(run({ wire, settings: [{ ...PLAIN, ...sender }, PLAIN], operations }, rules)).toContain(part));
   });
 
   it(`${CASES} random applications`, { timeout: 3_600_000 }, () => {

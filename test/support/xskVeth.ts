@@ -3,7 +3,7 @@ import { HostMemory } from '../../src/memory/index.js';
 import type { XskEnd, XskWorld } from '../../src/replay/xsk/xskWorld.js';
 import { EventQueue } from '../../src/sim/eventQueue.js';
 import { AfXdp, KERNEL_QUIRKS } from '../../src/umem/index.js';
-import type { XdpSock, XskDevice, XskPacket } from '../../src/umem/index.js';
+import type { AfXdpParts, XdpSock, XskDevice, XskPacket } from '../../src/umem/index.js';
 
 const ETH_HLEN = 14;
 const VLAN_HLEN = 4;
@@ -29,13 +29,16 @@ export class XskVeth implements XskWorld {
   readonly #sockets: (XdpSock | undefined)[] = [undefined, undefined];
   readonly #isUp = [true, true];
 
-  /** @param metadata that the program puts before each packet */
-  constructor(mtu: number, metadata: Uint8Array, isGeneric = false) {
+  /**
+   * @param metadata that the program puts before each packet
+   * @param rules the kernel that it is like; left out: the running one
+   */
+  constructor(mtu: number, metadata: Uint8Array, isGeneric = false, rules: Pick<AfXdpParts, 'kernel' | 'quirks'> = {}) {
     this.#mtu = mtu;
     this.#isGeneric = isGeneric;
     this.#metadata = metadata;
     this.#packet = this.#memory.reserve('packet', META_MAX + PACKET_BYTES) + META_MAX;
-    this.afXdp = new AfXdp({ memory: this.#memory, scheduler: this.#scheduler, quirks: KERNEL_QUIRKS });
+    this.afXdp = new AfXdp({ memory: this.#memory, scheduler: this.#scheduler, quirks: KERNEL_QUIRKS, ...rules });
     this.afXdp.onClose = (socket) => this.#sockets.forEach((each, i) => each === socket && (this.#sockets[i] = undefined));
     this.ends = [this.#end(0), this.#end(1)];
   }

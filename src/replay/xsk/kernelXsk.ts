@@ -1,9 +1,12 @@
+import { ok } from '../../base/index.js';
+import type { Result } from '../../base/index.js';
 import { PAGE_BYTES } from '../../memory/index.js';
 import { AF_XDP } from '../../umem/index.js';
 import type { Mapping, XskSyscalls } from '../../umem/index.js';
-import type { KernelBuffer } from '../bpfSyscall.js';
+import { openSyscalls, thisHost } from '../bpfSyscall.js';
+import type { Host, KernelBuffer } from '../bpfSyscall.js';
 import type { NetNamespace } from '../net/netNamespace.js';
-import type { NetSyscalls } from '../net/netSyscalls.js';
+import { NetSyscalls } from '../net/netSyscalls.js';
 
 const SOCK_CLOEXEC = 0x80000;
 const PROT_READ_WRITE = 3;
@@ -16,17 +19,28 @@ const NO_FILE = -1;
 /** Longest option or address. */
 const VALUE_BYTES = 4096;
 
+/**
+ * AF_XDP of the running kernel, for a process in its own network namespace: the same interface as the simulator's. Needs CAP_NET_RAW.
+ *
+ * Problems: `kernel-not-linux`, `unsupported-arch`, `kernel-no-koffi`.
+ */
+export async function openKernelXsk(host: Host = thisHost): Promise<Result<KernelXsk>> {
+  const syscalls = await openSyscalls(host);
+  return syscalls.ok ? ok(new KernelXsk(new NetSyscalls(await host.importKoffi(), host.arch))) : syscalls;
+}
+
 /** AF_XDP of the running kernel, as the applications of one network namespace have it. Results are those of the system calls, errors as negated errno. */
 export class KernelXsk implements XskSyscalls {
   readonly #calls: NetSyscalls;
-  readonly #namespace: NetNamespace;
+  readonly #namespace: NetNamespace | undefined;
   readonly #value: KernelBuffer;
   readonly #length: KernelBuffer;
   readonly #pollfd: KernelBuffer;
   /** Timeout of poll: 0. */
   readonly #atOnce: KernelBuffer;
 
-  constructor(calls: NetSyscalls, namespace: NetNamespace) {
+  /** @param namespace in which its sockets are; left out: that of the process */
+  constructor(calls: NetSyscalls, namespace?: NetNamespace) {
     this.#calls = calls;
     this.#namespace = namespace;
     this.#value = calls.buffer(VALUE_BYTES);
@@ -36,7 +50,8 @@ export class KernelXsk implements XskSyscalls {
   }
 
   socket(type: number, protocol: number): number {
-    return this.#namespace.enter(() => this.#calls.call('socket', AF_XDP, type | SOCK_CLOEXEC, protocol));
+    const open = (): number => this.#calls.call('socket', AF_XDP, type | SOCK_CLOEXEC, protocol);
+    return this.#namespace === undefined ? open() : this.#namespace.enter(open);
   }
 
   close(fd: number): number {
