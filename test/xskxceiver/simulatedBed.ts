@@ -4,7 +4,6 @@ import { findProfile, NETDEV_XDP_ACT_RX_SG } from '../../src/nic/index.js';
 import type { NicProfile } from '../../src/nic/index.js';
 import { createScenario, IDEAL_LINK } from '../../src/sim/index.js';
 import type { Host, HostNicSpec } from '../../src/sim/index.js';
-import { KERNEL_QUIRKS } from '../../src/umem/index.js';
 import { XskMap } from '../../src/vm/index.js';
 import { fixture } from '../support/simulate.js';
 import type { Bed, BedEnd, BedKind, BedWishes, Mode, Program } from './bed.js';
@@ -62,7 +61,7 @@ function createScenarioOf(kernel: KernelRelease, nics: readonly HostNicSpec[]) {
   const object = fixture('xsk_steer');
   return unwrap(createScenario({
     seed: 1,
-    hosts: nics.map((nic, i) => ({ name: NAMES[i], cpus: 1, objects: { steer: object }, nics: [nic], kernel, applicationBytes: APPLICATION_BYTES, xskQuirks: KERNEL_QUIRKS })),
+    hosts: nics.map((nic, i) => ({ name: NAMES[i], cpus: 1, objects: { steer: object }, nics: [nic], kernel, applicationBytes: APPLICATION_BYTES })),
     links: [{ between: [{ host: NAMES[0], nic: 'eth0' }, { host: NAMES[1], nic: 'eth0' }], ...IDEAL_LINK }],
     traffic: [],
   }));
