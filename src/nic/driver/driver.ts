@@ -117,7 +117,7 @@ export class NicDriver implements NetDriver {
     const { softirqs, napi, watchdogNs } = config;
     if (watchdogNs !== undefined) this.#watchdog = new Watchdog(scheduler, watchdogNs, { tick: () => this.#onWatchdog(), progress: () => this.#progress() });
     this.#napis = this.#pairs.map(({ queue }) => new Napi(scheduler, softirqs[queue % softirqs.length], queue, (budget) => this.#poll(queue, budget), napi));
-    this.#repolls = this.#pairs.map(({ queue }) => new XskRepoll(scheduler, () => this.onInterrupt(queue)));
+    this.#repolls = this.#pairs.map(({ queue }) => new XskRepoll(scheduler, () => this.#repoll(queue)));
   }
 
   open(device: NicDevice): void {
@@ -278,6 +278,10 @@ export class NicDriver implements NetDriver {
     else this.#refillFromPool(pair, buffers);
     napi.enable();
     this.#dev.interrupt(queue).unmask();
+  }
+
+  #repoll(queue: number): void {
+    if (this.#state.isOpen) this.onInterrupt(queue);
   }
 
   #drainRx({ queue, rx }: QueuePair): void {
