@@ -255,11 +255,11 @@ export class XskBuffPool {
     if (timestampAt >= 0) writeTxTimestamp(this.#memory.view, umem.address + timestampAt, tNs);
     const first = completion.ring.producer;
     let count = 0;
-    this.#forget(packet, (low, high) => {
+    for (let slot = packet; slot !== NO_NEXT; slot = this.#forget(slot)) {
       const index = (first + count++) >>> 0;
-      completion.writeAddress(index, low, high);
-      this.#moveSent(low, high, Owner.completionRing, completion, index);
-    });
+      completion.writeAddress(index, this.#addressLow[slot], this.#addressHigh[slot]);
+      this.#moveSent(slot, Owner.completionRing, completion, index);
+    }
     completion.submitMore(count);
   }
 
@@ -272,7 +272,7 @@ export class XskBuffPool {
    */
   cancelPacket(packet: number, to: Owner, tx?: ConsumerQueue, firstIndex = 0): number {
     let count = 0;
-    this.#forget(packet, (low, high) => this.#moveSent(low, high, to, tx, (firstIndex + count++) >>> 0));
+    for (let slot = packet; slot !== NO_NEXT; slot = this.#forget(slot)) this.#moveSent(slot, to, tx, (firstIndex + count++) >>> 0);
     this.cancelCompletion(count);
     return count;
   }
@@ -283,20 +283,18 @@ export class XskBuffPool {
     this.completion.submitMore(1);
   }
 
-  #forget(packet: number, visit: (low: number, high: number) => void): void {
-    for (let slot = packet; slot !== NO_NEXT; ) {
-      visit(this.#addressLow[slot], this.#addressHigh[slot]);
-      const next = this.#next[slot];
-      this.#next[slot] = this.#freeSlot;
-      this.#freeSlot = slot;
-      this.#inFlight--;
-      slot = next;
-    }
+  /** Forgets one descriptor of a packet. @returns the one behind it, or NO_NEXT */
+  #forget(slot: number): number {
+    const next = this.#next[slot];
+    this.#next[slot] = this.#freeSlot;
+    this.#freeSlot = slot;
+    this.#inFlight--;
+    return next;
   }
 
-  /** Whoever has the chunk that an address on TX points at; an address beyond the UMEM has none. */
-  #moveSent(low: number, high: number, to: Owner, queue?: XskQueue, index?: number): void {
-    const offBytes = this.umem.chunkOf(low, high);
+  /** Hands over the chunk that the address of a descriptor points at; an address beyond the UMEM has none. */
+  #moveSent(slot: number, to: Owner, queue?: XskQueue, index?: number): void {
+    const offBytes = this.umem.chunkOf(this.#addressLow[slot], this.#addressHigh[slot]);
     if (this.umem.contains(offBytes)) this.umem.move(offBytes, Owner.kernel, to, queue, index);
   }
 

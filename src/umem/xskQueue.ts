@@ -54,14 +54,7 @@ export class ConsumerQueue extends XskQueue {
     return this.cachedCons !== this.cachedProd;
   }
 
-  /** xskq_cons_has_entries: at least `count` are there. */
-  hasEntries(count: number): boolean {
-    if ((this.cachedProd - this.cachedCons) >>> 0 >= count) return true;
-    this.#readProducer();
-    return (this.cachedProd - this.cachedCons) >>> 0 >= count;
-  }
-
-  /** xskq_cons_nb_entries: how many are there, at most `most`. */
+  /** xskq_cons_nb_entries: how many are there, at most `most`. Other than `peek` it publishes nothing. */
   entries(most: number): number {
     let entries = (this.cachedProd - this.cachedCons) >>> 0;
     if (entries >= most) return most;
@@ -77,18 +70,14 @@ export class ConsumerQueue extends XskQueue {
     this.cachedProd = isSane ? producer : (this.cachedCons + size) >>> 0;
   }
 
-  /** xskq_has_descs: the window is not empty. */
-  get hasDescs(): boolean {
-    return this.cachedCons !== this.cachedProd;
-  }
-
   /** Index into the memory's u32 of the entry that comes next. */
   get word(): number {
     return this.ring.entryWord(this.cachedCons);
   }
 
-  release(count = 1): void {
-    this.cachedCons = (this.cachedCons + count) >>> 0;
+  /** xskq_cons_release: one entry was taken. */
+  release(): void {
+    this.cachedCons = (this.cachedCons + 1) >>> 0;
   }
 
   /** xskq_cons_cancel_n. */
