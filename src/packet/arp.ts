@@ -42,6 +42,7 @@ const IPV4_FIELDS = [
   field('tpa', ARP_TPA_OFF, 4),
 ];
 
+/** ARP (RFC 826). */
 export const arpHeader: Header = {
   minBytes: ARP_FIXED_BYTES,
   rest: 'addresses',
@@ -51,7 +52,12 @@ export const arpHeader: Header = {
   payloadEnd: (bytes, at) => at + arpHeader.lengthBytes(bytes, at),
 };
 
-/** Whether the addresses are those of Ethernet and IPv4, as the offsets above assume. */
+/**
+ * Whether the addresses are those of Ethernet and IPv4, as the offsets above assume.
+ *
+ * @example
+ * isArpForIpv4(ethernet().arp().build(), 14); // true
+ */
 export function isArpForIpv4(bytes: Uint8Array, at: number): boolean {
   return u16(bytes, at + ARP_HTYPE_OFF) === ARP_HTYPE_ETHERNET && u16(bytes, at + ARP_PTYPE_OFF) === ETHERTYPE_IPV4
     && bytes[at + ARP_HLEN_OFF] === 6 && bytes[at + ARP_PLEN_OFF] === 4;

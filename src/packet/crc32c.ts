@@ -11,6 +11,9 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, octet) => {
  * The checksum field of an SCTP packet (RFC 9260 section 6.8), as a u32 read big-endian from the wire, where its bytes lie least significant first.
  *
  * @param checksumOffBytes where the field lies in `bytes`; its 4 bytes count as zeros
+ * @example
+ * const bytes = ethernet().ipv4().sctp().chunk(sctpData({}, Uint8Array.of(1, 2))).build();
+ * sctpChecksum(bytes, 34, bytes.length - 34, 42) === decodePacket(bytes).layer('sctp')?.fields.checksum; // true
  */
 export function sctpChecksum(bytes: Uint8Array, offBytes: number, lengthBytes: number, checksumOffBytes: number): number {
   let crc = 0xffffffff;

@@ -15,7 +15,12 @@ function fold32(sum: number): number {
   return folded;
 }
 
-/** csum_partial (arch/x86/lib/csum-partial_64.c, 6.18): one's complement sum of little-endian words, the last one filled with zeros. */
+/**
+ * csum_partial (arch/x86/lib/csum-partial_64.c, 6.18): one's complement sum of little-endian words, the last one filled with zeros.
+ *
+ * @example
+ * csumPartial(Uint8Array.of(1, 0, 0, 0, 2), 0, 5, 0); // 3
+ */
 export function csumPartial(bytes: Uint8Array, offBytes: number, lengthBytes: number, seed: number): number {
   const wordsEnd = offBytes + (lengthBytes & ~3);
   const end = offBytes + lengthBytes;
@@ -30,7 +35,12 @@ export function csumPartial(bytes: Uint8Array, offBytes: number, lengthBytes: nu
   return fold32(sum + tail);
 }
 
-/** csum_from32to16 (include/net/checksum.h, 6.18). */
+/**
+ * csum_from32to16 (include/net/checksum.h, 6.18).
+ *
+ * @example
+ * csumFrom32To16(0x00010002); // 3
+ */
 export function csumFrom32To16(sum: number): number {
   const swapped = ((sum >>> 16) | (sum << 16)) >>> 0;
   return ((sum + swapped) >>> 0) >>> 16;
@@ -41,6 +51,8 @@ export function csumFrom32To16(sum: number): number {
  * folds it by `csumFrom32To16`). An empty range counts as none.
  *
  * @param seed u32
+ * @example
+ * csumDifference(Uint8Array.of(1, 0, 0, 0, 5, 0, 0, 0), 0, 4, 4, 4, 0); // 4
  */
 export function csumDifference(
   bytes: Uint8Array, fromOffBytes: number, fromBytes: number, toOffBytes: number, toBytes: number, seed: number,
@@ -58,6 +70,8 @@ export function csumDifference(
  * bpf_csum_diff(from, from_size, to, to_size, seed) of 6.18, for bytes that lie in two arrays.
  *
  * @returns 16 bits
+ * @example
+ * csumDiff(Uint8Array.of(1, 0, 0, 0), Uint8Array.of(5, 0, 0, 0)); // 4
  */
 export function csumDiff(from: Uint8Array, to: Uint8Array, seed = 0): number {
   const bytes = new Uint8Array(from.length + to.length);
@@ -72,6 +86,8 @@ export function csumDiff(from: Uint8Array, to: Uint8Array, seed = 0): number {
  *
  * @param checksum field as a little-endian u16
  * @returns the same
+ * @example
+ * foldIntoChecksum(0xfffe, csumDiff(Uint8Array.of(1, 0, 0, 0), Uint8Array.of(5, 0, 0, 0))); // 0xfffa
  */
 export function foldIntoChecksum(checksum: number, difference: number): number {
   return ~csumFrom32To16(fold32((~checksum & 0xffff) + difference)) & 0xffff;

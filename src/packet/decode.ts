@@ -81,6 +81,9 @@ export interface DecodedPacket {
  * @param bytes buffer that holds the packet
  * @param offBytes where it begins
  * @param lengthBytes its length
+ * @example
+ * const { layers, fault } = decode(data, 0, data.length);
+ * layers.map(({ name }) => name); // ['eth', 'ipv4', 'udp']
  */
 export function decode(bytes: Uint8Array, offBytes: number, lengthBytes: number): DecodedPacket {
   const layers: Layer[] = [];
@@ -120,12 +123,22 @@ export function decode(bytes: Uint8Array, offBytes: number, lengthBytes: number)
   return { layers, fault, payloadOffBytes: at, payloadEndBytes: end, missingBytes };
 }
 
-/** The innermost layer of that name; `undefined` when the packet has none. */
+/**
+ * The innermost layer of that name; `undefined` when the packet has none.
+ *
+ * @example
+ * layerOf(decode(data, 0, data.length), 'udp')?.offBytes; // 34
+ */
 export function layerOf(packet: DecodedPacket, name: HeaderName): Layer | undefined {
   return packet.layers.findLast((layer) => layer.name === name);
 }
 
-/** What a header is called among others of its name: `udp`, `udp#2` for the second one from the outside. */
+/**
+ * What a header is called among others of its name: `udp`, `udp#2` for the second one from the outside.
+ *
+ * @example
+ * layerKey(decode(data, 0, data.length).layers, 1); // 'ipv4'
+ */
 export function layerKey(layers: readonly { readonly name: HeaderName }[], index: number): string {
   const { name } = layers[index]!;
   let nth = 1;
@@ -140,6 +153,8 @@ export function layerKey(layers: readonly { readonly name: HeaderName }[], index
  * @param bytes the packet, from its beginning
  * @param lengthBytes its length
  * @param offsetBytes the byte to name, from 0
+ * @example
+ * fieldAt(data, data.length, 37); // 'udp.dst_port'
  */
 export function fieldAt(bytes: Uint8Array, lengthBytes: number, offsetBytes: number): string {
   if (offsetBytes >= lengthBytes) return `end+${offsetBytes - lengthBytes}`;

@@ -33,6 +33,7 @@ export const ETHERTYPE_TEB = 0x6558;
 
 const FIELDS = [field('dst', ETH_DST_OFF, 6), field('src', ETH_SRC_OFF, 6), field('type', ETH_TYPE_OFF, 2)];
 
+/** Ethernet II, and the length field of IEEE 802.3. */
 export const ethernetHeader: Header = {
   minBytes: ETH_HEADER_BYTES,
   rest: 'rest',
@@ -45,7 +46,12 @@ export const ethernetHeader: Header = {
   },
 };
 
-/** The header that an EtherType announces; `undefined` for one that isn't taken apart. */
+/**
+ * The header that an EtherType announces; `undefined` for one that isn't taken apart.
+ *
+ * @example
+ * headerOfEtherType(0x86dd); // 'ipv6'
+ */
 export function headerOfEtherType(etherType: number): HeaderName | undefined {
   switch (etherType) {
     case ETHERTYPE_IPV4: return 'ipv4';
@@ -62,7 +68,12 @@ export function headerOfEtherType(etherType: number): HeaderName | undefined {
 
 const OCTET_TEXTS = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
 
-/** `02:00:00:00:00:01` */
+/**
+ * `02:00:00:00:00:01`
+ *
+ * @example
+ * formatMac(data, 6); // '02:00:00:00:00:01'
+ */
 export function formatMac(bytes: Uint8Array, offBytes: number): string {
   let text = OCTET_TEXTS[bytes[offBytes]!]!;
   for (let i = offBytes + 1; i < offBytes + ETH_ADDRESS_BYTES; i++) text += `:${OCTET_TEXTS[bytes[i]!]}`;

@@ -28,6 +28,7 @@ const FIELDS = [
   field('reserved', 7, 1),
 ];
 
+/** GENEVE (RFC 8926). */
 export const geneveHeader: Header = {
   minBytes: GENEVE_MIN_BYTES,
   rest: 'options',

@@ -24,11 +24,17 @@ export const GRE_KEY_PRESENT = 0x2000;
 export const GRE_SEQUENCE_PRESENT = 0x1000;
 export const GRE_VERSION_MASK = 0x0007;
 
-/** Whether the header is of the kind whose optional fields are known. */
+/**
+ * Whether the header is of the kind whose optional fields are known.
+ *
+ * @example
+ * isGreKnown(0x2000); // true, a key
+ */
 export function isGreKnown(flags: number): boolean {
   return (flags & (GRE_ROUTING_PRESENT | GRE_VERSION_MASK)) === 0;
 }
 
+/** GRE (RFC 2784, RFC 2890). */
 export const greHeader: Header = {
   minBytes: GRE_MIN_BYTES,
   rest: 'rest',

@@ -37,6 +37,7 @@ const ECHO_FIELDS = [...COMMON_FIELDS, field('id', ICMP_ECHO_ID_OFF, 2), field('
 const OTHER_FIELDS = [...COMMON_FIELDS, field('rest', 4, 4)];
 const ND_FIELDS = [...COMMON_FIELDS, field('flags', 4, 4), field('target', ND_TARGET_OFF, 16)];
 
+/** ICMP (RFC 792). */
 export const icmpHeader: Header = {
   minBytes: ICMP_HEADER_BYTES,
   rest: 'rest',
@@ -45,6 +46,7 @@ export const icmpHeader: Header = {
   next: () => undefined,
 };
 
+/** ICMPv6 (RFC 4443), with the target of neighbor discovery (RFC 4861). */
 export const icmpv6Header: Header = {
   minBytes: ICMP_HEADER_BYTES,
   rest: 'rest',
@@ -53,15 +55,32 @@ export const icmpv6Header: Header = {
   next: () => undefined,
 };
 
+/**
+ * Echo request or reply: the two that have an identifier and a sequence number.
+ *
+ * @example
+ * isIcmpEcho(8); // true
+ */
 export function isIcmpEcho(type: number): boolean {
   return type === ICMP_ECHO_REQUEST || type === ICMP_ECHO_REPLY;
 }
 
+/**
+ * Echo request or reply of ICMPv6.
+ *
+ * @example
+ * isIcmpv6Echo(129); // true
+ */
 export function isIcmpv6Echo(type: number): boolean {
   return type === ICMPV6_ECHO_REQUEST || type === ICMPV6_ECHO_REPLY;
 }
 
-/** Neighbor solicitation or advertisement: the two that have a target address. */
+/**
+ * Neighbor solicitation or advertisement: the two that have a target address.
+ *
+ * @example
+ * isNeighborMessage(135); // true
+ */
 export function isNeighborMessage(type: number): boolean {
   return type === ICMPV6_NEIGHBOR_SOLICITATION || type === ICMPV6_NEIGHBOR_ADVERTISEMENT;
 }
@@ -79,11 +98,22 @@ const ICMPV6_TYPE_NAMES = new Map<number, string>([
   [ICMPV6_NEIGHBOR_ADVERTISEMENT, 'neighbor advertisement'], [143, 'multicast listener report v2'],
 ]);
 
-/** `echo request`, or `type 42` for one without a name here. */
+/**
+ * `echo request`, or `type 42` for one without a name here.
+ *
+ * @example
+ * icmpTypeName(8); // 'echo request'
+ */
 export function icmpTypeName(type: number): string {
   return ICMP_TYPE_NAMES.get(type) ?? `type ${type}`;
 }
 
+/**
+ * The same for ICMPv6.
+ *
+ * @example
+ * icmpv6TypeName(135); // 'neighbor solicitation'
+ */
 export function icmpv6TypeName(type: number): string {
   return ICMPV6_TYPE_NAMES.get(type) ?? `type ${type}`;
 }

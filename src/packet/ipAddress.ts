@@ -6,7 +6,12 @@ const ZERO = 0x30;
 const GROUP = /^[0-9a-fA-F]{1,4}$/;
 const GROUPS = IPV6_ADDRESS_BYTES / 2;
 
-/** Bytes in network order of an address as people write it: `192.0.2.1`, or IPv6 by RFC 4291 section 2.2. `undefined` for anything else. */
+/**
+ * Bytes in network order of an address as people write it: `192.0.2.1`, or IPv6 by RFC 4291 section 2.2. `undefined` for anything else.
+ *
+ * @example
+ * parseIpAddress('192.0.2.1')?.join(); // '192,0,2,1'
+ */
 export function parseIpAddress(text: string): Uint8Array | undefined {
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
 }
@@ -53,7 +58,12 @@ function parseGroups(text: string, isEnd: boolean): number[] | undefined {
   return groups;
 }
 
-/** Whether the first `prefixBits` bits of two addresses of one length are equal. */
+/**
+ * Whether the first `prefixBits` bits of two addresses of one length are equal.
+ *
+ * @example
+ * hasPrefix(Uint8Array.of(192, 0, 2, 1), Uint8Array.of(192, 0, 2, 0), 24); // true
+ */
 export function hasPrefix(address: Uint8Array, prefix: Uint8Array, prefixBits: number): boolean {
   const whole = prefixBits >> 3;
   for (let i = 0; i < whole; i++) if (address[i] !== prefix[i]) return false;

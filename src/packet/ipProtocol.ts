@@ -28,12 +28,22 @@ const PROTOCOL_NAMES = new Map<number, string>([
   [112, 'VRRP'], [IPPROTO_SCTP, 'SCTP'], [IPPROTO_MPLS, 'MPLS-in-IP'],
 ]);
 
-/** `SCTP`, or `protocol 253` for a number without a name here. */
+/**
+ * `SCTP`, or `protocol 253` for a number without a name here.
+ *
+ * @example
+ * protocolName(132); // 'SCTP'
+ */
 export function protocolName(protocol: number): string {
   return PROTOCOL_NAMES.get(protocol) ?? `protocol ${protocol}`;
 }
 
-/** The header that a protocol number announces, inside of IPv4 or behind IPv6 and its extension headers; `undefined` for one that isn't taken apart. */
+/**
+ * The header that a protocol number announces, inside of IPv4 or behind IPv6 and its extension headers; `undefined` for one that isn't taken apart.
+ *
+ * @example
+ * upperHeader(17); // 'udp'
+ */
 export function upperHeader(protocol: number): HeaderName | undefined {
   switch (protocol) {
     case IPPROTO_TCP: return 'tcp';

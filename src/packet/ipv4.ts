@@ -43,6 +43,7 @@ const FIELDS = [
   field('dst', IPV4_DST_OFF, 4),
 ];
 
+/** IPv4 (RFC 791). */
 export const ipv4Header: Header = {
   minBytes: IPV4_MIN_HEADER_BYTES,
   rest: 'options',
@@ -58,17 +59,32 @@ export const ipv4Header: Header = {
   payloadEnd: (bytes, at) => at + u16(bytes, at + IPV4_TOTAL_LENGTH_OFF),
 };
 
-/** Offset of this fragment in the datagram, in bytes; 0 for a whole datagram and for a first fragment. */
+/**
+ * Offset of this fragment in the datagram, in bytes; 0 for a whole datagram and for a first fragment.
+ *
+ * @example
+ * ipv4FragmentOffset(ethernet().ipv4({ fragmentOffset: 2 }).build(), 14); // 16
+ */
 export function ipv4FragmentOffset(bytes: Uint8Array, at: number): number {
   return (u16(bytes, at + IPV4_FRAGMENT_OFF) & IPV4_FRAGMENT_OFFSET_MASK) * 8;
 }
 
-/** Whether the packet is any fragment, the first one included. */
+/**
+ * Whether the packet is any fragment, the first one included.
+ *
+ * @example
+ * isIpv4Fragment(ethernet().ipv4({ moreFragments: true }).build(), 14); // true
+ */
 export function isIpv4Fragment(bytes: Uint8Array, at: number): boolean {
   return (u16(bytes, at + IPV4_FRAGMENT_OFF) & (IPV4_FRAGMENT_OFFSET_MASK | IPV4_MORE_FRAGMENTS)) !== 0;
 }
 
-/** `10.0.0.1` */
+/**
+ * `10.0.0.1`
+ *
+ * @example
+ * formatIpv4(data, 26); // '192.0.2.1'
+ */
 export function formatIpv4(bytes: Uint8Array, offBytes: number): string {
   return `${bytes[offBytes]}.${bytes[offBytes + 1]}.${bytes[offBytes + 2]}.${bytes[offBytes + 3]}`;
 }

@@ -48,6 +48,7 @@ const FIELDS = [
   field('dst', IPV6_DST_OFF, 16),
 ];
 
+/** IPv6 (RFC 8200). */
 export const ipv6Header: Header = {
   minBytes: IPV6_HEADER_BYTES,
   rest: 'rest',
@@ -76,6 +77,7 @@ function extension(lengthUnitBytes: number, minBytes: number): Header {
 /** Hop-by-hop options, routing header and destination options are built alike. */
 export const ipv6OptionsHeader: Header = extension(8, IPV6_EXT_MIN_BYTES);
 
+/** Authentication header (RFC 4302). */
 export const authenticationHeader: Header = extension(4, AH_MIN_BYTES);
 
 const FRAGMENT_FIELDS = [
@@ -85,6 +87,7 @@ const FRAGMENT_FIELDS = [
   field('id', IPV6_FRAGMENT_ID_OFF, 4),
 ];
 
+/** Fragment header of IPv6 (RFC 8200 section 4.5). */
 export const ipv6FragmentHeader: Header = {
   minBytes: IPV6_EXT_MIN_BYTES,
   rest: 'rest',
@@ -94,7 +97,12 @@ export const ipv6FragmentHeader: Header = {
   next: (bytes, at) => (ipv6FragmentOffset(bytes, at) === 0 ? headerOfNextHeader(bytes[at]!) : undefined),
 };
 
-/** Offset in bytes that a fragment header states. */
+/**
+ * Offset in bytes that a fragment header states.
+ *
+ * @example
+ * ipv6FragmentOffset(ethernet().ipv6().fragment({ fragmentOffset: 2 }).build(), 54); // 16
+ */
 export function ipv6FragmentOffset(bytes: Uint8Array, at: number): number {
   return u16(bytes, at + IPV6_FRAGMENT_OFFSET_OFF) & IPV6_FRAGMENT_OFFSET_MASK;
 }
@@ -112,6 +120,8 @@ export const ROUTING_TYPE_SEGMENT = 4;
  * @param at where the routing header begins
  * @param lengthBytes its length
  * @returns -1 for other types, and when there is no address
+ * @example
+ * finalDestinationOff(ethernet().ipv6().routing().udp().build(), 38, 54, 8);
  */
 export function finalDestinationOff(bytes: Uint8Array, dstOffBytes: number, at: number, lengthBytes: number): number {
   if (bytes[at + IPV6_ROUTING_SEGMENTS_LEFT_OFF] === 0) return dstOffBytes;
@@ -137,7 +147,12 @@ function headerOfNextHeader(nextHeader: number): HeaderName | undefined {
   }
 }
 
-/** `2001:db8::1`, as RFC 5952 section 4 writes it: the longest run of at least two zero groups, the first of equals, shortened. */
+/**
+ * `2001:db8::1`, as RFC 5952 section 4 writes it: the longest run of at least two zero groups, the first of equals, shortened.
+ *
+ * @example
+ * formatIpv6(ethernet().ipv6({ src: '2001:db8::1' }).build(), 22); // '2001:db8::1'
+ */
 export function formatIpv6(bytes: Uint8Array, offBytes: number): string {
   const groups = Array.from({ length: 8 }, (_, i) => u16(bytes, offBytes + 2 * i));
   let runStart = 0;

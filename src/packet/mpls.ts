@@ -19,6 +19,7 @@ export const MPLS_BOTTOM = 0x100;
 
 const FIELDS = [field('label_tc_bottom', MPLS_ENTRY_OFF, 3), field('ttl', MPLS_TTL_OFF, 1)];
 
+/** An entry of an MPLS label stack (RFC 3032). */
 export const mplsHeader: Header = {
   minBytes: MPLS_HEADER_BYTES,
   rest: 'rest',

@@ -29,6 +29,7 @@ const FIELDS = [
 ];
 const CHUNK_FIELDS = [field('type', SCTP_CHUNK_TYPE_OFF, 1), field('flags', SCTP_CHUNK_FLAGS_OFF, 1), field('length', SCTP_CHUNK_LENGTH_OFF, 2)];
 
+/** SCTP (RFC 9260). */
 export const sctpHeader: Header = {
   minBytes: SCTP_HEADER_BYTES,
   rest: 'rest',
@@ -37,6 +38,7 @@ export const sctpHeader: Header = {
   next: (_, at, end) => (at + SCTP_HEADER_BYTES < end ? 'chunk' : undefined),
 };
 
+/** A chunk of SCTP. */
 export const sctpChunkHeader: Header = {
   minBytes: SCTP_CHUNK_MIN_BYTES,
   rest: 'value',
@@ -55,7 +57,12 @@ const CHUNK_NAMES = [
   'ECNE', 'CWR', 'SHUTDOWN COMPLETE',
 ] as const;
 
-/** `INIT ACK`, or `chunk 192` for a type that RFC 9260 doesn't name. */
+/**
+ * `INIT ACK`, or `chunk 192` for a type that RFC 9260 doesn't name.
+ *
+ * @example
+ * sctpChunkName(2); // 'INIT ACK'
+ */
 export function sctpChunkName(type: number): string {
   return CHUNK_NAMES[type] ?? `chunk ${type}`;
 }

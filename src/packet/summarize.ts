@@ -30,6 +30,9 @@ interface Part {
 /**
  * A packet in one line for people, in the manner of tcpdump: `IPv4 10.0.0.1:5353 > 10.0.0.2:53 UDP 42` (42 bytes of payload). What is in a
  * tunnel follows after a colon. Lengths are those that the headers state; a packet that has less says so at the end.
+ *
+ * @example
+ * summarize(data, 0, data.length); // 'IPv4 192.0.2.1:5000 > 192.0.2.2:53 UDP 5'
  */
 export function summarize(bytes: Uint8Array, offBytes: number, lengthBytes: number): string {
   const packet = decode(bytes, offBytes, lengthBytes);

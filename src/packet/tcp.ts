@@ -43,6 +43,7 @@ const FIELDS = [
   field('urgent', TCP_URGENT_OFF, 2),
 ];
 
+/** TCP (RFC 9293). */
 export const tcpHeader: Header = {
   minBytes: TCP_MIN_HEADER_BYTES,
   rest: 'options',
@@ -51,7 +52,12 @@ export const tcpHeader: Header = {
   next: () => undefined,
 };
 
-/** The letters that tcpdump uses for the flags, a dot for ACK: `S`, `S.`, `P.`; `none` when none is set. */
+/**
+ * The letters that tcpdump uses for the flags, a dot for ACK: `S`, `S.`, `P.`; `none` when none is set.
+ *
+ * @example
+ * formatTcpFlags(0x12); // 'S.'
+ */
 export function formatTcpFlags(flags: number): string {
   const letters = [
     [TCP_FIN, 'F'], [TCP_SYN, 'S'], [TCP_RST, 'R'], [TCP_PSH, 'P'], [TCP_ACK, '.'], [TCP_URG, 'U'], [TCP_ECE, 'E'], [TCP_CWR, 'W'],

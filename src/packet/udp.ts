@@ -29,6 +29,7 @@ const FIELDS = [
   field('checksum', UDP_CHECKSUM_OFF, 2),
 ];
 
+/** UDP (RFC 768). */
 export const udpHeader: Header = {
   minBytes: UDP_HEADER_BYTES,
   rest: 'rest',

@@ -62,6 +62,10 @@ const UPPER_CHECKSUMS: Partial<Record<HeaderName, UpperChecksum>> = {
  * section 8.1), ICMP (RFC 792), ICMPv6 (RFC 4443 section 2.3), SCTP (RFC 9260 section 6.8) and GRE (RFC 2784), inside of tunnels too.
  *
  * IPv6 with a routing header of a type other than 0, 2 and 4 is `unverifiable`: the pseudo header has the final destination, which it hides.
+ *
+ * @example
+ * const bytes = ethernet().ipv4().udp().break('udp.checksum').build();
+ * checkChecksums(bytes, 0, bytes.length).map(({ field, state }) => `${field} ${state}`); // ['ipv4.checksum valid', 'udp.checksum invalid']
  */
 export function checkChecksums(bytes: Uint8Array, offBytes: number, lengthBytes: number): readonly ChecksumCheck[] {
   const { layers } = decode(bytes, offBytes, lengthBytes);
@@ -94,7 +98,12 @@ function checkLayer(bytes: Uint8Array, layer: Layer, nextName: HeaderName | unde
   return checkRange(name, bytes, at, upperBytes, kind.checksumOff, kind.protocol === 0 ? 0 : pseudoHeaderSum(bytes, ip!, kind.protocol, upperBytes));
 }
 
-/** The states of the outermost ones alone, see `checkChecksums`. */
+/**
+ * The states of the outermost ones alone, see `checkChecksums`.
+ *
+ * @example
+ * verifyChecksums(data, 0, data.length);
+ */
 export function verifyChecksums(bytes: Uint8Array, offBytes: number, lengthBytes: number): ChecksumReport {
   const checks = checkChecksums(bytes, offBytes, lengthBytes);
   const ipv4 = checks.find(({ field }) => field === 'ipv4.checksum');
@@ -107,6 +116,9 @@ export function verifyChecksums(bytes: Uint8Array, offBytes: number, lengthBytes
  * stays absent.
  *
  * @returns how many were written
+ * @example
+ * const bytes = ethernet().ipv4().udp().break('udp.checksum').build();
+ * repairChecksums(bytes, 0, bytes.length); // 1
  */
 export function repairChecksums(bytes: Uint8Array, offBytes: number, lengthBytes: number): number {
   const count = checkChecksums(bytes, offBytes, lengthBytes).length;

@@ -22,6 +22,7 @@ export const VLAN_PCP_SHIFT = 13;
 
 const FIELDS = [field('tci', VLAN_TCI_OFF, 2), field('type', VLAN_TYPE_OFF, 2)];
 
+/** A VLAN tag (IEEE 802.1Q), without the EtherType before it. */
 export const vlanHeader: Header = {
   minBytes: VLAN_HEADER_BYTES,
   rest: 'rest',

@@ -17,6 +17,7 @@ export const VXLAN_VNI_VALID = 0x08;
 
 const FIELDS = [field('flags', VXLAN_FLAGS_OFF, 1), field('reserved', 1, 3), field('vni', VXLAN_VNI_OFF, 3), field('reserved2', 7, 1)];
 
+/** VXLAN (RFC 7348). */
 export const vxlanHeader: Header = {
   minBytes: VXLAN_HEADER_BYTES,
   rest: 'rest',

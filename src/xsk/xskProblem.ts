@@ -26,6 +26,8 @@ export interface Reason {
 }
 
 /**
+ * What came of a system call that was refused.
+ *
  * @param where what it was to be, e.g. `AF_XDP socket on interface 2, queue 0`
  * @param result of the call, a negated errno
  */

@@ -7,6 +7,10 @@ import type { MappedRing } from './mappedRing.js';
  * Indices run freely through u32 and wrap; an entry's slot is its index modulo the size, so that any number of entries from `index` on is named by
  * `index + i`, without a thought for the wrap. The other end sees an index only when it is stored in shared memory, by `submit` or `release`, after
  * the entries: x86 keeps the order of stores, and nothing here runs in a second thread.
+ *
+ * @example
+ * socket.fill.size; // 2048
+ * socket.fill.producer - socket.fill.consumer; // chunks that the kernel has not taken yet
  */
 export class XskRing {
   readonly size: number;

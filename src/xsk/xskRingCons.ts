@@ -4,7 +4,14 @@ import { XskRing } from './xskRing.js';
 
 const U32 = 2 ** 32;
 
-/** A ring that the kernel fills (struct xsk_ring_cons). The addresses that it gives are split: a base in the low 48 bits, an offset in the 16 above. */
+/**
+ * A ring that the kernel fills (struct xsk_ring_cons). The addresses that it gives are split: a base in the low 48 bits, an offset in the 16 above.
+ *
+ * @example
+ * const count = socket.rx.peek(32);
+ * for (let i = 0; i < count; i++) socket.rx.addr(socket.rx.index + i);
+ * socket.rx.release(count);
+ */
 export class XskRingCons extends XskRing {
   constructor(ring: MappedRing, entryBytes: number) {
     super(ring, entryBytes);
@@ -57,7 +64,15 @@ export class XskRingCons extends XskRing {
   }
 }
 
-/** RX: packets that were received. */
+/**
+ * RX: packets that were received.
+ *
+ * @example
+ * const { rx } = socket;
+ * const count = rx.peek(1);
+ * if (count > 0) rx.len(rx.index); // 60
+ * rx.release(count);
+ */
 export class RxRing extends XskRingCons {
   constructor(ring: MappedRing) {
     super(ring, XDP_DESC_BYTES);
@@ -74,7 +89,15 @@ export class RxRing extends XskRingCons {
   }
 }
 
-/** COMPLETION: addresses of what was sent, as TX was given them. */
+/**
+ * COMPLETION: addresses of what was sent, as TX was given them.
+ *
+ * @example
+ * const { completion } = socket;
+ * const done = completion.peek(completion.size);
+ * for (let i = 0; i < done; i++) completion.addr(completion.index + i);
+ * completion.release(done);
+ */
 export class CompletionRing extends XskRingCons {
   constructor(ring: MappedRing) {
     super(ring, ADDRESS_BYTES);

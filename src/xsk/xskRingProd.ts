@@ -4,7 +4,16 @@ import { XskRing } from './xskRing.js';
 
 const U32 = 2 ** 32;
 
-/** A ring that the application fills (struct xsk_ring_prod). */
+/**
+ * A ring that the application fills (struct xsk_ring_prod).
+ *
+ * @example
+ * const { tx } = socket;
+ * tx.reserve(3); // 3
+ * tx.cancel(1);
+ * tx.nbFree(1); // 2046
+ * tx.cancel(2);
+ */
 export class XskRingProd extends XskRing {
   constructor(ring: MappedRing, entryBytes: number) {
     super(ring, entryBytes);
@@ -39,7 +48,16 @@ export class XskRingProd extends XskRing {
   }
 }
 
-/** FILL: chunks for the kernel to receive into. */
+/**
+ * FILL: chunks for the kernel to receive into.
+ *
+ * @example
+ * const { fill } = socket;
+ * if (fill.reserve(1) === 1) {
+ *   fill.setAddr(fill.index, 4 * umem.config.frameSize);
+ *   fill.submit(1);
+ * }
+ */
 export class FillRing extends XskRingProd {
   constructor(ring: MappedRing) {
     super(ring, ADDRESS_BYTES);
@@ -58,7 +76,18 @@ export class FillRing extends XskRingProd {
   }
 }
 
-/** TX: packets to be sent. */
+/**
+ * TX: packets to be sent.
+ *
+ * @example
+ * const { tx } = socket;
+ * umem.u8.set(data, umem.getData(8 * 4096));
+ * if (tx.reserve(1) === 1) {
+ *   tx.setDesc(tx.index, 8 * 4096, data.length);
+ *   tx.submit(1);
+ *   socket.sendto();
+ * }
+ */
 export class TxRing extends XskRingProd {
   constructor(ring: MappedRing) {
     super(ring, XDP_DESC_BYTES);

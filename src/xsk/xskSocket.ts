@@ -42,7 +42,16 @@ const DEFAULT_RING_SIZE = 2048;
 const SOCKADDR_BYTES = 16;
 const STATISTICS_BYTES = 48;
 
-/** An AF_XDP socket as an application has it (struct xsk_socket of libxdp). */
+/**
+ * An AF_XDP socket as an application has it (struct xsk_socket of libxdp).
+ *
+ * @example
+ * const nic = createTestNic('fixtures/programs/xsk_redirect/xsk_redirect.o', { profile: 'ice' });
+ * const umem = unwrap(XskUmem.create(nic.syscalls, nic.syscalls.mmapAnonymous(65536), 65536));
+ * const socket = unwrap(XskSocket.create(umem, nic.ifindex, 0, { rxSize: 16, txSize: 16, bindFlags: XDP_ZEROCOPY }));
+ * socket.isZeroCopy; // true
+ * socket.statistics.rx_dropped; // 0
+ */
 export class XskSocket {
   readonly umem: XskUmem;
   readonly fd: number;

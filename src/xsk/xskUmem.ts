@@ -45,6 +45,12 @@ export interface QueueUse {
 /**
  * Packet memory that the application shares with the kernel (struct xsk_umem of libxdp). It comes with the socket that it is registered on, and with
  * FILL and COMPLETION of the queue that this socket will be bound to, by `XskSocket.create`.
+ *
+ * @example
+ * const nic = createTestNic(undefined);
+ * const area = nic.syscalls.mmapAnonymous(64 * 2048);
+ * const umem = unwrap(XskUmem.create(nic.syscalls, area, 64 * 2048, { frameSize: 2048, fillSize: 64, compSize: 64 }));
+ * umem.config.frameSize; // 2048
  */
 export class XskUmem {
   readonly syscalls: XskSyscalls;

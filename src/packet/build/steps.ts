@@ -65,6 +65,7 @@ export interface IpPacketEnd extends PacketEnd {
 
 /** What every header can be followed by. */
 export interface PacketStep extends PacketEnd {
+  /** What the headers carry; nothing follows but a trailer. */
   payload(data: PayloadInput): PacketEnd;
   /**
    * Bytes in place of a header; what follows them may be anything. They are not looked at: the header before says that nothing known follows, and a
@@ -73,8 +74,11 @@ export interface PacketStep extends PacketEnd {
   raw(bytes: Uint8Array): AnyStep;
 }
 
+/** What every header can be followed by where there is an IP header: the packet can be cut into fragments. */
 export interface IpPacketStep extends IpPacketEnd {
+  /** What the headers carry; nothing follows but a trailer. */
   payload(data: PayloadInput): IpPacketEnd;
+  /** Bytes in place of a header; what follows them may be anything. */
   raw(bytes: Uint8Array): AnyStep;
 }
 
@@ -84,62 +88,96 @@ export interface AfterEthernet extends PacketStep {
   vlan(fields?: VlanFields): AfterEthernet;
   /** IEEE 802.1ad service tag: a VLAN tag whose `tpid` is 0x88a8. */
   qinq(fields?: VlanFields): AfterEthernet;
+  /** An entry of an MPLS label stack (RFC 3032). */
   mpls(fields?: MplsFields): AfterMpls;
+  /** ARP (RFC 826), of which nothing follows. */
   arp(fields?: ArpFields): PacketStep;
+  /** IPv4 (RFC 791). */
   ipv4(fields?: Ipv4Fields): AfterIpv4;
+  /** IPv6 (RFC 8200). */
   ipv6(fields?: Ipv6Fields): AfterIpv6;
 }
 
 interface AfterIp extends IpPacketStep {
+  /** TCP (RFC 9293). */
   tcp(fields?: TcpFields): IpPacketStep;
+  /** UDP (RFC 768). */
   udp(fields?: UdpFields): AfterUdp;
+  /** SCTP (RFC 9260). */
   sctp(fields?: SctpFields): AfterSctp;
+  /** GRE (RFC 2784, RFC 2890). */
   gre(fields?: GreFields): AfterGre;
+  /** An entry of an MPLS label stack (RFC 3032). */
   mpls(fields?: MplsFields): AfterMpls & IpPacketStep;
+  /** IPv4 (RFC 791). */
   ipv4(fields?: Ipv4Fields): AfterIpv4;
+  /** IPv6 (RFC 8200). */
   ipv6(fields?: Ipv6Fields): AfterIpv6;
 }
 
+/** After IPv4. */
 export interface AfterIpv4 extends AfterIp {
+  /** ICMP (RFC 792). */
   icmp(fields?: IcmpFields): IpPacketStep;
 }
 
 /** After IPv6 and its extension headers. */
 export interface AfterIpv6 extends AfterIp {
+  /** Hop-by-hop options (RFC 8200 section 4.3). */
   hopByHop(fields?: Ipv6OptionsFields): AfterIpv6;
+  /** Destination options (RFC 8200 section 4.6). */
   destinationOptions(fields?: Ipv6OptionsFields): AfterIpv6;
+  /** Routing header (RFC 8200 section 4.4). */
   routing(fields?: RoutingFields): AfterIpv6;
+  /** Fragment header (RFC 8200 section 4.5). */
   fragment(fields?: FragmentFields): AfterIpv6;
+  /** Authentication header (RFC 4302). */
   authentication(fields?: AuthenticationFields): AfterIpv6;
+  /** ICMPv6 (RFC 4443). */
   icmpv6(fields?: Icmpv6Fields): IpPacketStep;
 }
 
+/** After UDP. */
 export interface AfterUdp extends IpPacketStep {
+  /** VXLAN (RFC 7348); the UDP port becomes 4789 unless it was given. */
   vxlan(fields?: VxlanFields): AfterVxlan;
+  /** GENEVE (RFC 8926); the UDP port becomes 6081 unless it was given. */
   geneve(fields?: GeneveFields): AfterGeneve;
 }
 
+/** After SCTP and its chunks. */
 export interface AfterSctp extends IpPacketStep {
+  /** A chunk of SCTP (RFC 9260 section 3.2). */
   chunk(fields?: SctpChunkFields): AfterSctp;
 }
 
+/** After VXLAN. */
 export interface AfterVxlan extends IpPacketStep {
   /** The inner frame. */
   ethernet(fields?: EthernetFields): AfterEthernet & IpPacketStep;
 }
 
+/** After GENEVE. */
 export interface AfterGeneve extends AfterVxlan {
+  /** IPv4 (RFC 791). */
   ipv4(fields?: Ipv4Fields): AfterIpv4;
+  /** IPv6 (RFC 8200). */
   ipv6(fields?: Ipv6Fields): AfterIpv6;
 }
 
+/** After GRE. */
 export interface AfterGre extends AfterGeneve {
+  /** An entry of an MPLS label stack (RFC 3032). */
   mpls(fields?: MplsFields): AfterMpls & IpPacketStep;
 }
 
+/** After an entry of an MPLS label stack. */
 export interface AfterMpls extends PacketStep {
+  /** An entry of an MPLS label stack (RFC 3032). */
   mpls(fields?: MplsFields): this;
+  /** IPv4 (RFC 791). */
   ipv4(fields?: Ipv4Fields): AfterIpv4;
+  /** IPv6 (RFC 8200). */
   ipv6(fields?: Ipv6Fields): AfterIpv6;
 }
 

@@ -10,7 +10,14 @@ export interface ByteSink {
   close(): Problem | undefined;
 }
 
-/** Writes to a file, synchronously. */
+/**
+ * Writes to a file, synchronously.
+ *
+ * @example
+ * const writer = new PcapWriter(unwrap(FileSink.create('out.pcap')));
+ * writer.writePacket(data, 0, data.length, 1, 0);
+ * unwrap(writer.close()).packets; // 1
+ */
 export class FileSink implements ByteSink {
   readonly #path: string;
   readonly #fd: number;
@@ -48,7 +55,16 @@ export class FileSink implements ByteSink {
   }
 }
 
-/** Keeps everything in memory: for tests, and for small captures that never become files. */
+/**
+ * Keeps everything in memory: for tests, and for small captures that never become files.
+ *
+ * @example
+ * const sink = new MemorySink();
+ * const writer = new PcapWriter(sink);
+ * writer.writePacket(data, 0, data.length, 1, 0);
+ * unwrap(writer.close());
+ * sink.bytes().length; // 100
+ */
 export class MemorySink implements ByteSink {
   readonly #pieces: Uint8Array[] = [];
 

@@ -38,6 +38,7 @@ export interface CaptureReader {
   /** The fault, once `next()` has answered `'error'`. */
   readonly problem: Problem | undefined;
 
+  /** Goes on to the next packet. */
   next(): CaptureStatus;
 
   /** Closes the file; may be called at any time and more than once. */

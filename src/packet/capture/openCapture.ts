@@ -29,6 +29,12 @@ const UNSUPPORTED_FORMATS: readonly (readonly [magic: number, mask: number, what
  * `capture-unknown-format`, `capture-truncated`, `capture-bad-block`, `unsupported-capture-format`, `unsupported-capture-version`,
  * `unsupported-link-type`. The same codes and `capture-bad-length`, `capture-bad-timestamp`, `capture-bad-interface` may come
  * up later, from `CaptureReader.next`. A capture without packets is fine: its first `next()` answers `'end'`.
+ *
+ * @example
+ * const reader = unwrap(openCapture('fixtures/pcaps/dns.pcap'));
+ * let packets = 0;
+ * while (reader.next() === 'packet') packets++;
+ * reader.close();
  */
 export function openCapture(path: string): Result<CaptureReader> {
   let fd: number;
@@ -55,7 +61,14 @@ export function openCapture(path: string): Result<CaptureReader> {
   return reader;
 }
 
-/** The same over bytes in memory, which must not change while the reader lives; `name` stands for the file in messages. */
+/**
+ * The same over bytes in memory, which must not change while the reader lives; `name` stands for the file in messages.
+ *
+ * @example
+ * const reader = unwrap(openCaptureBytes(capturePackets([data]), 'bytes'));
+ * reader.next(); // 'packet'
+ * reader.capturedLen; // 60
+ */
 export function openCaptureBytes(bytes: Uint8Array, name: string): Result<CaptureReader> {
   return readerFor(ByteWindow.overBytes(bytes), name);
 }

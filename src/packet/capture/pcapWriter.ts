@@ -11,6 +11,7 @@ import {
   PCAP_VERSION_MAJOR, PCAP_VERSION_MINOR,
 } from './pcapFormat.js';
 import { checkPacketArguments, timestampRangeProblem } from './writerChecks.js';
+/** What the file says of itself. */
 export interface PcapWriterOptions {
   /** Unit of the timestamps in the file; microseconds are rounded down. Default `'nanoseconds'`. */
   readonly resolution?: 'microseconds' | 'nanoseconds';
@@ -18,7 +19,14 @@ export interface PcapWriterOptions {
   readonly snapLen?: number;
 }
 
-/** Writes classic pcap: little-endian, Ethernet, no allocation per packet, memory that doesn't grow. */
+/**
+ * Writes classic pcap: little-endian, Ethernet, no allocation per packet, memory that doesn't grow.
+ *
+ * @example
+ * const writer = unwrap(PcapWriter.create('out.pcap'));
+ * writer.writePacket(data, 0, data.length, 1_700_000_000, 5);
+ * unwrap(writer.close()).packets; // 1
+ */
 export class PcapWriter {
   readonly #out: OutputBuffer;
   readonly #microseconds: boolean;

@@ -34,6 +34,7 @@ export interface PcapngInterface {
   readonly snapLen?: number;
 }
 
+/** What the file says of itself. */
 export interface PcapngWriterOptions {
   /** Interfaces to describe at once; their numbers are their positions. */
   readonly interfaces?: readonly PcapngInterface[];
@@ -57,7 +58,15 @@ export interface PcapngPacketOptions {
   comment?: string | undefined;
 }
 
-/** Writes pcapng: one little-endian section, nanoseconds, no allocation per packet (but for comments), memory that doesn't grow. */
+/**
+ * Writes pcapng: one little-endian section, nanoseconds, no allocation per packet (but for comments), memory that doesn't grow.
+ *
+ * @example
+ * const writer = unwrap(PcapngWriter.create('out.pcapng'));
+ * const eth0 = writer.addInterface({ name: 'eth0' });
+ * writer.writePacket(eth0, data, 0, data.length, 1_700_000_000, 5);
+ * unwrap(writer.close()).packets; // 1
+ */
 export class PcapngWriter {
   readonly #out: OutputBuffer;
   readonly #view: DataView;

@@ -15,6 +15,7 @@ export interface Flow {
   readonly packets: readonly FlowPacket[];
 }
 
+/** A packet of a flow, and who sends it. */
 export interface FlowPacket {
   readonly from: 'client' | 'server';
   readonly data: Uint8Array;
@@ -92,7 +93,12 @@ export interface DrawnCapturePacket {
   readonly tNsec: number;
 }
 
-/** Packets with times that don't go back: bursts, and gaps up to a second. */
+/**
+ * Packets with times that don't go back: bursts, and gaps up to a second.
+ *
+ * @example
+ * fc.assert(fc.property(capture(), (packets) => [...readPackets(capturePackets(packets))].length === packets.length));
+ */
 export function capture({ maxLength = 20, ...options }: PacketOptions & { readonly maxLength?: number } = {}): fc.Arbitrary<readonly DrawnCapturePacket[]> {
   const gapNs = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 1e9 }));
   return fc.array(fc.record({ data: packetBytes(options), gapNs }), { maxLength }).map((list) => {

@@ -14,7 +14,9 @@ export interface ContractMetadata {
  *
  * @param fields values of some fields only: an arbitrary of its own for each
  * @example
- * fc.assert(fc.property(metadata(contract), ({ bytes }) => expect(program.testRun({ data, meta: bytes })).toPassPacket()));
+ * fc.assert(fc.property(metadata(contract), ({ bytes }) => {
+ *   expect(program.testRun({ data, meta: bytes })).toPassPacket();
+ * }));
  */
 export function metadata(contract: MetadataContract, fields: Readonly<Record<string, fc.Arbitrary<MetadataValue>>> = {}): fc.Arbitrary<ContractMetadata> {
   const unknown = Object.keys(fields).find((name) => !contract.fields.some((field) => field.name === name));
@@ -23,7 +25,12 @@ export function metadata(contract: MetadataContract, fields: Readonly<Record<str
   return values.map((each) => ({ values: each, bytes: unwrap(encodeMetadata(contract, each)) }));
 }
 
-/** Any value that a field can hold. */
+/**
+ * Any value that a field can hold.
+ *
+ * @example
+ * fc.assert(fc.property(fieldValue(contract.fields[0]!), (flags) => typeof flags === 'number' && flags < 2 ** 32));
+ */
 export function fieldValue({ kind, sizeBytes }: MetadataField): fc.Arbitrary<MetadataValue> {
   if (kind === 'bytes') return fc.uint8Array({ minLength: sizeBytes, maxLength: sizeBytes });
   const bits = sizeBytes * 8;

@@ -40,14 +40,20 @@ const SPECIAL = [0, 1, 2, 4, 5, 14, 19, 20, 21, 40, 60, 0x0800, 0x86dd, 0x8100, 
  * A packet of which something is wrong: cut short, bytes replaced, lengths that lie, bytes behind the end. Shrinks to few mutations of a plain packet; it may be
  * malformed at the end, too, which is what it is for. 14 bytes are always left, as no NIC and no test run takes fewer.
  *
- * @example fc.assert(fc.property(mutatedPacket(), ({ data }) => expect(program.testRun({ data }).verdict).not.toBe('fault')));
+ * @example
+ * fc.assert(fc.property(mutatedPacket(), ({ data }) => program.testRun({ data }).fault === undefined));
  */
 export function mutatedPacket(options: PacketOptions = {}): fc.Arbitrary<MutatedPacket> {
   return packetBytes(options).chain((original) =>
     fc.array(mutationOf(original), { minLength: 1, maxLength: 3 }).map((mutations) => ({ original, mutations, data: mutations.reduce(mutate, original) })));
 }
 
-/** Any bytes that a NIC may receive: 14 to `maxBytes`. */
+/**
+ * Any bytes that a NIC may receive: 14 to `maxBytes`.
+ *
+ * @example
+ * fc.assert(fc.property(anyFrame(), (bytes) => program.testRun({ data: bytes }).verdict !== 'fault'));
+ */
 export function anyFrame(maxBytes = 128): fc.Arbitrary<Uint8Array> {
   return fc.uint8Array({ minLength: 14, maxLength: maxBytes });
 }

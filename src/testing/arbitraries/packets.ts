@@ -26,7 +26,9 @@ export interface PacketOptions {
  * plainest packet of its protocol: no tags, no options, no payload, first addresses; it stays well-formed on the way.
  *
  * @example
- * fc.assert(fc.property(packet({ protocols: ['udp', 'tcp'] }), (data) => expect(program.testRun({ data })).not.toAbortPacket()));
+ * fc.assert(fc.property(packet({ protocols: ['udp', 'tcp'] }), (data) => {
+ *   expect(program.testRun({ data })).toPassPacket();
+ * }));
  */
 export function packet(options: PacketOptions = {}): fc.Arbitrary<PacketEnd> {
   const { protocols = PROTOCOLS, vlanTags = 2, maxPayloadBytes = 64 } = options;
@@ -41,7 +43,12 @@ export function packet(options: PacketOptions = {}): fc.Arbitrary<PacketEnd> {
   });
 }
 
-/** The same as bytes. */
+/**
+ * The same as bytes.
+ *
+ * @example
+ * fc.assert(fc.property(packetBytes({ protocols: ['tcp'], ipVersions: [6] }), (bytes) => decodePacket(bytes).layer('tcp') !== undefined));
+ */
 export function packetBytes(options: PacketOptions = {}): fc.Arbitrary<Uint8Array> {
   return packet(options).map((each) => each.build());
 }

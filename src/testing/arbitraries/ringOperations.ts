@@ -29,7 +29,8 @@ export interface RingOperationOptions {
  * Sequences of what happens to an AF_XDP socket. Shrinks to few operations with small numbers. They say nothing of who owns a chunk: carry out only what a
  * correct application would, or all of it to test what a broken one does.
  *
- * @example fc.assert(fc.property(ringOperations({ chunks: 4 }), (operations) => …))
+ * @example
+ * fc.assert(fc.property(ringOperations({ chunks: 4 }), (operations) => operations.every((each) => each.op !== 'fill' || each.chunk < 4)));
  */
 export function ringOperations({ chunks = 8, chunkSizeBytes = 4096, hasInvalid = false, maxLength = 60 }: RingOperationOptions = {}): fc.Arbitrary<readonly RingOperation[]> {
   const chunk = fc.integer({ min: 0, max: chunks - 1 });

@@ -9,6 +9,9 @@ const DRAWN_ELEMENTS = 64;
  * Any value of a BTF type, in the form that `ProgramMap.set` and `ProgramGlobals.set` take. Shrinks towards zeros.
  *
  * @param typeId 0 for an unknown type: bytes, or an unsigned integer of 1, 2, 4 or 8 bytes
+ * @example
+ * const { btf, spec } = program.maps.get('packets_by_source');
+ * fc.assert(fc.property(valueOfType(btf, spec.keyTypeId, spec.keySize), (source) => /^[\d.]+$/.test(String(source))));
  */
 export function valueOfType(btf: Btf | undefined, typeId: number, sizeBytes: number): fc.Arbitrary<JsonValue> {
   if (btf === undefined || typeId === 0 || btf.sizeOf(typeId) === undefined) return rawValue(sizeBytes);

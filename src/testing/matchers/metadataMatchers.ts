@@ -10,7 +10,7 @@ import { sameValue, valueText } from './values.js';
 /**
  * The packet has metadata as the contract says, with these values of fields. Fields that are left out are not looked at.
  *
- * @example expect(run).toHaveMetadata(contract, { flow_hash: 0x1234 })
+ * @example expect(run).toHaveMetadata(contract, { csum_start: 34, csum_offset: 6 })
  */
 export function toHaveMetadata(received: unknown, contract: MetadataContract, values: Readonly<Record<string, MetadataValue>> = {}): MatcherResult {
   const subject = packetSubject('toHaveMetadata', received);
@@ -37,7 +37,7 @@ function sameField(found: MetadataValue | undefined, expected: MetadataValue): b
 /**
  * The struct in the object's BTF, of C or of Rust with `#[repr(C)]`, is what the contract says: fields, offsets, widths, byte orders, size.
  *
- * @example expect(program).toKeepContract(contract, 'struct offload_meta')
+ * @example expect(loadProgram('fixtures/programs/tx_contract/tx_contract.o')).toKeepContract(contract, 'struct tx_contract')
  */
 export function toKeepContract(received: unknown, contract: MetadataContract, typeName: string): MatcherResult {
   if (!(received instanceof TestProgram)) return wrongSubject('toKeepContract', 'a program that loadProgram() gave', received);

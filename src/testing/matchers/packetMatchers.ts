@@ -16,7 +16,7 @@ export interface PacketComparison {
 /**
  * The packet is this one, byte for byte. A failure lists what differs, header by header.
  *
- * @example expect(run).toEqualPacket(ethernet().ipv4({ ttl: 63 }).udp(), { ignore: ['ipv4.id'] })
+ * @example expect(run).toEqualPacket(packetFrom(run.input).set('ipv4', { dst: '198.51.100.10' }), { ignore: ['ipv4.id'] })
  */
 export function toEqualPacket(received: unknown, expected: PacketBytes, { ignore = [] }: PacketComparison = {}): MatcherResult {
   const actual = bytesOf('toEqualPacket', received);

@@ -13,7 +13,7 @@ const LISTED = 10;
 /**
  * The map has an element under this key, with this value if one is given. Values are compared by their types; members of a struct that are left out don't count.
  *
- * @example expect(program.maps.get('by_source')).toHaveElement('192.0.2.1', { packets: 3 })
+ * @example expect(program.maps.get('packets_by_source')).toHaveElement('192.0.2.1', { packets: 3 })
  */
 export function toHaveElement(received: unknown, key: unknown, ...values: readonly unknown[]): MatcherResult {
   const map = mapOf('toHaveElement', received);
@@ -27,7 +27,7 @@ export function toHaveElement(received: unknown, key: unknown, ...values: readon
 /**
  * The sum of a per-CPU element over all CPUs.
  *
- * @example expect(program.maps.get('drops')).toHaveSum(0, 12)
+ * @example expect(program.maps.get('packets_by_source')).toHaveSum('192.0.2.1', { packets: 3 })
  */
 export function toHaveSum(received: unknown, key: unknown, sum: unknown): MatcherResult {
   const map = mapOf('toHaveSum', received);
@@ -39,7 +39,7 @@ export function toHaveSum(received: unknown, key: unknown, sum: unknown): Matche
  * A statistic of the NIC, as `ethtool -S` shows it.
  *
  * @throws TypeError when the driver has none of this name, also with `.not`
- * @example expect(nic).toHaveCounter('rx_xdp_drop', 3)
+ * @example expect(nic).toHaveCounter('rx_queue_0_xdp_tx', 1)
  */
 export function toHaveCounter(received: unknown, name: string, value: number): MatcherResult {
   if (!(received instanceof TestNic)) return wrongSubject('toHaveCounter', 'a NIC that createTestNic or TestNetwork.nic() gave', received);
@@ -53,7 +53,10 @@ export function toHaveCounter(received: unknown, name: string, value: number): M
 /**
  * A line with this text was logged (bpf_printk or aya-log).
  *
- * @example expect(program).toHaveLogged(/dropped .* from 192\.0\.2\.1/)
+ * @example
+ * const logging = loadProgram('fixtures/programs/printk/printk.o');
+ * logging.testRun({ data });
+ * expect(logging).toHaveLogged(/^ipv4: 192\.0\.2\.1 > /);
  */
 export function toHaveLogged(received: unknown, text: string | RegExp): MatcherResult {
   const lines = linesOf(received);

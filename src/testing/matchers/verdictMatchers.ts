@@ -27,19 +27,19 @@ export const toDropPacket = verdictMatcher('toDropPacket', 'XDP_DROP');
 /**
  * The program returned XDP_PASS.
  *
- * @example expect(program.testRun({ data })).toPassPacket()
+ * @example expect(program.testRun({ data: ethernet().arp() })).toPassPacket()
  */
 export const toPassPacket = verdictMatcher('toPassPacket', 'XDP_PASS');
 /**
  * The program returned XDP_TX.
  *
- * @example expect(program.testRun({ data })).toTransmitPacket()
+ * @example expect(loadProgram('fixtures/programs/reflector/reflector.o').testRun({ data })).toTransmitPacket()
  */
 export const toTransmitPacket = verdictMatcher('toTransmitPacket', 'XDP_TX');
 /**
  * The program returned XDP_ABORTED.
  *
- * @example expect(program.testRun({ data })).toAbortPacket()
+ * @example expect(loadProgram('fixtures/programs/aborter/aborter.o').testRun({ data })).toAbortPacket()
  */
 export const toAbortPacket = verdictMatcher('toAbortPacket', 'XDP_ABORTED');
 
@@ -55,7 +55,10 @@ export interface ExpectedRedirect {
 /**
  * The program returned XDP_REDIRECT, and the redirect goes there.
  *
- * @example expect(run).toRedirectPacket({ map: 'tx_ports', key: 2 })
+ * @example
+ * const forward = loadProgram('fixtures/programs/redirect_devmap/redirect_devmap.o', { program: 'redirect_devmap' });
+ * forward.maps.get<number, { ifindex: number }>('devices').set(4, { ifindex: 7 });
+ * expect(forward.testRun({ data })).toRedirectPacket({ map: 'devices', key: 4, ifindex: 7 });
  */
 export function toRedirectPacket(received: unknown, to: ExpectedRedirect = {}): MatcherResult {
   const subject = packetSubject('toRedirectPacket', received);

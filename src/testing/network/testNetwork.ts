@@ -66,7 +66,7 @@ const IDEAL = { rateBitsPerS: 0, delayNs: 0, loss: 0 };
  *
  * @example
  * const network = createTestNetwork({
- *   hosts: { fw: { objects: { fw: 'fixtures/programs/parse/parse.o' }, nics: { eth0: { profile: 'ice' } } } },
+ *   hosts: { fw: { objects: { fw: 'fixtures/programs/count_hash/count_hash.o' }, nics: { eth0: { profile: 'ice' } } } },
  * });
  * const [packet] = network.nic('fw.eth0').receive(ethernet().ipv4().udp());
  */
@@ -88,7 +88,7 @@ export class TestNetwork {
    *
    * @throws Error that lists the names
    * @example
-   * network.nic('fw.eth0').statistics;
+   * nic.network.nic('host.eth0').name; // 'host.eth0'
    */
   nic(name: string): TestNic {
     const nic = this.#nics.get(name);
@@ -112,7 +112,7 @@ export class TestNetwork {
    * @param forNs virtual time that goes by, ns; left out: as long as something is still to happen
    * @throws Error of a driver of one's own, and after `finish`
    * @example
-   * network.settle(1_000_000); // 1 ms
+   * nic.network.settle(1_000_000);
    */
   settle(forNs?: number): void {
     if (this.#result !== undefined) throw new ProblemError({ code: 'network-finished', where: 'network', message: 'the network is shut down: finish() or toHaveNoLeaks did that', hint: 'do it at the end of the test, or make another network' });
@@ -124,7 +124,7 @@ export class TestNetwork {
    *
    * @throws Error of a driver of one's own
    * @example
-   * network.finish().hosts.every(({ result }) => result.audit.ok); // true
+   * nic.network.finish().hosts.every(({ result }) => result.audit.ok); // true
    */
   finish(): ScenarioResult {
     this.#result ??= unwrap(this.#scenario.run(this.#journal.watcher));

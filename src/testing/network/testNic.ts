@@ -50,7 +50,7 @@ export class TestNic {
    * @throws Error if there is a link at this NIC, or the network is shut down; and what a builder throws, then nothing has arrived
    * @example
    * const [packet] = nic.receive(ethernet().ipv4().udp());
-   * packet.outcome; // 'tx'
+   * packet?.outcome; // 'tx'
    */
   receive(packets: PacketBytes | readonly PacketBytes[], gapNs = 0): EndedPacket[] {
     const list = Array.isArray(packets) ? (packets as readonly PacketBytes[]) : [packets as PacketBytes];
@@ -79,6 +79,7 @@ export class TestNic {
    * Frames that it has put on the wire since the last call.
    *
    * @example
+   * nic.takeSent();
    * nic.receive(ethernet().ipv4().udp());
    * nic.takeSent().length; // 1
    */

@@ -5,10 +5,14 @@ import { variableText } from './plainValue.js';
 /**
  * Global variables of a program, as values by their types: numbers, decimal strings beyond 2^53, arrays, objects for structs, `"10.0.0.1"` for a
  * `__be32`.
+ *
+ * @example
+ * program.globals.names; // ['virtual_address', 'backend_address', 'rewritten', 'transmit']
  */
 export class ProgramGlobals {
   readonly #loaded: LoadedObject;
 
+  /** Made by `loadProgram`. */
   constructor(loaded: LoadedObject) {
     this.#loaded = loaded;
   }
@@ -23,7 +27,7 @@ export class ProgramGlobals {
    *
    * @throws Error `unknown-variable`, which lists those that there are
    * @example
-   * program.globals.get('packets'); // 3
+   * program.globals.get('rewritten'); // 3
    */
   get(name: string): JsonValue {
     return unwrap(this.#loaded.readVariable(name));
@@ -34,7 +38,7 @@ export class ProgramGlobals {
    *
    * @throws Error `unknown-variable`, or that the value doesn't fit its type, and how it is written
    * @example
-   * program.globals.set('blocked', '192.0.2.1');
+   * program.globals.set('virtual_address', '192.0.2.1');
    */
   set(name: string, value: unknown): void {
     unwrap(this.#loaded.setVariable(name, variableText(value)));
@@ -44,7 +48,7 @@ export class ProgramGlobals {
    * All of them.
    *
    * @example
-   * program.globals.toObject(); // { blocked: '192.0.2.1', packets: 3 }
+   * program.globals.toObject(); // { virtual_address: '192.0.2.2', backend_address: '198.51.100.10', rewritten: 3, transmit: false }
    */
   toObject(): Record<string, JsonValue> {
     return Object.fromEntries(this.names.map((name) => [name, this.get(name)]));

@@ -23,7 +23,13 @@ export interface ProgramEvent {
 /** Kept lines and events; the oldest go first. */
 const KEPT = 10_000;
 
-/** Lines and events of a program, in their order. */
+/**
+ * Lines and events of a program, in their order.
+ *
+ * @example
+ * program.log.text.at(-1); // 'ipv4: 192.0.2.1 > 192.0.2.2'
+ * program.log.clear();
+ */
 export class ProgramLog {
   readonly #lines: LogLine[] = [];
   readonly #events: ProgramEvent[] = [];
@@ -31,6 +37,7 @@ export class ProgramLog {
   /** Lines that are not kept any more. */
   #dropped = 0;
 
+  /** Made by `loadProgram`. */
   constructor(nowNs: () => number) {
     this.#nowNs = nowNs;
   }
@@ -65,10 +72,12 @@ export class ProgramLog {
     return this.#lines.slice(Math.max(0, count - this.#dropped));
   }
 
+  /** A line of bpf_printk. */
   addPrintk(text: string): void {
     this.#add({ from: 'bpf_printk', text, level: '', tNs: this.#nowNs() });
   }
 
+  /** A record of a ring: a line of aya-log, or an event. */
   addEvent(map: BpfMap, bytes: Uint8Array): void {
     const line = map.spec.name === AYA_LOGS ? decodeAyaLog(bytes, mapTypeName(map.spec.type) === 'RINGBUF') : undefined;
     if (line !== undefined) {

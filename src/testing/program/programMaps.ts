@@ -26,7 +26,7 @@ export interface MapSurroundings {
  * The maps of a program.
  *
  * @example
- * program.maps.names; // ['sources', 'counters', …]
+ * program.maps.names; // ['packets_by_source']
  */
 export class ProgramMaps {
   readonly #loaded: LoadedObject;
@@ -49,7 +49,7 @@ export class ProgramMaps {
    *
    * @throws Error that lists the names, if there is none of this name
    * @example
-   * program.maps.get<number, number>('packets_by_port').get(53); // 2
+   * program.maps.get<string, { packets: number }>('packets_by_source').get('192.0.2.1')?.packets; // 3
    */
   get<Key = JsonValue, Value = JsonValue>(name: string): ProgramMap<Key, Value> {
     const known = this.#maps.get(name);
@@ -67,6 +67,12 @@ export class ProgramMaps {
 /**
  * A map as a test reads and writes it: keys and values by their BTF types. Numbers are numbers, beyond 2^53 decimal strings; structs are objects, arrays
  * arrays, a `__be32` is `"192.0.2.1"`. Without types they are hex, or numbers of 1, 2, 4 or 8 bytes. Bytes (Uint8Array) go in everywhere.
+ *
+ * @example
+ * const map = program.maps.get<string, { packets: number; bytes: number }>('packets_by_source');
+ * map.set('192.0.2.9', { packets: 1, bytes: 60 });
+ * [...map].map(({ key }) => key).sort(); // ['192.0.2.1', '192.0.2.9']
+ * map.size; // 2
  */
 export class ProgramMap<Key = JsonValue, Value = JsonValue> {
   readonly name: string;
@@ -93,7 +99,7 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
    *
    * @throws Error when the key doesn't fit its type, or user space can't look into such a map, as with XSKMAP
    * @example
-   * program.maps.get('sources').get('192.0.2.1'); // { packets: 3, bytes: 180 }
+   * program.maps.get('packets_by_source').get('192.0.2.1'); // { packets: 3, bytes: 180 }
    */
   get(key: Key | Uint8Array): Value | undefined {
     const value = this.#lookup(key);
@@ -105,7 +111,7 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
    *
    * @throws Error when the key doesn't fit its type
    * @example
-   * program.maps.get('sources').has('192.0.2.1'); // true
+   * program.maps.get('packets_by_source').has('192.0.2.1'); // true
    */
   has(key: Key | Uint8Array): boolean {
     return this.#lookup(key) !== undefined;
@@ -117,7 +123,7 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
    *
    * @throws Error when key or value don't fit, or the map refuses them (full, frozen, no such index)
    * @example
-   * program.maps.get('sources').set('192.0.2.1', { packets: 0, bytes: 0n });
+   * program.maps.get<string, unknown>('packets_by_source').set('192.0.2.1', { packets: 0, bytes: 2n ** 60n });
    */
   set(key: Key | Uint8Array, value: Value | Uint8Array | XskSocket): this {
     if (!(value instanceof XskSocket) && (key instanceof Uint8Array || value instanceof Uint8Array)) {
@@ -146,7 +152,7 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
    *
    * @returns false when there was none, or the map is one whose elements stay, as an array's do
    * @example
-   * program.maps.get('sources').delete('192.0.2.1'); // true
+   * program.maps.get('packets_by_source').delete('192.0.2.1'); // true
    */
   delete(key: Key | Uint8Array): boolean {
     return this.raw.delete(this.#keyBytes(key)) === 0;
@@ -156,7 +162,7 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
    * All elements. Of arrays those that are not zero.
    *
    * @example
-   * for (const { key, value } of program.maps.get('sources').entries()) console.log(key, value);
+   * for (const { key, value } of program.maps.get('packets_by_source').entries()) console.log(key, value);
    */
   *entries(): IterableIterator<MapElement<Key, Value>> {
     const { keyTypeId } = this.#map.spec;
@@ -180,7 +186,7 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
    *
    * @returns `undefined` when there is no such element
    * @example
-   * program.maps.get('counters').sum(1); // 12
+   * program.maps.get('packets_by_source').sum('192.0.2.1'); // { packets: 3, bytes: 180 }
    */
   sum(key: Key | Uint8Array): JsonValue | undefined {
     const value = this.get(key) as JsonValue | undefined;

@@ -63,7 +63,7 @@ const RUNNER_BYTES = 4 << 20;
  * run to run.
  *
  * @example
- * const program = loadProgram('fixtures/programs/parse/parse.o');
+ * const program = loadProgram('fixtures/programs/count_hash/count_hash.o');
  * const run = program.testRun({ data: new Uint8Array(60) });
  * console.log(run.verdict, program.maps.names);
  */
@@ -171,7 +171,7 @@ export class TestProgram {
  *
  * @throws Error with the reason and how to mend it: no such file, no ELF for BPF, a helper that isn't modelled, several programs and no name
  * @example
- * const program = loadProgram('fixtures/programs/parse/parse.o');
+ * const program = loadProgram('fixtures/programs/count_hash/count_hash.o');
  */
 export function loadProgram(source: ObjectSource, options: LoadProgramOptions = {}): TestProgram {
   return new TestProgram(readObject(source), options);

@@ -10,6 +10,13 @@ const NAMES: Readonly<Record<number, VerdictName>> = {
   [XDP_ABORTED]: 'XDP_ABORTED', [XDP_DROP]: 'XDP_DROP', [XDP_PASS]: 'XDP_PASS', [XDP_TX]: 'XDP_TX', [XDP_REDIRECT]: 'XDP_REDIRECT',
 };
 
+/**
+ * The name of what a program returned, u32.
+ *
+ * @example
+ * verdictName(1); // 'XDP_DROP'
+ * verdictName(77); // 'invalid 77'
+ */
 export function verdictName(retval: number): VerdictName {
   return NAMES[retval] ?? `invalid ${retval}`;
 }
