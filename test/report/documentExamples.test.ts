@@ -1,24 +1,14 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { runCommandLine } from '../../src/cli/commandLine.js';
 import { runCommand } from '../../src/cli/commands/run.js';
 import { DMA_ERRORS, FAULT_KINDS } from '../../src/nic/index.js';
 import { XSK_APPLICATIONS } from '../../src/sim/index.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
-import { fencedBlocks, replaceBetween } from '../support/documents.js';
+import { fencedBlocks, replaceBetween, sim } from '../support/documents.js';
 
 const folder = temporaryFolder();
 const DOCUMENTS = ['docs/nic.md', 'docs/add-a-nic.md', 'docs/faults.md', 'docs/checksums.md', 'docs/metadata.md', 'docs/architecture.md', 'README.md', 'docs/scenario.md', 'docs/af-xdp.md', 'docs/dispatcher.md', 'docs/packets.md'];
-
-/** Runs a `npx sim …` line in this process. */
-async function sim(line: string): Promise<{ exitCode: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const terminal = { out: { write: (text: string) => (out += text) }, err: { write: (text: string) => (err += text) }, env: {}, nowMs: () => 0 };
-  const exitCode = await runCommandLine(line.split(' ').slice(2), terminal);
-  return { exitCode, out, err };
-}
 
 describe.each(DOCUMENTS)('%s', (path) => {
   const blocks = fencedBlocks(readFileSync(path, 'utf8'));

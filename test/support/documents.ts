@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
+import { runCommandLine } from '../../src/cli/commandLine.js';
 
 /** A fenced block of a Markdown document. */
 export interface FencedBlock {
@@ -9,6 +10,15 @@ export interface FencedBlock {
 
 export function fencedBlocks(markdown: string): FencedBlock[] {
   return [...markdown.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language, text]) => ({ language, text }));
+}
+
+/** Runs a `npx sim …` line in this process. */
+export async function sim(line: string): Promise<{ exitCode: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  const terminal = { out: { write: (text: string) => (out += text) }, err: { write: (text: string) => (err += text) }, env: {}, nowMs: () => 0 };
+  const exitCode = await runCommandLine(line.split(' ').slice(2), terminal);
+  return { exitCode, out, err };
 }
 
 /**

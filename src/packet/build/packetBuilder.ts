@@ -1,6 +1,7 @@
 import { ETHERTYPE_QINQ } from '../ethernet.js';
 import type { HeaderName } from '../header.js';
 import { layerKey } from '../decode.js';
+import { describePacket } from '../summarize.js';
 import type { ArpFields } from './arp.js';
 import { assemble, BREAK } from './assemble.js';
 import type { Breaking, LayerPlan, PacketPlan } from './assemble.js';
@@ -95,6 +96,14 @@ class PacketBuilder {
 
   build(): Uint8Array {
     return assemble(this.#plan);
+  }
+
+  toString(): string {
+    try {
+      return describePacket(this.build());
+    } catch (error) {
+      return `a packet that can't be built: ${(error as Error).message}`;
+    }
   }
 
   fragments(mtuBytes: number, options: FragmentOptions = {}): Uint8Array[] {

@@ -43,6 +43,8 @@ export interface PacketEnd {
   break(field: ComputedPath, change?: Breaking): this;
   /** The frame. Throws a RangeError for lengths that don't fit their fields: give those values of your own. */
   build(): Uint8Array;
+  /** The packet in one line, as `describePacket` has it. Never throws: for a packet that can't be built it says why. */
+  toString(): string;
 }
 
 /** What a fragment header of IPv6 says beyond its offset. */

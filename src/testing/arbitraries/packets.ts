@@ -44,7 +44,7 @@ export function packet(options: PacketOptions = {}): fc.Arbitrary<PacketEnd> {
 }
 
 /**
- * The same as bytes.
+ * The bytes of a well-formed packet.
  *
  * @example
  * fc.assert(fc.property(packetBytes({ protocols: ['tcp'], ipVersions: [6] }), (bytes) => decodePacket(bytes).layer('tcp') !== undefined));

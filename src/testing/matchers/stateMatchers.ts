@@ -25,7 +25,7 @@ export function toHaveElement(received: unknown, key: unknown, ...values: readon
 }
 
 /**
- * The sum of a per-CPU element over all CPUs.
+ * The values of all CPUs under this key add up to this.
  *
  * @example expect(program.maps.get('packets_by_source')).toHaveSum('192.0.2.1', { packets: 3 })
  */
@@ -36,7 +36,7 @@ export function toHaveSum(received: unknown, key: unknown, sum: unknown): Matche
 }
 
 /**
- * A statistic of the NIC, as `ethtool -S` shows it.
+ * The NIC has counted so much, in a statistic as `ethtool -S` shows it.
  *
  * @throws TypeError when the driver has none of this name, also with `.not`
  * @example expect(nic).toHaveCounter('rx_queue_0_xdp_tx', 1)
