@@ -269,6 +269,12 @@ describe('txonly', () => {
     expect(() => run('txonly:size=5000', { chunkSizeBytes: 2048, chunkCount: 2 })).toThrow('has 2');
   });
 
+  it.each([0, 8])('writes no metadata where the UMEM has %i bytes for it, and says so', (txMetadataBytes) => {
+    expect(() => run('txonly:metadata=timestamp', { txMetadataBytes })).toThrow(
+      `txonly: its requests take 16 bytes of metadata before each packet, and the UMEM has ${txMetadataBytes}; use metadata of 24 bytes`,
+    );
+  });
+
   it('says why it can\'t be', () => {
     const problem = (text: string): string => {
       const read = readXskApplication(text, '--xsk', ['none']);

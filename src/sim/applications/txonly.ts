@@ -34,12 +34,14 @@ const DISCARD_PORT = 9;
 const TTL = 64;
 const NS = 1e9;
 
-/** Offsets in struct xsk_tx_metadata, whose flags are a u64. */
+/** Offsets in struct xsk_tx_metadata, whose flags are a u64, and where checksum request and time stamp of completion end. */
 const METADATA_CSUM = 8;
+const METADATA_END = 16;
 
 /**
  * Sends UDP packets from 198.18.0.1, port 1024 plus queue, to 198.18.0.2, port 9 (addresses for benchmarks, RFC 2544). They are numbered in their first
- * four bytes of payload, from 0 on, and the others count up. A packet that can never be sent is a Problem, `xsk-packet-too-long`, which is thrown.
+ * four bytes of payload, from 0 on, and the others count up. A packet that can never be sent is a Problem, `xsk-packet-too-long`, which is thrown; so are
+ * requests that the UMEM has no room for, `xsk-metadata-too-short`.
  */
 export function txonly(options: TxonlyOptions): XskApplicationFactory {
   return (socket, host) => {
@@ -49,6 +51,7 @@ export function txonly(options: TxonlyOptions): XskApplicationFactory {
     const { u8 } = umem;
     const view = new DataView(u8.buffer);
     const flags = (wantsChecksum ? XDP_TXMD_FLAGS_CHECKSUM : 0) | (wantsTimestamp ? XDP_TXMD_FLAGS_TIMESTAMP : 0);
+    if (flags !== 0 && txMetadataLen < METADATA_END) throw new ProblemError(noMetadata(txMetadataLen));
     const app = new AppSocket(socket);
     const packet = template(sizeBytes, queueId);
     const checksum = pseudoAndPacket(packet);
@@ -103,6 +106,13 @@ function tooLong(sizeBytes: number, parts: number, most: number): Problem {
   return {
     code: 'xsk-packet-too-long', where: 'txonly', message: `a packet of ${sizeBytes} bytes takes ${parts} chunks, and TX, COMPLETION or the UMEM has ${most}`,
     hint: 'send shorter packets, or use larger rings and more chunks',
+  };
+}
+
+function noMetadata(bytes: number): Problem {
+  return {
+    code: 'xsk-metadata-too-short', where: 'txonly', message: `its requests take ${METADATA_END} bytes of metadata before each packet, and the UMEM has ${bytes}`,
+    hint: 'use metadata of 24 bytes, a whole struct xsk_tx_metadata, or metadata=none',
   };
 }
 
