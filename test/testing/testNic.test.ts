@@ -95,6 +95,13 @@ describe('a NIC', () => {
     expect(logging.log[1]).toBe('frame: 60 bytes, type 0800, 1454 to the full 1514');
   });
 
+  it.each(['aya_log_new', 'aya_log_old'])('has the log lines of %s', (name) => {
+    const nic = createTestNic(object(name));
+    nic.receive(arp);
+    nic.receive(udp);
+    expect(nic.log).toEqual([expect.any(String), 'no IPv4', expect.stringContaining('192.0.2.1')]);
+  });
+
   it('takes map entries with bigints and bytes', () => {
     const nic = createTestNic(object('count_hash'), { maps: { packets_by_source: [{ key: '192.0.2.1', value: { packets: 2n ** 60n, bytes: 0 } }, { key: Uint8Array.of(192, 0, 2, 2), value: { packets: 1, bytes: 1 } }] } });
     nic.receive(udp);

@@ -5,6 +5,7 @@ import type { XdpSock, XskSyscalls } from '../../umem/index.js';
 import { packetBytesOf } from '../program/objectSource.js';
 import type { PacketBytes } from '../program/objectSource.js';
 import { ProgramGlobals } from '../program/programGlobals.js';
+import { ayaLine } from '../program/programLog.js';
 import { ProgramMaps } from '../program/programMaps.js';
 import type { EndedPacket, PacketJournal, SentFrame } from './packetJournal.js';
 import type { TestNetwork } from './testNetwork.js';
@@ -108,9 +109,14 @@ export class TestNic {
     return new ProgramGlobals(this.#loaded);
   }
 
-  /** Lines of bpf_printk of all programs of the host. */
+  /** Lines of bpf_printk and aya-log of all programs of the host, by their times. */
   get log(): readonly string[] {
-    return this.#host.state.log.map(({ text }) => text);
+    const { log, events } = this.#host.state;
+    const aya = events.kept.flatMap(({ map, bytes, tNs }) => {
+      const line = ayaLine(map, bytes);
+      return line === undefined ? [] : [{ tNs, text: line.message }];
+    });
+    return [...log, ...aya].sort((a, b) => a.tNs - b.tNs).map(({ text }) => text);
   }
 
   /** AF_XDP sockets that are bound to its queues, as the kernel has them: those of the option `xsk`, and those that the test has opened. */

@@ -1,4 +1,5 @@
 import { AYA_LOGS, decodeAyaLog } from '../../aya/index.js';
+import type { AyaLogRecord } from '../../aya/index.js';
 import { mapTypeName } from '../../vm/index.js';
 import type { BpfMap } from '../../vm/index.js';
 
@@ -18,6 +19,11 @@ export interface LogLine {
 export interface ProgramEvent {
   readonly map: string;
   readonly bytes: Uint8Array;
+}
+
+/** The line of aya-log in a record of a ring; `undefined` when it is something else. */
+export function ayaLine({ spec: { name, type } }: BpfMap, bytes: Uint8Array): AyaLogRecord | undefined {
+  return name === AYA_LOGS ? decodeAyaLog(bytes, mapTypeName(type) === 'RINGBUF') : undefined;
 }
 
 /** Kept lines and events; the oldest go first. */
@@ -79,7 +85,7 @@ export class ProgramLog {
 
   /** A record of a ring: a line of aya-log, or an event. */
   addEvent(map: BpfMap, bytes: Uint8Array): void {
-    const line = map.spec.name === AYA_LOGS ? decodeAyaLog(bytes, mapTypeName(map.spec.type) === 'RINGBUF') : undefined;
+    const line = ayaLine(map, bytes);
     if (line !== undefined) {
       this.#add({ from: 'aya-log', text: line.message, level: line.levelName.toLowerCase(), tNs: this.#nowNs() });
       return;
