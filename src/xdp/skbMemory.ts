@@ -121,9 +121,9 @@ export class SkbMemory {
   /**
    * skb_add_rx_frag: a piece of a buffer that belongs to the stack by now. All fragments of an skb have one origin.
    *
-   * @param buffers who takes the buffer back
+   * @param buffers who takes the buffer back; left out: the page allocator
    */
-  addFragment(skb: SkBuff, address: number, lenBytes: number, buffers: SkbBuffers): void {
+  addFragment(skb: SkBuff, address: number, lenBytes: number, buffers: SkbBuffers = this.#pages): void {
     if (!addFragment(this.#memory.u32, skb.sharedInfo, address, lenBytes)) throw new RangeError(`SkbMemory.addFragment: more than ${MAX_SKB_FRAGS}`);
     skb.fragmentBuffers = buffers;
     skb.fragmentBytes += lenBytes;
@@ -200,7 +200,7 @@ export class SkbMemory {
         this.free(copy);
         return false;
       }
-      this.addFragment(copy, page, partBytes, this.#pages);
+      this.addFragment(copy, page, partBytes);
     }
     copy.linearBytes = headBytes;
     this.#copyBytes(skb, copy);

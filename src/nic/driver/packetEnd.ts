@@ -6,14 +6,15 @@ import type { DriverState } from './driverState.js';
 import type { QueuePair } from './queuePair.js';
 
 /** Where all bytes of the packet lie side by side, metadata before them: in its buffer, or copied together when it has fragments. */
-export function linearAddress({ config, gatherBuffer }: DriverState): number {
+function linearAddress({ config, gatherBuffer }: DriverState): number {
   const { memory, vm } = config;
   const context = vm.contextAddress;
   if (fragmentCount(memory.u32, context) === 0) return memory.u32[(context + XDP_MD_DATA) >>> 2];
   return gatherPacket(memory, context, gatherBuffer) + metadataBytes(memory.u32, context);
 }
 
-function report(state: DriverState, queue: number, packetId: number, outcome: Outcome, retval: number): void {
+/** Tells that the packet in the context block has come to its end. */
+export function reportEnd(state: DriverState, queue: number, packetId: number, outcome: Outcome, retval: number): void {
   const { memory, vm, observer } = state.config;
   const context = vm.contextAddress;
   observer.onPacketEnd(packetId, outcome, retval, queue, linearAddress(state), packetBytes(memory.u32, context), metadataBytes(memory.u32, context));
@@ -21,7 +22,7 @@ function report(state: DriverState, queue: number, packetId: number, outcome: Ou
 
 /** The packet in the context block ends here: it is reported, and its buffers go straight back to where they came from. */
 export function endPacket(state: DriverState, pair: QueuePair, buffer: number, packetId: number, outcome: Outcome, retval: number): void {
-  report(state, pair.queue, packetId, outcome, retval);
+  reportEnd(state, pair.queue, packetId, outcome, retval);
   const { memory, allocator, vm } = state.config;
   const { u32 } = memory;
   const count = fragmentCount(u32, vm.contextAddress);
@@ -43,7 +44,7 @@ export function passToStack(
   const { memory, allocator, vm } = state.config;
   const { ledger } = allocator;
   const { u32 } = memory;
-  report(state, pair.queue, packetId, outcome, retval);
+  reportEnd(state, pair.queue, packetId, outcome, retval);
   if (outcome === Outcome.stack) pair.counters.stackPackets++;
   pair.rx.buffers.giveUp(buffer);
   ledger.move(buffer, Owner.driver, Owner.stack);

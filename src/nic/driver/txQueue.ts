@@ -50,6 +50,8 @@ export class TxQueue {
   readonly recordMask: number;
   /** Mappings of the frame that is being queued, one for each buffer. */
   readonly mappings = new Int32Array(MAX_SKB_FRAGS + 1);
+  /** Pages that a packet of a socket was copied into, one for each part, while it is being queued. */
+  readonly pages = new Uint32Array(MAX_SKB_FRAGS + 1);
   /** Records, counted since the ring was made. */
   nextRecord = 0;
   cleanRecord = 0;

@@ -113,7 +113,7 @@ export class XskPools implements XskZeroCopy {
   }
 
   /** -ENETDOWN, or -EINVAL and its like where nothing is to be woken. */
-  wakeup(queueId: number, _flags: number): number {
+  wakeup(queueId: number): number {
     if (!this.#state.isOpen) return -ENETDOWN;
     if (!this.#hasProgram && this.#support.wakeupErrno !== 0) return -this.#support.wakeupErrno;
     if (this.#pools[queueId] === undefined) return -EINVAL;

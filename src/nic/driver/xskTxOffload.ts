@@ -30,13 +30,16 @@ export class XskTxOffload {
     this.#memory = memory;
   }
 
-  /** @param metadataBytes length of the metadata before the frame, 0 for none */
-  read(address: number, lenBytes: number, metadataBytes: number, { timestamp, checksum }: NonNullable<ZeroCopySupport['txMetadata']>): void {
+  /**
+   * @param metadataBytes length of the metadata before the frame, 0 for none
+   * @param support what of it the device does; `undefined`: nothing
+   */
+  read(address: number, lenBytes: number, metadataBytes: number, support: ZeroCopySupport['txMetadata']): void {
     this.offload = NO_OFFLOAD;
     this.timestampAt = NO_TIMESTAMP;
     if (metadataBytes === 0 || readTxMetadata(this.#memory.view, address - metadataBytes, Infinity, this.#metadata) !== 0) return;
-    if (timestamp === true && this.#metadata.wantsTimestamp) this.timestampAt = address - metadataBytes;
-    if (checksum === true && this.#metadata.csumStart >= 0) this.#askForChecksum(address, lenBytes);
+    if (support?.timestamp === true && this.#metadata.wantsTimestamp) this.timestampAt = address - metadataBytes;
+    if (support?.checksum === true && this.#metadata.csumStart >= 0) this.#askForChecksum(address, lenBytes);
   }
 
   /** mlx5 is not told where the checksum is: it parses the frame, and leaves what is neither TCP nor UDP alone. */

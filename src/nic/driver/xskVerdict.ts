@@ -1,10 +1,10 @@
 import { Owner, PAGE_BYTES } from '../../memory/index.js';
-import { contextSharedInfo, fragmentAddress, fragmentCount, fragmentLen, metadataBytes, packetBytes, XDP_MD_DATA, XDP_MD_DATA_END } from '../../vm/index.js';
+import { contextSharedInfo, fragmentAddress, fragmentCount, fragmentLen, metadataBytes, XDP_MD_DATA, XDP_MD_DATA_END } from '../../vm/index.js';
 import { Outcome, XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../xdp/index.js';
 import type { SkBuff } from '../../xdp/index.js';
 import { NO_VERDICT } from './driverState.js';
 import type { DriverState } from './driverState.js';
-import { linearAddress } from './packetEnd.js';
+import { reportEnd } from './packetEnd.js';
 import type { QueuePair } from './queuePair.js';
 import { traceException } from './xdpException.js';
 import type { XskPair } from './xskPair.js';
@@ -39,14 +39,8 @@ export function carryOutOnChunks(state: DriverState, pair: QueuePair, packetId: 
 
 /** The packet ends here: it is reported, and its chunks go back to the pool. */
 export function endChunks(state: DriverState, pair: QueuePair, packetId: number, outcome: Outcome, retval: number): void {
-  report(state, pair.queue, packetId, outcome, retval);
+  reportEnd(state, pair.queue, packetId, outcome, retval);
   pair.xsk!.buffers.freePacket();
-}
-
-function report(state: DriverState, queue: number, packetId: number, outcome: Outcome, retval: number): void {
-  const { memory, vm, observer } = state.config;
-  const context = vm.contextAddress;
-  observer.onPacketEnd(packetId, outcome, retval, queue, linearAddress(state), packetBytes(memory.u32, context), metadataBytes(memory.u32, context));
 }
 
 function fail(state: DriverState, pair: QueuePair, packetId: number, outcome: Outcome, retval: number): void {
@@ -81,7 +75,6 @@ function copyToSkb({ config }: DriverState): SkBuff | undefined {
   u8.copyWithin(skb.data - metaBytes, data - metaBytes, data);
   skbs.append(skb, data, lenBytes);
   skb.metaBytes = metaBytes;
-  const pages = { recycle: (page: number, from: Owner) => allocator.free(page, from) };
   const sharedInfo = contextSharedInfo(u32, context);
   for (let i = 0, count = fragmentCount(u32, context); i < count; i++) {
     const page = allocator.alloc(Owner.stack);
@@ -92,7 +85,7 @@ function copyToSkb({ config }: DriverState): SkBuff | undefined {
     const bytes = Math.min(fragmentLen(u32, sharedInfo, i), PAGE_BYTES);
     const from = fragmentAddress(u32, sharedInfo, i);
     u8.copyWithin(page, from, from + bytes);
-    skbs.addFragment(skb, page, bytes, pages);
+    skbs.addFragment(skb, page, bytes);
   }
   return skb;
 }

@@ -41,7 +41,7 @@ function queueDescriptors({ config, xskTxOffload }: DriverState, { tx }: QueuePa
     const isFirst = segments++ === 0;
     // Drivers that send one buffer a packet don't look at the bit.
     const isLast = (options[i] & XDP_PKT_CONTD) === 0 || segments === support.maxSegments || i === count - 1;
-    if (isFirst) xskTxOffload.read(address, lenBytes[i], umem.txMetadataBytes, support.txMetadata ?? {});
+    if (isFirst) xskTxOffload.read(address, lenBytes[i], umem.txMetadataBytes, support.txMetadata);
     const iovaLow = buffers.iovaLow(address);
     dma.syncForDevice(iovaLow, lenBytes[i], DMA_BIDIRECTIONAL, 'XSK xmit');
     if (isFirst) umems.send(address, TX_XSK_CHUNK, 0, umem.chunks.packetId[umem.chunks.indexOf(chunkAddress)]);
