@@ -35,7 +35,9 @@ export const KERNEL_CHANGES = {
     since: '6.18', topic: 'AF_XDP, zero copy', before: 'bind does not look at the MTU',
     after: '-EINVAL, or copy mode, when a frame of the MTU with two VLAN tags does not fit into a chunk, with XDP_USE_SG into as many as the driver takes',
   },
-  sendStopsAtInvalid: { since: '6.6', topic: 'AF_XDP, copy mode', before: 'sendto passes over invalid TX descriptors', after: 'it stops behind one, and the rest waits for the next call' },
+  sendStopsAtInvalid: {
+    since: '6.6', topic: 'AF_XDP', before: 'invalid TX descriptors are passed over', after: 'sending stops behind one, and the rest waits for the next call, or in zero-copy mode for the next poll of the driver',
+  },
   completionFullIsAgain: { since: '6.11', topic: 'AF_XDP, copy mode', before: 'sendto gives 0 when the COMPLETION ring is full', after: '-EAGAIN' },
   completesInvalid: { since: '6.18', topic: 'AF_XDP, copy mode', before: 'the address of an invalid TX descriptor is lost', after: 'it comes back on the COMPLETION ring' },
   txMetadata: { since: '6.8', topic: 'AF_XDP, copy mode', before: 'a TX descriptor with XDP_TX_METADATA is invalid', after: 'struct xsk_tx_metadata before the packet asks for a checksum or a time stamp' },

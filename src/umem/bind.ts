@@ -99,7 +99,7 @@ function setupZeroCopy(pool: XskBuffPool, kernel: KernelRelease): number {
   const { zeroCopy } = device;
   if (zeroCopy === undefined) return -EOPNOTSUPP;
   if (pool.hasSg && zeroCopy.maxSegments === 1) return -EOPNOTSUPP;
-  // By the source; no test of the model has such hardware to ask.
+  // As the source has it: there was no driver with zero copy to ask.
   if (hasChange(kernel, 'zeroCopyMtu') && device.mtu + ETH_PAD_BYTES > pool.rxFrameBytes * (pool.hasSg ? zeroCopy.maxSegments : 1)) return -EINVAL;
   pool.isZeroCopy = true;
   const error = zeroCopy.setupPool(pool.queueId, pool);

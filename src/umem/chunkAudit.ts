@@ -44,16 +44,24 @@ function isRing(owner: number): boolean {
 function misplacedChunks(watch: UmemWatch): string[] {
   const { umem, history, isTainted } = watch;
   const wrong: string[] = [];
+  /** Entries that a chunk lies in, by ring and index. */
   const taken = new Set<number>();
   for (let chunk = 0; chunk < umem.chunks.count; chunk++) {
     const owner = umem.chunks.owner[chunk];
-    if (isTainted[chunk] !== 0) continue;
-    if (!isRing(owner)) continue;
+    if (isTainted[chunk] !== 0 || !isRing(owner)) continue;
     const watched = watch.rings[history.ringOf(chunk)];
     const index = history.indexOf(chunk);
-    if (watched === undefined || OWNER_OF_RING[watched.kind] !== owner) wrong.push(`chunk ${chunk} belongs to ${ownerName(owner)}, and lies on none`);
-    else if (!isPresent(watched, index)) wrong.push(`chunk ${chunk} is to lie in ${watched.kind} slot ${watched.slot(index)}, which is behind the ring's indices`);
-    else if (taken.size === taken.add(watched.id * 2 ** 32 + index).size) wrong.push(`two chunks are to lie in ${watched.kind} slot ${watched.slot(index)}, one of them chunk ${chunk}`);
+    if (watched === undefined || OWNER_OF_RING[watched.kind] !== owner) {
+      wrong.push(`chunk ${chunk} belongs to ${ownerName(owner)}, and lies on none`);
+      continue;
+    }
+    if (!isPresent(watched, index)) {
+      wrong.push(`chunk ${chunk} is to lie in ${watched.kind} slot ${watched.slot(index)}, which is behind the ring's indices`);
+      continue;
+    }
+    const entry = watched.id * 2 ** 32 + index;
+    if (taken.has(entry)) wrong.push(`two chunks are to lie in ${watched.kind} slot ${watched.slot(index)}, one of them chunk ${chunk}`);
+    taken.add(entry);
   }
   return wrong;
 }

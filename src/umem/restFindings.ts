@@ -1,6 +1,5 @@
 import { EAGAIN } from '../base/index.js';
 import { Owner } from '../memory/index.js';
-import { NO_RING } from './chunkHistory.js';
 import { historyText, timeText, whoHas } from './chunkHistoryText.js';
 import { XDP_RING_NEED_WAKEUP } from './ring.js';
 import type { UmemWatch } from './umemWatch.js';
@@ -176,11 +175,11 @@ function refusedPackets(socket: XdpSock): XskFinding[] {
 
 // ── common ──
 
-/** The chunk that lies in an entry, or the first that does. */
-function chunkAt({ umem, history }: UmemWatch, { id, ring }: WatchedRing, index: number): number {
+/** The chunk that the address in an entry means; NO_CHUNK for none, or one that was never handed over. */
+function chunkAt({ umem, history }: UmemWatch, { ring }: WatchedRing, index: number): number {
   const word = ring.entryWord(index);
   const offBytes = umem.chunkOf(ring.u32[word], ring.u32[word + 1]);
-  if (id === NO_RING || !umem.contains(offBytes)) return NO_CHUNK;
+  if (!umem.contains(offBytes)) return NO_CHUNK;
   const chunk = umem.chunks.indexOf(umem.address + offBytes);
   return history.isKnown(chunk) ? chunk : NO_CHUNK;
 }

@@ -1,3 +1,4 @@
+import { PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory } from '../memory/index.js';
 
 // Layout that XDP_MMAP_OFFSETS reports, the same for all four rings (measured on 6.18, x86-64):
@@ -39,7 +40,7 @@ export class Ring {
     this.name = name;
     this.size = size;
     this.entryBytes = entryBytes;
-    this.address = memory.reserve(name, RING_ENTRIES + size * entryBytes, 4096);
+    this.address = memory.reserve(name, RING_ENTRIES + size * entryBytes, PAGE_BYTES);
     this.u32 = memory.u32;
     this.#word = this.address >>> 2;
     this.#entries = this.address + RING_ENTRIES;

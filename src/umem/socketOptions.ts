@@ -5,7 +5,7 @@ import {
   XDP_OPTIONS_ZEROCOPY, XDP_RX_RING, XDP_STATISTICS, XDP_TX_RING, XDP_UMEM_COMPLETION_RING, XDP_UMEM_FILL_RING, XDP_UMEM_REG,
 } from './ifXdp.js';
 import { ADDRESS_BYTES, MAX_RING_ENTRIES, RING_CONSUMER, RING_ENTRIES, RING_FLAGS, RING_PRODUCER, XDP_DESC_BYTES, XDP_RING_NEED_WAKEUP } from './ring.js';
-import { readUmemReg, Umem } from './umem.js';
+import { readUmemReg, Umem, UMEM_REG_V1_BYTES } from './umem.js';
 import type { XdpSock } from './xdpSock.js';
 import { ConsumerQueue, ProducerQueue } from './xskQueue.js';
 import { TX_BATCH_SIZE } from './xskRules.js';
@@ -97,7 +97,7 @@ function makeRing({ memory }: OptionHost, socket: XdpSock, name: number, value: 
 function registerUmem(host: OptionHost, socket: XdpSock, value: Uint8Array): number {
   const reg = readUmemReg(value, socket.rules.kernel, (address, lenBytes) => host.isMapped(address, lenBytes));
   // A length that is too short is refused before the socket is looked at, everything else after it.
-  if (value.length < 24) return -EINVAL;
+  if (value.length < UMEM_REG_V1_BYTES) return -EINVAL;
   if (socket.state !== 'ready' || socket.umem !== undefined) return -EBUSY;
   if (typeof reg === 'number') return reg;
   socket.umem = new Umem(host.nextUmemId(), reg);
@@ -162,11 +162,15 @@ function writeStatistics(socket: XdpSock, value: Uint8Array): number {
   return numbers.length * 8;
 }
 
+// struct xdp_mmap_offsets: four rings, three numbers each at first and four with flags.
+const MMAP_OFFSETS_V1_BYTES = 96;
+const MMAP_OFFSETS_BYTES = 128;
+
 /** XDP_MMAP_OFFSETS: for each of the rings RX, TX, FILL and COMPLETION producer, consumer, entries and, with room for them, flags, as u64. */
 function writeOffsets(value: Uint8Array): number {
+  if (value.length < MMAP_OFFSETS_V1_BYTES) return -EINVAL;
   const withoutFlags = [RING_PRODUCER, RING_CONSUMER, RING_ENTRIES];
-  const numbers = value.length >= 128 ? [...withoutFlags, RING_FLAGS] : withoutFlags;
-  if (value.length < 96) return -EINVAL;
+  const numbers = value.length >= MMAP_OFFSETS_BYTES ? [...withoutFlags, RING_FLAGS] : withoutFlags;
   const view = viewOf(value);
   for (let ring = 0; ring < 4; ring++) numbers.forEach((number, i) => view.setBigUint64((ring * numbers.length + i) * 8, BigInt(number), true));
   return numbers.length * 32;

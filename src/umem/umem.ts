@@ -17,14 +17,15 @@ const TX_METADATA_LIMIT_BYTES = 256;
 /** Pages whose pointers kvcalloc gives no more room for: INT_MAX bytes (xdp_umem_pin_pages). */
 const PAGES_LIMIT = 2n ** 28n;
 
-const REG_V1_BYTES = 24;
-const REG_BYTES = 32;
+/** Bytes of struct xdp_umem_reg, without and with what came after its headroom. */
+export const UMEM_REG_V1_BYTES = 24;
+const UMEM_REG_BYTES = 32;
 
 /** struct xdp_umem_reg, checked. */
 export interface UmemReg {
   /** Host address of the first chunk. */
   readonly address: number;
-  /** Any whole number of chunks with aligned chunks; with unaligned ones there may be a rest. */
+  /** Aligned chunks: a whole number of them. Behind unaligned ones there may be a rest. */
   readonly lenBytes: number;
   readonly chunkSizeBytes: number;
   /** Bytes between the kernel's own headroom and the packet. */
@@ -47,9 +48,9 @@ export interface UmemReg {
  * @returns -EINVAL, -ENOMEM for more than a terabyte, or -EFAULT for memory that isn't there
  */
 export function readUmemReg(value: Uint8Array, kernel: KernelRelease, isMapped: (address: number, lenBytes: number) => boolean): UmemReg | number {
-  if (value.length < REG_V1_BYTES) return -EINVAL;
+  if (value.length < UMEM_REG_V1_BYTES) return -EINVAL;
   const view = new DataView(value.buffer, value.byteOffset, value.length);
-  const isLong = value.length >= REG_BYTES;
+  const isLong = value.length >= UMEM_REG_BYTES;
   const address = view.getBigUint64(0, true);
   const len = view.getBigUint64(8, true);
   const chunkSizeBytes = view.getUint32(16, true);

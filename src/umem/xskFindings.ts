@@ -58,7 +58,9 @@ export interface XskFinding {
 /** More kinds of findings than these, each of one socket and ring, are not told apart any more. */
 const KEPT_FINDINGS = 1000;
 
+/** 0: of no ring. */
 const RING_NUMBER: Readonly<Record<RingKind, number>> = { RX: 1, TX: 2, FILL: 3, COMPLETION: 4 };
+const RING_NUMBERS = 5;
 
 type Mutable = { -readonly [Key in keyof XskFinding]: XskFinding[Key] };
 
@@ -94,6 +96,5 @@ export function xskFinding(finding: Omit<XskFinding, 'severity' | 'count'>, coun
 }
 
 function keyOf(code: XskFindingCode, socket: number, ring: RingKind | undefined): number {
-  const number = CODE_NUMBER.get(code)! * 5 + (ring === undefined ? 0 : RING_NUMBER[ring]);
-  return socket * 128 + number;
+  return (socket * CODES.length + CODE_NUMBER.get(code)!) * RING_NUMBERS + (ring === undefined ? 0 : RING_NUMBER[ring]);
 }

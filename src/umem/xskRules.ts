@@ -25,6 +25,7 @@ export interface XskRules {
   readonly kernel: KernelRelease;
   readonly quirks: XskQuirks;
   readonly descriptors: TxDescriptorRules;
+  // What came with which release is in KERNEL_CHANGES.
   readonly hasMultiBuffer: boolean;
   readonly stopsAtInvalid: boolean;
   readonly completesInvalid: boolean;

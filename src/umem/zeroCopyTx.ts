@@ -8,7 +8,7 @@ import { XDP_PKT_CONTD } from './xskQueue.js';
 import type { ConsumerQueue } from './xskQueue.js';
 
 /** MAX_PER_SOCKET_BUDGET: descriptors of one socket before the others of its pool have their turn. */
-export const MAX_PER_SOCKET_BUDGET = 32;
+const MAX_PER_SOCKET_BUDGET = 32;
 
 /** Descriptors that a driver has taken off TX rings (pool->tx_descs); the first `count` are meant. */
 export interface TxDescriptors {
