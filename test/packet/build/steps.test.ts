@@ -24,6 +24,11 @@ describe('steps', () => {
     expect(decodePacket(other.build()).layer('udp')!.fields.dst).toBe(2);
   });
 
+  it('are text in one line, also when there is no such packet', () => {
+    expect(`${hello}`).toBe('IPv4 10.0.0.1:1234 > 10.0.0.2:53 UDP 5');
+    expect(String(ethernet().ipv4().udp().payload(70_000))).toMatch(/^a packet that can't be built: udp.length/);
+  });
+
   it('do not see later changes of what they were given', () => {
     const data = Uint8Array.of(1, 2, 3);
     const options = Uint8Array.of(1, 1, 1, 1);
