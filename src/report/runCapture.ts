@@ -7,6 +7,7 @@ import type { NicFeature, NicSettings, OffloadSettings, XdpDriverFactory } from 
 import { openCapture } from '../packet/index.js';
 import { checkNesting, createSimulation, fillMapFromFile, readNetworkFile } from '../sim/index.js';
 import { loadTargetKernel } from '../vm/index.js';
+import { KERNEL_QUIRKS } from '../umem/index.js';
 import type { XdpSock } from '../umem/index.js';
 import type { EngineName, LoadedObject } from '../vm/index.js';
 import { XDP_MODES } from '../xdp/index.js';
@@ -157,6 +158,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       kernel: target.value.kernel,
       network: network.value?.scenario,
       xsk: xsk.value.spec,
+      xskQuirks: options.xskQuirks === true ? KERNEL_QUIRKS : undefined,
       prepare: (loaded, sockets) => prepareObject(options, loaded, cpus, sockets),
       instructionBudget: options.instructionBudget,
       engine: options.engine as EngineName,

@@ -23,6 +23,8 @@ export interface XskOptions {
   /** Bytes of metadata before packets to be sent. */
   readonly xskTxMetadata?: number | undefined;
   readonly xskSwCsum?: boolean | undefined;
+  /** All of KERNEL_QUIRKS. */
+  readonly xskQuirks?: boolean | undefined;
 }
 
 const U32_MAX = 2 ** 32 - 1;

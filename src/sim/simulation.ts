@@ -3,7 +3,7 @@ import type { KernelRelease, Problem, Result } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import type { Nic, NicSettings, XdpDriverFactory } from '../nic/index.js';
 import type { CaptureReader } from '../packet/index.js';
-import type { XdpSock } from '../umem/index.js';
+import type { XdpSock, XskQuirks } from '../umem/index.js';
 import type { EngineName, LoadedObject, LoadedProgram, NetworkScenario, ObjectSpec, Vm } from '../vm/index.js';
 import { BOOT_NS } from './captureClock.js';
 import type { XskSpec } from './createHost.js';
@@ -38,6 +38,8 @@ export interface SimulationOptions {
   readonly instructionBudget?: number | undefined;
   /** What executes the program; `jit` when left out. */
   readonly engine?: EngineName | undefined;
+  /** What looks like mistakes of the kernel's AF_XDP, e.g. KERNEL_QUIRKS; left out: it behaves as it is meant to. */
+  readonly xskQuirks?: XskQuirks | undefined;
   /** A driver of one's own, see docs/write-a-driver.md; left out: the model's. */
   readonly driver?: XdpDriverFactory | undefined;
 }

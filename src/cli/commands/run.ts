@@ -49,6 +49,7 @@ const OPTIONS = {
   'xsk-need-wakeup': { type: 'boolean', describe: 'drivers sleep until a system call wakes them (XDP_USE_NEED_WAKEUP)', group: 'AF_XDP:' },
   'xsk-sg': { type: 'boolean', describe: 'packets may take several chunks (XDP_USE_SG)', group: 'AF_XDP:' },
   'xsk-tx-metadata': { type: 'number', describe: 'bytes of struct xsk_tx_metadata before packets to be sent (what the application needs)', group: 'AF_XDP:' },
+  'xsk-quirks': { type: 'boolean', describe: 'sockets also do what looks like mistakes of the kernel; see docs/af-xdp.md', group: 'AF_XDP:' },
   'xsk-sw-csum': { type: 'boolean', describe: 'checksums that the metadata asks for are computed by the CPU (XDP_UMEM_TX_SW_CSUM)', group: 'AF_XDP:' },
   event: { type: 'string', array: true, nargs: 1, describe: 'MAP="struct NAME": decode what goes through a RINGBUF or PERF_EVENT_ARRAY by a type of the object', group: 'Report:' },
   json: { type: 'boolean', default: false, describe: 'print the report as JSON', group: 'Report:' },
