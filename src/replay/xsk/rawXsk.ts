@@ -5,19 +5,20 @@ import {
   XDP_UMEM_TX_SW_CSUM, XDP_UMEM_UNALIGNED_CHUNK_FLAG,
 } from '../../umem/index.js';
 import type { Mapping } from '../../umem/index.js';
-import { RingView } from './ringView.js';
+import { RawRing } from './rawRing.js';
 import { release } from './xskOperation.js';
-import type { AddressChoice, TxChoice, XskOperation } from './xskOperation.js';
+import type { AddressChoice, TxChoice, TxMetadataWords, XskOperation } from './xskOperation.js';
 import type { XskEnd } from './xskWorld.js';
 
-/** Of struct xsk_tx_metadata: flags u64, csum_start u16, csum_offset u16, 4 unused, launch_time u64. */
-const TX_METADATA_BYTES = 24;
+/** struct xsk_tx_metadata: flags u64, csum_start u16, csum_offset u16, 4 unused, launch_time u64. */
+export const TX_METADATA_BYTES = 24;
 /** A frame that another program sends: addresses and an EtherType that no stack takes. */
 const OTHER_ETHER_TYPE = 0x88b5;
 
 /** What a UMEM is filled with at first: no two stretches of it are alike. */
 const PATTERN = Uint8Array.from({ length: 1 << 17 }, (_, i) => (i * 31 + (i >>> 8) * 7) & 0xff);
 
+/** How a socket and its UMEM are made. */
 export interface XskSetting {
   readonly chunkSizeBytes: number;
   /** At most 32. */
@@ -54,7 +55,7 @@ const RINGS = {
  */
 export class RawXsk {
   readonly umem: Uint8Array;
-  readonly rings: Readonly<Record<(typeof RING_NAMES)[number], RingView>>;
+  readonly rings: Readonly<Record<(typeof RING_NAMES)[number], RawRing>>;
   readonly #end: XskEnd;
   readonly #setting: XskSetting;
   readonly #fd: number;
@@ -74,6 +75,7 @@ export class RawXsk {
     this.#view = new DataView(this.umem.buffer, this.umem.byteOffset, this.umem.length);
     this.rings = { rx: this.#ring('rx'), tx: this.#ring('tx'), fill: owner?.rings.fill ?? this.#ring('fill'), completion: owner?.rings.completion ?? this.#ring('completion') };
     if (setting.txBudget > 0) this.#expect(calls.setsockopt(this.#fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, word(setting.txBudget)), 'XDP_MAX_TX_SKB_BUDGET');
+    // struct sockaddr_xdp: family u16, flags u16, ifindex u32, queue_id u32, shared_umem_fd u32.
     const address = new Uint8Array(16);
     const view = new DataView(address.buffer);
     view.setUint16(0, AF_XDP, true);
@@ -156,7 +158,7 @@ export class RawXsk {
     return [low, high, len, options];
   }
 
-  #writeMetadata(at: number, { flags, csumStart, csumOffset }: { flags: number; csumStart: number; csumOffset: number }): void {
+  #writeMetadata(at: number, { flags, csumStart, csumOffset }: TxMetadataWords): void {
     if (at < 0 || at + TX_METADATA_BYTES > this.umem.length) return;
     this.umem.fill(0, at, at + TX_METADATA_BYTES);
     this.#view.setUint32(at, flags, true);
@@ -175,6 +177,7 @@ export class RawXsk {
     return umem;
   }
 
+  /** struct xdp_umem_reg: addr u64, len u64, chunk_size u32, headroom u32, flags u32, tx_metadata_len u32. */
   #umemReg(address: bigint): Uint8Array {
     const { chunkSizeBytes, chunkCount, headroomBytes, isUnaligned, txMetadataBytes, hasTxSwCsum } = this.#setting;
     const bytes = new Uint8Array(32);
@@ -186,14 +189,14 @@ export class RawXsk {
     return bytes;
   }
 
-  #ring(name: (typeof RING_NAMES)[number]): RingView {
+  #ring(name: (typeof RING_NAMES)[number]): RawRing {
     const [option, offset, entryBytes] = RINGS[name];
     const size = this.#setting[name];
     this.#expect(this.#end.calls.setsockopt(this.#fd, SOL_XDP, option, word(size)), name);
     const mapping = this.#end.calls.mmap(this.#fd, RING_ENTRIES + size * entryBytes, offset);
     if (typeof mapping === 'number') throw new Error(`RawXsk: mmap of ${name}: ${errnoName(mapping)}`);
     this.#mappings.push(mapping);
-    return new RingView(mapping, size, entryBytes);
+    return new RawRing(mapping, size, entryBytes);
   }
 
   #expect(result: number, what: string): void {

@@ -1,5 +1,5 @@
 import { errnoName } from '../../base/index.js';
-import { RawXsk, RING_NAMES } from './rawXsk.js';
+import { RawXsk, RING_NAMES, TX_METADATA_BYTES } from './rawXsk.js';
 import type { XskSetting } from './rawXsk.js';
 import type { XskOperation } from './xskOperation.js';
 import type { XskWorld } from './xskWorld.js';
@@ -140,7 +140,7 @@ export class XskLockstep {
       this.#timestamps = this.#timestamps.filter((place) => place.end !== operation.end || place.offBytes !== offBytes);
       // What is there after the metadata was written: the request.
       const request = BigInt(metadata.csumStart) | (BigInt(metadata.csumOffset) << 16n);
-      const isWritten = offBytes - TIMESTAMP_AT >= 0 && offBytes - TIMESTAMP_AT + 24 <= umem.length;
+      const isWritten = offBytes - TIMESTAMP_AT >= 0 && offBytes - TIMESTAMP_AT + TX_METADATA_BYTES <= umem.length;
       this.#timestamps.push({ end: operation.end, offBytes, now: isWritten ? request : new DataView(umem.buffer, umem.byteOffset + offBytes, 8).getBigUint64(0, true) });
     }
   }

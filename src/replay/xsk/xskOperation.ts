@@ -1,4 +1,4 @@
-import type { RingView } from './ringView.js';
+import type { RawRing } from './rawRing.js';
 
 /** What an application writes before a packet: struct xsk_tx_metadata. */
 export interface TxMetadataWords {
@@ -41,7 +41,7 @@ export type XskOperation = Place & (
 );
 
 /** Releases entries as an application does, or too many. */
-export function release(ring: RingView, count: number, extra: number): void {
+export function release(ring: RawRing, count: number, extra: number): void {
   const there = (ring.producer - ring.consumer) >>> 0;
   ring.consumer = (ring.consumer + Math.min(count, there) + extra) >>> 0;
 }

@@ -1,8 +1,8 @@
 import { RING_CONSUMER, RING_ENTRIES, RING_FLAGS, RING_PRODUCER } from '../../umem/index.js';
 import type { Mapping } from '../../umem/index.js';
 
-/** A mapped ring as it lies in memory. Who writes what, and when, is up to the caller. */
-export class RingView {
+/** A mapped ring as it lies in memory, with entries where 6.18 has them. Who writes what, and when, is up to the caller. */
+export class RawRing {
   readonly size: number;
   readonly entryBytes: number;
   /** Header and entries. */
