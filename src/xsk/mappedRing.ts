@@ -1,10 +1,10 @@
-import { EOPNOTSUPP } from '../base/index.js';
+import { EINVAL, EOPNOTSUPP } from '../base/index.js';
 import {
   ADDRESS_BYTES, SOL_XDP, XDP_DESC_BYTES, XDP_MMAP_OFFSETS, XDP_PGOFF_RX_RING, XDP_PGOFF_TX_RING, XDP_RX_RING, XDP_TX_RING, XDP_UMEM_COMPLETION_RING,
   XDP_UMEM_FILL_RING, XDP_UMEM_PGOFF_COMPLETION_RING, XDP_UMEM_PGOFF_FILL_RING,
 } from '../umem/index.js';
 import type { Mapping, XskSyscalls } from '../umem/index.js';
-import { whyNoMapping, whyNoRing } from './whyRefused.js';
+import { whyNoField, whyNoMapping, whyNoRing } from './whyRefused.js';
 import { refused } from './xskProblem.js';
 import type { XskRefusal, XskResult } from './xskProblem.js';
 
@@ -50,6 +50,8 @@ const MMAP_OFFSETS_BYTES = 128;
  */
 export function makeRing({ syscalls, fd, where }: SocketInMaking, kind: RingKind, size: number, hasBefore = false): XskRefusal | undefined {
   const { option, optionName } = RINGS[kind];
+  const tooWide = whyNoField({ [`${kind} ring size`]: size });
+  if (tooWide !== undefined) return refused(where, `setsockopt(${optionName})`, -EINVAL, tooWide);
   const result = syscalls.setsockopt(fd, SOL_XDP, option, new Uint8Array(Uint32Array.of(size).buffer));
   return result < 0 ? refused(where, `setsockopt(${optionName})`, result, whyNoRing(-result, kind, size, hasBefore)) : undefined;
 }

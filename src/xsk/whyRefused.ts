@@ -1,4 +1,4 @@
-import { EACCES, EAFNOSUPPORT, EBADF, EBUSY, EFAULT, EINVAL, ENETDOWN, ENOBUFS, ENODEV, ENOMEM, EOPNOTSUPP, EPERM } from '../base/index.js';
+import { EACCES, EAFNOSUPPORT, EBADF, EBUSY, EFAULT, EINVAL, ENETDOWN, ENOBUFS, ENODEV, ENOMEM, ENOTSOCK, EOPNOTSUPP, EPERM } from '../base/index.js';
 import {
   XDP_COPY, XDP_PACKET_HEADROOM, XDP_SHARED_UMEM, XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_TX_SW_CSUM, XDP_UMEM_UNALIGNED_CHUNK_FLAG, XDP_USE_NEED_WAKEUP, XDP_USE_SG,
   XDP_ZEROCOPY,
@@ -10,6 +10,18 @@ import type { XskUmemConfig } from './xskUmem.js';
 // one must have been meant. The rules are those of net/xdp (6.18), in the kernel's order.
 
 const UNKNOWN: Reason = { why: 'for a reason that the arguments do not show', hint: 'look at what the kernel logs, and compare its release with the flags that are asked for' };
+
+const DELETED: Reason = { why: 'the UMEM is deleted', hint: 'create a new one' };
+
+/**
+ * Of numbers that go into fields of a struct the first that its field can't hold: in C it would lose its upper bits, and another number would be meant.
+ * Nobody asks the kernel then.
+ */
+export function whyNoField(numbers: Readonly<Record<string, number>>, bits = 32): Reason | undefined {
+  const most = 2 ** bits - 1;
+  const wrong = Object.entries(numbers).find(([, value]) => !(Number.isInteger(value) && value >= 0 && value <= most));
+  return wrong && { why: `${wrong[0]} ${wrong[1]} is no whole number of ${bits} bits`, hint: `use a whole number from 0 to ${most}` };
+}
 
 /** socket(AF_XDP). */
 export function whyNoSocket(errno: number): Reason {
@@ -53,6 +65,8 @@ function whyBadUmem(address: bigint, sizeBytes: number, { frameSize, frameHeadro
 /** setsockopt of a ring. @param hasBefore it was made by an attempt before this, with another size */
 export function whyNoRing(errno: number, ring: string, size: number, hasBefore: boolean): Reason {
   switch (errno) {
+    case EBADF:
+      return DELETED;
     case EBUSY:
       return { why: 'the socket is bound already', hint: `make the ${ring} ring before; a further socket of a UMEM is made by XskSocket.createShared` };
     case ENOMEM:
@@ -68,6 +82,7 @@ export function whyNoRing(errno: number, ring: string, size: number, hasBefore: 
 
 /** XDP_MMAP_OFFSETS, and mmap() of a ring. */
 export function whyNoMapping(errno: number): Reason {
+  if (errno === EBADF) return DELETED;
   if (errno === EOPNOTSUPP) return { why: 'the kernel is older than 5.4', hint: 'use a newer one' };
   if (errno === EBUSY) return { why: 'the socket has lost its device', hint: 'bring the device back and make a new socket' };
   return UNKNOWN;
@@ -91,6 +106,8 @@ export function whyNotBound(errno: number, { ifindex, queueId, flags, hasRings }
       return { why: `there is no interface ${ifindex}`, hint: 'look at ip link; indices differ between network namespaces' };
     case EOPNOTSUPP:
       return { why: 'XDP_ZEROCOPY was asked for, and the driver can\'t, or not with these packets', hint: 'without XDP_ZEROCOPY the socket gets copy mode then; whether a driver has zero copy is among its XDP features' };
+    case ENOTSOCK:
+      return DELETED;
     case EBADF:
       return { why: 'the socket whose UMEM is to be shared is not bound', hint: 'bind it first, by XskSocket.create' };
     case ENETDOWN:

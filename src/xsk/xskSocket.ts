@@ -1,4 +1,4 @@
-import { errnoName } from '../base/index.js';
+import { EINVAL, errnoName } from '../base/index.js';
 import {
   AF_XDP, MSG_DONTWAIT, POLLIN, POLLOUT, SO_BUSY_POLL, SO_BUSY_POLL_BUDGET, SO_PREFER_BUSY_POLL, SOCK_RAW, SOL_SOCKET, SOL_XDP, XDP_MAX_TX_SKB_BUDGET,
   XDP_OPTIONS, XDP_OPTIONS_ZEROCOPY, XDP_SHARED_UMEM, XDP_STATISTICS,
@@ -6,7 +6,7 @@ import {
 import type { XdpStatistics, XskSyscalls } from '../umem/index.js';
 import { makeRing, mapRing } from './mappedRing.js';
 import type { MappedRing, SocketInMaking } from './mappedRing.js';
-import { whyNoSocket, whyNotBound } from './whyRefused.js';
+import { whyNoField, whyNoSocket, whyNotBound } from './whyRefused.js';
 import { refused } from './xskProblem.js';
 import type { XskRefusal, XskResult } from './xskProblem.js';
 import { RxRing } from './xskRingCons.js';
@@ -54,7 +54,6 @@ const STATISTICS_BYTES = 48;
  */
 export class XskSocket {
   readonly umem: XskUmem;
-  readonly fd: number;
   readonly ifindex: number;
   readonly queueId: number;
   readonly #syscalls: XskSyscalls;
@@ -62,11 +61,11 @@ export class XskSocket {
   readonly #own: OwnRings;
   readonly #rx: RxRing | undefined;
   readonly #tx: TxRing | undefined;
-  #isDeleted = false;
+  #fd: number;
 
   private constructor(umem: XskUmem, fd: number, ifindex: number, queueId: number, queue: QueueRings, own: OwnRings) {
     this.umem = umem;
-    this.fd = fd;
+    this.#fd = fd;
     this.ifindex = ifindex;
     this.queueId = queueId;
     this.#syscalls = umem.syscalls;
@@ -108,6 +107,11 @@ export class XskSocket {
     return shared;
   }
 
+  /** -1 when it is deleted, so that its calls give -EBADF: the number may be somebody else's then. */
+  get fd(): number {
+    return this.#fd;
+  }
+
   /** FILL and COMPLETION of its queue: the same objects for all sockets on it. */
   get fill(): FillRing {
     return this.#queue.fill;
@@ -139,17 +143,17 @@ export class XskSocket {
 
   /** Makes the kernel look at TX. In copy mode nothing is sent without it; else it is needed when `tx.needsWakeup`. */
   sendto(): number {
-    return this.#syscalls.sendto(this.fd, MSG_DONTWAIT);
+    return this.#syscalls.sendto(this.#fd, MSG_DONTWAIT);
   }
 
   /** Makes the kernel look at FILL: needed when `fill.needsWakeup`. */
   recvfrom(): number {
-    return this.#syscalls.recvfrom(this.fd, MSG_DONTWAIT);
+    return this.#syscalls.recvfrom(this.#fd, MSG_DONTWAIT);
   }
 
   /** Does both, and says what can be done without waiting: POLLIN, POLLOUT. */
   poll(events = POLLIN | POLLOUT): number {
-    return this.#syscalls.poll(this.fd, events);
+    return this.#syscalls.poll(this.#fd, events);
   }
 
   /**
@@ -161,7 +165,7 @@ export class XskSocket {
    */
   setBusyPoll(usecs: number, budget: number, prefers: boolean): number {
     for (const [name, value] of [[SO_PREFER_BUSY_POLL, Number(prefers)], [SO_BUSY_POLL, usecs], [SO_BUSY_POLL_BUDGET, budget]]) {
-      const result = this.#syscalls.setsockopt(this.fd, SOL_SOCKET, name, u32Bytes(value));
+      const result = this.#set(SOL_SOCKET, name, value);
       if (result < 0) return result;
     }
     return 0;
@@ -169,7 +173,12 @@ export class XskSocket {
 
   /** Descriptors that one `sendto` handles in copy mode, from 32 to the size of TX. Linux 6.17. */
   setMaxTxBudget(descriptors: number): number {
-    return this.#syscalls.setsockopt(this.fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, u32Bytes(descriptors));
+    return this.#set(SOL_XDP, XDP_MAX_TX_SKB_BUDGET, descriptors);
+  }
+
+  #set(level: number, name: number, value: number): number {
+    if (whyNoField({ value }) !== undefined) return -EINVAL;
+    return this.#syscalls.setsockopt(this.#fd, level, name, new Uint8Array(Uint32Array.of(value).buffer));
   }
 
   /** Whether bind found zero copy (XDP_OPTIONS). */
@@ -188,17 +197,18 @@ export class XskSocket {
   }
 
   #ask(name: number, value: Uint8Array): void {
-    const result = this.#syscalls.getsockopt(this.fd, SOL_XDP, name, value);
+    const result = this.#syscalls.getsockopt(this.#fd, SOL_XDP, name, value);
     if (result < 0) throw new Error(`XskSocket: getsockopt gives ${errnoName(result)}: is it deleted?`);
   }
 
   /** xsk_socket__delete. A UMEM's first socket remains bound until the UMEM is deleted, as others may share it. */
   delete(): void {
-    if (this.#isDeleted) throw new Error('XskSocket.delete: it is deleted already');
-    this.#isDeleted = true;
+    const fd = this.#fd;
+    if (fd < 0) throw new Error('XskSocket.delete: it is deleted already');
+    this.#fd = -1;
     unmapOwnRings(this.#syscalls, this.#own);
-    this.umem.removeSocket(this.fd, this.ifindex, this.queueId);
-    if (this.fd !== this.umem.fd) this.#syscalls.close(this.fd);
+    this.umem.removeSocket(fd, this.ifindex, this.queueId);
+    if (fd !== this.umem.fd) this.#syscalls.close(fd);
   }
 }
 
@@ -209,10 +219,6 @@ interface OwnRings {
 
 function whereOf(ifindex: number, queueId: number): string {
   return `AF_XDP socket on interface ${ifindex}, queue ${queueId}`;
-}
-
-function u32Bytes(value: number): Uint8Array {
-  return new Uint8Array(Uint32Array.of(value).buffer);
 }
 
 /** RX and TX. @param made sizes of those that an attempt before this one has made, which stay */
@@ -261,6 +267,8 @@ function bindShared(
  *     0 family u16   2 flags u16   4 ifindex u32   8 queue_id u32   12 shared_umem_fd u32
  */
 function bind({ syscalls, fd, where }: SocketInMaking, rings: OwnRings, ifindex: number, queueId: number, flags: number, sharedUmemFd: number): XskRefusal | undefined {
+  const tooWide = whyNoField({ ifindex, queueId }) ?? whyNoField({ bindFlags: flags }, 16);
+  if (tooWide !== undefined) return refused(where, 'bind()', -EINVAL, tooWide);
   const address = new Uint8Array(SOCKADDR_BYTES);
   const view = new DataView(address.buffer);
   view.setUint16(0, AF_XDP, true);

@@ -1,9 +1,9 @@
-import { EBUSY } from '../base/index.js';
+import { EBUSY, EINVAL } from '../base/index.js';
 import { SOCK_RAW, SOL_XDP, XDP_UMEM_REG } from '../umem/index.js';
 import type { Mapping, XskSyscalls } from '../umem/index.js';
 import { makeQueueRings, unmapQueueRings } from './queueRings.js';
 import type { QueueRings } from './queueRings.js';
-import { whyNoSocket, whyNoUmem } from './whyRefused.js';
+import { whyNoField, whyNoSocket, whyNoUmem } from './whyRefused.js';
 import { refused } from './xskProblem.js';
 import type { XskResult } from './xskProblem.js';
 
@@ -25,6 +25,8 @@ export interface XskUmemConfig {
 const DEFAULTS: Required<XskUmemConfig> = { fillSize: 2048, compSize: 2048, frameSize: 4096, frameHeadroom: 0, flags: 0, txMetadataLen: 0 };
 
 const UMEM_REG_BYTES = 32;
+/** Its length is a u64; beyond this a number is none that is exact. */
+const MOST_SIZE_BITS = 53;
 const WHERE = 'UMEM';
 
 /** Entries of the rings that were made on the socket of a UMEM. */
@@ -54,8 +56,6 @@ export interface QueueUse {
  */
 export class XskUmem {
   readonly syscalls: XskSyscalls;
-  /** Of the socket that it is registered on. */
-  readonly fd: number;
   readonly area: Mapping;
   readonly sizeBytes: number;
   readonly config: Required<XskUmemConfig>;
@@ -66,10 +66,11 @@ export class XskUmem {
   /** What `getData` gives an index into. */
   readonly u8: Uint8Array;
   readonly #queues: QueueUse[] = [];
+  #fd: number;
 
   private constructor(syscalls: XskSyscalls, fd: number, area: Mapping, sizeBytes: number, config: Required<XskUmemConfig>, rings: QueueRings) {
     this.syscalls = syscalls;
-    this.fd = fd;
+    this.#fd = fd;
     this.area = area;
     this.sizeBytes = sizeBytes;
     this.config = config;
@@ -91,6 +92,11 @@ export class XskUmem {
     if (rings.ok) return { ok: true, value: new XskUmem(syscalls, fd, area, sizeBytes, whole, rings.value) };
     syscalls.close(fd);
     return rings;
+  }
+
+  /** Of the socket that it is registered on; -1 when it is deleted: the number may be somebody else's then. */
+  get fd(): number {
+    return this.#fd;
   }
 
   /** Index into `u8` of the byte at a UMEM offset (xsk_umem__get_data). */
@@ -123,13 +129,19 @@ export class XskUmem {
 
   /** xsk_umem__delete: closes its socket, which then is bound no more. @returns 0, or -EBUSY while sockets use it. The memory stays the application's. */
   delete(): number {
+    if (this.#fd < 0) throw new Error('XskUmem.delete: it is deleted already');
     if (this.#queues.length > 0) return -EBUSY;
     unmapQueueRings(this.syscalls, this.rings);
-    return this.syscalls.close(this.fd);
+    const fd = this.#fd;
+    this.#fd = -1;
+    return this.syscalls.close(fd);
   }
 }
 
 function register(syscalls: XskSyscalls, fd: number, area: Mapping, sizeBytes: number, config: Required<XskUmemConfig>): XskResult<QueueRings> {
+  const { frameSize, frameHeadroom, flags, txMetadataLen } = config;
+  const tooWide = whyNoField({ sizeBytes }, MOST_SIZE_BITS) ?? whyNoField({ frameSize, frameHeadroom, flags, txMetadataLen });
+  if (tooWide !== undefined) return refused(WHERE, 'setsockopt(XDP_UMEM_REG)', -EINVAL, tooWide);
   const result = syscalls.setsockopt(fd, SOL_XDP, XDP_UMEM_REG, umemReg(area.address, sizeBytes, config));
   if (result < 0) return refused(WHERE, 'setsockopt(XDP_UMEM_REG)', result, whyNoUmem(-result, area.address, sizeBytes, config));
   return makeQueueRings({ syscalls, fd, where: WHERE }, config.fillSize, config.compSize);

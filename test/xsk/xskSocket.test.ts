@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EAGAIN, EBUSY, ENOBUFS, unwrap } from '../../src/base/index.js';
+import { EAGAIN, EBADF, EBUSY, ENOBUFS, unwrap } from '../../src/base/index.js';
 import {
   POLLIN, POLLOUT, XDP_COPY, XDP_PKT_CONTD, XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_UNALIGNED_CHUNK_FLAG, XDP_USE_NEED_WAKEUP, XDP_USE_SG, XDP_ZEROCOPY,
 } from '../../src/umem/index.js';
@@ -42,6 +42,12 @@ describe('XskUmem.create', () => {
     [{ fillSize: 3 }, undefined, /^setsockopt\(XDP_UMEM_FILL_RING\): EINVAL, 3 entries are not allowed/],
     [{ compSize: 0 }, undefined, /^setsockopt\(XDP_UMEM_COMPLETION_RING\): EINVAL, 0 entries are not allowed/],
     [{ fillSize: 2 ** 31 }, undefined, /ENOMEM, there is no memory for 2147483648 entries/],
+    [{ fillSize: 2 ** 32 + 8 }, undefined, /^setsockopt\(XDP_UMEM_FILL_RING\): EINVAL, FILL ring size 4294967304 is no whole number of 32 bits/],
+    [{ frameHeadroom: 2 ** 32 }, undefined, /^setsockopt\(XDP_UMEM_REG\): EINVAL, frameHeadroom 4294967296 is no whole number of 32 bits/],
+    [{ frameSize: 2048.5, flags: XDP_UMEM_UNALIGNED_CHUNK_FLAG }, undefined, /frameSize 2048.5 is no whole number/],
+    [{ txMetadataLen: NaN }, undefined, /txMetadataLen NaN is no whole number/],
+    [{}, -1, /sizeBytes -1 is no whole number of 53 bits/],
+    [{}, 1.5, /sizeBytes 1.5 is no whole number/],
   ])('%o of %s bytes: says which argument it was', (config, sizeBytes, message) => {
     expect(failure(config, sizeBytes)).toMatch(message);
   });
@@ -208,6 +214,27 @@ describe('XskSocket.create', () => {
     expect(() => socket.delete()).toThrow('deleted already');
     expect(umem.delete()).toBe(0);
     expect(() => socket.statistics).toThrow('EBADF');
+  });
+
+  it('is not another one that has its descriptor by now', () => {
+    const bench = new XskBench();
+    const umem = bench.umem();
+    const old = unwrap(XskSocket.create(umem, 2, 0));
+    old.delete();
+    expect(umem.delete()).toBe(0);
+    const other = bench.umem();
+    const socket = unwrap(XskSocket.create(other, 2, 1));
+    expect([old.sendto(), old.recvfrom(), old.setBusyPoll(1, 1, true)]).toEqual([-EBADF, -EBADF, -EBADF]);
+    expect(() => umem.delete()).toThrow('XskUmem.delete: it is deleted already');
+    expect(failure(XskSocket.create(umem, 2, 1))).toContain('EBADF, the UMEM is deleted');
+    expect(failure(XskSocket.createShared(umem, 2, 1))).toContain('bind(): ENOTSOCK, the UMEM is deleted');
+    expect(socket.statistics.rx_dropped).toBe(0);
+  });
+
+  it.each([
+    [2 ** 32 + 2, 0, 0, 'ifindex 4294967298'], [2, 2 ** 32, 0, 'queueId 4294967296'], [2, -1, 0, 'queueId -1'], [NaN, 0, 0, 'ifindex NaN'], [2, 0, 0x10002, 'bindFlags 65538'],
+  ])('of interface %s, queue %s, flags %s is not one of smaller numbers', (ifindex, queueId, bindFlags, words) => {
+    expect(failure(XskSocket.create(new XskBench().umem(), ifindex, queueId, { bindFlags }))).toContain(`bind(): EINVAL, ${words} is no whole number`);
   });
 });
 
