@@ -81,7 +81,7 @@ describe('JSON', () => {
 
 describe('every packet ends once', () => {
   const programs = readdirSync('fixtures/programs', { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== 'xdp-tools').map(({ name }) => name);
-  const several: Readonly<Record<string, string>> = { multi: 'drop_tcp', tail_calls: 'xdp_entry', legacy_iproute2: 'iproute2_entry', redirect_cpumap: 'redirect_cpumap', redirect_devmap: 'redirect_devmap', callbacks: 'loops', dynptrs: 'dynptrs', buffer_ops: 'frags', buffer_room: 'frags', load_balancer: 'to_servers' };
+  const several: Readonly<Record<string, string>> = { multi: 'drop_tcp', tail_calls: 'xdp_entry', legacy_iproute2: 'iproute2_entry', redirect_cpumap: 'redirect_cpumap', redirect_devmap: 'redirect_devmap', callbacks: 'loops', dynptrs: 'dynptrs', buffer_ops: 'frags', buffer_room: 'frags', load_balancer: 'to_servers', xsk_steer: 'to_socket' };
 
   it.each(programs)('%s', (program) => {
     for (const capture of ['mixed.pcap', 'vlan.pcap', 'jumbo.pcap']) checkBalance(reportOf(program, capture, { program: several[program] }), PACKETS[capture]!);
