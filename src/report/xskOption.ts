@@ -105,7 +105,7 @@ function readRings(text: string): Result<XskRingSizes> {
 
 /** Flags that a call of the sockets' set-up takes its arguments from, by the problem's code. */
 const FLAGS_OF_CALL: Readonly<Record<string, string>> = {
-  'xsk-umem-reg': '--xsk-frames, --xsk-frame-size, --xsk-headroom', 'xsk-chunk-count': '--xsk-frames', 'xsk-umem-fill-ring': '--xsk-rings',
+  'xsk-umem-reg': '--xsk-frames, --xsk-frame-size, --xsk-headroom', 'xsk-chunk-count': '--xsk-frames', 'xsk-umem-memory': '--xsk-frames, --xsk-frame-size, --queues', 'xsk-umem-fill-ring': '--xsk-rings',
   'xsk-umem-completion-ring': '--xsk-rings', 'xsk-rx-ring': '--xsk-rings', 'xsk-tx-ring': '--xsk-rings', 'xsk-bind': '--xsk-mode',
 };
 
@@ -121,6 +121,9 @@ export function withXskFlags(problem: Problem): Problem {
   const flags = FLAGS_OF_CALL[problem.code];
   if (flags === undefined) return problem;
   const inFlags = (text: string): string => text.replace(/\w+/g, (word) => WORDS[word] ?? word);
-  const { message, hint } = problem;
-  return { ...problem, where: flags, message: inFlags(message), ...(hint === undefined ? {} : { hint: inFlags(hint) }) };
+  const message = inFlags(problem.message);
+  const hint = problem.hint && inFlags(problem.hint);
+  // The flag that is meant, where one is named.
+  const [where] = /--xsk-[a-z-]+/.exec(`${message} ${hint}`) ?? [flags];
+  return { ...problem, where, message, ...(hint === undefined ? {} : { hint }) };
 }

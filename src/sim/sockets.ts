@@ -8,7 +8,7 @@ import { XskSocket, XskUmem } from '../xsk/index.js';
 import { bindFlags, MAX_XSK_CHUNKS, umemConfig } from './xskSettings.js';
 import type { XskSettings } from './xskSettings.js';
 
-/** One socket for each queue of a NIC, each with a UMEM of its own. Problems: `xsk-chunk-count`, those of `xsk/` with the errno. */
+/** One socket for each queue of a NIC, each with a UMEM of its own. Problems: `xsk-chunk-count`, `xsk-umem-memory`, those of `xsk/` with the errno. */
 export function openSockets(settings: XskSettings, afXdp: AfXdp, nic: NicSettings): Result<readonly XskSocket[]> {
   const { chunkCount, chunkSizeBytes, rings } = settings;
   if (!Number.isInteger(chunkCount) || chunkCount < 1 || chunkCount > MAX_XSK_CHUNKS) {
@@ -19,8 +19,15 @@ export function openSockets(settings: XskSettings, afXdp: AfXdp, nic: NicSetting
     if (size === 0) return fail({ code: `xsk-${name}-ring`, where: 'AF_XDP sockets', message: `0 entries are not allowed for the ${name} ring (EINVAL)`, hint: 'use a power of two' });
   }
   const sockets: XskSocket[] = [];
+  const { memory } = afXdp;
   for (let queue = 0; queue < nic.queues; queue++) {
     const sizeBytes = chunkCount * chunkSizeBytes;
+    if (!memory.hasRoom(sizeBytes)) {
+      return fail({
+        code: 'xsk-umem-memory', where: `UMEM of queue ${queue}`, message: `${chunkCount} chunks of ${chunkSizeBytes} bytes for each of ${nic.queues} queues are more than host memory has room for, ${memory.sizeBytes} bytes`,
+        hint: 'use fewer or smaller chunks, or fewer queues',
+      });
+    }
     const umem = XskUmem.create(afXdp, afXdp.mmapAnonymous(Math.max(1, sizeBytes)), sizeBytes, umemConfig(settings));
     if (!umem.ok) return umem;
     const socket = XskSocket.create(umem.value, nic.ifindex, queue, { rxSize: rings.rx, txSize: rings.tx, bindFlags: bindFlags(settings) });

@@ -65,23 +65,28 @@ describe('runCapture', () => {
   };
 
   it.each<[Partial<RunOptions>, string]>([
-    [{ xskFrameSize: 1024 }, '--xsk-frames, --xsk-frame-size, --xsk-headroom: setsockopt(XDP_UMEM_REG): EINVAL, --xsk-frame-size 1024 is out of range; use 2048 or 4096, or, with unaligned chunks, any size from 2048 to 4096'],
-    [{ xskFrameSize: 0 }, '--xsk-frames, --xsk-frame-size, --xsk-headroom: setsockopt(XDP_UMEM_REG): EINVAL, --xsk-frame-size 0 is out of range; use 2048 or 4096, or, with unaligned chunks, any size from 2048 to 4096'],
-    [{ xskFrameSize: 3000 }, '--xsk-frames, --xsk-frame-size, --xsk-headroom: setsockopt(XDP_UMEM_REG): EINVAL, --xsk-frame-size 3000 is no power of two; use 2048 or 4096, or set --xsk-unaligned'],
-    [{ xskHeadroom: 3393 }, '--xsk-frames, --xsk-frame-size, --xsk-headroom: setsockopt(XDP_UMEM_REG): EINVAL, --xsk-headroom 3393 leaves too little of a chunk; use at most 3392: 256 bytes are XDP\'s own, 448 must be left'],
-    [{ xskTxMetadata: 20 }, '--xsk-frames, --xsk-frame-size, --xsk-headroom: setsockopt(XDP_UMEM_REG): EINVAL, --xsk-tx-metadata 20 is not allowed; use a multiple of 8 below 256; struct xsk_tx_metadata has 24 bytes'],
+    [{ xskFrameSize: 1024 }, '--xsk-frame-size: setsockopt(XDP_UMEM_REG): EINVAL, --xsk-frame-size 1024 is out of range; use 2048 or 4096, or, with unaligned chunks, any size from 2048 to 4096'],
+    [{ xskFrameSize: 0 }, '--xsk-frame-size: setsockopt(XDP_UMEM_REG): EINVAL, --xsk-frame-size 0 is out of range; use 2048 or 4096, or, with unaligned chunks, any size from 2048 to 4096'],
+    [{ xskFrameSize: 3000 }, '--xsk-frame-size: setsockopt(XDP_UMEM_REG): EINVAL, --xsk-frame-size 3000 is no power of two; use 2048 or 4096, or set --xsk-unaligned'],
+    [{ xskHeadroom: 3393 }, '--xsk-headroom: setsockopt(XDP_UMEM_REG): EINVAL, --xsk-headroom 3393 leaves too little of a chunk; use at most 3392: 256 bytes are XDP\'s own, 448 must be left'],
+    [{ xskTxMetadata: 20 }, '--xsk-tx-metadata: setsockopt(XDP_UMEM_REG): EINVAL, --xsk-tx-metadata 20 is not allowed; use a multiple of 8 below 256; struct xsk_tx_metadata has 24 bytes'],
     [{ xskRings: 'fill=3' }, '--xsk-rings: setsockopt(XDP_UMEM_FILL_RING): EINVAL, 3 entries are not allowed; use a power of two'],
     [{ xskRings: 'tx=0' }, '--xsk-rings: 0 entries are not allowed for the tx ring (EINVAL); use a power of two'],
     [{ xskRings: 'rx=2147483648' }, '--xsk-rings: setsockopt(XDP_RX_RING): ENOMEM, there is no memory for 2147483648 entries; use a smaller ring; 2048 is what libxdp takes'],
     [{ xskMode: 'zerocopy' }, "--xsk-mode: bind(): EOPNOTSUPP, --xsk-mode zerocopy was asked for, and the driver can't, or not with these packets; without --xsk-mode zerocopy the socket gets copy mode then; whether a driver has zero copy is among its XDP features"],
-    [{ xskSg: true, kernel: '6.1' }, '--xsk-mode: bind(): EINVAL, interface 1 has no queue 0, or the kernel is too old for --xsk-sg; look at ethtool -l; --xsk-sg takes Linux 6.6'],
-    [{ xskTxMetadata: 24, kernel: '6.6' }, '--xsk-frames, --xsk-frame-size, --xsk-headroom: setsockopt(XDP_UMEM_REG): EINVAL, this kernel may be too old for metadata of packets to be sent; it takes Linux 6.8; leave --xsk-sw-csum and --xsk-tx-metadata out'],
+    [{ xskSg: true, kernel: '6.1' }, '--xsk-sg: bind(): EINVAL, interface 1 has no queue 0, or the kernel is too old for --xsk-sg; look at ethtool -l; --xsk-sg takes Linux 6.6'],
+    [{ xskTxMetadata: 24, kernel: '6.6' }, '--xsk-sw-csum: setsockopt(XDP_UMEM_REG): EINVAL, this kernel may be too old for metadata of packets to be sent; it takes Linux 6.8; leave --xsk-sw-csum and --xsk-tx-metadata out'],
   ])('%o: what the kernel refuses, in terms of the flags', (options, problem) => {
     expect(run(options)).toBe(problem);
   });
 
   it('more chunks than host memory has room for', () => {
-    expect(run({ xskFrames: 2 ** 20 })).toMatch(/application memory needs 4294967296 bytes/);
+    expect(run({ xskFrames: 2 ** 20 })).toBe('--xsk-frames, --xsk-frame-size, --queues: 1048576 chunks of 4096 bytes for each of 4 queues are more than host memory has room for, 4293918720 bytes; use fewer or smaller chunks, or fewer queues');
+    expect(run({ xskFrameSize: 2 ** 32 - 1, queues: 1 })).toContain(': 4096 chunks of 4294967295 bytes for each of 1 queues');
+  });
+
+  it.each([0, 8])('requests for a device that metadata of %i bytes has no room for', (xskTxMetadata) => {
+    expect(run({ xsk: 'txonly:count=3,metadata=both', xskTxMetadata })).toContain(`txonly: its requests take 16 bytes of metadata before each packet, and the UMEM has ${xskTxMetadata}`);
   });
 
   it('every combination of chunks and modes delivers the same packets', () => {
