@@ -142,7 +142,7 @@ export class KernelBpf {
   /**
    * Reads up to `count` entries at once.
    *
-   * @param position where to go on, and then where the next call goes on: as large as a key, 4 bytes at least
+   * @param batch `position` holds where to go on, and then where the next call goes on: as large as a key, 4 bytes at least
    * @param isFirst begins anew, whatever `position` holds
    * @returns how many were read, and a negated errno: ENOENT after the last entry
    */
