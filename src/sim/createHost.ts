@@ -114,17 +114,8 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     get cpu() {
       return environment.cpu;
     },
-    /** The packet in the context block. */
     get packetId() {
-      const hardStart = memory.u32[(vm.contextAddress + XDP_BUFF_HARD_START) >>> 2];
-      if (hardStart === 0) return NO_PACKET;
-      for (const { nic } of nics) {
-        if (nic.offload?.holds(hardStart) === true) return nic.offload.packetId;
-        const packetId = nic.umems.packetAt(hardStart);
-        if (packetId !== undefined) return packetId;
-      }
-      const { ledger } = allocator;
-      return ledger.packetId[ledger.indexOf(hardStart)];
+      return packetInContext(memory, allocator, vm.contextAddress, nics);
     },
   };
   const traces = new TraceLog(moment, state);
@@ -135,21 +126,12 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
       state.watcher.onEvent?.(event);
     };
   }
-  const { instructionBudget } = spec;
-  const vm = new Vm({
-    memory, environment, engine: spec.engine ?? 'jit',
-    ...(instructionBudget === undefined ? {} : { instructionBudget }),
-    ...(instructionBudget !== undefined && instructionBudget < EXACT_BUDGET ? { interpretedRuns: Infinity } : {}),
-  });
+  const vm = createVm(memory, environment, spec);
   const loading = loadObjects(vm, spec.objects);
   if (!loading.ok) return loading;
   const objects = loading.value;
-  const programs: (LoadedProgram | undefined)[] = [];
-  for (const [i, { xdp }] of spec.nics.entries()) {
-    const program = xdp === undefined ? ok(undefined) : loadedProgram(objects.get(xdp.object)!, chosen.value[i]);
-    if (!program.ok) return program;
-    programs.push(program.value);
-  }
+  const programs = programsOfNics(spec, chosen.value, objects);
+  if (!programs.ok) return programs;
   const afXdp = new AfXdp({ memory, scheduler: events, kernel: spec.kernel, quirks: spec.xskQuirks, hashesPackets: spec.hashesXskPackets });
   const { sockets } = afXdp;
   afXdp.onClose = (socket) => forgetSocket(objects.values(), socket);
@@ -162,7 +144,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     const { settings } = nicSpec;
     const observer = hostObserver({ ifindex: settings.ifindex, state, events, vm, sink: () => nics[i].sink, wakeSocket: ({ id }) => applications.wake(id) });
     const created = createNic(settings, {
-      memory, allocator, scheduler: events, vm, program: programs[i], core, softirqs, observer,
+      memory, allocator, scheduler: events, vm, program: programs.value[i], core, softirqs, observer,
       createDriver: nicSpec.driver === undefined ? undefined : kitDriver(nicSpec.driver),
     });
     if (!created.ok) return created;
@@ -172,7 +154,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
     const opened = nicSpec.xsk === undefined ? ok([]) : openSockets({ ...XSK_DEFAULTS, ...nicSpec.xsk }, afXdp, settings);
     if (!opened.ok) return fail({ ...opened.problem, where: `NIC ${nicSpec.name}, ${opened.problem.where ?? 'AF_XDP'}` });
     socketsOf.push(opened.value);
-    nics.push({ name: nicSpec.name, nic, program: programs[i], loaded, sockets: opened.value.map(({ fd }) => afXdp.socketOf(fd)!), sink: undefined, packets: 0, bytes: 0 });
+    nics.push({ name: nicSpec.name, nic, program: programs.value[i], loaded, sockets: opened.value.map(({ fd }) => afXdp.socketOf(fd)!), sink: undefined, packets: 0, bytes: 0 });
   }
   fillMaps(nics, sockets);
   const prepared = spec.prepare?.(objects, sockets);
@@ -226,6 +208,34 @@ function loadObjects(vm: Vm, specs: HostSpec['objects']): Result<ReadonlyMap<str
     objects.set(name, loading.value);
   }
   return ok(objects);
+}
+
+/** Number of the packet in the context block, NO_PACKET for none. */
+function packetInContext({ u32 }: HostMemory, { ledger }: PageAllocator, contextAddress: number, nics: readonly HostNic[]): number {
+  const hardStart = u32[(contextAddress + XDP_BUFF_HARD_START) >>> 2];
+  if (hardStart === 0) return NO_PACKET;
+  for (const { nic } of nics) {
+    if (nic.offload?.holds(hardStart) === true) return nic.offload.packetId;
+    const packetId = nic.umems.packetAt(hardStart);
+    if (packetId !== undefined) return packetId;
+  }
+  return ledger.packetId[ledger.indexOf(hardStart)];
+}
+
+function createVm(memory: HostMemory, environment: VmEnvironment, { engine = 'jit', instructionBudget }: HostSpec): Vm {
+  if (instructionBudget === undefined) return new Vm({ memory, environment, engine });
+  return new Vm({ memory, environment, engine, instructionBudget, ...(instructionBudget < EXACT_BUDGET ? { interpretedRuns: Infinity } : {}) });
+}
+
+/** @param names of the programs, empty for none */
+function programsOfNics({ nics }: HostSpec, names: readonly string[], objects: ReadonlyMap<string, LoadedObject>): Result<readonly (LoadedProgram | undefined)[]> {
+  const programs: (LoadedProgram | undefined)[] = [];
+  for (const [i, { xdp }] of nics.entries()) {
+    const program = xdp === undefined ? ok(undefined) : loadedProgram(objects.get(xdp.object)!, names[i]);
+    if (!program.ok) return program;
+    programs.push(program.value);
+  }
+  return ok(programs);
 }
 
 /** The program, or why it could not be loaded. */
