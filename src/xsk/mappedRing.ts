@@ -3,7 +3,7 @@ import {
   ADDRESS_BYTES, SOL_XDP, XDP_DESC_BYTES, XDP_MMAP_OFFSETS, XDP_PGOFF_RX_RING, XDP_PGOFF_TX_RING, XDP_RX_RING, XDP_TX_RING, XDP_UMEM_COMPLETION_RING,
   XDP_UMEM_FILL_RING, XDP_UMEM_PGOFF_COMPLETION_RING, XDP_UMEM_PGOFF_FILL_RING,
 } from '../umem/index.js';
-import type { Mapping, XskSyscalls } from '../umem/index.js';
+import type { Mapping, RingKind, XskSyscalls } from '../umem/index.js';
 import { whyNoField, whyNoMapping, whyNoRing } from './whyRefused.js';
 import { refused } from './xskProblem.js';
 import type { XskRefusal, XskResult } from './xskProblem.js';
@@ -30,8 +30,6 @@ export interface SocketInMaking {
   readonly fd: number;
   readonly where: string;
 }
-
-export type RingKind = 'RX' | 'TX' | 'FILL' | 'COMPLETION';
 
 const RINGS: Readonly<Record<RingKind, { readonly option: number; readonly optionName: string; readonly pgoff: number; readonly entryBytes: number; readonly offsetsAt: number }>> = {
   RX: { option: XDP_RX_RING, optionName: 'XDP_RX_RING', pgoff: XDP_PGOFF_RX_RING, entryBytes: XDP_DESC_BYTES, offsetsAt: 0 },
