@@ -107,7 +107,7 @@ describe('createSimulation refuses', () => {
     ['a FILL ring of 0', { rx: 64, tx: 64, fill: 0, completion: 64 }, 64, 'xsk-umem-fill-ring'],
     ['a COMPLETION ring of 2^17', { rx: 64, tx: 64, fill: 64, completion: 131072 }, 64, 'xsk-umem-completion-ring'],
     ['no chunk', { rx: 64, tx: 64, fill: 64, completion: 64 }, 0, 'xsk-chunk-count'],
-    ['more chunks than memory', { rx: 64, tx: 64, fill: 64, completion: 64 }, 2 ** 20, 'host-memory-exhausted'],
+    ['more chunks than memory', { rx: 64, tx: 64, fill: 64, completion: 64 }, 2 ** 20, 'xsk-umem-memory'],
   ])('%s', (_, rings, chunkCount, code) => {
     expect(codeOf({ xsk: { ...xsk, rings, chunkCount } })).toBe(code);
   });
