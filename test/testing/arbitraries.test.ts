@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { checkChecksums, decodePacket } from '../../src/packet/index.js';
 import type { HeaderName } from '../../src/packet/index.js';
 import { loadProgram } from '../../src/testing/index.js';
-import { capture, flow, mapOperations, mutatedPacket, packet, packetBytes, ringOperations } from '../../src/testing/arbitraries/index.js';
-import type { Protocol } from '../../src/testing/arbitraries/index.js';
+import { anyFrame, capture, flow, mapOperations, mutatedPacket, packet, packetBytes, ringOperations, valueOfType } from '../../src/testing/arbitraries/index.js';
+import type { PacketOptions, Protocol } from '../../src/testing/arbitraries/index.js';
 
 const wrongChecksums = (bytes: Uint8Array): unknown[] => checkChecksums(bytes, 0, bytes.length).filter(({ state }) => state === 'invalid');
 
@@ -22,6 +22,23 @@ describe('packet', () => {
 
   it.each<[Protocol, HeaderName]>([['udp', 'udp'], ['tcp', 'tcp'], ['icmp', 'icmp'], ['icmpv6', 'icmpv6'], ['arp', 'arp'], ['sctp', 'sctp'], ['gre', 'gre'], ['vxlan', 'vxlan'], ['geneve', 'geneve'], ['mpls', 'mpls']])('of %s has that header', (protocol, header) => {
     fc.assert(fc.property(packetBytes({ protocols: [protocol] }), (bytes) => decodePacket(bytes).layer(header as 'udp') !== undefined), { numRuns: 30 });
+  });
+
+  it.each<[PacketOptions, string]>([
+    [{ protocols: [] }, 'packet({ protocols }): there is nothing to draw from; give a list of some of: udp, tcp'],
+    [{ protocols: ['quic' as Protocol] }, 'packet({ protocols }): there is no quic; use some of: udp, tcp'],
+    [{ ipVersions: [] }, 'packet({ ipVersions }): there is nothing to draw from; give a list of some of: 4, 6'],
+    [{ ipVersions: [5 as 4] }, 'packet({ ipVersions }): there is no 5'],
+    [{ protocols: ['udp', 'icmp'], ipVersions: [6] }, 'packet({ ipVersions }): icmp is drawn with IPv4 only; add 4 to ipVersions, or leave icmp out'],
+    [{ maxPayloadBytes: 65_536 }, 'packet({ maxPayloadBytes }): 65536 is out of range; use a whole number from 0 to 65000'],
+    [{ vlanTags: NaN }, 'packet({ vlanTags }): NaN is out of range'],
+  ])('refuses %o', (options, message) => {
+    expect(() => packet(options)).toThrow(message);
+  });
+
+  it.each([4, 6] as const)('of IPv%i alone has no other version, whatever the protocol', (version) => {
+    const other = version === 4 ? 'ipv6' : 'ipv4';
+    fc.assert(fc.property(packetBytes({ ipVersions: [version], vlanTags: 0 }), (bytes) => decodePacket(bytes).layers[1]?.name !== other), { numRuns: 300 });
   });
 
   it('shrinks to the plainest packet that still fails, which is well-formed', () => {
@@ -101,4 +118,14 @@ describe('operations on a map', () => {
     }
     expect(map.size).toBe(model.size);
   });
+});
+
+it('what other arbitraries refuse', () => {
+  expect(() => flow({ protocols: ['icmp' as 'udp'] })).toThrow('flow({ protocols }): there is no icmp; use some of: tcp, udp');
+  expect(() => ringOperations({ chunks: 0 })).toThrow('ringOperations({ chunks }): 0 is out of range');
+  expect(() => anyFrame(13)).toThrow('anyFrame(maxBytes): 13 is out of range; use a whole number from 14 to 65536');
+});
+
+it('a long value is drawn at its beginning only, so that it costs no more than a short one', () => {
+  fc.assert(fc.property(valueOfType(undefined, 0, 1_000_000), (hex) => /^[0-9a-f]{128}0{1999872}$/.test(String(hex))), { numRuns: 3 });
 });

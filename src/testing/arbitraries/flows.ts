@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { ethernet } from '../../packet/index.js';
 import { dottedQuadOf, ipv4Address, servicePort } from './addresses.js';
 import { packetBytes } from './packets.js';
+import { checkChoices } from './options.js';
 import type { PacketOptions } from './packets.js';
 
 /** The ends of a flow. */
@@ -21,6 +22,7 @@ export interface FlowPacket {
   readonly data: Uint8Array;
 }
 
+const FLOW_PROTOCOLS: readonly ('tcp' | 'udp')[] = ['tcp', 'udp'];
 const CLIENT_MAC = '02:00:00:00:00:0c';
 const SERVER_MAC = '02:00:00:00:00:05';
 
@@ -29,7 +31,8 @@ const SERVER_MAC = '02:00:00:00:00:05';
  *
  * @example fc.assert(fc.property(flow(), ({ packets }) => packets.forEach(({ data }) => program.testRun({ data }))));
  */
-export function flow({ protocols = ['tcp', 'udp'] as readonly ('tcp' | 'udp')[], maxExchanges = 4 } = {}): fc.Arbitrary<Flow> {
+export function flow({ protocols = FLOW_PROTOCOLS, maxExchanges = 4 } = {}): fc.Arbitrary<Flow> {
+  checkChoices('flow({ protocols })', protocols, FLOW_PROTOCOLS);
   const exchanges = fc.array(fc.record({ request: fc.uint8Array({ maxLength: 32 }), reply: fc.uint8Array({ maxLength: 32 }) }), { maxLength: maxExchanges });
   return fc.record({
     protocol: fc.constantFrom(...protocols), client: ipv4Address(), server: fc.integer({ min: 0x0a000001, max: 0x0afffffe }).map(dottedQuadOf), clientPort: fc.integer({ min: 1024, max: 65535 }), serverPort: servicePort(),

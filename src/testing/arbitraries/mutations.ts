@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { decodePacket } from '../../packet/index.js';
+import { checkSize } from './options.js';
 import { packetBytes } from './packets.js';
 import type { PacketOptions } from './packets.js';
 
@@ -55,6 +56,7 @@ export function mutatedPacket(options: PacketOptions = {}): fc.Arbitrary<Mutated
  * fc.assert(fc.property(anyFrame(), (bytes) => program.testRun({ data: bytes }).verdict !== 'fault'));
  */
 export function anyFrame(maxBytes = 128): fc.Arbitrary<Uint8Array> {
+  checkSize('anyFrame(maxBytes)', maxBytes, 14, 65536);
   return fc.uint8Array({ minLength: 14, maxLength: maxBytes });
 }
 

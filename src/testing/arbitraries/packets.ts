@@ -2,22 +2,31 @@ import * as fc from 'fast-check';
 import { ethernet, sctpData } from '../../packet/index.js';
 import type { AfterEthernet, AfterIpv4, AfterIpv6, PacketEnd } from '../../packet/index.js';
 import { ipv4Address, ipv6Address, macAddress, servicePort } from './addresses.js';
+import { badOption, checkChoices, checkSize } from './options.js';
 
 /** What `packet` draws from. */
 export type Protocol = 'arp' | 'udp' | 'tcp' | 'icmp' | 'icmpv6' | 'sctp' | 'gre' | 'vxlan' | 'geneve' | 'mpls' | 'raw';
 
 const PROTOCOLS: readonly Protocol[] = ['udp', 'tcp', 'icmp', 'icmpv6', 'arp', 'sctp', 'gre', 'vxlan', 'geneve', 'mpls', 'raw'];
 
+/** Protocols that are drawn with one version of IP only. */
+const VERSION_OF: Readonly<Partial<Record<Protocol, 4 | 6>>> = { arp: 4, icmp: 4, mpls: 4, icmpv6: 6 };
+const IP_VERSIONS = [4, 6] as const;
+
+/** An IPv4 packet has 65535 bytes; what is left is for headers, those of tunnels too. */
+const MOST_PAYLOAD_BYTES = 65_000;
+const MOST_VLAN_TAGS = 32;
+
 /** Which packets are drawn; everything by default. */
 export interface PacketOptions {
   readonly protocols?: readonly Protocol[];
-  /** 4, 6, or both. */
+  /** 4, 6, or both. ARP, ICMP and MPLS are drawn with 4, ICMPv6 with 6. */
   readonly ipVersions?: readonly (4 | 6)[];
-  /** Up to so many VLAN tags; left out: 2. */
+  /** Up to so many VLAN tags, at most 32; left out: 2. */
   readonly vlanTags?: number;
   /** Options of IPv4, extension headers of IPv6. Left out: yes. */
   readonly hasOptions?: boolean;
-  /** Bytes of payload; left out: up to 64. */
+  /** Up to so many bytes of payload, at most 65000; left out: 64. */
   readonly maxPayloadBytes?: number;
 }
 
@@ -25,13 +34,17 @@ export interface PacketOptions {
  * A well-formed packet: every length and checksum is right. It is a builder, so a test can say more of it before `build()`. Shrinks to the shortest and
  * plainest packet of its protocol: no tags, no options, no payload, first addresses; it stays well-formed on the way.
  *
+ * @throws Error for options from which nothing can be drawn
  * @example
  * fc.assert(fc.property(packet({ protocols: ['udp', 'tcp'] }), (data) => {
  *   expect(program.testRun({ data })).toPassPacket();
  * }));
  */
 export function packet(options: PacketOptions = {}): fc.Arbitrary<PacketEnd> {
-  const { protocols = PROTOCOLS, vlanTags = 2, maxPayloadBytes = 64 } = options;
+  const { vlanTags = 2, maxPayloadBytes = 64 } = options;
+  const protocols = protocolsOf(options);
+  checkSize('packet({ vlanTags })', vlanTags, 0, MOST_VLAN_TAGS);
+  checkSize('packet({ maxPayloadBytes })', maxPayloadBytes, 0, MOST_PAYLOAD_BYTES);
   const tags = fc.array(fc.record({ id: fc.integer({ min: 0, max: 4095 }), pcp: fc.integer({ min: 0, max: 7 }) }, FULL), { maxLength: vlanTags });
   const link = fc.record({ dst: macAddress(), src: macAddress() }, FULL);
   const payload = fc.uint8Array({ maxLength: maxPayloadBytes });
@@ -41,6 +54,17 @@ export function packet(options: PacketOptions = {}): fc.Arbitrary<PacketEnd> {
     const begin = vlans.reduce<AfterEthernet>((step, tag, i) => (i < vlans.length - 1 ? step.qinq(tag) : step.vlan(tag)), ethernet(macs));
     return body(begin);
   });
+}
+
+/** Those that are wanted; if none are named, those that go with the versions of IP. */
+function protocolsOf({ protocols, ipVersions = IP_VERSIONS }: PacketOptions): readonly Protocol[] {
+  checkChoices('packet({ ipVersions })', ipVersions, IP_VERSIONS);
+  const isPossible = (protocol: Protocol): boolean => VERSION_OF[protocol] === undefined || ipVersions.includes(VERSION_OF[protocol]);
+  if (protocols === undefined) return PROTOCOLS.filter(isPossible);
+  checkChoices('packet({ protocols })', protocols, PROTOCOLS);
+  const wrong = protocols.find((protocol) => !isPossible(protocol));
+  if (wrong !== undefined) throw badOption('packet({ ipVersions })', `${wrong} is drawn with IPv${VERSION_OF[wrong]} only`, `add ${VERSION_OF[wrong]} to ipVersions, or leave ${wrong} out`);
+  return protocols;
 }
 
 /**
@@ -81,7 +105,7 @@ function bodyOf(protocol: Protocol, payload: fc.Arbitrary<Uint8Array>, options: 
 }
 
 function ipOf(options: PacketOptions): fc.Arbitrary<Ip<IpStep>> {
-  const { ipVersions = [4, 6] } = options;
+  const { ipVersions = IP_VERSIONS } = options;
   const steps: fc.Arbitrary<Ip<IpStep>>[] = ipVersions.map((version) => (version === 4 ? ipv4(options) : ipv6(options)));
   return fc.oneof({ withCrossShrink: true }, ...steps);
 }

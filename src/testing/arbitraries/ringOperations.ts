@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { checkSize } from './options.js';
 
 /** What an AF_XDP application, and the wire, do to a socket. Chunks are numbers of chunks in the UMEM. */
 export type RingOperation =
@@ -33,6 +34,8 @@ export interface RingOperationOptions {
  * fc.assert(fc.property(ringOperations({ chunks: 4 }), (operations) => operations.every((each) => each.op !== 'fill' || each.chunk < 4)));
  */
 export function ringOperations({ chunks = 8, chunkSizeBytes = 4096, hasInvalid = false, maxLength = 60 }: RingOperationOptions = {}): fc.Arbitrary<readonly RingOperation[]> {
+  checkSize('ringOperations({ chunks })', chunks, 1, 2 ** 20);
+  checkSize('ringOperations({ chunkSizeBytes })', chunkSizeBytes, 2048, 4096);
   const chunk = fc.integer({ min: 0, max: chunks - 1 });
   const packet = fc.oneof(fc.constantFrom(14, 60, 64, 1514), fc.integer({ min: 14, max: Math.min(1514, chunkSizeBytes - 256) }));
   const sound = fc.record({ op: fc.constant('queue' as const), chunk, offBytes: fc.constantFrom(0, 256), lenBytes: packet, options: fc.constant(0) });

@@ -1,8 +1,9 @@
 import * as fc from 'fast-check';
+import { toHex } from '../../base/index.js';
 import type { Btf, JsonValue } from '../../vm/index.js';
 import { dottedQuadOf } from './addresses.js';
 
-/** Elements of an array that are drawn one by one; longer ones are zeros behind. */
+/** Elements of an array, and bytes, that are drawn one by one; behind them are zeros. */
 const DRAWN_ELEMENTS = 64;
 
 /**
@@ -21,7 +22,7 @@ export function valueOfType(btf: Btf | undefined, typeId: number, sizeBytes: num
     case 'int':
       return integerOf(type.sizeBytes * 8, type.signed);
     case 'enum':
-      return fc.constantFrom(...type.values.map(({ name }) => name));
+      return type.values.length === 0 ? rawValue(sizeBytes) : fc.constantFrom(...type.values.map(({ name }) => name));
     case 'array':
       return fc.array(valueOfType(btf, type.typeId, btf.sizeOf(type.typeId) ?? 0), { minLength: Math.min(type.count, DRAWN_ELEMENTS), maxLength: Math.min(type.count, DRAWN_ELEMENTS) });
     case 'struct':
@@ -41,5 +42,6 @@ function integerOf(bits: number, isSigned: boolean): fc.Arbitrary<JsonValue> {
 
 function rawValue(sizeBytes: number): fc.Arbitrary<JsonValue> {
   if ([1, 2, 4, 8].includes(sizeBytes)) return integerOf(sizeBytes * 8, false);
-  return fc.uint8Array({ minLength: sizeBytes, maxLength: sizeBytes }).map((bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(''));
+  const drawnBytes = Math.min(sizeBytes, DRAWN_ELEMENTS);
+  return fc.uint8Array({ minLength: drawnBytes, maxLength: drawnBytes }).map((bytes) => toHex(bytes) + '00'.repeat(sizeBytes - drawnBytes));
 }
