@@ -40,7 +40,10 @@ export const KERNEL_CHANGES = {
   },
   completionFullIsAgain: { since: '6.11', topic: 'AF_XDP, copy mode', before: 'sendto gives 0 when the COMPLETION ring is full', after: '-EAGAIN' },
   completesInvalid: { since: '6.18', topic: 'AF_XDP, copy mode', before: 'the address of an invalid TX descriptor is lost', after: 'it comes back on the COMPLETION ring' },
-  txMetadata: { since: '6.8', topic: 'AF_XDP, copy mode', before: 'a TX descriptor with XDP_TX_METADATA is invalid', after: 'struct xsk_tx_metadata before the packet asks for a checksum or a time stamp' },
+  txMetadata: {
+    since: '6.8', topic: 'AF_XDP', before: 'XDP_UMEM_TX_METADATA_LEN and XDP_UMEM_TX_SW_CSUM: -EINVAL; a TX descriptor with XDP_TX_METADATA is invalid',
+    after: 'struct xsk_tx_metadata before the packet asks for a checksum or a time stamp',
+  },
   insnV4: { since: '6.6', topic: 'instructions of -mcpu=v4', before: 'refused at load: movsx, ldsx, bswap, sdiv, smod, gotol', after: 'known' },
   mayGoto: { since: '6.9', topic: 'may_goto', before: 'refused at load', after: 'known' },
   acquireRelease: { since: '6.15', topic: 'load_acquire, store_release', before: 'refused at load', after: 'known' },
