@@ -3,6 +3,11 @@ export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
 
+/** The same with a space between bytes: `0a 0b`. */
+export function toSpacedHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+}
+
 /** Hex (spaces allowed between bytes) as bytes; `undefined` when it isn't hex or has an odd number of digits. */
 export function fromHex(text: string): Uint8Array | undefined {
   const digits = text.replace(/\s+/g, '');

@@ -1,4 +1,4 @@
-import { fromHex } from '../base/index.js';
+import { fromHex, toSpacedHex } from '../base/index.js';
 import { changeableSections, globalBytes, hasProgramEntries, isPlainMap, objectPath, parseEntryValue, programOf, testRunInput } from '../cases/index.js';
 import type { CaseEntry, OpenCaseFile, TestCase } from '../cases/index.js';
 import { mapTypeName } from '../vm/index.js';
@@ -65,7 +65,7 @@ function globalLines(object: ObjectSpec, { globals = {} }: TestCase, pin: string
     if (changed.length === 0) continue;
     const value = (section.initialValue ?? new Uint8Array(section.valueSize)).slice();
     for (const { name, offBytes } of changed) value.set(bytes.value.get(name)!, offBytes);
-    lines.push(`bpftool map update pinned ${pin}/maps/${pinnedMap(object, section)} key hex 00 00 00 00 value hex ${hexBytes(value)}`);
+    lines.push(`bpftool map update pinned ${pin}/maps/${pinnedMap(object, section)} key hex 00 00 00 00 value hex ${toSpacedHex(value)}`);
   }
   return lines;
 }
@@ -78,8 +78,8 @@ function mapLines(object: ObjectSpec, name: string, entries: readonly CaseEntry[
   return entries.map(({ key, value }) => {
     const program = hasProgramEntries(spec) ? parseEntryValue(spec, value)?.program : undefined;
     if (program !== undefined) return comment(`bpftool can't put program ${program} into entry ${key} of ${name}: this case will differ`);
-    const target = type === 'PROG_ARRAY' ? `pinned ${pin}/${quote(value)}` : `hex ${hexBytes(bytesOf(value))}`;
-    return `bpftool map update pinned ${pin}/maps/${pinnedMap(object, spec)} key hex ${hexBytes(bytesOf(key))} value ${target}`;
+    const target = type === 'PROG_ARRAY' ? `pinned ${pin}/${quote(value)}` : `hex ${toSpacedHex(bytesOf(value))}`;
+    return `bpftool map update pinned ${pin}/maps/${pinnedMap(object, spec)} key hex ${toSpacedHex(bytesOf(key))} value ${target}`;
   });
 }
 
@@ -109,10 +109,6 @@ function bytesOf(hex: string): Uint8Array {
 /** Bytes for a printf of any shell. */
 function octal(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
-}
-
-function hexBytes(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
 function quote(text: string): string {

@@ -1,3 +1,5 @@
+import { toSpacedHex } from '../base/index.js';
+
 const ROW_BYTES = 16;
 /** Rows that are shown; more are counted. */
 const SHOWN_ROWS = 16;
@@ -22,14 +24,10 @@ export function hexDiff(expected: Uint8Array, observed: Uint8Array): string[] {
       continue;
     }
     const offset = `0x${row.toString(16).padStart(4, '0')}`;
-    lines.push(`${offset}  expected  ${bytes(ours)}`, `        observed  ${bytes(theirs)}`, `                  ${marks}`);
+    lines.push(`${offset}  expected  ${toSpacedHex(ours)}`, `        observed  ${toSpacedHex(theirs)}`, `                  ${marks}`);
   }
   if (more > 0) lines.push(`... and ${more} more rows`);
   return lines.map((line) => line.trimEnd());
-}
-
-function bytes(row: Uint8Array): string {
-  return Array.from(row, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
 /** `^^` under each byte that differs or is only on one side; empty when there is none. */

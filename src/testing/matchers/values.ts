@@ -1,7 +1,9 @@
+import { toSpacedHex } from '../../base/index.js';
+
 /** A value as people read it in a sentence. */
 export function valueText(value: unknown): string {
   if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Uint8Array) return Array.from(value, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  if (value instanceof Uint8Array) return toSpacedHex(value);
   return JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? each.toString() : each)) ?? String(value);
 }
 

@@ -71,9 +71,11 @@ export class ProgramLog {
   }
 
   /** How many lines there have been: for `since`. */
-  readonly counts = (): number => this.#dropped + this.#lines.length;
+  get lineCount(): number {
+    return this.#dropped + this.#lines.length;
+  }
 
-  /** Lines since `counts` gave this. */
+  /** Lines since `lineCount` gave this. */
   since(count: number): readonly LogLine[] {
     return this.#lines.slice(Math.max(0, count - this.#dropped));
   }

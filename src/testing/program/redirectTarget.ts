@@ -18,7 +18,7 @@ export type RedirectTarget =
 /** What the redirect helpers of the last run asked for. */
 export function redirectOf(vm: Vm, loaded: LoadedObject): RedirectTarget | undefined {
   const { kind, targetIndex, target, mapId, mapType, flags } = vm.redirect;
-  // A look-up in a map that misses leaves a redirect to interface 0, which there is none.
+  // A look-up in a map that misses leaves a redirect to interface 0, which does not exist.
   if (kind === REDIRECT_IFINDEX) return targetIndex === 0 ? undefined : { kind: 'interface', ifindex: targetIndex };
   if (kind !== REDIRECT_MAP) return undefined;
   const map = vm.map(mapId);

@@ -5,6 +5,7 @@ import { BOOT_NS } from '../../sim/index.js';
 import { LOOPBACK, objectMemoryBytes, parseNetwork, Vm, withInterface } from '../../vm/index.js';
 import type { LoadedObject, LoadedProgram, ObjectSpec, VmEnvironment } from '../../vm/index.js';
 import { metadataMaxBytes, TestRunner } from '../../xdp/index.js';
+import type { TestRunResult } from '../../xdp/index.js';
 import { packetBytesOf, readObject } from './objectSource.js';
 import type { ObjectSource, PacketBytes } from './objectSource.js';
 import { ProgramGlobals } from './programGlobals.js';
@@ -142,8 +143,7 @@ export class TestProgram {
     bytes.set(meta);
     bytes.set(packet, meta.length);
     const { ingress_ifindex = 0, rx_queue_index = 0, data_end } = ctx;
-    const { counts } = this.log;
-    const from = counts();
+    const from = this.log.lineCount;
     const result = this.#runner.run(this.#program, {
       data: bytes, metaBytes: meta.length, ingressIfindex: ingress_ifindex, rxQueueIndex: rx_queue_index, repeat, ...(data_end === undefined ? {} : { dataEnd: data_end }),
     });
@@ -199,9 +199,8 @@ function whyRefused(errno: number, packetBytes: number, metaBytes: number, metaM
   return refused('the program takes no test runs', 'programs for DEVMAP and CPUMAP entries, and those bound to a device, run on a NIC only: use createTestNic');
 }
 
-function contextOf(ctx: { readonly data: number; readonly dataEnd: number; readonly dataMeta: number; readonly ingressIfindex: number; readonly rxQueueIndex: number; readonly egressIfindex: number }): TestRunContext {
+function contextOf(ctx: TestRunResult['ctxOut']): TestRunContext {
   return {
     data: ctx.data, data_end: ctx.dataEnd, data_meta: ctx.dataMeta, ingress_ifindex: ctx.ingressIfindex, rx_queue_index: ctx.rxQueueIndex, egress_ifindex: ctx.egressIfindex,
   };
 }
-

@@ -1,3 +1,4 @@
+import { toSpacedHex } from '../../base/index.js';
 import { isTestRun, journeyOf } from '../matchers/subject.js';
 import type { PacketSubject } from '../matchers/subject.js';
 
@@ -17,8 +18,7 @@ export const runSerializer = {
 function hexLines(bytes: Uint8Array): string[] {
   const lines: string[] = [];
   for (let at = 0; at < bytes.length; at += 16) {
-    const row = Array.from(bytes.subarray(at, at + 16), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    lines.push(`${at.toString(16).padStart(4, '0')}  ${row}`);
+    lines.push(`${at.toString(16).padStart(4, '0')}  ${toSpacedHex(bytes.subarray(at, at + 16))}`);
   }
   return lines;
 }
