@@ -105,24 +105,29 @@ export class XskBuffPool {
     if (free !== undefined) return free;
     const { fill, umem } = this;
     if (umem.isUnaligned && this.#freeHeads === 0) return -1;
-    const { u32 } = this.#memory;
-    for (let entries = 0; ; entries++) {
-      if (entries > fill.mostEntries || !fill.peek()) {
-        fill.queueEmptyDescs++;
-        umem.watch?.starved(this);
-        return -1;
-      }
-      const { word } = fill;
-      const chunk = umem.fillChunk(u32[word], u32[word + 1]);
-      fill.release();
-      if (chunk < 0) {
-        fill.invalidDescs++;
-        continue;
-      }
-      if (umem.isUnaligned) this.#freeHeads--;
-      umem.move(chunk, Owner.fillRing, Owner.kernel);
-      return chunk;
+    for (let entries = 0; entries <= fill.mostEntries && fill.peek(); entries++) {
+      const chunk = this.#takeEntry();
+      if (chunk >= 0) return chunk;
     }
+    fill.queueEmptyDescs++;
+    umem.watch?.starved(this);
+    return -1;
+  }
+
+  /** Uses up the next entry of FILL, which is there. @returns its chunk, now `Owner.kernel`, or -1 for a bad entry */
+  #takeEntry(): number {
+    const { fill, umem } = this;
+    const { u32 } = this.#memory;
+    const { word } = fill;
+    const chunk = umem.fillChunk(u32[word], u32[word + 1]);
+    fill.release();
+    if (chunk < 0) {
+      fill.invalidDescs++;
+      return -1;
+    }
+    if (umem.isUnaligned) this.#freeHeads--;
+    umem.move(chunk, Owner.fillRing, Owner.kernel);
+    return chunk;
   }
 
   /**
@@ -135,23 +140,14 @@ export class XskBuffPool {
    */
   allocBatch(into: Uint32Array, most: number): number {
     const { fill, umem } = this;
-    const { u32 } = this.#memory;
     let count = 0;
     while (count < most && this.#free.length > 0) into[count++] = this.#free.pop()!;
     if (count === most) return count;
     const reused = count;
     const room = umem.isUnaligned ? Math.min(most - count, this.#freeHeads) : most - count;
     for (let left = fill.entries(room); left > 0; left--) {
-      const { word } = fill;
-      const chunk = umem.fillChunk(u32[word], u32[word + 1]);
-      fill.release();
-      if (chunk < 0) {
-        fill.invalidDescs++;
-        continue;
-      }
-      if (umem.isUnaligned) this.#freeHeads--;
-      umem.move(chunk, Owner.fillRing, Owner.kernel);
-      into[count++] = chunk;
+      const chunk = this.#takeEntry();
+      if (chunk >= 0) into[count++] = chunk;
     }
     if (count === reused) {
       fill.queueEmptyDescs++;
