@@ -5,12 +5,15 @@ import type { AfXdp, XdpSock } from '../umem/index.js';
 import { XskMap } from '../vm/index.js';
 import type { LoadedObject } from '../vm/index.js';
 import { XskSocket, XskUmem } from '../xsk/index.js';
-import { bindFlags, MAX_XSK_CHUNKS, umemConfig } from './xskSettings.js';
+import { bindFlags, MAX_XSK_CHUNKS, umemConfig, XSK_BIND_MODES } from './xskSettings.js';
 import type { XskSettings } from './xskSettings.js';
 
-/** One socket for each queue of a NIC, each with a UMEM of its own. Problems: `xsk-chunk-count`, `xsk-umem-memory`, those of `xsk/` with the errno. */
+/** One socket for each queue of a NIC, each with a UMEM of its own. Problems: `unknown-xsk-bind-mode`, `xsk-chunk-count`, `xsk-umem-memory`, those of `xsk/` with the errno. */
 export function openSockets(settings: XskSettings, afXdp: AfXdp, nic: NicSettings): Result<readonly XskSocket[]> {
-  const { chunkCount, chunkSizeBytes, rings } = settings;
+  const { chunkCount, chunkSizeBytes, rings, mode } = settings;
+  if (!XSK_BIND_MODES.includes(mode)) {
+    return fail({ code: 'unknown-xsk-bind-mode', where: 'AF_XDP sockets', message: `there is no mode '${String(mode)}'`, hint: `use one of: ${XSK_BIND_MODES.join(', ')}` });
+  }
   if (!Number.isInteger(chunkCount) || chunkCount < 1 || chunkCount > MAX_XSK_CHUNKS) {
     return fail({ code: 'xsk-chunk-count', where: 'UMEM', message: `there are no UMEMs of ${chunkCount} chunks`, hint: `use a whole number from 1 to ${MAX_XSK_CHUNKS}` });
   }

@@ -125,6 +125,28 @@ describe('a NIC', () => {
     expect(() => createTestNic(undefined, { cpus: 0 })).toThrow('0 is no number of CPUs');
   });
 
+  it.each<[string, object, string]>([
+    ['mode', { mode: 'nativ' }, "eth0, mode: it can't be nativ; give one of: native, generic, offload"],
+    ['kernel', { kernel: '6.2' }, "host host, kernel: there is no '6.2'; use one of: 6.1, 6.6, 6.18"],
+    ['mac', { mac: new Uint8Array(5) }, 'eth0, mac: it can\'t be 0,0,0,0,0; give six bytes'],
+    ['memory', { applicationBytes: NaN }, 'host host, applicationBytes: it can\'t be NaN; give a whole number of bytes'],
+    ['profile', { profile: {} }, 'eth0: there is no NIC [object Object]; use one of: plain'],
+    ['application', { xsk: { application: 'l2fwd' } }, 'AF_XDP application on interface 1, queue 0: it is no function that makes one'],
+    ['socket mode', { xsk: { application: rxdrop, mode: 'zero' } }, "host host, NIC eth0, AF_XDP sockets: there is no mode 'zero'; use one of: auto, copy, zerocopy"],
+    ['headroom', { xsk: { application: rxdrop, headroomBytes: 2 ** 32 } }, 'frameHeadroom 4294967296 is no whole number of 32 bits'],
+  ])('of the wrong kind in JavaScript are refused, too: %s', (_name, options, message) => {
+    expect(() => createTestNic(undefined, options)).toThrow(message);
+  });
+
+  it('times and packets that are none are refused, and nothing arrives', () => {
+    const nic = createTestNic(undefined);
+    for (const gapNs of [NaN, -1, Infinity]) expect(() => nic.receive([arp, arp], gapNs)).toThrow(`receive(packets, gapNs): it can't be ${gapNs}; give nanoseconds from 0 on`);
+    for (const forNs of [NaN, -1]) expect(() => nic.network.settle(forNs)).toThrow(`settle(forNs): it can't be ${forNs}`);
+    expect(() => nic.receive('arp' as unknown as Uint8Array)).toThrow('packet: arp is no packet; give bytes (Uint8Array) or a builder');
+    expect(() => createTestNic(5 as unknown as string)).toThrow('object: 5 is no compiled object; give the path of the .o');
+    expect(nic.ended).toEqual([]);
+  });
+
   it('takes no packets after the end', () => {
     const nic = createTestNic(undefined);
     nic.receive(arp);
@@ -251,4 +273,27 @@ describe('AF_XDP', () => {
     expect(map.delete(0)).toBe(true);
     expect(nic.receive(udp)[0]?.outcome).toBe('stack');
   });
+});
+
+it('an application that gives the device a chunk twice loses packets, and the audit blames nobody else', () => {
+  const nic = createTestNic(object('xsk_redirect'), { profile: 'ice' });
+  const umem = unwrap(XskUmem.create(nic.syscalls, nic.syscalls.mmapAnonymous(65536), 65536, { fillSize: 8, compSize: 8 }));
+  const { fill } = unwrap(XskSocket.create(umem, nic.ifindex, 0, { bindFlags: XDP_ZEROCOPY }));
+  fill.reserve(8);
+  for (let i = 0; i < 8; i++) fill.setAddr(fill.index + i, 0);
+  fill.submit(8);
+  nic.receive([udp, arp]);
+  expect(nic.network.finish().hosts[0]?.result.audit).toMatchObject({ ok: true, checks: expect.arrayContaining([expect.objectContaining({ name: 'packets', detail: expect.stringContaining('an application had given the device a chunk twice') })]) });
+});
+
+it('an XSKMAP takes sockets as the kernel has them; what is no data is refused by any map', () => {
+  const nic = createTestNic(object('xsk_redirect'), { xsk: { application: rxdrop } });
+  const map = nic.maps.get<number, unknown>('xsks_map');
+  map.delete(0);
+  map.set(0, nic.sockets[0]!);
+  expect(nic.receive(udp)[0]?.outcome).toBe('xsk');
+  const loop: { self?: unknown } = {};
+  loop.self = loop;
+  expect(() => map.set(0, loop)).toThrow('it has more than 64 levels, or contains itself');
+  expect(() => map.set(0, nic)).toThrow('a TestNic is no data; give numbers');
 });

@@ -1,4 +1,4 @@
-import { ProblemError, unwrap } from '../../base/index.js';
+import { parseKernelRelease, ProblemError, unwrap } from '../../base/index.js';
 import type { KernelRelease } from '../../base/index.js';
 import { findProfile, PROFILES } from '../../nic/index.js';
 import type { NicProfile, NicSettings, XdpDriverFactory } from '../../nic/index.js';
@@ -6,7 +6,9 @@ import { createScenario, fillMap } from '../../sim/index.js';
 import type { HostNicSpec, HostSpec, LinkSpec, Scenario, ScenarioResult, XskSpec } from '../../sim/index.js';
 import { parseNetwork } from '../../vm/index.js';
 import type { LoadedObject } from '../../vm/index.js';
+import { XDP_MODES } from '../../xdp/index.js';
 import type { XdpMode } from '../../xdp/index.js';
+import { badOption } from '../program/badOption.js';
 import { readObject } from '../program/objectSource.js';
 import type { ObjectSource } from '../program/objectSource.js';
 import { plainValue, variableText } from '../program/plainValue.js';
@@ -116,6 +118,7 @@ export class TestNetwork {
    */
   settle(forNs?: number): void {
     if (this.#result !== undefined) throw new ProblemError({ code: 'network-finished', where: 'network', message: 'the network is shut down: finish() or toHaveNoLeaks did that', hint: 'do it at the end of the test, or make another network' });
+    if (forNs !== undefined && !(Number.isFinite(forNs) && forNs >= 0)) throw badOption('settle(forNs)', forNs, 'nanoseconds from 0 on, or leave it out');
     unwrap(this.#scenario.settle(forNs));
   }
 
@@ -192,6 +195,8 @@ function portOf(name: string): { host: string; nic: string } {
 
 function hostSpec(name: string, options: TestHostOptions): Omit<HostSpec, 'seed'> {
   const { objects = {}, nics, kernel, network, globals = {}, maps = {}, applicationBytes = APPLICATION_BYTES } = options;
+  if (kernel !== undefined) unwrap(parseKernelRelease(kernel, `host ${name}, kernel`));
+  if (!Number.isInteger(applicationBytes) || applicationBytes < 0) throw badOption(`host ${name}, applicationBytes`, applicationBytes, 'a whole number of bytes');
   const specs = Object.entries(nics).map(([nicName, nic], i) => nicSpec(nicName, nic, i + 1, Object.keys(objects)));
   const cpus = options.cpus ?? Math.max(1, ...specs.map(({ settings }) => settings.queues));
   return {
@@ -225,7 +230,9 @@ function hostSpec(name: string, options: TestHostOptions): Omit<HostSpec, 'seed'
 
 function nicSpec(name: string, { profile = 'plain', queues = 1, mtu = 1500, mode, xdp, xsk, driver, mac, settings = {} }: TestNicOptions, ifindex: number, objects: readonly string[]): HostNicSpec {
   const found = typeof profile === 'string' ? findProfile(profile) : profile;
-  if (found === undefined) throw new ProblemError({ code: 'unknown-nic', where: name, message: `there is no NIC ${String(profile)}`, hint: `use one of: ${PROFILES.map((each) => each.name).join(', ')}` });
+  if (found?.rxRing === undefined) throw new ProblemError({ code: 'unknown-nic', where: name, message: `there is no NIC ${String(profile)}`, hint: `use one of: ${PROFILES.map((each) => each.name).join(', ')}` });
+  if (mode !== undefined && !XDP_MODES.includes(mode)) throw badOption(`${name}, mode`, mode, `one of: ${XDP_MODES.join(', ')}`);
+  if (mac !== undefined && !(mac instanceof Uint8Array && mac.length === 6)) throw badOption(`${name}, mac`, mac, 'six bytes (Uint8Array)');
   const chosen = xdp === undefined ? objects[0] : xdp;
   const program = typeof chosen === 'string' ? { object: chosen } : chosen ?? undefined;
   if (program !== undefined && !objects.includes(program.object)) throw noObject(`NIC ${name}`, program.object, objects);

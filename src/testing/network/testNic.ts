@@ -2,6 +2,7 @@ import { ProblemError, unwrap } from '../../base/index.js';
 import { nicStatistics } from '../../nic/index.js';
 import type { Host, HostNic, Scenario } from '../../sim/index.js';
 import type { XdpSock, XskSyscalls } from '../../umem/index.js';
+import { badOption } from '../program/badOption.js';
 import { packetBytesOf } from '../program/objectSource.js';
 import type { PacketBytes } from '../program/objectSource.js';
 import { ProgramGlobals } from '../program/programGlobals.js';
@@ -54,6 +55,7 @@ export class TestNic {
    * packet?.outcome; // 'tx'
    */
   receive(packets: PacketBytes | readonly PacketBytes[], gapNs = 0): EndedPacket[] {
+    if (!(Number.isFinite(gapNs) && gapNs >= 0)) throw badOption('receive(packets, gapNs)', gapNs, 'nanoseconds from 0 on');
     const list = Array.isArray(packets) ? (packets as readonly PacketBytes[]) : [packets as PacketBytes];
     const before = this.#journal.ended.length;
     const [host, nic] = this.#place;

@@ -1,4 +1,4 @@
-import { unwrap } from '../../base/index.js';
+import { ProblemError, unwrap } from '../../base/index.js';
 import { loadObjectBytes, loadObjectFile } from '../../vm/index.js';
 import type { ObjectSpec } from '../../vm/index.js';
 
@@ -8,13 +8,17 @@ export type ObjectSource = string | Uint8Array | ObjectSpec;
 /** @throws Error with the reason and how to mend it */
 export function readObject(source: ObjectSource): ObjectSpec {
   if (typeof source === 'string') return unwrap(loadObjectFile(source));
-  return source instanceof Uint8Array ? unwrap(loadObjectBytes(source, 'object')) : source;
+  if (source instanceof Uint8Array) return unwrap(loadObjectBytes(source, 'object'));
+  if (Array.isArray((source as ObjectSpec | undefined)?.programs)) return source;
+  throw new ProblemError({ code: 'no-object', where: 'object', message: `${String(source)} is no compiled object`, hint: 'give the path of the .o, its bytes, or what loadObjectFile gave' });
 }
 
 /** Bytes, or what can build them. */
 export type PacketBytes = Uint8Array | { build(): Uint8Array };
 
-/** The bytes of a packet. */
+/** The bytes of a packet. @throws Error when it is no packet, and what a builder throws */
 export function packetBytesOf(packet: PacketBytes): Uint8Array {
-  return packet instanceof Uint8Array ? packet : packet.build();
+  if (packet instanceof Uint8Array) return packet;
+  if (typeof (packet as Partial<typeof packet> | undefined)?.build === 'function') return packet.build();
+  throw new ProblemError({ code: 'no-packet', where: 'packet', message: `${String(packet)} is no packet`, hint: 'give bytes (Uint8Array) or a builder, such as ethernet().ipv4().udp()' });
 }

@@ -1,5 +1,6 @@
 import { ENOENT, errnoName, ProblemError, unwrap } from '../../base/index.js';
 import { fillMap } from '../../sim/index.js';
+import { XdpSock } from '../../umem/index.js';
 import { formatValue, mapTypeName, parseValue, UserMap } from '../../vm/index.js';
 import type { BpfMap, Btf, JsonValue, LoadedObject, MapSpec } from '../../vm/index.js';
 import { XskSocket } from '../../xsk/index.js';
@@ -119,20 +120,23 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
 
   /**
    * Sets the value under a key (bpf_map_update_elem). On a per-CPU map one value goes to every CPU, a list gives each its own. The value of a PROG_ARRAY is a
-   * program's name, of a DEVMAP `{ ifindex }`, of a CPUMAP `{ qsize }`, both also with a `program`, of an XSKMAP an `XskSocket` or `"socket 0"`.
+   * program's name, of a DEVMAP `{ ifindex }`, of a CPUMAP `{ qsize }`, both also with a `program`, of an XSKMAP an `XskSocket`, one of `TestNic.sockets`, or
+   * `"socket 0"`.
    *
    * @throws Error when key or value don't fit, or the map refuses them (full, frozen, no such index)
    * @example
    * program.maps.get<string, unknown>('packets_by_source').set('192.0.2.1', { packets: 0, bytes: 2n ** 60n });
    */
-  set(key: Key | Uint8Array, value: Value | Uint8Array | XskSocket): this {
-    if (!(value instanceof XskSocket) && (key instanceof Uint8Array || value instanceof Uint8Array)) {
+  set(key: Key | Uint8Array, value: Value | Uint8Array | XskSocket | XdpSock): this {
+    const socketId = value instanceof XskSocket ? this.#surroundings.socketOf(value.fd) : value instanceof XdpSock ? value.id : undefined;
+    const isSocket = value instanceof XskSocket || value instanceof XdpSock;
+    if (!isSocket && (key instanceof Uint8Array || value instanceof Uint8Array)) {
       const error = this.raw.update(this.#keyBytes(key), value instanceof Uint8Array ? value : this.#valueBytes(value));
       if (error !== 0) throw this.#refused(error);
       return this;
     }
     const { cpus } = this.#surroundings;
-    const plain = value instanceof XskSocket ? `socket ${this.#surroundings.socketOf(value.fd)}` : plainValue(value);
+    const plain = isSocket ? `socket ${socketId}` : plainValue(value);
     const entry = { key: plainValue(key), ...(this.#isListOfCpus(plain) ? { values: plain } : { value: plain }) };
     const problem = fillMap(this.#loaded, this.name, [entry], `map ${this.name}`, { possibleCpus: cpus, socketCount: this.#surroundings.socketCount() });
     if (problem !== undefined) throw new ProblemError({ ...problem, where: `map ${this.name}` });
