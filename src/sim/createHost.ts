@@ -26,7 +26,7 @@ import { XSK_DEFAULTS } from './xskSettings.js';
 import type { XskSettings } from './xskSettings.js';
 
 /** CONFIG_NR_CPUS of most distributions. */
-const CPUS_MAX = 8192;
+export const CPUS_MAX = 8192;
 
 /** Kept log lines; more are only counted. */
 const KEPT_LOG_LINES = 1000;

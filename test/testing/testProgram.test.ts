@@ -321,3 +321,22 @@ describe('log', () => {
     expect(program.testRun({ data: udp }).log.length).toBe(3);
   });
 });
+
+it.each<[string, object, string]>([
+  ['repeat', { repeat: NaN }, "testRun, repeat: it can't be NaN; give a whole number from 0 to 4294967295"],
+  ['endless', { repeat: Infinity }, 'repeat: it can\'t be Infinity'],
+  ['interface', { ctx: { ingress_ifindex: 2 ** 32 + 1 } }, "testRun, ctx.ingress_ifindex: it can't be 4294967297"],
+  ['end', { ctx: { data_end: -1 } }, "testRun, ctx.data_end: it can't be -1"],
+  ['meta', { meta: 'abcd' }, "testRun, meta: it can't be abcd; give bytes (Uint8Array)"],
+])('a run of what can\'t be is refused: %s', (_name, options, message) => {
+  expect(() => loadProgram(object('count_hash')).testRun({ data: new Uint8Array(60), ...options })).toThrow(message);
+});
+
+it.each<[string, object, string]>([
+  ['cpus', { cpus: 0 }, "cpus: it can't be 0; give a whole number from 1 to "],
+  ['more cpus', { cpus: 1e9 }, "cpus: it can't be 1000000000"],
+  ['kernel', { kernel: '6.2' }, "kernel: there is no '6.2'; use one of: 6.1, 6.6, 6.18"],
+  ['time', { tNs: NaN }, "tNs: it can't be NaN; give a whole number of nanoseconds"],
+])('a machine that can\'t be is refused: %s', (_name, options, message) => {
+  expect(() => loadProgram(object('count_hash'), options)).toThrow(message);
+});

@@ -1,11 +1,12 @@
-import { ENOMEM, errnoName, NEWEST_KERNEL, ProblemError, Rng, unwrap } from '../../base/index.js';
+import { ENOMEM, errnoName, NEWEST_KERNEL, parseKernelRelease, ProblemError, Rng, unwrap } from '../../base/index.js';
 import type { KernelRelease, Problem, Result } from '../../base/index.js';
 import { HostMemory } from '../../memory/index.js';
-import { BOOT_NS } from '../../sim/index.js';
+import { BOOT_NS, CPUS_MAX } from '../../sim/index.js';
 import { LOOPBACK, objectMemoryBytes, parseNetwork, Vm, withInterface } from '../../vm/index.js';
 import type { LoadedObject, LoadedProgram, ObjectSpec, VmEnvironment } from '../../vm/index.js';
 import { metadataMaxBytes, TestRunner } from '../../xdp/index.js';
 import type { TestRunResult } from '../../xdp/index.js';
+import { badOption } from './badOption.js';
 import { packetBytesOf, readObject } from './objectSource.js';
 import type { ObjectSource, PacketBytes } from './objectSource.js';
 import { ProgramGlobals } from './programGlobals.js';
@@ -88,6 +89,9 @@ export class TestProgram {
   /** Made by `loadProgram`. */
   constructor(object: ObjectSpec, options: LoadProgramOptions) {
     const { kernel = NEWEST_KERNEL, tNs = BOOT_NS, seed = 1, cpus = 1, instructionBudget } = options;
+    unwrap(parseKernelRelease(kernel, 'kernel'));
+    if (!Number.isInteger(cpus) || cpus < 1 || cpus > CPUS_MAX) throw badOption('cpus', cpus, `a whole number from 1 to ${CPUS_MAX}`);
+    checkTime(tNs);
     this.object = object;
     this.#memory = HostMemory.withRoomFor(objectMemoryBytes(object, cpus) + RUNNER_BYTES);
     const network = options.network === undefined ? undefined : unwrap(parseNetwork(options.network, 'network'));
@@ -116,6 +120,7 @@ export class TestProgram {
   }
 
   set tNs(tNs: number) {
+    checkTime(tNs);
     this.#environment.tNs = tNs;
   }
 
@@ -139,6 +144,9 @@ export class TestProgram {
    */
   testRun({ data, meta = new Uint8Array(0), ctx = {}, repeat = 1 }: TestRunOptions): TestRun {
     const packet = packetBytesOf(data);
+    if (!(meta instanceof Uint8Array)) throw badOption('testRun, meta', meta, 'bytes (Uint8Array)');
+    checkU32('repeat', repeat);
+    for (const [name, value] of Object.entries(ctx)) if (value !== undefined) checkU32(`ctx.${name}`, value);
     const bytes = new Uint8Array(meta.length + packet.length);
     bytes.set(meta);
     bytes.set(packet, meta.length);
@@ -186,6 +194,15 @@ function chosenProgram(loaded: LoadedObject, name: string | undefined): Result<L
   }
   const [reason] = loaded.problems.values();
   return { ok: false, problem: reason ?? { code: 'unknown-program', where: loaded.spec.name, message: `there is no XDP program${name === undefined ? '' : ` ${name}`}`, hint: `it has: ${names}` } };
+}
+
+function checkTime(tNs: number): void {
+  if (!Number.isSafeInteger(tNs) || tNs < 0) throw badOption('tNs', tNs, 'a whole number of nanoseconds, from 0 to 2^53');
+}
+
+/** @throws ProblemError for a number that its field of the system call can't hold */
+function checkU32(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 0 || value >= 2 ** 32) throw badOption(`testRun, ${name}`, value, 'a whole number from 0 to 4294967295');
 }
 
 /** The kernel gives a bare errno; this says which argument it was. */
