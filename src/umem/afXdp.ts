@@ -1,4 +1,4 @@
-import { EBADF, EBUSY, EINVAL, ENETDOWN, ENOPROTOOPT, ENOTSOCK, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT, NEWEST_KERNEL } from '../base/index.js';
+import { EBADF, EBUSY, EINVAL, ENETDOWN, ENOPROTOOPT, ENOTSOCK, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT, NEWEST_KERNEL, ProblemError } from '../base/index.js';
 import type { KernelRelease, Scheduler } from '../base/index.js';
 import { PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory } from '../memory/index.js';
@@ -211,7 +211,14 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
   }
 
   mmapAnonymous(lenBytes: number): Mapping {
+    if (!Number.isInteger(lenBytes) || lenBytes < 1) throw new RangeError(`AfXdp.mmapAnonymous: ${lenBytes} is no number of bytes, which is a whole one from 1 on`);
     const wholeBytes = Math.ceil(lenBytes / PAGE_BYTES) * PAGE_BYTES;
+    if (!this.memory.hasRoom(wholeBytes)) {
+      throw new ProblemError({
+        code: 'host-memory-exhausted', where: 'mmapAnonymous', message: `the host has no room for ${wholeBytes} bytes more`,
+        hint: 'map less, or give the host more memory for applications (applicationBytes), which is less than 4 GiB in all',
+      });
+    }
     const mapping = this.#mapping(this.memory.reserve('application memory', wholeBytes, PAGE_BYTES), wholeBytes);
     this.#mappings.push(mapping);
     return mapping;

@@ -297,3 +297,9 @@ it('an XSKMAP takes sockets as the kernel has them; what is no data is refused b
   expect(() => map.set(0, loop)).toThrow('it has more than 64 levels, or contains itself');
   expect(() => map.set(0, nic)).toThrow('a TestNic is no data; give numbers');
 });
+
+it('memory for applications comes to an end, and it is said how there is more', () => {
+  const { syscalls } = createTestNic(undefined, { applicationBytes: 65536 });
+  expect(() => syscalls.mmapAnonymous(2 ** 30)).toThrow('mmapAnonymous: the host has no room for 1073741824 bytes more; map less, or give the host more memory for applications (applicationBytes)');
+  for (const lenBytes of [0, -1, NaN, Infinity]) expect(() => syscalls.mmapAnonymous(lenBytes)).toThrow(`AfXdp.mmapAnonymous: ${lenBytes} is no number of bytes`);
+});
