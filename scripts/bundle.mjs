@@ -18,4 +18,5 @@ const external = [/^node:/, ...Object.keys({ ...dependencies, ...peerDependencie
 const bundle = await rolldown({ input: Object.fromEntries(names.map((name) => [name, join(root, 'dist', `${name}.js`)])), external, platform: 'node' });
 await rm(join(root, OUT), { recursive: true, force: true });
 await bundle.write({ dir: join(root, OUT), format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' });
-for (const path of Object.values(bin)) await chmod(join(root, path), 0o755);
+// The command that isn't bundled can be started, too: npx remembers where it found it.
+for (const path of Object.values(bin)) for (const file of [path, path.replace(`${OUT}/`, 'dist/')]) await chmod(join(root, file), 0o755);
