@@ -303,3 +303,16 @@ it('memory for applications comes to an end, and it is said how there is more', 
   expect(() => syscalls.mmapAnonymous(2 ** 30)).toThrow('mmapAnonymous: the host has no room for 1073741824 bytes more; map less, or give the host more memory for applications (applicationBytes)');
   for (const lenBytes of [0, -1, NaN, Infinity]) expect(() => syscalls.mmapAnonymous(lenBytes)).toThrow(`AfXdp.mmapAnonymous: ${lenBytes} is no number of bytes`);
 });
+
+it.each([[1, 1_000_000], [2, 2 ** 31], [8, 1_000_000]])('with a producer index of FILL (%i entries) that makes no sense (+%i) the device is not blamed for a chunk that it was given twice', (fillSize, jump) => {
+  const nic = createTestNic(object('xsk_redirect'), { profile: 'ice' });
+  const umem = unwrap(XskUmem.create(nic.syscalls, nic.syscalls.mmapAnonymous(65536), 65536, { fillSize, compSize: 8 }));
+  const socket = unwrap(XskSocket.create(umem, nic.ifindex, 0, { rxSize: 4, bindFlags: XDP_ZEROCOPY }));
+  for (let i = 0; i < 12; i++) {
+    socket.fill.submit(jump);
+    nic.receive(udp);
+  }
+  const { audit } = nic.network.finish().hosts[0]!.result;
+  expect(audit.checks.filter(({ ok }) => !ok)).toEqual([]);
+  expect(xskFindings(nic.sockets).map(({ code }) => code)).toContain('index-beyond-ring');
+});

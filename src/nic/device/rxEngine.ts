@@ -1,5 +1,5 @@
 import { FrameCopier, Owner } from '../../memory/index.js';
-import type { OwnerLedger } from '../../memory/index.js';
+import type { Umem } from '../../umem/index.js';
 import { XDP_RSS_TYPE_NONE } from '../../vm/index.js';
 import { BATCH_FRAMES, DESC_EOP, DESC_FIRST, DESC_L3_BAD, DESC_L4_BAD, DESC_RSS, DESC_TIMESTAMP, DESC_VLAN, DescriptorBatch, MAX_SEGMENTS, PACKET_BROADCAST, PACKET_MULTICAST } from './batch.js';
 import type { WireBatch } from './batch.js';
@@ -223,7 +223,7 @@ export class RxEngine {
         const ledger = inUmem === undefined ? pages : inUmem.umem.chunks;
         const unit = inUmem === undefined ? buffer : buffer - inUmem.deviceOffBytes;
         const index = ledger.indexOf(unit);
-        if (ledger.owner[index] !== Owner.device) this.#strayWrite(ledger, unit);
+        if (ledger.owner[index] !== Owner.device) this.#strayWrite(unit, inUmem?.umem);
         ledger.packetId[index] = packetId;
         if (inUmem === undefined) tags.payload[index] = buffer + prefix;
         u32[row] = target + prefix;
@@ -276,9 +276,11 @@ export class RxEngine {
   }
 
   /** A buffer that is not the device's: the driver broke the rule, unless a fault made it believe that the device was done. */
-  #strayWrite(ledger: OwnerLedger, buffer: number): void {
-    const { faults } = this.#config;
+  #strayWrite(buffer: number, umem: Umem | undefined): void {
+    const { faults, pages } = this.#config;
     if (faults?.mayBeOutOfStep === true) faults.strayWrites++;
-    else ledger.move(buffer, Owner.device, Owner.device);
+    // Who follows the chunks knows whether the application had this one in two places at once.
+    else if (umem === undefined) pages.move(buffer, Owner.device, Owner.device);
+    else umem.move(buffer - umem.address, Owner.device, Owner.device);
   }
 }
