@@ -22,7 +22,7 @@ import { RunState } from './runState.js';
 import { fillXskMaps, forgetSocket, openSockets } from './sockets.js';
 import { TraceLog } from './traceLog.js';
 import type { World } from './world.js';
-import { XSK_DEFAULTS } from './xskSettings.js';
+import { XSK_DEFAULTS, xskMemoryBytes } from './xskSettings.js';
 import type { XskSettings } from './xskSettings.js';
 
 /** CONFIG_NR_CPUS of most distributions. */
@@ -178,6 +178,10 @@ function checkSpec(spec: HostSpec): Result<readonly string[]> {
   for (const { settings, driver } of spec.nics) {
     const wrong = checkSettings(settings) ?? (driver === undefined ? undefined : checkKitSettings(settings));
     if (wrong !== undefined) return fail(wrong);
+  }
+  for (const { name, xsk } of spec.nics) {
+    if (xsk === undefined || xskMemoryBytes({ ...XSK_DEFAULTS, ...xsk }) >= 0) continue;
+    return fail({ code: 'xsk-settings', where: `NIC ${name}, AF_XDP sockets`, message: 'chunkCount, chunkSizeBytes and the four rings are not all numbers from 0 on', hint: 'use whole numbers, or leave out what is to be as by default' });
   }
   if (!Number.isInteger(spec.cpus) || spec.cpus < 1 || spec.cpus > CPUS_MAX) {
     return fail({ code: 'host-cpus', where: `host ${spec.name}`, message: `${String(spec.cpus)} is no number of CPUs`, hint: `use a whole number from 1 to ${CPUS_MAX}` });

@@ -133,6 +133,8 @@ describe('a NIC', () => {
     ['profile', { profile: {} }, 'eth0: there is no NIC [object Object]; use one of: plain'],
     ['application', { xsk: { application: 'l2fwd' } }, 'AF_XDP application on interface 1, queue 0: it is no function that makes one'],
     ['socket mode', { xsk: { application: rxdrop, mode: 'zero' } }, "host host, NIC eth0, AF_XDP sockets: there is no mode 'zero'; use one of: auto, copy, zerocopy"],
+    ['chunks', { xsk: { application: rxdrop, chunkCount: NaN } }, 'NIC eth0, AF_XDP sockets: chunkCount, chunkSizeBytes and the four rings are not all numbers from 0 on'],
+    ['rings', { xsk: { application: rxdrop, rings: { rx: 64 } } }, 'FILL ring size undefined is no whole number of 32 bits'],
     ['headroom', { xsk: { application: rxdrop, headroomBytes: 2 ** 32 } }, 'frameHeadroom 4294967296 is no whole number of 32 bits'],
   ])('of the wrong kind in JavaScript are refused, too: %s', (_name, options, message) => {
     expect(() => createTestNic(undefined, options)).toThrow(message);
