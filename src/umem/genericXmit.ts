@@ -13,6 +13,9 @@ import type { ConsumerQueue } from './xskQueue.js';
 
 const NO_PACKET = -1;
 
+/** Room for every part of a packet. */
+const COPIES_BYTES = MAX_SKB_DESCRIPTORS * PAGE_BYTES;
+
 /** The send call of one socket in copy mode (__xsk_generic_xmit, xsk_build_skb, net/xdp/xsk.c, 6.18), and the packet that is not complete yet. */
 export class GenericXmit {
   readonly #memory: HostMemory;
@@ -97,6 +100,11 @@ export class GenericXmit {
       const error = this.#readMetadata(pool);
       if (error !== 0) return error;
     }
+    if (isContinued && this.#copies === 0 && !this.#memory.hasRoom(COPIES_BYTES)) {
+      // No memory for an skb: the application may try again (sock_alloc_send_skb).
+      pool.cancelCompletion(1);
+      return -EAGAIN;
+    }
     const address = umem.address + desc.offBytes;
     packet.partAddress[packet.partCount] = isFirst && !isContinued ? address : this.#copy(packet.partCount, address, desc.len);
     packet.partBytes[packet.partCount++] = desc.len;
@@ -153,7 +161,7 @@ export class GenericXmit {
   }
 
   #copy(part: number, address: number, lenBytes: number): number {
-    if (this.#copies === 0) this.#copies = this.#memory.reserve(`packet of socket ${this.#socket.id}`, MAX_SKB_DESCRIPTORS * PAGE_BYTES);
+    if (this.#copies === 0) this.#copies = this.#memory.reserve(`packet of socket ${this.#socket.id}`, COPIES_BYTES);
     const to = this.#copies + part * PAGE_BYTES;
     this.#memory.u8.copyWithin(to, address, address + lenBytes);
     return to;

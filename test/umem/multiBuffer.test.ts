@@ -49,6 +49,15 @@ describe('sending packets of several descriptors', () => {
     expect(bench.sent[0]![0]).toBe(7);
   });
 
+  it('waits when there is no memory to keep a packet without its end', () => {
+    const bench = queued([-100, 20]);
+    const mark = bench.memory.mark();
+    while (bench.memory.hasRoom(4096)) bench.memory.reserve('somebody else', 4096);
+    expect(outcome(bench)).toEqual({ result: EAGAIN, consumed: 0, sent: [], invalid: 0 });
+    bench.memory.release(mark);
+    expect(outcome(bench)).toEqual({ result: 0, consumed: 2, sent: [120], invalid: 0 });
+  });
+
   it('takes 18 descriptors', () => {
     expect(outcome(queued([...continued(17), 100]))).toEqual({ result: 0, consumed: 18, sent: [1800], invalid: 0 });
   });
