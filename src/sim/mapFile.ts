@@ -51,15 +51,28 @@ export function fillMap(loaded: LoadedObject, mapName: string, entries: unknown,
   return fill(loaded, mapName, host, (hint) => checkEntries(entries, where, hint), (index) => `${where}[${index}]`);
 }
 
+/**
+ * Puts one entry, of which the key and the value or values are given, into a map. Problems: as `fillMap`, in the words of a caller that has no file.
+ *
+ * @param where names the map in problems
+ */
+export function setMapEntry(loaded: LoadedObject, mapName: string, entry: object, where: string, host: MapHost): Problem | undefined {
+  const map = loaded.maps.get(mapName);
+  const example = map && exampleEntry(loaded, map);
+  const hint = example && `write key and value like ${JSON.stringify(example.key)} and ${JSON.stringify(example.value)}`;
+  return fill(loaded, mapName, host, (fileHint) => checkEntries([entry], where, hint ?? fileHint), () => where, hint);
+}
+
 function fill(
-  loaded: LoadedObject, mapName: string, host: MapHost, read: (hint: string) => Result<readonly JsonEntry[]>, place: (index: number) => string,
+  loaded: LoadedObject, mapName: string, host: MapHost, read: (hint: string) => Result<readonly JsonEntry[]>, place: (index: number) => string, ownHint?: string,
 ): Problem | undefined {
   const map = loaded.maps.get(mapName);
   if (map === undefined) {
     const names = [...loaded.maps.keys()].join(', ');
     return { code: 'unknown-map', where: loaded.spec.name, message: `no map ${mapName}`, hint: names === '' ? 'the object has no maps' : `it has: ${names}` };
   }
-  const hint = `write ${mapFileExample(loaded, map)}, as docs/report.md describes`;
+  const { key, value } = exampleEntry(loaded, map);
+  const hint = ownHint ?? `write [{"key": ${JSON.stringify(key)}, "value": ${JSON.stringify(value)}}], as docs/report.md describes`;
   const entries = read(hint);
   if (!entries.ok) return entries.problem;
   for (const [index, entry] of entries.value.entries()) {
@@ -76,8 +89,8 @@ function exampleOf(loaded: LoadedObject, typeId: number, sizeBytes: number): Jso
   return JSON.stringify(value).length > MAX_EXAMPLE_CHARS ? `${sizeBytes} bytes in hex` : value;
 }
 
-/** A map file of one entry for this map, by its BTF types. */
-function mapFileExample(loaded: LoadedObject, map: BpfMap): string {
+/** An entry for this map, by its BTF types. */
+export function exampleEntry(loaded: LoadedObject, map: BpfMap): { readonly key: JsonValue; readonly value: JsonValue } {
   const { spec } = map;
   const key = exampleOf(loaded, spec.keyTypeId, spec.keySize);
   const value = map instanceof XskMap ? 'socket 0'
@@ -85,7 +98,7 @@ function mapFileExample(loaded: LoadedObject, map: BpfMap): string {
     : isProgramEntryMap(map) ? { [targetName(map)]: 1, ...(spec.valueSize === 8 ? { program: programsFor(loaded, map)[0] ?? 'NAME' } : {}) }
     : isMapOfMaps(map) ? (namesThatFit(loaded, map)[0] ?? 'NAME')
     : exampleOf(loaded, spec.valueTypeId, spec.valueSize);
-  return `[{"key": ${JSON.stringify(key)}, "value": ${JSON.stringify(value)}}]`;
+  return { key, value };
 }
 
 interface JsonEntry {
@@ -238,7 +251,7 @@ function putMap(loaded: LoadedObject, map: MapOfMaps, key: Uint8Array, name: unk
 function putSocket(loaded: LoadedObject, map: XskMap, key: Uint8Array, value: unknown, socketCount: number): Problem | undefined {
   const number = typeof value === 'string' ? /^socket (\d{1,5})$/.exec(value)?.[1] : undefined;
   if (number === undefined || Number(number) >= socketCount) {
-    const range = socketCount === 0 ? 'there are none; open some with --xsk' : `use "socket 0" to "socket ${socketCount - 1}"`;
+    const range = socketCount === 0 ? 'there are none: begin with an application (--xsk; in a test xsk), or give a socket that you opened' : `use "socket 0" to "socket ${socketCount - 1}"`;
     return { code: 'map-file-socket', message: `value ${JSON.stringify(value)} is no socket`, hint: range };
   }
   const error = map.updateBytes(key, new Uint8Array(Uint32Array.of(Number(number) + 1).buffer), 0);

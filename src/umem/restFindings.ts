@@ -50,7 +50,7 @@ function ofRx(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
     findings.push(of(watch, watched, 'rx-ring-full', socket.rxQueueFull, NO_CHUNK, `packets were dropped because the RX ring (${ring.size}) was full${never}`, 'read RX more often, or make the ring larger'));
   }
   if (!ring.isEmpty && ring.used <= ring.size) {
-    findings.push(of(watch, watched, 'rx-not-read', ring.used, chunkAt(watch, watched, watched.seen), `${entries(ring.used)} wait in the RX ring${never}`, 'peek and release until RX is empty whenever poll says POLLIN'));
+    findings.push(of(watch, watched, 'rx-not-read', ring.used, chunkAt(watch, watched, watched.seen), `${entries(ring.used)} ${ring.used === 1 ? 'waits' : 'wait'} in the RX ring${never}`, 'peek and release until RX is empty whenever poll says POLLIN'));
   }
   return findings;
 }
@@ -70,7 +70,7 @@ function ofTx(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
     : lastResult === -EAGAIN
       ? 'the last sendto gave EAGAIN, and none came after it'
       : 'the last sendto did not send them all, as after an invalid descriptor, and none came after it';
-  return [of(watch, watched, 'missing-wakeup', waiting, chunk, `${entries(waiting)} wait in the TX ring of socket ${socket.id}: ${why}`, 'call sendto until the TX ring is empty: one call sends 32 descriptors, and an invalid one ends it')];
+  return [of(watch, watched, 'missing-wakeup', waiting, chunk, `${entries(waiting)} ${waiting === 1 ? 'waits' : 'wait'} in the TX ring of socket ${socket.id}: ${why}`, 'call sendto until the TX ring is empty: one call sends 32 descriptors, and an invalid one ends it')];
 }
 
 // ── FILL ──
@@ -92,7 +92,7 @@ function ofFill(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
   const waitsForRx = [...pool.sockets].some(({ rx }) => rx !== undefined && rx.ring.used >= rx.ring.size);
   if (waiting > 0 && waiting <= ring.size && (ring.flags & XDP_RING_NEED_WAKEUP) !== 0 && !waitsForRx) {
     const since = waitingSinceNs < 0 ? '' : ` since ${timeText(waitingSinceNs - watch.startNs)}`;
-    findings.push(of(watch, watched, 'missing-wakeup', waiting, chunkAt(watch, watched, queue.cachedCons), `${entries(waiting)} wait in FILL of queue ${pool.queueId} for a driver that sleeps: no poll and no recvfrom has come${since}, though NEED_WAKEUP is set`, 'call poll or recvfrom after a refill when the FILL ring needs a wake-up'));
+    findings.push(of(watch, watched, 'missing-wakeup', waiting, chunkAt(watch, watched, queue.cachedCons), `${entries(waiting)} ${waiting === 1 ? 'waits' : 'wait'} in FILL of queue ${pool.queueId} for a driver that sleeps: no poll and no recvfrom has come${since}, though NEED_WAKEUP is set`, 'call poll or recvfrom after a refill when the FILL ring needs a wake-up'));
   }
   return findings;
 }

@@ -105,7 +105,7 @@ export function whyNotBound(errno: number, { ifindex, queueId, flags, hasRings }
     case ENODEV:
       return { why: `there is no interface ${ifindex}`, hint: 'look at ip link; indices differ between network namespaces' };
     case EOPNOTSUPP:
-      return { why: 'XDP_ZEROCOPY was asked for, and the driver can\'t, or not with these packets', hint: 'without XDP_ZEROCOPY the socket gets copy mode then; whether a driver has zero copy is among its XDP features' };
+      return { why: 'XDP_ZEROCOPY was asked for, and the driver can\'t, or not with these packets', hint: 'without XDP_ZEROCOPY the socket gets copy mode then; a driver that can has xsk-zerocopy among its XDP features (docs/nic.md, sim nic show NAME)' };
     case ENOTSOCK:
       return DELETED;
     case EBADF:

@@ -73,7 +73,7 @@ describe('runCapture', () => {
     [{ xskRings: 'fill=3' }, '--xsk-rings: setsockopt(XDP_UMEM_FILL_RING): EINVAL, 3 entries are not allowed; use a power of two'],
     [{ xskRings: 'tx=0' }, '--xsk-rings: 0 entries are not allowed for the tx ring (EINVAL); use a power of two'],
     [{ xskRings: 'rx=2147483648' }, '--xsk-rings: setsockopt(XDP_RX_RING): ENOMEM, there is no memory for 2147483648 entries; use a smaller ring; 2048 is what libxdp takes'],
-    [{ xskMode: 'zerocopy' }, "--xsk-mode: bind(): EOPNOTSUPP, --xsk-mode zerocopy was asked for, and the driver can't, or not with these packets; without --xsk-mode zerocopy the socket gets copy mode then; whether a driver has zero copy is among its XDP features"],
+    [{ xskMode: 'zerocopy' }, "--xsk-mode: bind(): EOPNOTSUPP, --xsk-mode zerocopy was asked for, and the driver can't, or not with these packets; without --xsk-mode zerocopy the socket gets copy mode then; a driver that can has xsk-zerocopy among its XDP features (docs/nic.md, sim nic show NAME)"],
     [{ xskSg: true, kernel: '6.1' }, '--xsk-sg: bind(): EINVAL, interface 1 has no queue 0, or the kernel is too old for --xsk-sg; look at ethtool -l; --xsk-sg takes Linux 6.6'],
     [{ xskTxMetadata: 24, kernel: '6.6' }, '--xsk-sw-csum: setsockopt(XDP_UMEM_REG): EINVAL, this kernel may be too old for metadata of packets to be sent; it takes Linux 6.8; leave --xsk-sw-csum and --xsk-tx-metadata out'],
   ])('%o: what the kernel refuses, in terms of the flags', (options, problem) => {

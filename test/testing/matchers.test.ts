@@ -51,6 +51,7 @@ describe('verdicts', () => {
   it('of a run', () => {
     expect(run).toHaveVerdict('XDP_DROP');
     expect(run).not.toHaveVerdict('XDP_PASS');
+    expect(() => expect(run).not.toHaveVerdict('DROP' as 'XDP_DROP')).toThrow('toHaveVerdict: there is no verdict DROP; use one of XDP_ABORTED, XDP_DROP, ');
     expect(failure(() => expect(run).toHaveVerdict('XDP_PASS'))).toMatchInlineSnapshot(`
       "expected verdict XDP_PASS, got XDP_DROP
         in:  IPv4 192.0.2.1:5000 > 192.0.2.2:53 UDP 5

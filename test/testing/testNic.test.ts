@@ -126,6 +126,7 @@ describe('a NIC', () => {
   });
 
   it.each<[string, object, string]>([
+    ['name', { nic: 'ice' }, 'createTestNic: there is no option nic; use some of: profile, queues, mtu, mode, '],
     ['mode', { mode: 'nativ' }, "eth0, mode: it can't be nativ; give one of: native, generic, offload"],
     ['kernel', { kernel: '6.2' }, "host host, kernel: there is no '6.2'; use one of: 6.1, 6.6, 6.18"],
     ['mac', { mac: new Uint8Array(5) }, 'eth0, mac: it can\'t be 0,0,0,0,0; give six bytes'],

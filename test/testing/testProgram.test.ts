@@ -197,7 +197,13 @@ describe('maps', () => {
     const map = counter();
     map.set('192.0.2.1', { packets: 2n ** 64n - 1n, bytes: 1 }).set('192.0.2.2', { packets: '9007199254740993', bytes: 1 }).set('192.0.2.3', { packets: 7n, bytes: 1 });
     expect(['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((key) => map.get(key)?.packets)).toEqual(['18446744073709551615', '9007199254740993', 7]);
-    expect(() => map.set('192.0.2.1', { packets: 2n ** 64n, bytes: 1 })).toThrowErrorMatchingInlineSnapshot(`[ProblemError: map packets_by_source: value of map packets_by_source.packets: 18446744073709551616 doesn't fit in __u64, which goes from 0 to 18446744073709551615; write [{"key": "0.0.0.0", "value": {"packets":0,"bytes":0}}], as docs/report.md describes]`);
+    expect(() => map.set('192.0.2.1', { packets: 2n ** 64n, bytes: 1 })).toThrowErrorMatchingInlineSnapshot(`[ProblemError: map packets_by_source: value of map packets_by_source.packets: 18446744073709551616 doesn't fit in __u64, which goes from 0 to 18446744073709551615; write key and value like "0.0.0.0" and {"packets":0,"bytes":0}]`);
+  });
+
+  it('say what a key looks like', () => {
+    const dropped = loadProgram(object('multi'), { program: 'drop_udp' }).maps.get<unknown>('dropped');
+    expect(() => dropped.get('udp')).toThrow('key of map dropped is of type __u32 and can\'t be "udp"; write it like 0');
+    expect(() => dropped.set('udp', 1)).toThrow('key of map dropped is of type __u32 and can\'t be "udp"; write key and value like 0 and 0');
   });
 
   it('take and find bytes', () => {
@@ -209,7 +215,7 @@ describe('maps', () => {
 
   it('say what is wrong with keys and values', () => {
     const map = counter();
-    expect(() => map.get('nobody')).toThrowErrorMatchingInlineSnapshot(`[ProblemError: key of map packets_by_source is of type __be32 and can't be "nobody"]`);
+    expect(() => map.get('nobody')).toThrowErrorMatchingInlineSnapshot(`[ProblemError: key of map packets_by_source is of type __be32 and can't be "nobody"; write it like "0.0.0.0"]`);
     expect(() => map.set('192.0.2.1', { packet: 1 } as never)).toThrowErrorMatchingInlineSnapshot(`[ProblemError: map packets_by_source: value of map packets_by_source has no 'packet'; it has packets, bytes]`);
     expect(() => loadProgram(object('multi'), { program: 'drop_udp' }).maps.get('dropped').set(256, 1)).toThrowErrorMatchingInlineSnapshot(`[ProblemError: map dropped: map dropped refused the entry (E2BIG): key 256, the map has 256; use keys from 0 to 255, or raise max_entries]`);
     expect(() => counter().get(Uint8Array.of(1, 2))).toThrowErrorMatchingInlineSnapshot(`[ProblemError: map packets_by_source: a key of 2 bytes; give 4]`);
@@ -328,6 +334,8 @@ it.each<[string, object, string]>([
   ['interface', { ctx: { ingress_ifindex: 2 ** 32 + 1 } }, "testRun, ctx.ingress_ifindex: it can't be 4294967297"],
   ['end', { ctx: { data_end: -1 } }, "testRun, ctx.data_end: it can't be -1"],
   ['meta', { meta: 'abcd' }, "testRun, meta: it can't be abcd; give bytes (Uint8Array)"],
+  ['name', { packet: udp }, 'testRun: there is no option packet; use some of: data, meta, ctx, repeat'],
+  ['name in the context', { ctx: { rx_queue: 3 } }, 'testRun, ctx: there is no option rx_queue; use some of: ingress_ifindex, rx_queue_index, data_end'],
 ])('a run of what can\'t be is refused: %s', (_name, options, message) => {
   expect(() => loadProgram(object('count_hash')).testRun({ data: new Uint8Array(60), ...options })).toThrow(message);
 });
@@ -336,7 +344,16 @@ it.each<[string, object, string]>([
   ['cpus', { cpus: 0 }, "cpus: it can't be 0; give a whole number from 1 to "],
   ['more cpus', { cpus: 1e9 }, "cpus: it can't be 1000000000"],
   ['kernel', { kernel: '6.2' }, "kernel: there is no '6.2'; use one of: 6.1, 6.6, 6.18"],
+  ['name', { prog: 'count_hash' }, 'loadProgram: there is no option prog; use some of: program, kernel, '],
   ['time', { tNs: NaN }, "tNs: it can't be NaN; give a whole number of nanoseconds"],
 ])('a machine that can\'t be is refused: %s', (_name, options, message) => {
   expect(() => loadProgram(object('count_hash'), options)).toThrow(message);
+});
+
+it.each<[string, unknown, string]>([
+  ['a packet alone', ethernet().arp(), "testRun: it can't be a packet alone; give it a name: testRun({ data: packet })"],
+  ['bytes alone', new Uint8Array(60), "testRun: it can't be a packet alone"],
+  ['nothing', undefined, "testRun: it can't be undefined; give an object with some of: data, meta, ctx, repeat"],
+])('a run of %s is refused', (_name, options, message) => {
+  expect(() => loadProgram(object('count_hash')).testRun(options as { data: Uint8Array })).toThrow(message);
 });

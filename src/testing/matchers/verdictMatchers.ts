@@ -1,5 +1,6 @@
 import { OUTCOMES } from '../../xdp/index.js';
 import { redirectText } from '../program/redirectTarget.js';
+import { isVerdictName } from '../program/testRunResult.js';
 import type { VerdictName } from '../program/testRunResult.js';
 import { result } from './matcher.js';
 import type { MatcherResult } from './matcher.js';
@@ -8,10 +9,12 @@ import { isTestRun, journeyOf, packetSubject } from './subject.js';
 /**
  * The program returned this verdict.
  *
+ * @throws TypeError for a name that no verdict has, also with `.not`
  * @example expect(program.testRun({ data })).toHaveVerdict('XDP_DROP')
  */
 export function toHaveVerdict(received: unknown, expected: VerdictName): MatcherResult {
   const subject = packetSubject('toHaveVerdict', received);
+  if (!isVerdictName(expected)) throw new TypeError(`toHaveVerdict: there is no verdict ${String(expected)}; use one of XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT, 'invalid N' for another number, or 'fault' for a program that was stopped`);
   const found = subject.verdict ?? 'no verdict: the program did not see the packet';
   return result(subject.verdict === expected, `verdict ${expected}, got ${found}`, journeyOf(subject), { actual: found, expected });
 }

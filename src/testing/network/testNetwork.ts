@@ -8,7 +8,7 @@ import { parseNetwork } from '../../vm/index.js';
 import type { LoadedObject } from '../../vm/index.js';
 import { XDP_MODES } from '../../xdp/index.js';
 import type { XdpMode } from '../../xdp/index.js';
-import { badOption } from '../program/badOption.js';
+import { badOption, checkOptionNames } from '../program/badOption.js';
 import { readObject } from '../program/objectSource.js';
 import type { ObjectSource } from '../program/objectSource.js';
 import { plainValue, variableText } from '../program/plainValue.js';
@@ -58,6 +58,11 @@ export interface TestNetworkOptions {
   readonly links?: readonly (readonly [string, string] | (Partial<Omit<LinkSpec, 'between'>> & { readonly between: readonly [string, string] }))[];
   readonly seed?: number;
 }
+
+const NIC_OPTIONS = { profile: true, queues: true, mtu: true, mode: true, xdp: true, xsk: true, driver: true, mac: true, settings: true } as const;
+const HOST_OPTIONS = { objects: true, nics: true, cpus: true, kernel: true, network: true, globals: true, maps: true, applicationBytes: true } as const;
+/** What `createTestNic` takes: all of its NIC, and what of its host is not given with the object. */
+const ONE_NIC_OPTIONS = { ...NIC_OPTIONS, program: true, seed: true, cpus: true, kernel: true, network: true, globals: true, maps: true, applicationBytes: true } as const;
 
 const APPLICATION_BYTES = 16 << 20;
 const IDEAL = { rateBitsPerS: 0, delayNs: 0, loss: 0 };
@@ -172,6 +177,7 @@ export function createTestNic(
     readonly program?: string; readonly seed?: number; readonly globals?: Readonly<Record<string, unknown>>; readonly maps?: NonNullable<TestHostOptions['maps']>[string];
   } = {},
 ): TestNic {
+  checkOptionNames('createTestNic', options, ONE_NIC_OPTIONS);
   const { program, seed, globals = {}, maps = {}, cpus, kernel, network, applicationBytes, ...nic } = options;
   const optional = { ...(cpus === undefined ? {} : { cpus }), ...(kernel === undefined ? {} : { kernel }), ...(network === undefined ? {} : { network }), ...(applicationBytes === undefined ? {} : { applicationBytes }) };
   const made = createTestNetwork({
@@ -194,6 +200,7 @@ function portOf(name: string): { host: string; nic: string } {
 }
 
 function hostSpec(name: string, options: TestHostOptions): Omit<HostSpec, 'seed'> {
+  checkOptionNames(`host ${name}`, options, HOST_OPTIONS);
   const { objects = {}, nics, kernel, network, globals = {}, maps = {}, applicationBytes = APPLICATION_BYTES } = options;
   if (kernel !== undefined) unwrap(parseKernelRelease(kernel, `host ${name}, kernel`));
   if (!Number.isInteger(applicationBytes) || applicationBytes < 0) throw badOption(`host ${name}, applicationBytes`, applicationBytes, 'a whole number of bytes');
@@ -228,7 +235,9 @@ function hostSpec(name: string, options: TestHostOptions): Omit<HostSpec, 'seed'
   };
 }
 
-function nicSpec(name: string, { profile = 'plain', queues = 1, mtu = 1500, mode, xdp, xsk, driver, mac, settings = {} }: TestNicOptions, ifindex: number, objects: readonly string[]): HostNicSpec {
+function nicSpec(name: string, options: TestNicOptions, ifindex: number, objects: readonly string[]): HostNicSpec {
+  checkOptionNames(`NIC ${name}`, options, NIC_OPTIONS);
+  const { profile = 'plain', queues = 1, mtu = 1500, mode, xdp, xsk, driver, mac, settings = {} } = options;
   const found = typeof profile === 'string' ? findProfile(profile) : profile;
   if (found?.rxRing === undefined) throw new ProblemError({ code: 'unknown-nic', where: name, message: `there is no NIC ${String(profile)}`, hint: `use one of: ${PROFILES.map((each) => each.name).join(', ')}` });
   if (mode !== undefined && !XDP_MODES.includes(mode)) throw badOption(`${name}, mode`, mode, `one of: ${XDP_MODES.join(', ')}`);

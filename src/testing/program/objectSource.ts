@@ -16,9 +16,13 @@ export function readObject(source: ObjectSource): ObjectSpec {
 /** Bytes, or what can build them. */
 export type PacketBytes = Uint8Array | { build(): Uint8Array };
 
+/** Whether it is the bytes of a packet, or can build them. */
+export function isPacket(value: unknown): value is PacketBytes {
+  return value instanceof Uint8Array || (typeof value === 'object' && value !== null && 'build' in value && typeof value.build === 'function');
+}
+
 /** The bytes of a packet. @throws Error when it is no packet, and what a builder throws */
 export function packetBytesOf(packet: PacketBytes): Uint8Array {
-  if (packet instanceof Uint8Array) return packet;
-  if (typeof (packet as Partial<typeof packet> | undefined)?.build === 'function') return packet.build();
+  if (isPacket(packet)) return packet instanceof Uint8Array ? packet : packet.build();
   throw new ProblemError({ code: 'no-packet', where: 'packet', message: `${String(packet)} is no packet`, hint: 'give bytes (Uint8Array) or a builder, such as ethernet().ipv4().udp()' });
 }

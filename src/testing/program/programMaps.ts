@@ -1,5 +1,5 @@
 import { ENOENT, errnoName, ProblemError, unwrap } from '../../base/index.js';
-import { fillMap } from '../../sim/index.js';
+import { exampleEntry, setMapEntry } from '../../sim/index.js';
 import { XdpSock } from '../../umem/index.js';
 import { formatValue, mapTypeName, parseValue, UserMap } from '../../vm/index.js';
 import type { BpfMap, Btf, JsonValue, LoadedObject, MapSpec } from '../../vm/index.js';
@@ -138,8 +138,8 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
     const { cpus } = this.#surroundings;
     const plain = isSocket ? `socket ${socketId}` : plainValue(value);
     const entry = { key: plainValue(key), ...(this.#isListOfCpus(plain) ? { values: plain } : { value: plain }) };
-    const problem = fillMap(this.#loaded, this.name, [entry], `map ${this.name}`, { possibleCpus: cpus, socketCount: this.#surroundings.socketCount() });
-    if (problem !== undefined) throw new ProblemError({ ...problem, where: `map ${this.name}` });
+    const problem = setMapEntry(this.#loaded, this.name, entry, `map ${this.name}`, { possibleCpus: cpus, socketCount: this.#surroundings.socketCount() });
+    if (problem !== undefined) throw new ProblemError(problem);
     return this;
   }
 
@@ -220,7 +220,9 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
       if (key.length !== sizeBytes) throw new ProblemError({ code: 'map-key-size', where: `map ${this.name}`, message: `a key of ${key.length} bytes`, hint: `give ${sizeBytes}` });
       return key;
     }
-    return unwrap(parseValue({ btf: this.#loaded.spec.btf, typeId, sizeBytes, label: `key of map ${this.name}` }, plainValue(key)));
+    const parsed = parseValue({ btf: this.#loaded.spec.btf, typeId, sizeBytes, label: `key of map ${this.name}` }, plainValue(key));
+    if (!parsed.ok) throw new ProblemError({ hint: `write it like ${JSON.stringify(exampleEntry(this.#loaded, this.#map).key)}`, ...parsed.problem });
+    return parsed.value;
   }
 
   #valueBytes(value: unknown): Uint8Array {

@@ -6,8 +6,8 @@ import { LOOPBACK, objectMemoryBytes, parseNetwork, Vm, withInterface } from '..
 import type { LoadedObject, LoadedProgram, ObjectSpec, VmEnvironment } from '../../vm/index.js';
 import { metadataMaxBytes, TestRunner } from '../../xdp/index.js';
 import type { TestRunResult } from '../../xdp/index.js';
-import { badOption } from './badOption.js';
-import { packetBytesOf, readObject } from './objectSource.js';
+import { badOption, checkOptionNames } from './badOption.js';
+import { isPacket, packetBytesOf, readObject } from './objectSource.js';
 import type { ObjectSource, PacketBytes } from './objectSource.js';
 import { ProgramGlobals } from './programGlobals.js';
 import { ProgramLog } from './programLog.js';
@@ -54,6 +54,10 @@ export interface TestRunOptions {
   readonly repeat?: number;
 }
 
+const LOAD_OPTIONS = { program: true, kernel: true, tNs: true, seed: true, cpus: true, network: true, globals: true, instructionBudget: true } as const;
+const RUN_OPTIONS = { data: true, meta: true, ctx: true, repeat: true } as const;
+const CTX_OPTIONS = { ingress_ifindex: true, rx_queue_index: true, data_end: true } as const;
+
 /** AF_XDP sockets that entries of an XSKMAP can stand for. */
 const MEANT_SOCKETS = 1024;
 
@@ -88,6 +92,7 @@ export class TestProgram {
 
   /** Made by `loadProgram`. */
   constructor(object: ObjectSpec, options: LoadProgramOptions) {
+    checkOptionNames('loadProgram', options, LOAD_OPTIONS);
     const { kernel = NEWEST_KERNEL, tNs = BOOT_NS, seed = 1, cpus = 1, instructionBudget } = options;
     unwrap(parseKernelRelease(kernel, 'kernel'));
     if (!Number.isInteger(cpus) || cpus < 1 || cpus > CPUS_MAX) throw badOption('cpus', cpus, `a whole number from 1 to ${CPUS_MAX}`);
@@ -138,11 +143,15 @@ export class TestProgram {
    * Runs the program on one packet, as BPF_PROG_TEST_RUN would.
    *
    * @throws Error, with what to do, for what the system call refuses: a packet shorter than 14 bytes, metadata that is no multiple of 4, a program for an entry of
-   * a map; and what a builder throws
+   * a map; for an option that there is not; and what a builder throws
    * @example
    * const { verdict, data } = program.testRun({ data: ethernet().ipv4().udp().payload('hello') });
    */
-  testRun({ data, meta = new Uint8Array(0), ctx = {}, repeat = 1 }: TestRunOptions): TestRun {
+  testRun(options: TestRunOptions): TestRun {
+    if (isPacket(options)) throw badOption('testRun', 'a packet alone', 'it a name: testRun({ data: packet })');
+    checkOptionNames('testRun', options, RUN_OPTIONS);
+    const { data, meta = new Uint8Array(0), ctx = {}, repeat = 1 } = options;
+    checkOptionNames('testRun, ctx', ctx, CTX_OPTIONS);
     const packet = packetBytesOf(data);
     if (!(meta instanceof Uint8Array)) throw badOption('testRun, meta', meta, 'bytes (Uint8Array)');
     checkU32('repeat', repeat);

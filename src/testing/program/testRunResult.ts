@@ -10,6 +10,11 @@ const NAMES: Readonly<Record<number, VerdictName>> = {
   [XDP_ABORTED]: 'XDP_ABORTED', [XDP_DROP]: 'XDP_DROP', [XDP_PASS]: 'XDP_PASS', [XDP_TX]: 'XDP_TX', [XDP_REDIRECT]: 'XDP_REDIRECT',
 };
 
+/** Whether a program can return it, or be stopped so. */
+export function isVerdictName(name: unknown): name is VerdictName {
+  return typeof name === 'string' && (name === 'fault' || Object.values(NAMES).some((each) => each === name) || /^invalid \d+$/.test(name));
+}
+
 /**
  * The name of what a program returned, u32.
  *
