@@ -10,6 +10,7 @@ import {
   isNeighborMessage, ND_TARGET_OFF,
 } from './icmp.js';
 import { protocolName } from './ipProtocol.js';
+import { checkPacketBytes } from './packetBytes.js';
 import { formatIpv4, IPV4_DST_OFF, IPV4_PROTOCOL_OFF, IPV4_SRC_OFF, ipv4FragmentOffset, isIpv4Fragment } from './ipv4.js';
 import { formatIpv6, IPV6_DST_OFF, IPV6_NEXT_HEADER_OFF, IPV6_SRC_OFF, ipv6FragmentOffset } from './ipv6.js';
 import { MPLS_LABEL_SHIFT } from './mpls.js';
@@ -47,6 +48,7 @@ export function summarize(bytes: Uint8Array, offBytes: number, lengthBytes: numb
  * console.log(describePacket(bytes)); // IPv4 10.0.0.1:5353 > 10.0.0.2:53 UDP 42
  */
 export function describePacket(bytes: Uint8Array): string {
+  checkPacketBytes('describePacket', bytes);
   return summarize(bytes, 0, bytes.length);
 }
 

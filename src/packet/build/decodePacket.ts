@@ -3,6 +3,7 @@ import type { DecodedPacket, Layer } from '../decode.js';
 import type { HeaderName } from '../header.js';
 import { ipPacketAfter } from '../ipPacket.js';
 import type { IpPacket } from '../ipPacket.js';
+import { checkPacketBytes } from '../packetBytes.js';
 import { readFields } from './definition.js';
 import { DEFINITIONS } from './definitions.js';
 import type { DecodedFields, HeaderKey } from './definitions.js';
@@ -53,13 +54,14 @@ export interface ParsedPacket {
 }
 
 /**
- * Takes a packet apart. It never throws, whatever the bytes are, and looks at 64 headers at most; what is wrong is told in `faults`.
+ * Takes a packet apart. It throws for what is no Uint8Array only, whatever the bytes are, and looks at 64 headers at most; what is wrong is told in `faults`.
  * Checksums are not looked at: see `checkChecksums`.
  *
  * @example
  * const ttl = decodePacket(bytes).layer('ipv4')?.fields.ttl;
  */
 export function decodePacket(bytes: Uint8Array): ParsedPacket {
+  checkPacketBytes('decodePacket', bytes);
   const packet = decode(bytes, 0, bytes.length);
   const layers = packet.layers.map(({ name, offBytes, lengthBytes }, i) => {
     const fields = readFields(DEFINITIONS[name], bytes, offBytes, lengthBytes, (spec) => readField(bytes, offBytes, spec));

@@ -161,7 +161,9 @@ function mayFollow(previous: HeaderDefinition, next: HeaderDefinition): boolean 
 
 function payloadBytes(data: PayloadInput): Uint8Array {
   if (typeof data === 'string') return UTF8.encode(data);
-  return typeof data === 'number' ? Uint8Array.from({ length: data }, (_, i) => i) : data.slice();
+  if (typeof data === 'number') return Uint8Array.from({ length: data }, (_, i) => i);
+  if (!(data instanceof Uint8Array)) throw new TypeError('payload takes a text, bytes (Uint8Array), or a number of bytes');
+  return data.slice();
 }
 
 /**

@@ -1,5 +1,6 @@
 import { ipPacketAfter } from '../ipPacket.js';
 import type { IpPacket } from '../ipPacket.js';
+import { checkPacketBytes } from '../packetBytes.js';
 import type { LayerPlan } from './assemble.js';
 import { decodePacket } from './decodePacket.js';
 import type { ParsedLayer } from './decodePacket.js';
@@ -19,6 +20,7 @@ import type { AnyStep } from './steps.js';
  * const forwarded = packetFrom(bytes).set('ipv4', { ttl: 63 }).build(); // with the checksum that belongs to it
  */
 export function packetFrom(bytes: Uint8Array): AnyStep {
+  checkPacketBytes('packetFrom', bytes);
   const { layers, payload, trailer, trailerOffBytes } = decodePacket(bytes);
   const scratch = bytes.slice();
   const plans: LayerPlan[] = [];

@@ -1,4 +1,5 @@
 import { toHex } from '../../base/index.js';
+import { checkPacketBytes } from '../packetBytes.js';
 import { checksumTexts } from './checksumTexts.js';
 import { decodePacket } from './decodePacket.js';
 import type { ParsedLayer } from './decodePacket.js';
@@ -19,6 +20,7 @@ const LINE_BYTES = 16;
  * console.log(packetTree(bytes).join('\n'));
  */
 export function packetTree(bytes: Uint8Array): string[] {
+  checkPacketBytes('packetTree', bytes);
   const packet = decodePacket(bytes);
   const checksums = checksumTexts(bytes);
   const lines = packet.layers.flatMap((layer) => [`${layer.key} ${range(layer.offBytes, layer.lengthBytes)}`, ...fieldLines(bytes, layer, checksums)]);
