@@ -61,18 +61,27 @@ export function headroomOf({ profile, headroomBytes, xdpMode }: NicSettings): nu
   return headroomBytes ?? (xdpMode === 'generic' && how === 'buffer' ? bufferHeadroomBytes : profile.headroom.default);
 }
 
+/** Types don't hold in plain JavaScript: what comes may be a name, as `createTestNic` takes it, or the `undefined` of a name that `findProfile` doesn't know. */
+function isProfile(profile: NicProfile | undefined): boolean {
+  return profile?.rxRing !== undefined;
+}
+
 /** What the driver makes of settings that it takes: some round ring sizes up. */
 export function effectiveSettings(settings: NicSettings): NicSettings {
   const { profile, rxRingSize, txRingSize } = settings;
+  if (!isProfile(profile)) return settings;
   return { ...settings, rxRingSize: effectiveSetting(profile.rxRing, rxRingSize), txRingSize: effectiveSetting(profile.txRing, txRingSize) };
 }
 
 /**
- * Checks settings against the limits of the profile: `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-headroom`, `nic-coalesce`, `nic-offload`,
+ * Checks settings against the limits of the profile: `nic-profile`, `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-headroom`, `nic-coalesce`, `nic-offload`,
  * `nic-dma`, `nic-napi`, `nic-feature`, `nic-ifindex`, `fault-*`.
  */
 export function checkSettings(settings: NicSettings): Problem | undefined {
   const { profile, queues, rxRingSize, txRingSize, mtu, interruptDelayNs } = settings;
+  if (!isProfile(profile)) {
+    return { code: 'nic-profile', where: 'NIC settings', message: `${JSON.stringify(profile)} is no profile`, hint: "give what findProfile('ice') gave" };
+  }
   const problem =
     checkLimit(profile.queues, queues, 'nic-queues', 'queue count', profile.name) ??
     checkLimit(profile.rxRing, rxRingSize, 'nic-ring-size', 'RX ring size', profile.name) ??

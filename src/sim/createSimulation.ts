@@ -1,4 +1,4 @@
-import { catchProblem, ok } from '../base/index.js';
+import { catchProblem, fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { createHost } from './createHost.js';
 import { PacketOrigins } from './packetOrigins.js';
@@ -9,6 +9,7 @@ import { World } from './world.js';
 /** Builds a simulation. Problems come from the object, the program, the NIC's settings and the memory that all of it needs. */
 export function createSimulation(options: SimulationOptions): Result<Simulation> {
   const { object, program, nic, xsk, driver, prepare, ...rest } = options;
+  if (!Array.isArray(object?.programs)) return fail({ code: 'no-object', where: 'object', message: 'it is no compiled object that was loaded', hint: "give unwrap(loadObjectFile('prog.o'))" });
   // Without links every packet comes from the capture.
   const world = new World(new PacketOrigins(1));
   const created = catchProblem(() =>

@@ -81,8 +81,10 @@ export class XskSocket {
    * tried again.
    *
    * @param ifindex of the interface, in the application's network namespace
+   * @throws TypeError for what is no UMEM, such as the result that it is still in
    */
   static create(umem: XskUmem, ifindex: number, queueId: number, config: XskSocketConfig = {}): XskResult<XskSocket> {
+    if (umem?.ringSizes === undefined) throw new TypeError('XskSocket.create: this is no UMEM; XskUmem.create gives a result, and unwrap takes the UMEM out of it');
     const socket = { syscalls: umem.syscalls, fd: umem.fd, where: whereOf(ifindex, queueId) };
     const own = makeOwnRings(socket, config, umem.ringSizes);
     if (!own.ok) return own;

@@ -83,8 +83,10 @@ export class XskUmem {
    *
    * @param area memory of the application's own, `syscalls.mmapAnonymous`
    * @param sizeBytes as much of it as is meant
+   * @throws TypeError for memory that no `mmapAnonymous` gave
    */
   static create(syscalls: XskSyscalls, area: Mapping, sizeBytes: number, config: XskUmemConfig = {}): XskResult<XskUmem> {
+    if (typeof area?.address !== 'bigint') throw new TypeError('XskUmem.create: the memory has no address; give what syscalls.mmapAnonymous(bytes) gave');
     const whole = { ...DEFAULTS, ...config };
     const fd = syscalls.socket(SOCK_RAW, 0);
     if (fd < 0) return refused(WHERE, 'socket(AF_XDP)', fd, whyNoSocket(-fd));

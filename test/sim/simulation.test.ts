@@ -81,6 +81,10 @@ describe('Simulation.run', () => {
 });
 
 describe('createSimulation refuses', () => {
+  it.each(['prog.o', { ok: true, value: fixture('reflector') }, undefined])('%o in place of an object', (object) => {
+    expect(createSimulation({ object: object as never, nic: nicSettings(), seed: 1, cpus: 1 })).toMatchObject({ ok: false, problem: { code: 'no-object', hint: "give unwrap(loadObjectFile('prog.o'))" } });
+  });
+
   const options: SimulationOptions = { object: returning(1), nic: nicSettings(), seed: 1, cpus: 1 };
   const codeOf = (more: Partial<SimulationOptions>): string => {
     const result = createSimulation({ ...options, ...more });

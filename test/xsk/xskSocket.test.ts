@@ -9,6 +9,13 @@ import { XskBench } from './support.js';
 
 const packet = (lenBytes: number, first = 1): Uint8Array => Uint8Array.from({ length: lenBytes }, (_, i) => first + i);
 
+it('memory without an address, and a UMEM that is still in its result, are refused at once', () => {
+  const bench = new XskBench();
+  expect(() => XskUmem.create(bench.kernel, new Uint8Array(65536) as never, 65536)).toThrow('XskUmem.create: the memory has no address; give what syscalls.mmapAnonymous(bytes) gave');
+  const result = XskUmem.create(bench.kernel, bench.kernel.mmapAnonymous(65536), 65536);
+  expect(() => XskSocket.create(result as never, 2, 0)).toThrow('XskSocket.create: this is no UMEM; XskUmem.create gives a result, and unwrap takes the UMEM out of it');
+});
+
 describe('XskUmem.create', () => {
   const failure = (config: XskUmemConfig, sizeBytes?: number): string => {
     const bench = new XskBench();

@@ -20,6 +20,11 @@ function usual(profile: NicProfile): NicSettings {
   return { profile, queues: profile.queues.default, rxRingSize: profile.rxRing.default, txRingSize: profile.txRing.default, mtu: profile.mtu.default, ifindex: 1 };
 }
 
+it.each(['ice', undefined, {}])('refuses %o, which is no profile', (profile) => {
+  const nic = { ...usual(PROFILES[0]!), profile: profile as unknown as NicProfile };
+  expect(createSimulation({ object: returning(2), nic, seed: 1, cpus: 1 })).toMatchObject({ ok: false, problem: { code: 'nic-profile', hint: "give what findProfile('ice') gave" } });
+});
+
 describe.each(PROFILES)('$name', (profile) => {
   it.each(SETTINGS)('refuses %s beyond its limit with limit, reason and errno', (setting, of, code) => {
     const limit = profile[of];
