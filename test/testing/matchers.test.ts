@@ -176,6 +176,8 @@ describe('toEqualPacket', () => {
     expect(nat).toEqualPacket(expected.set('ipv4', { ttl: 3 }), { ignore: ['ipv4.ttl', 'ipv4.checksum'] });
     expect(nat).toEqualPacket(expected.set('ipv4', { ttl: 3, id: 9 }), { ignore: ['ipv4'] });
     expect(nat).not.toEqualPacket(udp);
+    expect(() => expect(nat).toEqualPacket(expected, { ignore: ['ip.ttl'] })).toThrow('toEqualPacket: no header has a field ip.ttl; ignore fields such as ipv4.ttl or udp#2.checksum');
+    expect(() => expect(nat).not.toEqualPacket(udp, { ignore: 'ipv4.id' as unknown as string[] })).toThrow("what is to be ignored is a list, such as { ignore: ['ipv4.id'] }");
     expect(failure(() => expect(nat).toEqualPacket(expected.set('ipv4', { ttl: 3 }).set('udp', { dst: 54 })))).toMatchInlineSnapshot(`
       "expected this packet; 4 fields differ
         ipv4.ttl       expected 3, got 64

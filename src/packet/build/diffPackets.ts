@@ -25,6 +25,19 @@ const LISTED_STRETCHES = 8;
 const PRINTED_BYTES = 32;
 
 /**
+ * Whether a difference can have this name: a header, a field of it, `payload`, `trailer`.
+ *
+ * @example
+ * isDifferenceName('vlan#2.id'); // true
+ * isDifferenceName('ip.ttl'); // false
+ */
+export function isDifferenceName(name: string): boolean {
+  const [, header = '', field] = /^([^.#]+)(?:#\d+)?(?:\.(.+))?$/.exec(name) ?? [];
+  if (header === 'payload' || header === 'trailer' || header === 'headers') return true;
+  return Object.hasOwn(DEFINITIONS, header) && (field === undefined || field === 'fault' || DEFINITIONS[header as HeaderName].names.has(field));
+}
+
+/**
  * What two packets differ in, header by header and field by field, in the order of the expected one; nothing when they are the same bytes. Headers are
  * matched by name, so one that was put in or taken out makes one difference and those behind it are still compared.
  *

@@ -1,4 +1,4 @@
-import { checkChecksums, diffPackets, formatPacketDiff, packetTree, summarize } from '../../packet/index.js';
+import { checkChecksums, diffPackets, formatPacketDiff, isDifferenceName, packetTree, summarize } from '../../packet/index.js';
 import type { ChecksumCheck } from '../../packet/index.js';
 import { hex } from '../../base/index.js';
 import { packetBytesOf } from '../program/objectSource.js';
@@ -16,9 +16,13 @@ export interface PacketComparison {
 /**
  * The packet is this one, byte for byte. A failure lists what differs, header by header.
  *
+ * @throws TypeError for a field to be ignored that no header has, also with `.not`
  * @example expect(run).toEqualPacket(packetFrom(run.input).set('ipv4', { dst: '198.51.100.10' }), { ignore: ['ipv4.id'] })
  */
 export function toEqualPacket(received: unknown, expected: PacketBytes, { ignore = [] }: PacketComparison = {}): MatcherResult {
+  if (!Array.isArray(ignore)) throw new TypeError("toEqualPacket: what is to be ignored is a list, such as { ignore: ['ipv4.id'] }");
+  const stranger = (ignore as readonly string[]).find((name) => !isDifferenceName(String(name)));
+  if (stranger !== undefined) throw new TypeError(`toEqualPacket: no header has a field ${stranger}; ignore fields such as ipv4.ttl or udp#2.checksum, headers such as vlan, payload or trailer`);
   const actual = bytesOf('toEqualPacket', received);
   const wanted = packetBytesOf(expected);
   const differences = diffPackets(wanted, actual).filter(({ header, field }) => !ignore.includes(header) && !ignore.includes(`${header}.${field ?? ''}`));

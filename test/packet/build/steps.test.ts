@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  checkChecksums, decodePacket, describePacket, diffPackets, ethernet, formatPacketDiff, geneveOption, ipv4RecordRoute, ipv4RouterAlert, ipv6Option, ipv6RouterAlert,
+  checkChecksums, decodePacket, describePacket, diffPackets, ethernet, formatPacketDiff, geneveOption, ipv4RecordRoute, isDifferenceName, ipv4RouterAlert, ipv6Option, ipv6RouterAlert,
   noOperation, packetFrom, packetTree, raw, sctpData, TCP_SYN, tcpMaximumSegmentSize, tcpSack, tcpSackPermitted, tcpTimestamps, tcpWindowScale,
 } from '../../../src/packet/index.js';
 import type { ComputedPath, PacketEnd } from '../../../src/packet/index.js';
@@ -340,4 +340,11 @@ describe('diffPackets', () => {
     expect(differences.length).toBeLessThan(15);
     expect(Math.max(...differences.map(({ expected }) => expected!.length))).toBeLessThan(80);
   });
+});
+
+it('differences have names of headers and fields', () => {
+  const yes = ['eth', 'ipv4.ttl', 'ipv4.options', 'udp#2.checksum', 'vlan#2', 'ipv4.fault', 'payload', 'payload.3-7', 'trailer', 'headers'];
+  const no = ['', 'ip', 'ip.ttl', 'ipv4.', 'ipv4.ttk', '.ttl', 'udp#', 'udp#x.dst', 'toString', '__proto__'];
+  expect(yes.filter(isDifferenceName)).toEqual(yes);
+  expect(no.filter(isDifferenceName)).toEqual([]);
 });
