@@ -25,7 +25,7 @@ import { parseRingMoments, RingsAtWatcher } from './ringsAt.js';
 import { runReport } from './runReport.js';
 import type { RunReport } from './runReport.js';
 import { RunWatcher } from './runWatcher.js';
-import { readXskOptions, withXskFlags } from './xskOption.js';
+import { checkXskOptions, readXskOptions, withXskFlags } from './xskOption.js';
 import type { XskOptions } from './xskOption.js';
 
 /** What `sim run` can be told. Numbers may be out of range: that is a Problem, not a crash. */
@@ -120,6 +120,8 @@ const REBUILD_HINT = 'the object is damaged; build it anew with clang -O2 -g -ta
 export function runCapture(options: RunOptions, onProgress?: (packets: number) => void, onSlow: () => void = () => {}): Result<RunReport> {
   const settings = nicSettings(options);
   if (!settings.ok) return settings;
+  const wrongXsk = checkXskOptions(options);
+  if (wrongXsk !== undefined) return fail(wrongXsk);
   const maxEntries = mapSizes(options);
   if (!maxEntries.ok) return maxEntries;
   const innerMaps = parseInnerMaps(options.innerMap ?? [], options.recordCases !== undefined);

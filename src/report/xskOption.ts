@@ -36,6 +36,14 @@ export interface XskChoice {
   readonly spec: XskSpec | undefined;
 }
 
+/** What is wrong with the options by themselves, before an object is looked at. */
+export function checkXskOptions(options: XskOptions): Problem | undefined {
+  const settings = xskSettings(options);
+  if (!settings.ok) return settings.problem;
+  const application = ['auto', 'none'].includes(options.xsk) ? undefined : readXskApplication(options.xsk, '--xsk', ['auto', 'none']);
+  return application?.ok === false ? application.problem : undefined;
+}
+
 /** Reads them all. Problems: `unknown-xsk-mode`, `bad-xsk-option`, `bad-number`, `xsk-without-application`. */
 export function readXskOptions(options: XskOptions, object: ObjectSpec): Result<XskChoice> {
   const settings = xskSettings(options);
