@@ -98,7 +98,7 @@ const NIC: readonly BadInput[] = [
   { name: 'an unknown mode', args: reflector('--mode', 'skb'), says: ["--mode: there is no 'skb'", 'use one of: auto, native'] },
   { name: 'a mode that the NIC has not', args: reflector('--mode', 'offload'), says: ['the device runs no programs (EINVAL)', 'attach it natively'] },
   { name: 'an unknown engine', args: reflector('--engine', 'magic'), says: ["--engine: there is no 'magic'", 'jit, interpreter'] },
-  { name: 'an unknown AF_XDP application', args: reflector('--xsk', 'pktgen'), says: ["--xsk: there is no 'pktgen'", 'rxdrop, l2fwd'] },
+  { name: 'an unknown AF_XDP application', args: reflector('--xsk', 'pktgen'), says: ["--xsk: there is no 'pktgen'", 'rxdrop, txonly, l2fwd, echo'] },
   ...['0', '65', '1.5', '-1', '1e9'].map((queues) => ({ name: `${queues} queues`, args: reflector('--queues', queues), says: [`queue count ${Number(queues)} is refused (EINVAL)`, 'use 1 to 64'] })),
   { name: 'queues that are no number', args: reflector('--queues', 'all'), says: ["--queues: 'all' is no number", 'write a number'] },
   ...['0', '32', '7', '96', '100000', '512.5', '-512'].map((size) => ({ name: `an RX ring of ${size}`, args: reflector('--rx-ring', size), says: [`RX ring size ${size} is refused (EINVAL)`, 'power of two from 64 to 8192'] })),
