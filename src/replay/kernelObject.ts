@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { closeSync } from 'node:fs';
 import { E2BIG, EACCES, EINVAL, ENOSPC, EPERM, errnoName, fail, ok, toHex } from '../base/index.js';
 import type { Result } from '../base/index.js';
