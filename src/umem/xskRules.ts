@@ -8,7 +8,7 @@ export interface XskQuirks {
   readonly truncatesQueueId?: boolean;
   /** Each sendto that fails with -EINVAL for its metadata puts the address on COMPLETION, though the descriptor stays on the TX ring. */
   readonly completesRefusedMetadata?: boolean;
-  /** A producer index further ahead than the ring is long is believed: stale entries are taken again. */
+  /** A producer index further ahead than the ring is long is believed at once: stale entries are taken again. Without it they are taken a ring's length at a time. */
   readonly trustsProducer?: boolean;
   /** The address of a packet's first descriptor comes back without its lowest bit, in which the kernel keeps a mark (copy mode). */
   readonly completesEvenAddress?: boolean;

@@ -1,4 +1,4 @@
-import { EBADRQC, EINVAL, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENOMEM, ENXIO, EOPNOTSUPP, EOVERFLOW, hasChange, NEWEST_KERNEL } from '../base/index.js';
+import { EBADRQC, EINVAL, ENOBUFS, ENODEV, ENOMEM, ENXIO, EOPNOTSUPP, EOVERFLOW, hasChange, NEWEST_KERNEL } from '../base/index.js';
 import type { Scheduler } from '../base/index.js';
 import { Owner, PAGE_BYTES } from '../memory/index.js';
 import type { HostMemory, PageAllocator } from '../memory/index.js';
@@ -9,6 +9,7 @@ import {
   XDP_MD_RX_QUEUE_INDEX,
 } from '../vm/index.js';
 import type { ProgramEntryMap, Vm } from '../vm/index.js';
+import { checkTarget, OUTCOME_OF_CHECK } from './checkTarget.js';
 import { CpumapQueue } from './cpumapQueue.js';
 import { DEV_MAP_BULK_SIZE, DevmapBulk } from './devmapBulk.js';
 import { FrameMemory } from './frameMemory.js';
@@ -19,7 +20,7 @@ import { NO_TRACER, REDIRECT_WITHOUT_MAP } from './tracepoints.js';
 import type { XdpTracer } from './tracepoints.js';
 import { XDP_DROP, XDP_PASS, XDP_REDIRECT } from './verdict.js';
 import { gatherPacket } from './xdpBuff.js';
-import { NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, XDP_XMIT_FLUSH, xdpOkFwdDev } from './xdpDevice.js';
+import { XDP_XMIT_FLUSH } from './xdpDevice.js';
 import type { PacketObserver, XdpXmitDevice } from './xdpDevice.js';
 import {
   cloneFrame, convertContextToFrame, convertZeroCopyToFrame, convertFrameToBuff, frameBytes, frameData, frameFragments, frameLinearBytes, frameMetaBytes, framePartAddress, framePartBytes, frameRxIfindex,
@@ -49,7 +50,7 @@ interface Netdev {
  * wait for a flush, and the way of every buffer back to where it came from.
  *
  * A driver calls `xdpDoRedirect` for each packet whose program returned XDP_REDIRECT, and `xdpDoFlush` at the end of its NAPI poll; a thread of a CPUMAP
- * does the same. Generic XDP has no frames and no bulks: it takes `device`, `xdpOkFwdDev` and `traceRedirect` from here. What runs is on the CPU
+ * does the same. Generic XDP has no frames and no bulks: it takes `device` from here. What runs is on the CPU
  * `vm.environment.cpu`.
  */
 export class XdpCore {
@@ -500,19 +501,4 @@ export class XdpCore {
     if (netdev === undefined) throw new Error(`XdpCore: no device has ifindex ${ifindex}`);
     return netdev;
   }
-}
-
-/** Where a packet ends whose target does not take it. */
-const OUTCOME_OF_CHECK: Readonly<Record<number, Outcome>> = {
-  [EOPNOTSUPP]: Outcome.redirectNotSupported,
-  [ENETDOWN]: Outcome.redirectDeviceDown,
-  [EMSGSIZE]: Outcome.redirectTooLong,
-};
-
-/** The checks of __xdp_enqueue and is_valid_dst, in their order: 0, or a negated errno. */
-function checkTarget(device: XdpXmitDevice, u32: Uint32Array, frame: number): number {
-  const features = device.xdpFeatures ?? 0;
-  if ((features & NETDEV_XDP_ACT_NDO_XMIT) === 0) return -EOPNOTSUPP;
-  if ((features & NETDEV_XDP_ACT_NDO_XMIT_SG) === 0 && frameFragments(u32, frame) > 0) return -EOPNOTSUPP;
-  return xdpOkFwdDev(device, frameBytes(u32, frame));
 }
