@@ -23,7 +23,7 @@ import { gatherPacket } from './xdpBuff.js';
 import { XDP_XMIT_FLUSH } from './xdpDevice.js';
 import type { PacketObserver, XdpXmitDevice } from './xdpDevice.js';
 import {
-  cloneFrame, convertContextToFrame, convertZeroCopyToFrame, convertFrameToBuff, frameBytes, frameData, frameFragments, frameLinearBytes, frameMetaBytes, framePartAddress, framePartBytes, frameRxIfindex,
+  cloneFrame, convertContextToFrame, convertZeroCopyToFrame, convertFrameToBuff, frameBytes, frameFragments, frameMetaBytes, framePartAddress, frameRxIfindex, gatherFrame,
 } from './xdpFrame.js';
 import { xskErrorOutcome } from './xskOutcome.js';
 
@@ -474,26 +474,9 @@ export class XdpCore {
     const { observer } = this.#netdev(memory.rxIfindexOf(frame));
     const packetId = memory.packetIdOf(frame);
     const queue = memory.rxQueueOf(frame);
-    const address = this.#linearAddress(frame);
+    const address = gatherFrame(this.#host, frame, this.#gatherBuffer);
     if (memory.isClone(frame)) observer.onCopyEnd?.(packetId, outcome, queue, address, frameBytes(u32, frame));
     else observer.onPacketEnd(packetId, outcome, XDP_REDIRECT, queue, address, frameBytes(u32, frame), frameMetaBytes(u32, frame));
-  }
-
-  /** Where all bytes of a frame lie side by side, metadata before them. */
-  #linearAddress(frame: number): number {
-    const { u8, u32 } = this.#host;
-    const fragments = frameFragments(u32, frame);
-    if (fragments === 0) return frameData(u32, frame);
-    const metaBytes = frameMetaBytes(u32, frame);
-    u8.copyWithin(this.#gatherBuffer, frameData(u32, frame) - metaBytes, frameData(u32, frame) + frameLinearBytes(u32, frame));
-    let end = this.#gatherBuffer + metaBytes + frameLinearBytes(u32, frame);
-    for (let i = 0; i < fragments; i++) {
-      const address = framePartAddress(u32, frame, i);
-      const lenBytes = framePartBytes(u32, frame, i);
-      u8.copyWithin(end, address, address + lenBytes);
-      end += lenBytes;
-    }
-    return this.#gatherBuffer + metaBytes;
   }
 
   #netdev(ifindex: number): Netdev {

@@ -183,3 +183,23 @@ export function convertZeroCopyToFrame({ u8, u32 }: HostMemory, context: number,
   u32[word + DEV_RX / 4] = rxIfindex;
   return true;
 }
+
+/**
+ * Where all bytes of a frame lie side by side, metadata before them: where they are, or, if it has fragments, a copy.
+ *
+ * @param buffer room for the copy
+ */
+export function gatherFrame({ u8, u32 }: HostMemory, frame: number, buffer: number): number {
+  const fragments = frameFragments(u32, frame);
+  if (fragments === 0) return frameData(u32, frame);
+  const metaBytes = frameMetaBytes(u32, frame);
+  u8.copyWithin(buffer, frameData(u32, frame) - metaBytes, frameData(u32, frame) + frameLinearBytes(u32, frame));
+  let end = buffer + metaBytes + frameLinearBytes(u32, frame);
+  for (let i = 0; i < fragments; i++) {
+    const address = framePartAddress(u32, frame, i);
+    const lenBytes = framePartBytes(u32, frame, i);
+    u8.copyWithin(end, address, address + lenBytes);
+    end += lenBytes;
+  }
+  return buffer + metaBytes;
+}
