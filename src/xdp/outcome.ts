@@ -56,6 +56,7 @@ export const Outcome = {
   skbNoMemory: 40,
   cpumapFull: 41,
   txChecksumRefused: 42,
+  txTooLong: 43,
 } as const;
 
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
@@ -104,6 +105,7 @@ const ROWS: readonly (readonly [Outcome, string, string, boolean])[] = [
   [Outcome.skbNoMemory, 'skb_no_memory', 'no memory for an skb, or for the room around the packet that generic XDP needs', false],
   [Outcome.cpumapFull, 'cpumap_full', 'the queue of a CPUMAP entry was full (ENOSPC)', false],
   [Outcome.txChecksumRefused, 'tx_checksum_refused', 'XDP_TX asked for a checksum that nobody can compute: behind the frame, or of a frame of several buffers', false],
+  [Outcome.txTooLong, 'tx_too_long', "sent, but longer than the MTU of a veth's peer allows, or behind such a frame in a bulk of XDP_TX", false],
 ];
 
 /** All outcomes; the index is the code. */

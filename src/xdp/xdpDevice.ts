@@ -69,5 +69,10 @@ export interface PacketObserver {
  */
 export function xdpOkFwdDev(device: XdpXmitDevice, lenBytes: number): number {
   if (device.isUp === false) return -ENETDOWN;
-  return lenBytes > device.mtu + ETH_HLEN + VLAN_HLEN ? -EMSGSIZE : 0;
+  return lenBytes > mostForwardedBytes(device.mtu) ? -EMSGSIZE : 0;
+}
+
+/** Bytes of the longest frame that is forwarded to a device of this MTU: an Ethernet header and one VLAN tag more (is_skb_forwardable, include/linux/netdevice.h, 6.18). */
+export function mostForwardedBytes(mtu: number): number {
+  return mtu + ETH_HLEN + VLAN_HLEN;
 }

@@ -1,5 +1,5 @@
 import { Owner } from '../../memory/index.js';
-import { Outcome, skbFragments, skbPartAddress, skbPartBytes } from '../../xdp/index.js';
+import { mostForwardedBytes, Outcome, skbFragments, skbPartAddress, skbPartBytes } from '../../xdp/index.js';
 import type { SkBuff } from '../../xdp/index.js';
 import { TX_SKB } from '../bufferTags.js';
 import { DESC_VLAN } from '../device/batch.js';
@@ -10,17 +10,21 @@ import type { TxOffload, TxQueue } from './txQueue.js';
 
 /**
  * ndo_start_xmit: maps the parts of an skb and queues them; from then on it is the ring's, and completion frees it. A tag that the device had stripped it
- * inserts again, where it can. One whose mapping fails is dropped, as drivers do, and counts as taken.
+ * inserts again, where it can. One whose mapping fails is dropped, as drivers do, and counts as taken; so is one that the peer of a veth finds too long.
  *
  * @returns false when there is no room: nothing has changed
  */
 export function queueSkb(config: DriverConfig, tx: TxQueue, skb: SkBuff): boolean {
-  const { memory, allocator, dma, tags, core, profile } = config;
+  const { memory, allocator, dma, tags, core, profile, mtu } = config;
   const { skbs } = core.generic;
   const { u32 } = memory;
   const { ledger } = allocator;
   const fragments = skbFragments(u32, skb);
   const offload: Readonly<TxOffload> = skb.vlanTci >= 0 && profile.offloads.txVlanInsert ? { ...NO_OFFLOAD, flags: DESC_VLAN, vlanTci: skb.vlanTci } : NO_OFFLOAD;
+  if (profile.peerChecksLength === true && skb.lenBytes > mostForwardedBytes(mtu)) {
+    skbs.drop(skb, Outcome.txTooLong);
+    return true;
+  }
   if (!tx.hasRoom(fragments + 1, offload.flags)) {
     tx.fullCount++;
     return false;

@@ -37,13 +37,13 @@ export function carryOut(state: DriverState, pair: QueuePair, buffer: number, pa
 function xdpTx(state: DriverState, pair: QueuePair, buffer: number, packetId: number): void {
   const { counters } = pair;
   const outcome = queueXdpTx(state, pair, buffer);
-  if (outcome !== Outcome.txNoHeadroom) pair.xdpTxBulk?.add(outcome === Outcome.tx);
+  if (outcome !== Outcome.txNoHeadroom && outcome !== Outcome.txChecksumRefused) pair.xdpTxBulk?.add(outcome);
   if (outcome === Outcome.tx) {
     counters.xdpTx++;
     return;
   }
   traceException(state, outcome === Outcome.txNoHeadroom ? 'txConversion' : 'txSend', XDP_TX);
-  if (outcome === Outcome.txRingFull) counters.xdpTxFull++;
+  if (outcome === Outcome.txRingFull || outcome === Outcome.txTooLong) counters.xdpTxFull++;
   if (state.config.profile.quirks.countsFailedTxAsSent === true && outcome !== Outcome.txNoHeadroom) counters.xdpTx++;
   else counters.xdpTxErrors++;
   failPacket(state, pair, buffer, packetId, outcome, XDP_TX);

@@ -1,7 +1,6 @@
 import { EINVAL, ENETDOWN } from '../../base/index.js';
 import { Owner } from '../../memory/index.js';
-import { fragmentCount } from '../../vm/index.js';
-import { convertContextToFrame, frameFragments, framePartAddress, framePartBytes, Outcome, XDP_REDIRECT, XDP_TX, XDP_XMIT_FLUSH } from '../../xdp/index.js';
+import { convertContextToFrame, frameBytes, frameFragments, framePartAddress, framePartBytes, mostForwardedBytes, Outcome, XDP_REDIRECT, XDP_TX, XDP_XMIT_FLUSH } from '../../xdp/index.js';
 import { DESC_CSUM } from '../device/batch.js';
 import { TX_XDP_CLONE, TX_XDP_TX, TX_XDP_XMIT } from '../bufferTags.js';
 import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from '../dma/direction.js';
@@ -14,14 +13,17 @@ import type { TxOffload } from './txQueue.js';
  * XDP_TX: converts the packet in the context block to an xdp_frame and queues all its buffers; on success they belong to the TX ring.
  *
  * @param buffer of the packet's linear part
- * @returns Outcome.tx, or why the packet couldn't be queued; then nothing has changed
+ * @returns Outcome.tx, or why the packet couldn't be queued; then its buffers are still the driver's
  */
 export function queueXdpTx(state: DriverState, pair: QueuePair, buffer: number): Outcome {
-  const { memory, vm, ifindex } = state.config;
+  const { memory, vm, ifindex, profile, mtu } = state.config;
   const { u32 } = memory;
   const { txChecksum } = state;
-  if (!hasRoom(pair, fragmentCount(u32, vm.contextAddress), txChecksum === undefined ? 0 : DESC_CSUM)) return Outcome.txRingFull;
   if (!convertContextToFrame(u32, vm.contextAddress, pair.rx.buffers.memType, ifindex)) return Outcome.txNoHeadroom;
+  const failure = pair.xdpTxBulk?.failure();
+  if (failure !== undefined) return failure;
+  if (profile.peerChecksLength === true && frameBytes(u32, buffer) > mostForwardedBytes(mtu)) return Outcome.txTooLong;
+  if (!hasRoom(pair, frameFragments(u32, buffer), txChecksum === undefined ? 0 : DESC_CSUM)) return Outcome.txRingFull;
   const offload = txChecksum === undefined ? NO_OFFLOAD : txChecksum.request(pair.counters);
   if (offload === undefined) return Outcome.txChecksumRefused;
   const needsMapping = state.rxDirection !== DMA_BIDIRECTIONAL;

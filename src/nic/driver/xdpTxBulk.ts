@@ -1,29 +1,40 @@
+import { Outcome } from '../../xdp/index.js';
 import type { XdpTracer } from '../../xdp/index.js';
 
 /** VETH_XDP_TX_BULK_SIZE. */
 const BULK_SIZE = 16;
 
 /**
- * XDP_TX of a driver that collects what it sends and hands it over 16 frames at a time, and at the end of the poll (veth_xdp_tx and
- * veth_xdp_flush_bq, drivers/net/veth.c, 6.18). On the ring of the model each frame has its place at once; so this tells only when such a driver would have
- * handed them over, and how many found a place.
+ * XDP_TX of a driver that collects what it sends and hands it over 16 frames at a time, and at the end of the poll (veth_xdp_tx, veth_xdp_flush_bq and
+ * veth_xdp_xmit, drivers/net/veth.c, 6.18). A frame that the peer does not take, as it is too long or the ring is full, ends its bulk: what is behind it is
+ * dropped, too. On the ring of the model each frame has its place at once; so this knows when such a driver would have handed it over, and after what.
  */
 export class XdpTxBulk {
   readonly #tracer: XdpTracer;
   readonly #ifindex: number;
   #sent = 0;
   #drops = 0;
+  #failure: Outcome | undefined;
 
   constructor(tracer: XdpTracer, ifindex: number) {
     this.#tracer = tracer;
     this.#ifindex = ifindex;
   }
 
-  /** A frame was to be sent. @param isSent false: the ring was full */
-  add(isSent: boolean): void {
+  /** Why the bulk that the next frame comes into has ended; `undefined`: it has not. A bulk that is full is handed over first. */
+  failure(): Outcome | undefined {
     if (this.#sent + this.#drops === BULK_SIZE) this.flush();
-    if (isSent) this.#sent++;
-    else this.#drops++;
+    return this.#failure;
+  }
+
+  /** A frame came into the bulk. @param outcome Outcome.tx, or why it could not be sent */
+  add(outcome: Outcome): void {
+    if (outcome === Outcome.tx) {
+      this.#sent++;
+      return;
+    }
+    this.#drops++;
+    this.#failure = outcome;
   }
 
   flush(): void {
@@ -31,5 +42,6 @@ export class XdpTxBulk {
     this.#tracer.xdpBulkTx(this.#ifindex, this.#sent, this.#drops, 0);
     this.#sent = 0;
     this.#drops = 0;
+    this.#failure = undefined;
   }
 }

@@ -2,6 +2,7 @@ import { EAGAIN, EBUSY } from '../../base/index.js';
 import { Owner } from '../../memory/index.js';
 import type { XdpSock, XskPacket } from '../../umem/index.js';
 import { ETH_HLEN } from '../../vm/index.js';
+import { mostForwardedBytes } from '../../xdp/index.js';
 import { TX_XSK_SKB } from '../bufferTags.js';
 import { DESC_CSUM } from '../device/batch.js';
 import { DMA_TO_DEVICE } from '../dma/direction.js';
@@ -9,8 +10,6 @@ import { softwareChecksum } from './checksumRequest.js';
 import type { DriverState } from './driverState.js';
 import { NO_OFFLOAD } from './txQueue.js';
 import type { TxOffload, TxQueue } from './txQueue.js';
-
-const VLAN_HLEN = 4;
 
 /** The record is not the last one of its packet, which completes it. */
 export const NO_COMPLETION = -1;
@@ -22,10 +21,10 @@ export const NO_COMPLETION = -1;
  * 6.18); -EAGAIN when the ring is full or memory or I/O addresses are short
  */
 export function queueSocketPacket(state: DriverState, tx: TxQueue, socket: XdpSock, packet: XskPacket): number {
-  const { peer, mtu } = state.config;
+  const { profile, mtu } = state.config;
   const { partCount, lenBytes, metadata } = packet;
   if (!state.isOpen) return -EBUSY;
-  if (peer !== undefined && (lenBytes < ETH_HLEN || lenBytes > mtu + ETH_HLEN + VLAN_HLEN)) return -EBUSY;
+  if (profile.peerChecksLength === true && (lenBytes < ETH_HLEN || lenBytes > mostForwardedBytes(mtu))) return -EBUSY;
   if (!tx.hasRoom(partCount, metadata.csumStart < 0 ? 0 : DESC_CSUM)) return -EAGAIN;
   if (!copyParts(state, tx, packet)) return -EAGAIN;
   const offload = dealWithChecksum(state, tx, socket, packet);

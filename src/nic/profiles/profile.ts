@@ -60,7 +60,7 @@ export interface XdpSupport {
    * packet of several buffers is to grow. Left out: the last one grows up to its end.
    */
   readonly growsFragments?: boolean;
-  /** veth: XDP_TX is handed over in bulks of 16, each with the tracepoint xdp_bulk_tx. */
+  /** veth: XDP_TX is handed over in bulks of 16, each with the tracepoint xdp_bulk_tx; a frame that is not taken ends its bulk. */
   readonly sendsTxInBulks?: boolean;
   /** Failures that the driver doesn't tell the tracepoint xdp_exception of; left out: it tells of all. */
   readonly untraced?: readonly XdpFailure[];
@@ -214,6 +214,8 @@ export interface NicProfile {
   readonly notes: readonly string[];
   /** What its driver tells programs about packets: fills in `hints` for the frame at `address` whose first descriptor is `index` of the batch. */
   readonly readRxHints: (hints: RxHints, batch: DescriptorBatch, index: number, u8: Uint8Array, address: number, offloads: HintOffloads) => void;
+  /** veth: the peer takes no frame longer than its MTU with Ethernet header and one VLAN tag (veth_xdp_xmit; is_skb_forwardable). */
+  readonly peerChecksLength?: boolean;
   /** veth: without a native program the driver has no NAPI, so that nothing is counted in `ethtool -S`. */
   readonly countsNativeOnly?: boolean;
   /** `ethtool -S`, in the driver's order and under its names. */

@@ -72,6 +72,7 @@ export const vethProfile: NicProfile = {
   // verdict), drops the driver (a redirect that failed, XDP_TX without room for struct xdp_frame), xdp_tx_errors the peer's full ring. Bytes are
   // counted without the Ethernet header, as a packet that arrives as an skb is stripped of it by then (veth_xdp_rcv).
   countsNativeOnly: true,
+  peerChecksLength: true,
   statistics: [
     {
       perQueue: [

@@ -3,6 +3,13 @@ import type { CaptureReader, CaptureStatus } from '../../packet/index.js';
 
 const ETH_P_8021Q = 0x8100;
 const VLAN_HLEN = 4;
+const NSEC_PER_SEC = 1_000_000_000;
+
+/**
+ * Least time between two packets, ns: the kernel gets them one after the other, each when it is done with the one before. In one poll they would share a
+ * bulk, too, and one that the other end of a veth does not take ends it for those behind.
+ */
+const GAP_NS = 10_000;
 
 /** A frame on its way from the capture to the kernel. */
 export interface WireFrame {
@@ -16,6 +23,8 @@ export interface WireFrame {
  * without a whole Ethernet header, and those longer than the MTU allows, where one 802.1Q tag is free (packet_snd and
  * packet_extra_vlan_len_allowed, net/packet/af_packet.c, 6.18).
  *
+ * Packets that were captured at nearly the same time are moved apart, so that each is polled alone, as the kernel does.
+ *
  * The packets that it lets pass are numbered from 1, as the simulator numbers them, and kept until `takeFrame`.
  */
 export class WireCapture implements CaptureReader {
@@ -25,6 +34,9 @@ export class WireCapture implements CaptureReader {
   readonly #reader: CaptureReader;
   readonly #mtu: number;
   readonly #frames = new Map<number, WireFrame>();
+  /** Time of the packet that passed last. */
+  #sec = -Infinity;
+  #nsec = 0;
 
   constructor(reader: CaptureReader, mtu: number) {
     this.#reader = reader;
@@ -47,10 +59,22 @@ export class WireCapture implements CaptureReader {
       if (capturedLen < ETH_HLEN) this.tooShort++;
       else if (capturedLen > this.#longest(data, offBytes)) this.tooLong++;
       else {
+        this.#moveApart();
         this.#frames.set(++this.passed, { packetNumber, bytes: data.slice(offBytes, offBytes + capturedLen) });
         return status;
       }
     }
+  }
+
+  #moveApart(): void {
+    const { tSec, tNsec } = this.#reader;
+    const nsec = this.#nsec + GAP_NS;
+    const carry = nsec >= NSEC_PER_SEC ? 1 : 0;
+    const earliestSec = this.#sec + carry;
+    const earliestNsec = nsec - carry * NSEC_PER_SEC;
+    const isLater = tSec > earliestSec || (tSec === earliestSec && tNsec >= earliestNsec);
+    this.#sec = isLater ? tSec : earliestSec;
+    this.#nsec = isLater ? tNsec : earliestNsec;
   }
 
   #longest(data: Uint8Array, offBytes: number): number {
@@ -68,8 +92,8 @@ export class WireCapture implements CaptureReader {
   get capturedLen() { return this.#reader.capturedLen; }
   get originalLen() { return this.#reader.originalLen; }
   get fcsLen() { return this.#reader.fcsLen; }
-  get tSec() { return this.#reader.tSec; }
-  get tNsec() { return this.#reader.tNsec; }
+  get tSec() { return this.#sec; }
+  get tNsec() { return this.#nsec; }
   get hasTimestamp() { return this.#reader.hasTimestamp; }
   get packetNumber() { return this.#reader.packetNumber; }
   get fileOffsetBytes() { return this.#reader.fileOffsetBytes; }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { IOMMU_WRITE } from '../../../src/nic/index.js';
-import { burst, fixture, nicSettings, returning, simulate, udpFrame } from '../../support/simulate.js';
+import { findProfile, IOMMU_WRITE } from '../../../src/nic/index.js';
+import { burst, fixture, nicSettings, returning, simulate, udpFrame, xdpProgram } from '../../support/simulate.js';
 import { RingWatch } from '../support.js';
 
 const tiny = { rxRingSize: 512, txRingSize: 64 };
@@ -37,6 +37,27 @@ describe('XDP_TX', () => {
     const frame = udpFrame(64);
     expect([...sent.bytes.subarray(0, 12)]).toEqual([...frame.subarray(6, 12), ...frame.subarray(0, 6)]);
     expect([...sent.bytes.subarray(26, 34)]).toEqual([...frame.subarray(30, 34), ...frame.subarray(26, 30)]);
+  });
+});
+
+describe('XDP_TX to the other end of a veth', () => {
+  const grows = xdpProgram('r2 = -8\ncall 44\nr0 = 3\nexit');
+  const veth = nicSettings({ profile: findProfile('veth')!, rxRingSize: 256, txRingSize: 256, queues: 1 });
+  const framesOf = (lengths: readonly number[]) => lengths.map((lenBytes) => ({ bytes: udpFrame(lenBytes) }));
+
+  it('a frame longer than its MTU with header and VLAN tag ends the bulk, and what is behind it is lost', () => {
+    const lengths = [...Array<number>(3).fill(100), 1511, ...Array<number>(12).fill(1510), ...Array<number>(4).fill(1510)];
+    const run = simulate({ object: grows, frames: framesOf(lengths), nic: veth });
+    expect(run.outcomes).toEqual({ tx: 3 + 4, tx_too_long: 13 });
+    expect(run.ends.filter(({ outcome }) => outcome === 'tx_too_long').map(({ packetId }) => packetId)).toEqual(Array.from({ length: 13 }, (_, i) => i + 4));
+    expect(run.simulation.nic.driver.counters(0)).toMatchObject({ xdpTx: 7, xdpTxFull: 13, xdpTxErrors: 13 });
+    expect(run.result.audit.ok).toBe(true);
+  });
+
+  it('in generic mode it is lost alone, and the driver took it', () => {
+    const run = simulate({ object: grows, frames: framesOf([1510, 1511, 1510]), nic: { ...veth, xdpMode: 'generic' } });
+    expect(run.outcomes).toEqual({ tx: 2, tx_too_long: 1 });
+    expect(run.result.audit.ok).toBe(true);
   });
 });
 
