@@ -1,7 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
-import { catchProblem, fail, fromHex, ProblemError, systemReason, unwrap } from '../base/index.js';
+import { catchProblem, fromHex, ProblemError, unwrap } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import { checkNesting } from '../sim/index.js';
+import { parseJson, readTextFile } from '../sim/index.js';
+import type { JsonFileKind } from '../sim/index.js';
 import { parseNetwork } from '../vm/index.js';
 
 /**
@@ -73,23 +73,13 @@ export interface CaseObservation {
   readonly globals?: Readonly<Record<string, unknown>>;
 }
 
-/** Thousands of cases of jumbo frames. */
-const MAX_FILE_BYTES = 128 << 20;
+/** As long as thousands of cases of jumbo frames. */
+const FILE_KIND: JsonFileKind = { code: 'case-file', noun: 'a case file', maxBytes: 128 << 20, shorten: 'split it into several files' };
 
 /** Reads and checks a case file. Problems: `case-file-unreadable`, and those of `parseCaseFile`. */
 export function readCaseFile(path: string): Result<CaseFile> {
-  const unreadable = (message: string, hint: string): Result<CaseFile> => fail({ code: 'case-file-unreadable', where: path, message, hint });
-  let text: string;
-  try {
-    // Reading a pipe could wait, and a device could go on, for ever.
-    const stat = statSync(path);
-    if (!stat.isFile()) return unreadable('is no plain file', 'give the path of a case file');
-    if (stat.size > MAX_FILE_BYTES) return unreadable(`has ${stat.size} bytes, more than ${MAX_FILE_BYTES}`, 'split it into several files');
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    return unreadable(`can't be read: ${systemReason(error)}`, 'check the path');
-  }
-  return parseCaseFile(text, path);
+  const text = readTextFile(path, FILE_KIND);
+  return text.ok ? parseCaseFile(text.value, path) : text;
 }
 
 /**
@@ -99,17 +89,11 @@ export function readCaseFile(path: string): Result<CaseFile> {
  * Problems: `case-file-json`, `case-file-shape`, `nested-too-deep`, `network-shape`.
  */
 export function parseCaseFile(text: string, where: string): Result<CaseFile> {
-  const tooDeep = checkNesting(text, where);
-  if (tooDeep !== undefined) return fail(tooDeep);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return fail({ code: 'case-file-json', where, message: `is no JSON: ${(error as Error).message}`, hint: 'check commas and quotes' });
-  }
+  const json = parseJson(text, where, FILE_KIND);
+  if (!json.ok) return json;
   return catchProblem(() => {
-    checkFile(json, where);
-    return json as CaseFile;
+    checkFile(json.value, where);
+    return json.value as CaseFile;
   });
 }
 

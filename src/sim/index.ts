@@ -14,6 +14,7 @@ export * from './createHost.js';
 export * from './createSimulation.js';
 export * from './eventQueue.js';
 export * from './host.js';
+export * from './jsonFile.js';
 export * from './link/line.js';
 export * from './link/link.js';
 export * from './loadScenario.js';

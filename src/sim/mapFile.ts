@@ -1,14 +1,12 @@
-import { readFileSync, statSync } from 'node:fs';
-import { E2BIG, ENODEV, EOVERFLOW, errnoName, fail, fromHex, ok, systemReason, toHex } from '../base/index.js';
+import { E2BIG, ENODEV, EOVERFLOW, errnoName, fail, fromHex, ok, toHex } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import { fitsTemplate, formatValue, isMapOfMaps, isProgramEntryMap, mapTypeName, parseValue, ProgArray, XskMap } from '../vm/index.js';
 import type { BpfMap, JsonValue, LoadedObject, MapOfMaps, ProgramEntryMap, ValueTarget } from '../vm/index.js';
+import { readJsonFile } from './jsonFile.js';
+import type { JsonFileKind } from './jsonFile.js';
 
-/** Bytes of a map file: twice what a map of a million entries needs. */
-const MAX_FILE_BYTES = 128 << 20;
-
-/** Brackets inside each other. C types don't nest so deep, and JSON far deeper exhausts the stack of those who walk it. */
-const MAX_NESTING = 64;
+/** As long as twice what a map of a million entries needs. */
+const FILE_KIND: JsonFileKind = { code: 'map-file', noun: 'a map file', maxBytes: 128 << 20, shorten: 'write fewer entries', jsonCode: 'map-file-shape' };
 
 /** Bytes of a key or value, and characters of it in JSON, that a hint spells out. */
 const MAX_EXAMPLE_BYTES = 256;
@@ -37,7 +35,7 @@ export interface MapHost {
  */
 export function fillMapFromFile(loaded: LoadedObject, mapName: string, path: string, host: MapHost): Problem | undefined {
   return fill(loaded, mapName, host, (hint) => {
-    const json = readJson(path, hint);
+    const json = readJsonFile(path, { ...FILE_KIND, jsonHint: hint });
     return json.ok ? checkEntries(json.value, path, hint) : json;
   }, (index) => `${path}, entry ${index}`);
 }
@@ -107,51 +105,12 @@ interface JsonEntry {
   readonly values?: unknown;
 }
 
-/** Refuses JSON text with brackets too deep inside each other; brackets in strings count too, which does no harm. */
-export function checkNesting(text: string, where: string): Problem | undefined {
-  let depth = 0;
-  for (let i = 0; i < text.length; i++) {
-    const char = text.charCodeAt(i);
-    if (char === 0x5b || char === 0x7b) depth++;
-    else if (char === 0x5d || char === 0x7d) depth--;
-    if (depth > MAX_NESTING) {
-      return { code: 'nested-too-deep', where, message: `more than ${MAX_NESTING} brackets inside each other`, hint: 'no C type nests so deep; check what wrote it' };
-    }
-  }
-  return undefined;
-}
-
-function readJson(path: string, hint: string): Result<unknown> {
-  let text: string;
-  try {
-    // Reading a pipe could wait, and a device could go on, for ever.
-    const stat = statSync(path);
-    if (!stat.isFile()) return unreadable(path, "can't be read: it is no plain file", 'check the path');
-    const { size } = stat;
-    if (size > MAX_FILE_BYTES) return unreadable(path, `has ${size} bytes, more than ${MAX_FILE_BYTES}`, 'write fewer entries');
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    return unreadable(path, `can't be read: ${systemReason(error)}`, 'check the path and its permissions');
-  }
-  const tooDeep = checkNesting(text, path);
-  if (tooDeep !== undefined) return fail(tooDeep);
-  try {
-    return ok(JSON.parse(text) as unknown);
-  } catch (error) {
-    return fail({ code: 'map-file-shape', where: path, message: `is no JSON: ${(error as Error).message}`, hint });
-  }
-}
-
 function checkEntries(json: unknown, where: string, hint: string): Result<readonly JsonEntry[]> {
   const shape: Problem = { code: 'map-file-shape', where, message: 'is no list of entries', hint };
   if (!Array.isArray(json)) return fail(shape);
   const bad = json.findIndex((entry) => typeof entry !== 'object' || entry === null || !Object.hasOwn(entry, 'key') || !(Object.hasOwn(entry, 'value') || Object.hasOwn(entry, 'values')));
   if (bad >= 0) return fail({ ...shape, where: `${where}, entry ${bad}`, message: 'has no key and value' });
   return ok(json as JsonEntry[]);
-}
-
-function unreadable(where: string, message: string, hint: string): Result<never> {
-  return fail({ code: 'map-file-unreadable', where, message, hint });
 }
 
 function putEntry(loaded: LoadedObject, map: BpfMap, written: JsonEntry, { possibleCpus, socketCount, interfaces }: MapHost): Problem | undefined {

@@ -1,13 +1,13 @@
-import { catchProblem, fail, ok, KERNEL_RELEASES, ProblemError, systemReason } from '../base/index.js';
+import { catchProblem, ok, KERNEL_RELEASES, ProblemError } from '../base/index.js';
 import type { KernelRelease, Result } from '../base/index.js';
-import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { autoMode, checkSettings, findProfile, PROFILES } from '../nic/index.js';
 import type { FaultPlan, NicFeature, NicProfile, NicSettings, OffloadSettings } from '../nic/index.js';
 import { JsonFields, parseNetwork } from '../vm/index.js';
 import type { EngineName, NetworkScenario } from '../vm/index.js';
 import { XDP_MODES } from '../xdp/index.js';
-import { checkNesting } from './mapFile.js';
+import { readJsonFile } from './jsonFile.js';
+import type { JsonFileKind } from './jsonFile.js';
 import { readNetworkFile } from './networkFile.js';
 import { DEFAULT_MAX_HOPS } from './scenario.js';
 import type { LinkSpec, PortName } from './scenario.js';
@@ -16,7 +16,7 @@ import type { NamedXsk } from './scenarioXsk.js';
 
 const CODE = 'scenario-shape';
 
-const MAX_FILE_BYTES = 64 << 20;
+const FILE_KIND: JsonFileKind = { code: 'scenario-file', noun: 'a scenario file', maxBytes: 64 << 20, shorten: 'put large maps into files of their own' };
 const MAX_HOSTS = 256;
 const MAX_QUEUES = 4;
 /** Two hosts that answer each other go on until then, with each packet. */
@@ -101,26 +101,9 @@ export interface NicFile {
  * Problems: `scenario-file-unreadable`, `scenario-file-json`, `nested-too-deep`, those of `parseScenario`.
  */
 export function readScenarioFile(path: string): Result<ScenarioFile> {
-  const unreadable = (message: string, hint: string): Result<never> => fail({ code: 'scenario-file-unreadable', where: path, message, hint });
-  let text: string;
-  try {
-    // Reading a pipe could wait, and a device could go on, for ever.
-    const stat = statSync(path);
-    if (!stat.isFile()) return unreadable('is no plain file', 'give the path of a scenario file');
-    if (stat.size > MAX_FILE_BYTES) return unreadable(`has ${stat.size} bytes, more than ${MAX_FILE_BYTES}`, 'put large maps into files of their own');
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    return unreadable(`can't be read: ${systemReason(error)}`, 'check the path');
-  }
-  const tooDeep = checkNesting(text, path);
-  if (tooDeep !== undefined) return fail(tooDeep);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return fail({ code: 'scenario-file-json', where: path, message: `is no JSON: ${(error as Error).message}`, hint: 'check commas and quotes' });
-  }
-  const scenario = parseScenario(json, path, dirname(path));
+  const json = readJsonFile(path, FILE_KIND);
+  if (!json.ok) return json;
+  const scenario = parseScenario(json.value, path, dirname(path));
   return scenario.ok ? ok({ ...scenario.value, inputs: [path, ...scenario.value.inputs] }) : scenario;
 }
 
