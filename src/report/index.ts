@@ -15,7 +15,7 @@ export * from './nicViews.js';
 export * from './progress.js';
 export * from './runCapture.js';
 export { isClean, runReport, runVerdict } from './runReport.js';
-export type { FaultReport, NicFaultReport, NicReport, PoolReport, RingReport, RunNames, RunReport, XskReport, XskRingReport } from './runReport.js';
+export type { FaultReport, NicFaultReport, NicReport, PoolReport, RingReport, RunNames, RunReport } from './runReport.js';
 export * from './runScenario.js';
 export * from './runText.js';
 export * from './scenarioJournal.js';

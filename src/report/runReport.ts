@@ -1,7 +1,6 @@
 import { nicStatistics } from '../nic/index.js';
 import type { DeviceFaults, DriverCounters, Nic, PagePoolStats } from '../nic/index.js';
 import type { FaultRecord, RunResult, Simulation } from '../sim/index.js';
-import type { XdpStatistics, XdpSock } from '../umem/index.js';
 import type { JsonValue } from '../vm/index.js';
 import { OUTCOMES, VERDICT_OTHER, verdictName } from '../xdp/index.js';
 import type { ChainLink } from '../xdp/index.js';
@@ -16,8 +15,8 @@ import type { MapReport } from './mapReport.js';
 import { counted } from './textTable.js';
 import { tracesReport } from './traceReport.js';
 import type { TraceReport } from './traceReport.js';
-import { findingReports, mistakeReason } from './xskReport.js';
-import type { RingsAtReport, XskFindingReport } from './xskReport.js';
+import { findingReports, mistakeReason, xskReport } from './xskReport.js';
+import type { RingsAtReport, XskFindingReport, XskReport } from './xskReport.js';
 
 /**
  * Result of `sim run`, as `--json` prints it. `docs/report.md` explains every field. A change that removes or renames a field
@@ -129,25 +128,6 @@ export interface PoolReport extends PagePoolStats {
   /** Pages taken from and given back to the page allocator, the shutdown included. */
   readonly hold: number;
   readonly release: number;
-}
-
-/** One AF_XDP socket, with the counters of `struct xdp_statistics`. */
-export interface XskReport extends XdpStatistics {
-  readonly socket: number;
-  readonly queue: number;
-  /** What the application does: a name of `--xsk`. */
-  readonly application: string;
-  readonly rx_packets: number;
-  readonly rx_bytes: number;
-  readonly tx_packets: number;
-  /** Its rings as the run left them. */
-  readonly rings: Readonly<Record<'rx' | 'tx' | 'fill' | 'completion', XskRingReport>>;
-}
-
-/** Entries of a ring, and those that were produced and not consumed yet. */
-export interface XskRingReport {
-  readonly size: number;
-  readonly used: number;
 }
 
 /** Why the program was stopped at one packet. */
@@ -329,20 +309,6 @@ export function ringReport(nic: Nic, queue: number): RingReport {
     tx: { size: use.txSize, sent: use.txFrames, full: use.txFull },
     interrupts: nic.device.interrupt(queue).raisedCount,
     polls: nic.driver.counters(queue).polls,
-  };
-}
-
-export function xskReport(socket: XdpSock, application: string): XskReport {
-  const ring = (queue: { readonly ring: XskRingReport } | undefined): XskRingReport => ({ size: queue?.ring.size ?? 0, used: queue?.ring.used ?? 0 });
-  return {
-    socket: socket.id,
-    queue: socket.queueId,
-    application,
-    rx_packets: socket.rxPackets,
-    rx_bytes: socket.rxBytes,
-    tx_packets: socket.txPackets,
-    ...socket.statistics,
-    rings: { rx: ring(socket.rx), tx: ring(socket.tx), fill: ring(socket.pool?.fill), completion: ring(socket.pool?.completion) },
   };
 }
 

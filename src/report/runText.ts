@@ -10,7 +10,7 @@ import { metadataSection } from './metadataText.js';
 import { counted, grouped, printable, textTable } from './textTable.js';
 import { traceSection } from './traceText.js';
 import { shortText } from './valueText.js';
-import { findingsSection, ringSections } from './xskText.js';
+import { findingsSection, ringSections, socketSection } from './xskText.js';
 
 const NS_PER_SEC = 1e9;
 
@@ -167,17 +167,10 @@ function rings({ rings: all, nic, counters }: RunReport): string[] {
 }
 
 function sockets({ xsk, maps }: RunReport): string[] {
-  if (xsk.length === 0) return [];
-  const fill = ({ used, size }: { used: number; size: number }): string => `${used}/${size}`;
-  const counts = xsk.map((each) => [
-    each.socket, each.queue, each.rx_packets, each.tx_packets, each.rx_dropped, each.rx_ring_full, each.rx_fill_ring_empty_descs, each.tx_invalid_descs,
-    fill(each.rings.fill), fill(each.rings.rx), fill(each.rings.tx), fill(each.rings.completion),
-  ]);
-  const header = ['socket', 'queue', 'rx', 'tx', 'rx_dropped', 'rx_full', 'fill_empty', 'tx_invalid', 'FILL', 'RX', 'TX', 'COMPLETION'];
   const notes = Object.entries(maps)
     .filter(([, map]) => map.type === 'XSKMAP' && map.max_entries < xsk.length)
     .map(([name, map]) => `  note: map ${printable(name)} has ${counted(map.max_entries, 'slot')} for ${xsk.length} sockets; raise max_entries, or use fewer --queues`);
-  return [`AF_XDP sockets (${xsk[0].application}; rings as the run left them)`, ...textTable([header, ...counts]), ...notes];
+  return [...socketSection(xsk), ...notes];
 }
 
 function pool({ pool: stats }: RunReport): string[] {

@@ -6,13 +6,13 @@ import { eventsReport } from './eventReport.js';
 import type { EventsReport } from './eventReport.js';
 import { mapReports, variableReports } from './mapReport.js';
 import type { MapReport } from './mapReport.js';
-import { faultReport, genericCounters, nicFaultReport, poolReport, queuesOf, ringReport, verdictCounts, xskReport } from './runReport.js';
-import type { FaultReport, NicFaultReport, PoolReport, RingReport, RunReport, XskReport } from './runReport.js';
+import { faultReport, genericCounters, nicFaultReport, poolReport, queuesOf, ringReport, verdictCounts } from './runReport.js';
+import type { FaultReport, NicFaultReport, PoolReport, RingReport, RunReport } from './runReport.js';
 import type { JournalEntry, ScenarioJournal } from './scenarioJournal.js';
 import { tracesReport } from './traceReport.js';
 import type { TracesReport } from './traceReport.js';
-import { findingReports, mistakeReason } from './xskReport.js';
-import type { XskFindingReport } from './xskReport.js';
+import { findingReports, mistakeReason, xskReport } from './xskReport.js';
+import type { XskFindingReport, XskReport } from './xskReport.js';
 
 /** Result of `sim scenario`, as `--json` prints it; docs/scenario.md explains every field. */
 export interface ScenarioReport {

@@ -6,7 +6,7 @@ import type { JournalEntry } from './scenarioJournal.js';
 import type { HostNicReport, HostReport, LinkReport, ScenarioReport } from './scenarioReport.js';
 import { counted, grouped, printable, textTable } from './textTable.js';
 import { traceSection } from './traceText.js';
-import { findingsSection } from './xskText.js';
+import { findingsSection, socketSection } from './xskText.js';
 
 const NS_PER_SEC = 1e9;
 
@@ -41,6 +41,7 @@ function hostSections(host: HostReport): string[][] {
     ...host.objects.flatMap((object) => mapSections(object.maps)).map(([title, ...lines]) => [`${title} of ${name}`, ...lines]),
     ...eventSections(host).map(([title, ...lines]) => [`${title} on ${name}`, ...lines]),
     traceSection(host).map((line, i) => (i === 0 ? `${line} on ${name}` : line)),
+    ...host.nics.map((nic) => socketSection(nic.xsk, ` of ${name}.${nic.name}`)),
     findingsSection(host.xsk_findings, ` on ${name}`),
     log(host),
   ];

@@ -1,4 +1,30 @@
-import type { EntryView, RingView, SocketView, XskFinding } from '../umem/index.js';
+import type { EntryView, RingView, SocketView, XdpSock, XdpStatistics, XskFinding } from '../umem/index.js';
+
+/** One AF_XDP socket: how it was bound, and the counters of `struct xdp_statistics`. */
+export interface XskReport extends XdpStatistics {
+  readonly socket: number;
+  readonly queue: number;
+  /** What the application does: a name of `--xsk`. */
+  readonly application: string;
+  /** As it is bound, whatever was asked for: `copy` or `zero-copy`. */
+  readonly mode: SocketView['mode'];
+  /** XDP_USE_NEED_WAKEUP. */
+  readonly need_wakeup: boolean;
+  /** Chunks of its UMEM, and bytes of each. */
+  readonly frames: number;
+  readonly frame_size: number;
+  readonly rx_packets: number;
+  readonly rx_bytes: number;
+  readonly tx_packets: number;
+  /** Its rings as the run left them. */
+  readonly rings: Readonly<Record<'rx' | 'tx' | 'fill' | 'completion', XskRingReport>>;
+}
+
+/** Entries of a ring, and those that were produced and not consumed yet. */
+export interface XskRingReport {
+  readonly size: number;
+  readonly used: number;
+}
 
 /** One thing that an AF_XDP application did wrong or left undone. */
 export interface XskFindingReport {
@@ -72,6 +98,25 @@ export interface RingEntryReport {
 
 /** More findings than these are left out. */
 const KEPT_FINDINGS = 200;
+
+export function xskReport(socket: XdpSock, application: string): XskReport {
+  const { umem, pool } = socket;
+  const ring = (queue: { readonly ring: XskRingReport } | undefined): XskRingReport => ({ size: queue?.ring.size ?? 0, used: queue?.ring.used ?? 0 });
+  return {
+    socket: socket.id,
+    queue: socket.queueId,
+    application,
+    mode: socket.isZeroCopy ? 'zero-copy' : 'copy',
+    need_wakeup: pool?.usesNeedWakeup ?? false,
+    frames: umem === undefined ? 0 : Math.floor(umem.sizeBytes / umem.chunkSizeBytes),
+    frame_size: umem?.chunkSizeBytes ?? 0,
+    rx_packets: socket.rxPackets,
+    rx_bytes: socket.rxBytes,
+    tx_packets: socket.txPackets,
+    ...socket.statistics,
+    rings: { rx: ring(socket.rx), tx: ring(socket.tx), fill: ring(pool?.fill), completion: ring(pool?.completion) },
+  };
+}
 
 export function findingReports(findings: readonly XskFinding[]): XskFindingReport[] {
   return findings.slice(0, KEPT_FINDINGS).map(({ code, severity, socket, queue, ring, count, firstNs, message, hint, history }) => ({

@@ -1,10 +1,31 @@
 import { timeText } from '../umem/index.js';
-import { grouped, printable, textTable } from './textTable.js';
-import type { RingEntryReport, RingsAtReport, RingStateReport, SocketRingsReport, XskFindingReport } from './xskReport.js';
+import { counted, grouped, printable, textTable } from './textTable.js';
+import type { RingEntryReport, RingsAtReport, RingStateReport, SocketRingsReport, XskFindingReport, XskReport, XskRingReport } from './xskReport.js';
 
 /** Entries of a ring, and findings, that the text shows. */
 const SHOWN_ENTRIES = 16;
 const SHOWN_FINDINGS = 20;
+
+/** How the sockets of a NIC are bound, and what they counted; empty without sockets. */
+export function socketSection(sockets: readonly XskReport[], where = ''): string[] {
+  if (sockets.length === 0) return [];
+  const use = ({ used, size }: XskRingReport): string => `${used}/${size}`;
+  const header = ['socket', 'queue', 'rx', 'tx', 'rx_dropped', 'rx_full', 'fill_empty', 'tx_invalid', 'FILL', 'RX', 'TX', 'COMPLETION'];
+  const rows = sockets.map(({ socket, queue, rx_packets: rx, tx_packets: tx, rx_dropped: dropped, rx_ring_full: full, rx_fill_ring_empty_descs: empty, tx_invalid_descs: invalid, rings }) => [
+    socket, queue, rx, tx, dropped, full, empty, invalid, use(rings.fill), use(rings.rx), use(rings.tx), use(rings.completion),
+  ]);
+  return [`AF_XDP sockets${where} (${sockets[0]!.application}; rings as the run left them)`, ...bindingLines(sockets), ...textTable([header, ...rows])];
+}
+
+/** One line for all of them, as they are mostly bound alike. */
+function bindingLines(sockets: readonly XskReport[]): string[] {
+  const bound = sockets.map(({ socket, mode, need_wakeup: needWakeup, frames, frame_size: bytes }) => ({ socket, text: `${mode}, need_wakeup ${needWakeup ? 'on' : 'off'}, ${counted(frames, 'frame')} of ${grouped(bytes)} bytes` }));
+  const texts = [...new Set(bound.map(({ text }) => text))];
+  return texts.map((text) => {
+    const alike = bound.filter((each) => each.text === text);
+    return `  bound${texts.length === 1 ? '' : ` (${alike.map(({ socket }) => socket).join(', ')})`}: ${text}${alike.length === 1 ? '' : ' each'}`;
+  });
+}
 
 /** What AF_XDP applications did wrong or left undone; empty when there is nothing to tell. */
 export function findingsSection(findings: readonly XskFindingReport[], where = ''): string[] {

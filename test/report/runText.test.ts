@@ -85,6 +85,7 @@ describe('the whole report', () => {
             1         110    110           0       26        0
 
       AF_XDP sockets (l2fwd; rings as the run left them)
+        bound: copy, need_wakeup off, 4,096 frames of 4,096 bytes each
         socket  queue  rx  tx  rx_dropped  rx_full  fill_empty  tx_invalid  FILL       RX      TX      COMPLETION
              0      0  15  15           0        0           0           0  4096/4096  0/2048  0/2048  0/2048
              1      1  26  26           0        0           0           0  4096/4096  0/2048  0/2048  0/2048
