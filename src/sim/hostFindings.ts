@@ -1,10 +1,11 @@
 import { xskFinding, xskFindings } from '../umem/index.js';
 import type { XdpSock, XskFinding } from '../umem/index.js';
+import { XskMap } from '../vm/index.js';
 import type { HostNic } from './host.js';
 
-/** What the AF_XDP applications of a host do wrong or leave undone, and sockets that wait where nothing comes. Meant for the end of a run. */
+/** What the AF_XDP applications of a host do wrong or leave undone, and sockets that wait where nothing comes or nobody redirects to. Meant for the end of a run. */
 export function hostFindings(nics: readonly HostNic[], sockets: readonly XdpSock[]): XskFinding[] {
-  return [...xskFindings(sockets), ...nics.flatMap((each) => idleQueues(each, sockets))];
+  return [...xskFindings(sockets), ...nics.flatMap((each) => [...idleQueues(each, sockets), ...unreachableSockets(each, sockets)])];
 }
 
 /** Sockets on queues without traffic, while queues without a socket have some. */
@@ -22,4 +23,27 @@ function idleQueues({ name, nic }: HostNic, all: readonly XdpSock[]): XskFinding
       message: `nothing came to queue ${queueId} of ${name}, where socket ${id} waits; of the packets that came to queues without a socket ${elsewhere}`,
       hint: 'bind a socket to every queue, or steer the traffic to the queue with ethtool (-X, -N)',
     }, others.reduce((sum, queue) => sum + packets[queue], 0)));
+}
+
+/**
+ * Sockets that no XSKMAP of the NIC's program has, though packets came to their queues. Who gives chunks to FILL wants to receive; a socket that is only to send
+ * needs no map. Where there is no map at all, it is said once for all of them.
+ */
+function unreachableSockets({ name, nic, program, loaded }: HostNic, all: readonly XdpSock[]): XskFinding[] {
+  const maps = [...(loaded?.maps.values() ?? [])].filter((map) => map instanceof XskMap);
+  const reachable = new Set(maps.flatMap((map) => [...map.entries()].map(({ value }) => new DataView(value.buffer, value.byteOffset).getUint32(0, true) - 1)));
+  const packetsOf = ({ queueId }: XdpSock): number => nic.driver.counters(queueId).rxPackets;
+  const waiting = all.filter((socket) => socket.isBound && socket.ifindex === nic.settings.ifindex && socket.rx !== undefined && socket.rxPackets === 0
+    && !reachable.has(socket.id) && socket.pool?.fill.ring.producer !== 0 && packetsOf(socket) > 0);
+  if (waiting.length === 0) return [];
+  const finding = ({ id, queueId }: XdpSock, count: number, message: string, hint: string): XskFinding =>
+    xskFinding({ code: 'not-in-xskmap', socket: id, queue: queueId, ring: undefined, firstNs: 0, history: '', message, hint }, count);
+  if (maps.length === 0) {
+    const why = program === undefined ? `${name} has no program` : `program ${program.spec.name} has no XSKMAP`;
+    const count = waiting.reduce((sum, socket) => sum + packetsOf(socket), 0);
+    return [finding(waiting[0]!, count, `${why}, so none of the ${count} packets that came to ${name} could get to an AF_XDP socket`, 'redirect them with bpf_redirect_map and a map of type BPF_MAP_TYPE_XSKMAP; an application that only sends needs none')];
+  }
+  const names = maps.map(({ spec }) => spec.name).join(', ');
+  return waiting.map((socket) => finding(socket, packetsOf(socket), `socket ${socket.id} is in no slot of ${names}, so none of the ${packetsOf(socket)} packets that came to queue ${socket.queueId} could get to it`,
+    'put it into the slot that the program redirects that queue to; a map with fewer slots than queues needs more max_entries'));
 }

@@ -26,6 +26,8 @@ const SEVERITY = {
   'rx-ring-full': 'warning',
   'wrong-queue': 'warning',
   'not-bound': 'warning',
+  /** No XSKMAP leads to a socket that wants to receive. */
+  'not-in-xskmap': 'warning',
   /** Nothing comes, while a queue without a socket has traffic. */
   'idle-queue': 'warning',
 } as const;

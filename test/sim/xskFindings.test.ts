@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { XskApplicationFactory } from '../../src/sim/index.js';
 import { viewRings } from '../../src/umem/index.js';
+import type { ObjectSpec } from '../../src/vm/index.js';
 import { burst, redirectToSocket, simulate, udpFrame, xdpProgram, xskMap } from '../support/simulate.js';
 import type { SimulateOptions } from '../support/simulate.js';
 
@@ -100,6 +101,41 @@ describe('applications of a run', () => {
     const wrong = result.xskFindings.find(({ code }) => code === 'wrong-queue')!;
     expect(wrong).toMatchObject({ socket: 0, queue: 0, count: outcomes['xsk_wrong_queue'] });
     expect(wrong.message).toMatch(/^packets of other queues, the last one of queue 1, were redirected to socket 0, which is bound to queue 0/);
+  });
+});
+
+describe('sockets that no packet can get to, of which the run said nothing', () => {
+  const pass = xdpProgram('r0 = 2\nexit');
+  const unreachable = (object: ObjectSpec, application: string, more: Partial<SimulateOptions> = {}): unknown =>
+    simulate({ object, frames: burst(10), xsk: { application }, ...more }).result.xskFindings;
+
+  it('a program without an XSKMAP, once for all sockets', () => {
+    const frames = Array.from({ length: 40 }, (_, i) => ({ bytes: udpFrame(64, i) }));
+    for (const application of ['rxdrop', 'l2fwd', 'echo']) {
+      expect(unreachable(pass, application, { frames, nic: { queues: 4 } })).toMatchObject([{
+        code: 'not-in-xskmap', severity: 'warning', socket: 0, count: 40, message: expect.stringMatching(/^program \w+ has no XSKMAP, so none of the 40 packets that came to /) as string,
+        hint: expect.stringContaining('bpf_redirect_map') as string,
+      }]);
+    }
+  });
+
+  it('but whoever only sends needs none, and where nothing came nothing is missed', () => {
+    expect(unreachable(pass, 'txonly:count=3')).toEqual([]);
+    expect(unreachable(pass, 'l2fwd', { frames: [{ bytes: new Uint8Array(10) }] })).toEqual([]);
+  });
+
+  it('an XSKMAP with fewer slots than there are queues', () => {
+    const small = xdpProgram('r2 = *(u32 *)(r1 + 16)\nr1 = map xsks\nr3 = 2\ncall 51\nexit', { maps: [{ ...xskMap, maxEntries: 1 }] });
+    const frames = Array.from({ length: 40 }, (_, i) => ({ bytes: udpFrame(64, i) }));
+    const { result, outcomes } = simulate({ object: small, frames, nic: { queues: 2 }, xsk: { application: 'rxdrop' } });
+    expect(result.xskFindings).toMatchObject([{ code: 'not-in-xskmap', socket: 1, queue: 1, count: outcomes['stack'], message: expect.stringContaining('socket 1 is in no slot of xsks') as string }]);
+  });
+
+  it('one that was taken out of its slot', () => {
+    expect(unreachable(redirectToSocket(), 'l2fwd', { prepare: (loaded) => {
+      loaded.maps.get('xsks')!.deleteBytes(new Uint8Array(4));
+      return undefined;
+    } })).toMatchObject([{ code: 'not-in-xskmap', socket: 0, count: 10 }]);
   });
 });
 
