@@ -191,7 +191,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       capture: basename(options.pcap), seed, engine, kernel: target.value.kernel, mode: settings.value.xdpMode ?? 'native', cpus, xskApplication: xsk.value.name, longestOverLength: watcher.longestOverLength, hasNetwork: network.value !== undefined, eventTypes: types.value,
       checksums: checksums?.report(),
       metadata: metadata?.report(),
-      ringsAt: ringsAt?.finish(),
+      ringsAt: ringsAt?.finish(result.value.packetsReceived),
       chain,
     }));
   } catch (error) {

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { createScenario, loadScenario, readScenarioFile } from '../sim/index.js';
+import { parseRingMoments, ScenarioRingsAt } from './ringsAt.js';
 import { ScenarioJournal } from './scenarioJournal.js';
 import { scenarioReport } from './scenarioReport.js';
 import type { ScenarioReport } from './scenarioReport.js';
@@ -13,6 +14,10 @@ export interface ScenarioOptions {
   readonly scenario: string;
   /** In place of the file's. */
   readonly seed?: number | undefined;
+  /** `TIME[,TIME]` or `packet:N`: when the rings of AF_XDP sockets are looked at (ringsAt.ts). */
+  readonly ringsAt?: string | undefined;
+  /** The journal has the way of this packet, and nothing else. */
+  readonly packet?: number | undefined;
   /** Directory for what each NIC sends, for those that the file names no capture for. */
   readonly out?: string | undefined;
 }
@@ -28,6 +33,8 @@ export function runScenario(options: ScenarioOptions, onProgress?: (packets: num
   if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
     return fail({ code: 'bad-number', where: '--seed', message: `${seed} is out of range`, hint: `use a whole number from 0 to ${2 ** 32 - 1}` });
   }
+  const moments = options.ringsAt === undefined ? ok(undefined) : parseRingMoments(options.ringsAt);
+  if (!moments.ok) return moments;
   const read = readScenarioFile(options.scenario);
   if (!read.ok) return read;
   const file = { ...read.value, ...(seed === undefined ? {} : { seed }) };
@@ -38,12 +45,13 @@ export function runScenario(options: ScenarioOptions, onProgress?: (packets: num
     if (!scenario.ok) return scenario;
     const captures = WireCaptures.create(file, options.out);
     if (!captures.ok) return captures;
-    const journal = new ScenarioJournal(captures.value);
-    const result = scenario.value.run(journal, onProgress);
+    const journal = new ScenarioJournal(captures.value, options.packet);
+    const ringsAt = moments.value && new ScenarioRingsAt(scenario.value, moments.value, journal);
+    const result = scenario.value.run(ringsAt ?? journal, onProgress);
     const outputProblem = captures.value.close();
     if (!result.ok) return result;
     if (outputProblem !== undefined) return fail(outputProblem);
-    return ok(scenarioReport(basename(options.scenario), file, result.value, journal));
+    return ok(scenarioReport(basename(options.scenario), file, result.value, journal, ringsAt));
   } finally {
     loaded.value.close();
   }

@@ -1,3 +1,4 @@
+import { NO_PACKET } from '../sim/index.js';
 import type { Host, LinkEvent, PacketWatcher, ScenarioWatcher } from '../sim/index.js';
 import { OUTCOMES, verdictName } from '../xdp/index.js';
 
@@ -33,15 +34,21 @@ export interface LinkEntry {
   readonly arrived_as: number;
 }
 
-/** Writes down the way of the first packets through all hosts and links. */
+/** Writes down the way of the first packets, or of one packet, through all hosts and links. */
 export class ScenarioJournal implements ScenarioWatcher {
   readonly entries: JournalEntry[] = [];
   count = 0;
   readonly #next: ScenarioWatcher;
+  /** The packet that is followed, by all its numbers; `undefined`: all packets are. */
+  readonly #followed: Set<number> | undefined;
 
-  /** @param next also hears everything */
-  constructor(next: ScenarioWatcher = {}) {
+  /**
+   * @param next also hears everything
+   * @param packetId the only packet whose way is written down
+   */
+  constructor(next: ScenarioWatcher = {}, packetId?: number) {
     this.#next = next;
+    this.#followed = packetId === undefined ? undefined : new Set([packetId]);
   }
 
   hostWatcher(host: Host): PacketWatcher {
@@ -51,7 +58,7 @@ export class ScenarioJournal implements ScenarioWatcher {
       ...next,
       onPacketEnd: (packet) => {
         const { packetId, ifindex, outcome, retval, tNs } = packet;
-        if (this.#hasRoom()) {
+        if (this.#takes(packetId)) {
           this.entries.push({
             t_ns: tNs, packet: packetId, event: 'end', host: host.name, nic: names.get(ifindex) ?? '', verdict: retval < 0 ? null : verdictName(retval), outcome: OUTCOMES[outcome].name,
           });
@@ -63,11 +70,15 @@ export class ScenarioJournal implements ScenarioWatcher {
 
   onLinkFrame(event: LinkEvent): void {
     const { tNs, packetId, link, sentNs, fate, arrivedAs } = event;
-    if (this.#hasRoom()) this.entries.push({ t_ns: tNs, packet: packetId, event: 'link', link, sent_ns: sentNs, fate, arrived_as: arrivedAs });
+    if (this.#takes(packetId)) {
+      if (arrivedAs !== NO_PACKET) this.#followed?.add(arrivedAs);
+      this.entries.push({ t_ns: tNs, packet: packetId, event: 'link', link, sent_ns: sentNs, fate, arrived_as: arrivedAs });
+    }
     this.#next.onLinkFrame?.(event);
   }
 
-  #hasRoom(): boolean {
+  #takes(packetId: number): boolean {
+    if (this.#followed?.has(packetId) === false) return false;
     this.count++;
     return this.entries.length < KEPT_ENTRIES;
   }

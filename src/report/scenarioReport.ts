@@ -8,11 +8,12 @@ import { mapReports, variableReports } from './mapReport.js';
 import type { MapReport } from './mapReport.js';
 import { faultReport, genericCounters, nicFaultReport, poolReport, queuesOf, ringReport, verdictCounts } from './runReport.js';
 import type { FaultReport, NicFaultReport, PoolReport, RingReport, RunReport } from './runReport.js';
+import type { ScenarioRingsAt } from './ringsAt.js';
 import type { JournalEntry, ScenarioJournal } from './scenarioJournal.js';
 import { tracesReport } from './traceReport.js';
 import type { TracesReport } from './traceReport.js';
 import { findingReports, mistakeReason, xskReport } from './xskReport.js';
-import type { XskFindingReport, XskReport } from './xskReport.js';
+import type { RingsAtReport, XskFindingReport, XskReport } from './xskReport.js';
 
 /** Result of `sim scenario`, as `--json` prints it; docs/scenario.md explains every field. */
 export interface ScenarioReport {
@@ -25,6 +26,8 @@ export interface ScenarioReport {
   /** Where packets ended, over all hosts: a packet that goes from host to host is one on each of them. */
   readonly outcomes: Readonly<Record<string, number>>;
   readonly hosts: readonly HostReport[];
+  /** Only with `--rings-at`. */
+  readonly rings_at?: readonly RingsAtReport[];
   /** Each direction by itself. */
   readonly links: readonly LinkReport[];
   readonly audit: { readonly ok: boolean; readonly checks: RunReport['audit']['checks'] };
@@ -96,7 +99,8 @@ export interface LinkReport {
 }
 
 /** Gathers the report of a finished scenario. Equal runs give equal reports. */
-export function scenarioReport(name: string, file: ScenarioFile, result: ScenarioResult, journal: ScenarioJournal): ScenarioReport {
+export function scenarioReport(name: string, file: ScenarioFile, result: ScenarioResult, journal: ScenarioJournal, ringsAt?: ScenarioRingsAt): ScenarioReport {
+  const arrived = result.hosts.reduce((sum, { result: { packetsReceived } }) => sum + packetsReceived, 0);
   return {
     schema: 1,
     scenario: name,
@@ -105,6 +109,7 @@ export function scenarioReport(name: string, file: ScenarioFile, result: Scenari
     packets: { received: result.packets, bytes: result.bytes },
     outcomes: outcomesOf((code) => result.hosts.reduce((sum, { result: { outcomes } }) => sum + outcomes[code], 0)),
     hosts: result.hosts.map(({ host, result: found }, i) => hostReport(host, found, file.hosts[i])),
+    ...(ringsAt === undefined ? {} : { rings_at: ringsAt.finish(arrived) }),
     links: result.links.map(linkReport),
     audit: result.linkAudit,
     journal: journal.entries,

@@ -1,3 +1,5 @@
+import { fail, ok } from '../base/index.js';
+import type { Result } from '../base/index.js';
 import { OUTCOMES } from '../xdp/index.js';
 import { eventSections } from './eventText.js';
 import { mapSections, SHOWN_LINES } from './mapText.js';
@@ -6,7 +8,7 @@ import type { JournalEntry } from './scenarioJournal.js';
 import type { HostNicReport, HostReport, LinkReport, ScenarioReport } from './scenarioReport.js';
 import { counted, grouped, printable, textTable } from './textTable.js';
 import { traceSection } from './traceText.js';
-import { findingsSection, socketSection } from './xskText.js';
+import { findingsSection, ringSections, socketSection } from './xskText.js';
 
 const NS_PER_SEC = 1e9;
 
@@ -16,7 +18,7 @@ const TIME_UNITS = [[1e9, 's'], [1e6, 'ms'], [1e3, 'us'], [1, 'ns']] as const;
 
 /** The report as a person reads it. Sections that have nothing to tell are left out. */
 export function scenarioText(report: ScenarioReport, heading: Heading): string {
-  const sections = [intro(report), ...report.hosts.flatMap(hostSections), links(report), audit(report)];
+  const sections = [intro(report), ...report.hosts.flatMap(hostSections), ...ringSections(report.rings_at ?? []), links(report), audit(report)];
   return sections
     .filter((lines) => lines.length > 0)
     .map(([title, ...lines]) => [heading(title), ...lines].join('\n'))
@@ -96,8 +98,8 @@ function audit({ hosts, audit: between }: ScenarioReport): string[] {
   return [`Audit: ${failed.length === 0 ? 'everything is accounted for' : 'FAILED'}`, passed, ...textTable(failed.map(({ name, detail }) => ['FAILED', name, detail]))];
 }
 
-/** The way of one packet of a capture, and of all that came of it: a line a step. */
-export function packetWay({ journal, journal_entries: count }: ScenarioReport, packetId: number): string[] {
+/** The way of one packet of a capture, and of all that came of it: a line a step. Problem: `unknown-packet`. */
+export function packetWay({ journal, journal_entries: count, hosts }: ScenarioReport, packetId: number): Result<string[]> {
   const family = new Set([packetId]);
   const steps: string[] = [];
   for (const entry of journal) {
@@ -105,8 +107,14 @@ export function packetWay({ journal, journal_entries: count }: ScenarioReport, p
     if (entry.event === 'link' && entry.arrived_as !== 0) family.add(entry.arrived_as);
     steps.push(stepLine(entry));
   }
-  if (steps.length === 0) return [`packet ${packetId} is not in the journal, which holds the first ${grouped(journal.length)} of ${counted(count, 'step')}`];
-  return [`The way of packet ${packetId} (seconds, step)`, ...steps];
+  if (steps.length === 0) {
+    const packets = hosts.reduce((sum, host) => sum + host.packets.received, 0);
+    const message = packetId > packets ? `there is no packet ${packetId}: ${counted(packets, 'packet')} arrived at NICs` : `the journal does not hold the way of packet ${packetId}, but the first ${counted(journal.length, 'step')} of others`;
+    const hint = packets === 0 ? 'let a capture arrive' : packetId > packets ? `use a number from 1 to ${packets}` : 'run the scenario anew for this packet';
+    return fail({ code: 'unknown-packet', where: '--packet', message, hint });
+  }
+  if (count > journal.length) steps.push(`  and further: the journal holds the first ${grouped(journal.length)} of ${counted(count, 'step')}`);
+  return ok([`The way of packet ${packetId} (seconds, step)`, ...steps]);
 }
 
 function stepLine(entry: JournalEntry): string {

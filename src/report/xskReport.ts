@@ -45,17 +45,26 @@ export interface XskFindingReport {
   readonly history: string;
 }
 
+/** What was seen: the rings at that moment; those that the end left, as the time lies behind it; nothing, as there is no such packet or no socket. */
+export type RingsAtStatus = 'seen' | 'after-end' | 'no-packet' | 'no-sockets';
+
 /** The rings of all sockets at one moment. */
 export interface RingsAtReport {
   /** As it was asked for: `1.5ms`, `packet:12`. */
   readonly at: string;
   /** Virtual time of the last event before it, ns. */
   readonly t_ns: number;
-  /** Empty where nothing was to be seen: a packet that there was not, or no sockets. */
+  readonly status: RingsAtStatus;
+  /** The status in words, empty when all is as it was asked for. */
+  readonly note: string;
+  /** Empty where nothing was to be seen. */
   readonly sockets: readonly SocketRingsReport[];
 }
 
 export interface SocketRingsReport {
+  /** In a scenario: where the socket is. */
+  readonly host?: string;
+  readonly nic?: string;
   readonly socket: number;
   readonly ifindex: number;
   readonly queue: number;

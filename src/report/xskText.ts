@@ -42,17 +42,14 @@ export function findingsSection(findings: readonly XskFindingReport[], where = '
 
 /** The rings of all sockets at the moments that were asked for, a section each. */
 export function ringSections(moments: readonly RingsAtReport[]): string[][] {
-  return moments.map(({ at, t_ns: tNs, sockets }) => [
-    `AF_XDP rings at ${at} (as of ${timeText(tNs)})`,
-    ...(sockets.length === 0 ? ['  there was nothing to be seen: no such packet, or no sockets'] : sockets.flatMap(socketLines)),
-  ]);
+  return moments.map(({ at, t_ns: tNs, note, sockets }) => [`AF_XDP rings at ${at} (as of ${timeText(tNs)})`, ...(note === '' ? [] : [`  ${note}`]), ...sockets.flatMap(socketLines)]);
 }
 
-function socketLines({ socket, queue, state, mode, rings, chunks, kernel_free: free, kernel_in_flight: inFlight }: SocketRingsReport): string[] {
+function socketLines({ host, nic, socket, queue, state, mode, rings, chunks, kernel_free: free, kernel_in_flight: inFlight }: SocketRingsReport): string[] {
   const owners = Object.entries(chunks).map(([owner, count]) => `${owner} ${grouped(count)}`);
   const held = free + inFlight === 0 ? '' : ` (kernel: ${grouped(free)} unused, ${grouped(inFlight)} on their way out)`;
   return [
-    `  socket ${socket}, queue ${queue}, ${state}, ${mode}; chunks: ${owners.length === 0 ? 'no UMEM' : owners.join(', ')}${held}`,
+    `  ${host === undefined ? '' : `${host}.${nic ?? ''}, `}socket ${socket}, queue ${queue}, ${state}, ${mode}; chunks: ${owners.length === 0 ? 'no UMEM' : owners.join(', ')}${held}`,
     ...rings.flatMap((ring) => ringLines(ring)),
   ];
 }

@@ -170,6 +170,11 @@ export class Scenario {
     return this.#world.events.nowNs;
   }
 
+  /** Calls `look` when all that happens until this time has happened, or at the end of the run. It must change nothing. @param tNs since the start of the scenario */
+  lookAt(tNs: number, look: () => void): void {
+    this.#world.lookAt(BOOT_NS + tNs, look);
+  }
+
   #play(watcher: ScenarioWatcher, onProgress: (packets: number) => void): Result<ScenarioResult> {
     this.#observer.watcher = watcher;
     for (const host of this.hosts) {

@@ -2,14 +2,24 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../src/cli/commandLine.js';
 import { unwrap } from '../../src/base/index.js';
-import { openCapture } from '../../src/packet/index.js';
+import { MemorySink, openCapture, PcapWriter } from '../../src/packet/index.js';
 import { isScenarioClean, packetWay, runScenario, scenarioText, scenarioVerdict } from '../../src/report/index.js';
 import type { ScenarioReport } from '../../src/report/index.js';
+import { udpFrame } from '../support/simulate.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 
 const folder = temporaryFolder();
 const EXAMPLE = 'fixtures/scenarios/load-balancer.json';
 const report = unwrap(runScenario({ scenario: EXAMPLE }));
+
+/** A capture of short packets, a microsecond apart. */
+function captureOf(count: number): Uint8Array {
+  const sink = new MemorySink();
+  const writer = new PcapWriter(sink);
+  for (let i = 0; i < count; i++) writer.writePacket(udpFrame(64), 0, 64, 1000, i * 1000);
+  unwrap(writer.close());
+  return sink.bytes();
+}
 
 async function sim(...args: string[]): Promise<{ exitCode: number; out: string; err: string }> {
   let out = '';
@@ -47,7 +57,7 @@ describe('the report of a scenario', () => {
   });
 
   it('follows a packet', () => {
-    expect(packetWay(report, 43).map((line) => line.replace(/^ +[\d.]+ +/, ''))).toEqual([
+    expect(unwrap(packetWay(report, 43)).map((line) => line.replace(/^ +[\d.]+ +/, ''))).toEqual([
       'The way of packet 43 (seconds, step)',
       'packet 43 on balancer, in by eth0: XDP_REDIRECT, redirect',
       'packet 43 over balancer.eth1 > server1.eth0, in 5,085 ns: there as packet 44',
@@ -55,7 +65,23 @@ describe('the report of a scenario', () => {
       'packet 44 over server1.eth0 > balancer.eth1, in 5,085 ns: there as packet 45',
       'packet 45 on balancer, in by eth1: XDP_REDIRECT, redirect',
     ]);
-    expect(packetWay(report, 9999)).toEqual(['packet 9999 is not in the journal, which holds the first 680 of 680 steps']);
+    expect(packetWay({ ...report, journal: report.journal.slice(0, 3) }, 43)).toMatchObject({ problem: { code: 'unknown-packet', message: 'the journal does not hold the way of packet 43, but the first 3 steps of others' } });
+  });
+
+  it('a packet that is not there was told of on standard output, with exit status 0', async () => {
+    expect(packetWay(report, 9999)).toMatchObject({ problem: { code: 'unknown-packet', where: '--packet', message: 'there is no packet 9999: 477 packets arrived at NICs', hint: 'use a number from 1 to 477' } });
+    expect(await sim(EXAMPLE, '--packet', '9999')).toEqual({ exitCode: 2, out: '', err: 'sim: --packet: there is no packet 9999: 477 packets arrived at NICs; use a number from 1 to 477\n' });
+    expect(await sim(EXAMPLE, '--packet', '1e300')).toMatchObject({ exitCode: 2, out: '' });
+  });
+
+  it('the way of a packet behind the first ten thousand steps was not to be had', async () => {
+    const many = folder.write('many.pcap', captureOf(10_050));
+    const lab = folder.write('many.json', JSON.stringify({ hosts: [{ name: 'a', nics: [{ name: 'in', in: many, profile: 'plain', xdp: { object: 'reflector' } }], objects: [{ file: `${process.cwd()}/fixtures/programs/reflector/reflector.o` }] }] }));
+    const long = unwrap(runScenario({ scenario: lab }));
+    expect([long.journal_entries, long.packets.received]).toEqual([10_050, 10_050]);
+    expect(packetWay(long, 10_050)).toMatchObject({ ok: false });
+    expect((await sim(lab, '--packet', '10050')).out).toMatch(/^The way of packet 10050 .*\n.* packet 10050 on a, in by in: /);
+    expect(unwrap(runScenario({ scenario: EXAMPLE, packet: 43 })).journal_entries).toBe(5);
   });
 
   it('is the same each time, and another with another seed where there is loss', () => {
@@ -76,7 +102,7 @@ describe('sim scenario', () => {
     const text = await sim(EXAMPLE);
     expect(text).toMatchObject({ exitCode: 0, out: scenarioText(report, (title) => title) });
     expect(JSON.parse((await sim(EXAMPLE, '--json')).out)).toEqual(JSON.parse(JSON.stringify(report)));
-    expect((await sim(EXAMPLE, '--packet', '43')).out).toBe(`${packetWay(report, 43).join('\n')}\n`);
+    expect((await sim(EXAMPLE, '--packet', '43')).out).toBe(`${unwrap(packetWay(report, 43)).join('\n')}\n`);
   });
 
   it('writes what each NIC sends', async () => {

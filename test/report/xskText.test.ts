@@ -21,7 +21,7 @@ describe('--rings-at', () => {
     const text = textOf(report);
     expect(text).toContain('AF_XDP rings at 0ns (as of 0 ns)\n  socket 0, queue 0, bound, copy; chunks: fillRing 4\n    FILL: 4 of 4,096, producer 4, consumer 0; the kernel knows 0 and 0\n');
     expect(text).toContain('      [1]  index 1  address 4096   chunk 1  fillRing\n');
-    expect(text).toContain('AF_XDP rings at packet:99999 (as of 7.622 s)\n  there was nothing to be seen: no such packet, or no sockets');
+    expect(text).toContain('AF_XDP rings at packet:99999 (as of 7.622 s)\n  there is no packet 99999: 280 packets came\n');
   });
 
   it('of a packet shows the entry that the application does not see yet', () => {
