@@ -5,7 +5,22 @@ import type { HostNic } from './host.js';
 
 /** What the AF_XDP applications of a host do wrong or leave undone, and sockets that wait where nothing comes or nobody redirects to. Meant for the end of a run. */
 export function hostFindings(nics: readonly HostNic[], sockets: readonly XdpSock[]): XskFinding[] {
-  return [...xskFindings(sockets), ...nics.flatMap((each) => [...idleQueues(each, sockets), ...unreachableSockets(each, sockets)])];
+  const asleep = nics.flatMap((each) => sleepingDrivers(each, sockets));
+  // Such a driver can't be woken, so that nobody failed to do it.
+  const found = xskFindings(sockets).filter(({ code, ring, socket }) => code !== 'missing-wakeup' || ring !== 'TX' || !asleep.some((finding) => finding.socket === socket));
+  return [...found, ...asleep, ...nics.flatMap((each) => [...idleQueues(each, sockets), ...unreachableSockets(each, sockets)])];
+}
+
+/** Packets on TX of zero-copy sockets that a driver without a program does not take: bind() asks for none, but the driver's rings have no pool then (ice_xsk_pool_setup and its like, 6.18). */
+function sleepingDrivers({ name, nic: { settings }, program }: HostNic, all: readonly XdpSock[]): XskFinding[] {
+  if (program !== undefined && (settings.xdpMode ?? 'native') === 'native') return [];
+  return all
+    .filter(({ isBound, isZeroCopy, ifindex, tx }) => isBound && isZeroCopy && ifindex === settings.ifindex && tx !== undefined && !tx.ring.isEmpty)
+    .map(({ id, queueId, tx }) => xskFinding({
+      code: 'no-program-in-driver', socket: id, queue: queueId, ring: 'TX', firstNs: 0, history: '',
+      message: `socket ${id} is in zero-copy mode, but the driver of ${name} runs no program, and takes nothing from TX without one: ${tx!.ring.used} of its entries wait`,
+      hint: 'attach a program natively, or bind the socket in copy mode',
+    }, tx!.ring.used));
 }
 
 /** Sockets on queues without traffic, while queues without a socket have some. */

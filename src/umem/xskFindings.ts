@@ -28,6 +28,8 @@ const SEVERITY = {
   'not-bound': 'warning',
   /** No XSKMAP leads to a socket that wants to receive. */
   'not-in-xskmap': 'warning',
+  /** Zero copy on a driver that runs no program, and so sends nothing. */
+  'no-program-in-driver': 'warning',
   /** Nothing comes, while a queue without a socket has traffic. */
   'idle-queue': 'warning',
 } as const;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { findProfile, PROFILES } from '../../src/nic/index.js';
 import type { XskApplicationFactory } from '../../src/sim/index.js';
 import { viewRings } from '../../src/umem/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
@@ -136,6 +137,24 @@ describe('sockets that no packet can get to, of which the run said nothing', () 
       loaded.maps.get('xsks')!.deleteBytes(new Uint8Array(4));
       return undefined;
     } })).toMatchObject([{ code: 'not-in-xskmap', socket: 0, count: 10 }]);
+  });
+});
+
+describe('zero copy without a program in the driver, where applications that send ended the simulator', () => {
+  const profiles = PROFILES.filter(({ xdp }) => xdp.zeroCopy !== undefined);
+
+  it.each(profiles)('$name: generic XDP copies into the chunks, nothing is sent, and the run says so', (profile) => {
+    const settings = { profile, queues: 1, rxRingSize: profile.rxRing.default, txRingSize: profile.txRing.default, xdpMode: 'generic' as const };
+    const { simulation, result, outcomes } = simulate({ object: redirectToSocket(), frames: burst(10), nic: settings, xsk: { application: 'l2fwd', mode: 'zerocopy' } });
+    const [socket] = simulation.sockets;
+    expect([socket!.isZeroCopy, outcomes['xsk'], socket!.rxPackets, socket!.txPackets]).toEqual([true, 10, 10, 0]);
+    expect(result.xskFindings).toMatchObject([{ code: 'no-program-in-driver', severity: 'warning', socket: 0, ring: 'TX', count: 10 }]);
+    expect(result.audit.ok).toBe(true);
+  });
+
+  it('copy mode sends there', () => {
+    const { result, simulation } = simulate({ object: redirectToSocket(), frames: burst(10), nic: { profile: findProfile('ice')!, rxRingSize: 512, txRingSize: 512, xdpMode: 'generic' }, xsk: { application: 'l2fwd', mode: 'copy' } });
+    expect([simulation.sockets[0]!.txPackets, result.xskFindings]).toEqual([10, []]);
   });
 });
 

@@ -62,6 +62,8 @@ export class AppSocket {
       const result = this.socket.sendto();
       // Without its device the socket is of no use, but that is no reason to fall over.
       if (result === -ENETDOWN || result === -ENXIO) return;
+      // Nor is a driver that has no program and so wakes nobody (ndo_xsk_wakeup of ice and its like gives EINVAL).
+      if (result < 0 && this.socket.isZeroCopy) return;
       if (result < 0 && result !== -EAGAIN && result !== -EBUSY) throw new Error(`AppSocket.send: sendto gives ${errnoName(result)}`);
       this.reclaim();
       const before = waiting;
