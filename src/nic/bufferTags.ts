@@ -18,6 +18,8 @@ export const TX_XDP_TX_COPY = 6;
 export const TX_XSK_CHUNK = 7;
 /** Chunk of a UMEM with a received packet, sent by XDP_TX as it is. */
 export const TX_XDP_TX_CHUNK = 8;
+/** Page with a frame of zeros, which no packet is in: igc puts it before a frame that waits for the next cycle of launch times. */
+export const TX_EMPTY = 9;
 
 /**
  * What the observer knows about each buffer, besides its owner and packet: nothing that device or driver could see. It follows a frame from

@@ -6,7 +6,7 @@ import type { XdpSock } from '../umem/index.js';
 import type { LoadedProgram, Vm } from '../vm/index.js';
 import { Outcome, XDP_TX, XdpCore } from '../xdp/index.js';
 import type { XdpTracer } from '../xdp/index.js';
-import { BufferTags, TX_NONE, TX_SKB, TX_XDP_TX, TX_XDP_TX_CHUNK, TX_XDP_TX_COPY, TX_XSK_SKB } from './bufferTags.js';
+import { BufferTags, TX_EMPTY, TX_NONE, TX_SKB, TX_XDP_TX, TX_XDP_TX_CHUNK, TX_XDP_TX_COPY, TX_XSK_SKB } from './bufferTags.js';
 import { LOSS_ADDRESS, LOSS_CRC, LOSS_DMA, LOSS_LINK, LOSS_MISSED, LOSS_OVER_LENGTH, LOSS_RUNT, LOSS_STEERED } from './device/deviceConfig.js';
 import type { DeviceLoss, DeviceObserver } from './device/deviceConfig.js';
 import { DeviceFaults } from './device/faults/deviceFaults.js';
@@ -132,7 +132,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   const tags = new BufferTags(allocator.ledger);
   const makeDriver = parts.createDriver ?? ((config: DriverConfig) => new NicDriver(config));
   const driver = makeDriver({
-    memory, allocator, tags, dma, umems, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, hintOffloads, queues, rxRingSize, txRingSize, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program: xdpMode === 'native' ? program : undefined, genericProgram: xdpMode === 'generic' ? program : undefined, xdpMode, peer: settings.peer, hasTxContract: settings.hasTxContract ?? profile.xdp.hasTxContract === true, address: MAC_ADDRESS, core, observer: offload === undefined ? observer : behindOffload(observer), tracer: parts.tracer ?? core.tracer, watchdogNs: settings.faults?.watchdogNs,
+    memory, allocator, tags, dma, umems, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, hintOffloads, queues, rxRingSize, txRingSize, launchTimeQueues: settings.launchTimeQueues, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program: xdpMode === 'native' ? program : undefined, genericProgram: xdpMode === 'generic' ? program : undefined, xdpMode, peer: settings.peer, hasTxContract: settings.hasTxContract ?? profile.xdp.hasTxContract === true, address: MAC_ADDRESS, core, observer: offload === undefined ? observer : behindOffload(observer), tracer: parts.tracer ?? core.tracer, watchdogNs: settings.faults?.watchdogNs,
   });
   core.addDevice(driver, observer);
   if (faults !== undefined) faults.onTrouble = () => driver.wakeWatchdog?.();
@@ -154,6 +154,10 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
       const packetId = allocator.ledger.packetId[index];
       const kind = tags.kind[index];
       tags.kind[index] = TX_NONE;
+      if (kind === TX_EMPTY) {
+        observer.onWire?.(0, queue, address, lenBytes);
+        return;
+      }
       if (kind === TX_XSK_SKB) observer.onApplicationFrame(packetId, queue, address, lenBytes);
       else if (kind === TX_SKB) {
         const { skbs } = core.generic;
@@ -182,6 +186,7 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
       clock: new HardwareClock(),
       offloads,
       queues,
+      launchTimeQueues: settings.launchTimeQueues,
       moderation: settings.interruptDelayNs ?? initialModeration(profile.moderation),
       interruptPolicy: profile.moderation.adaptive === 'dim' ? 'arm' : 'mask',
       faults,

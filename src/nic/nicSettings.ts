@@ -12,6 +12,8 @@ import type { NicProfile } from './profiles/profile.js';
 const INT_MAX = 2 ** 31 - 1;
 /** One second. */
 const DELAY_MAX_NS = 1e9;
+/** Of the profiles the one with launch times. */
+const LAUNCH_TIME_NIC = 'igc';
 const OFFLOADS = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp', 'rxHash'];
 /** napi_defer_hard_irqs is an s32 (netdev.yaml, 6.18); the times are unsigned long, here as far as ns are exact. */
 const NAPI_MAX: Readonly<Record<keyof NapiSettings, number>> = { deferHardIrqs: INT_MAX, groFlushTimeoutNs: Number.MAX_SAFE_INTEGER, irqSuspendTimeoutNs: Number.MAX_SAFE_INTEGER };
@@ -42,6 +44,11 @@ export interface NicSettings {
   readonly napi?: Partial<NapiSettings> | undefined;
   /** Offloads that are switched otherwise than the driver does (`ethtool -K`). */
   readonly offloads?: Partial<OffloadSettings> | undefined;
+  /**
+   * Transmit queues that are set up for launch times (`tc qdisc replace … etf offload`), in the cycle of a second that the driver makes of it; left out:
+   * none, and what frames ask for is passed over.
+   */
+  readonly launchTimeQueues?: readonly number[] | undefined;
   /** What is to go wrong; left out: nothing. */
   readonly faults?: FaultPlan | undefined;
   readonly ifindex: number;
@@ -75,7 +82,7 @@ export function effectiveSettings(settings: NicSettings): NicSettings {
 
 /**
  * Checks settings against the limits of the profile: `nic-profile`, `nic-queues`, `nic-ring-size`, `nic-mtu`, `nic-headroom`, `nic-coalesce`, `nic-offload`,
- * `nic-dma`, `nic-napi`, `nic-feature`, `nic-ifindex`, `fault-*`.
+ * `nic-dma`, `nic-napi`, `nic-launch-time`, `nic-feature`, `nic-ifindex`, `fault-*`.
  */
 export function checkSettings(settings: NicSettings): Problem | undefined {
   const { profile, queues, rxRingSize, txRingSize, mtu, interruptDelayNs } = settings;
@@ -108,6 +115,13 @@ export function checkSettings(settings: NicSettings): Problem | undefined {
     if (!Object.hasOwn(NAPI_MAX, name)) return { code: 'nic-napi', where, message: `NAPI has no setting ${name}`, hint: `use one of: ${Object.keys(NAPI_MAX).join(', ')}` };
     if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= max)) continue;
     return { code: 'nic-napi', where, message: `${name} of ${value} is out of range (ERANGE)`, hint: `use a whole number from 0 to ${max}` };
+  }
+  for (const queue of settings.launchTimeQueues ?? []) {
+    if (profile.xdp.zeroCopy?.txMetadata?.launchTime !== true) {
+      return { code: 'nic-launch-time', where, message: `queue ${queue} can't be set up for launch times: the driver doesn't have them (EOPNOTSUPP)`, hint: `leave it out, or choose a NIC that has them, as ${LAUNCH_TIME_NIC}` };
+    }
+    if (Number.isInteger(queue) && queue >= 0 && queue < queues) continue;
+    return { code: 'nic-launch-time', where, message: `there is no transmit queue ${queue} to set up for launch times (EINVAL)`, hint: `use a queue from 0 to ${queues - 1}` };
   }
   for (const feature of settings.features ?? []) {
     const known = featuresOf(profile);

@@ -7,13 +7,14 @@ import { EINVAL } from '../base/index.js';
 const FLAGS = 0;
 const CSUM_START = 8;
 const CSUM_OFFSET = 10;
+const LAUNCH_TIME = 16;
 const TX_TIMESTAMP = 8;
 
 /** Write when the frame was sent, ns, over the request. */
 export const XDP_TXMD_FLAGS_TIMESTAMP = 1;
 /** Compute a checksum from csum_start on, and put it at csum_start + csum_offset, which holds the pseudo header's sum. */
 export const XDP_TXMD_FLAGS_CHECKSUM = 2;
-/** Send at launch_time. Copy mode hands it to the device with the skb; no device of the model has such a queue. */
+/** Send at launch_time, ns of the device's clock; since 6.15. Queues that aren't set up for it pass it over. */
 export const XDP_TXMD_FLAGS_LAUNCH_TIME = 4;
 
 const KNOWN_FLAGS = XDP_TXMD_FLAGS_TIMESTAMP | XDP_TXMD_FLAGS_CHECKSUM | XDP_TXMD_FLAGS_LAUNCH_TIME;
@@ -25,10 +26,12 @@ export interface TxMetadata {
   csumStart: number;
   /** From `csumStart`. */
   csumOffset: number;
+  /** When to send the frame, ns; -1 for no such request. Beyond 2^53 it is nearly so. */
+  launchTimeNs: number;
 }
 
 /** A frame that asks for nothing. */
-export const NO_TX_METADATA: Readonly<TxMetadata> = { wantsTimestamp: false, csumStart: -1, csumOffset: 0 };
+export const NO_TX_METADATA: Readonly<TxMetadata> = { wantsTimestamp: false, csumStart: -1, csumOffset: 0, launchTimeNs: -1 };
 
 /**
  * Reads it as xsk_skb_metadata does (net/xdp/xsk.c, 6.18).
@@ -41,6 +44,7 @@ export function readTxMetadata(view: DataView, address: number, lenBytes: number
   const flags = view.getUint32(address + FLAGS, true);
   if ((flags & ~KNOWN_FLAGS) !== 0 || view.getUint32(address + FLAGS + 4, true) !== 0) return -EINVAL;
   into.wantsTimestamp = (flags & XDP_TXMD_FLAGS_TIMESTAMP) !== 0;
+  into.launchTimeNs = (flags & XDP_TXMD_FLAGS_LAUNCH_TIME) === 0 ? -1 : view.getUint32(address + LAUNCH_TIME, true) + view.getUint32(address + LAUNCH_TIME + 4, true) * 2 ** 32;
   into.csumStart = -1;
   if ((flags & XDP_TXMD_FLAGS_CHECKSUM) === 0) return 0;
   into.csumStart = view.getUint16(address + CSUM_START, true);

@@ -47,6 +47,8 @@ export class DescriptorBatch {
   readonly l3Start: Int32Array;
   readonly csumStart: Int32Array;
   readonly csumOffset: Int32Array;
+  /** TX with DESC_LAUNCH: when the frame is to be sent, ns from the start of a cycle (see `launchCycle.ts`). */
+  readonly launchNs: Uint32Array;
   /** TX fetched: ring slots that the buffer took, with descriptors that hold no buffer (context, header) before it. */
   readonly slots: Int32Array;
   /**
@@ -69,6 +71,7 @@ export class DescriptorBatch {
     this.l3Start = new Int32Array(capacity);
     this.csumStart = new Int32Array(capacity);
     this.csumOffset = new Int32Array(capacity);
+    this.launchNs = new Uint32Array(capacity);
     this.slots = new Int32Array(capacity);
     this.address = new Uint32Array(capacity);
   }
@@ -102,6 +105,10 @@ export const DESC_CSUM_PROTOCOL = 4096;
 export const DESC_CSUM_IPV4 = 8192;
 /** TX, in what a device reads: the descriptor makes no sense in this format; the device drops the frame and says so. */
 export const DESC_MALFORMED = 16384;
+/** TX: the frame waits until the time in `launchNs`, in a queue that launches by time. */
+export const DESC_LAUNCH = 32768;
+/** TX with DESC_LAUNCH: the frame is the first of its queue in a cycle, which is the next one if the queue has sent in this one. */
+export const DESC_LAUNCH_FIRST = 65536;
 
 export const PACKET_IPV4 = 1;
 export const PACKET_IPV6 = 2;

@@ -111,6 +111,8 @@ export interface NicDeviceConfig {
   readonly clock: HardwareClock;
   readonly offloads: OffloadSettings;
   readonly queues: number;
+  /** Transmit queues that launch frames at their times; left out: none do. */
+  readonly launchTimeQueues?: readonly number[] | undefined;
   /** Of every queue's interrupt; a number is the delay of both directions, ns. */
   readonly moderation: number | InterruptModeration;
   readonly interruptPolicy: 'mask' | 'arm';

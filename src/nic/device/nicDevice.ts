@@ -51,6 +51,11 @@ export class NicDevice {
     this.#tx.configure(queue, this.#ringAt(iovaHigh, iovaLow, size));
   }
 
+  /** Switches a transmit queue off, until it is configured again. */
+  disableTx(queue: number): void {
+    this.#tx.disable(queue);
+  }
+
   #ringAt(iovaHigh: number, iovaLow: number, size: number): RingMemory {
     const address = this.#config.iommu.translate(iovaHigh, iovaLow, 1, IOMMU_READ | IOMMU_WRITE);
     return { address, iovaLow, size, state: new Int32Array(RING_STATE_WORDS) };

@@ -33,6 +33,16 @@ export class HardwareClock {
     return this.#shownNs + passedNs + Math.floor((passedNs * this.#scaledPpm) / (PPM * SCALED_PPM_ONE));
   }
 
+  /** First moment of the simulation, ns, from `nowNs` on, at which the clock shows `timeNs` or more, if nobody sets it until then. */
+  momentOf(timeNs: number, nowNs: number): number {
+    const passedNs = Math.floor((timeNs - this.#shownNs) / (1 + this.#scaledPpm / (PPM * SCALED_PPM_ONE)));
+    let momentNs = Math.max(nowNs, this.#sinceNs + passedNs);
+    // The quotient is rounded, and so is what the clock shows.
+    while (this.timeAt(momentNs) < timeNs) momentNs++;
+    while (momentNs > nowNs && this.timeAt(momentNs - 1) >= timeNs) momentNs--;
+    return momentNs;
+  }
+
   /**
    * Sets the clock (settime64).
    *

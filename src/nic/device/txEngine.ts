@@ -1,9 +1,12 @@
 import type { Scheduler } from '../../base/index.js';
-import { BATCH_FRAMES, DESC_CSUM, DESC_CSUM_IPV4, DESC_EOP, DESC_MALFORMED, DESC_VLAN, DescriptorBatch, MAX_SEGMENTS } from './batch.js';
+import {
+  BATCH_FRAMES, DESC_CSUM, DESC_CSUM_IPV4, DESC_EOP, DESC_LAUNCH, DESC_LAUNCH_FIRST, DESC_MALFORMED, DESC_VLAN, DescriptorBatch, MAX_SEGMENTS,
+} from './batch.js';
 import type { DeviceCounters, NicDeviceConfig } from './deviceConfig.js';
 import type { RingMemory } from './formats/descriptorFormat.js';
 import type { InterruptLine } from './interrupt.js';
 import { IOMMU_READ } from './iommu.js';
+import { launchMoment } from './launchCycle.js';
 import { insertChecksums } from './txChecksum.js';
 import { insertVlanTag, VLAN_TAG_BYTES } from './vlan.js';
 
@@ -22,9 +25,18 @@ interface TxRegisters {
   head: number;
   doorbell: number;
   isWorkScheduled: boolean;
+  /** The queue launches frames at their times; it is off before `configure` and after `disable`. */
+  readonly launches: boolean;
+  readonly isEnabled: boolean;
+  /** When the frame at the head is to be launched and when the last one was sent, by the hardware clock, ns; NOT_SEEN: the head wasn't looked at yet. */
+  headLaunchNs: number;
+  lastSentNs: number;
   /** When each slot's frame was sent, by the hardware clock, ns: known in the last slot of each frame. */
   readonly sentNs: Float64Array;
 }
+
+/** In place of the time at which the frame at the head is to be launched. */
+const NOT_SEEN = -1;
 
 /** The transmitting half of a device: reads descriptors and frames, applies offloads, sends, marks as done. */
 export class TxEngine {
@@ -34,6 +46,7 @@ export class TxEngine {
   readonly #queues: TxRegisters[];
   readonly #scheduler: Scheduler;
   readonly #handler: number;
+  readonly #noRing: RingMemory;
   readonly #batch = new DescriptorBatch(FETCH_SLOTS);
   /** Where the pieces of a frame that spans several descriptors, or that is changed on its way out, are put together. */
   readonly #fifo: number;
@@ -43,13 +56,19 @@ export class TxEngine {
     this.#counters = counters;
     this.#irq = irq;
     this.#scheduler = config.scheduler;
-    this.#queues = Array.from({ length: config.queues }, () => ({ ring: noRing, head: 0, doorbell: 0, isWorkScheduled: false, sentNs: new Float64Array(1) }));
+    this.#noRing = noRing;
+    this.#queues = Array.from({ length: config.queues }, () => registers(noRing, false, false));
     this.#handler = config.scheduler.register((queue) => this.#transmit(queue));
     this.#fifo = config.memory.reserve('TX FIFO', FIFO_ROOM_BYTES + FIFO_BYTES) + FIFO_ROOM_BYTES;
   }
 
   configure(queue: number, ring: RingMemory): void {
-    this.#queues[queue] = { ring, head: 0, doorbell: 0, isWorkScheduled: false, sentNs: new Float64Array(ring.size) };
+    this.#queues[queue] = registers(ring, true, this.#config.launchTimeQueues?.includes(queue) === true);
+  }
+
+  /** The queue sends no more; what waits on its ring is the driver's again. */
+  disable(queue: number): void {
+    this.#queues[queue] = registers(this.#noRing, false, false);
   }
 
   /** Time stamp of the frame whose last slot this is, ns; it is kept for a lap of the ring. */
@@ -72,6 +91,7 @@ export class TxEngine {
     const { memory, format } = this.#config;
     const tx = this.#queues[queue];
     tx.isWorkScheduled = false;
+    if (!tx.isEnabled) return;
     if (this.#config.faults !== undefined && this.#isStopped(queue, tx)) return;
     let frames = 0;
     for (;;) {
@@ -80,11 +100,17 @@ export class TxEngine {
       format.txFetch(memory, tx.ring, tx.head, available, this.#batch);
       const before = tx.head;
       frames += this.#sendFrames(queue, tx);
-      // A frame whose last descriptor is still missing waits for the next doorbell.
+      // A frame whose last descriptor is still missing waits for the next doorbell, one with a launch time until then.
       if (tx.head === before) break;
       format.txWriteBack(memory, tx.ring, before, tx.head - before);
     }
+    if (tx.headLaunchNs !== NOT_SEEN) this.#wakeAtLaunch(queue, tx);
     if (frames > 0) this.#irq[queue].raise(frames, 'tx');
+  }
+
+  #wakeAtLaunch(queue: number, tx: TxRegisters): void {
+    tx.isWorkScheduled = true;
+    this.#scheduler.schedule(this.#config.clock.momentOf(tx.headLaunchNs, this.#scheduler.nowNs), this.#handler, queue);
   }
 
   /** No link, or an engine that stands: frames stay on the ring until it goes on, or until the queue is reset. */
@@ -107,14 +133,26 @@ export class TxEngine {
     for (let i = 0; i < count; i++) {
       taken += slots[i];
       if ((flags[i] & DESC_EOP) === 0) continue;
+      if (tx.launches && this.#isToWait(tx, first, nowNs)) break;
       this.#sendFrame(queue, first, i);
       tx.head += taken;
       tx.sentNs[(tx.head - 1) % tx.ring.size] = nowNs;
+      tx.lastSentNs = nowNs;
       taken = 0;
       frames++;
       first = i + 1;
     }
     return frames;
+  }
+
+  /** Whether the launch time of the frame whose first buffer is `first`, and which has come to the head, is still to come. */
+  #isToWait(tx: TxRegisters, first: number, nowNs: number): boolean {
+    const { flags, launchNs } = this.#batch;
+    if ((flags[first] & DESC_LAUNCH) === 0) return false;
+    if (tx.headLaunchNs === NOT_SEEN) tx.headLaunchNs = launchMoment(nowNs, tx.lastSentNs, launchNs[first], (flags[first] & DESC_LAUNCH_FIRST) !== 0);
+    if (nowNs < tx.headLaunchNs) return true;
+    tx.headLaunchNs = NOT_SEEN;
+    return false;
   }
 
   #sendFrame(queue: number, first: number, last: number): void {
@@ -168,4 +206,11 @@ export class TxEngine {
     const { flags, packetType, l3Start, csumStart, csumOffset } = this.#batch;
     return insertChecksums(this.#config.memory, this.#fifo, frameBytes, flags[first], packetType[first], l3Start[first], csumStart[first], csumOffset[first]);
   }
+}
+
+/** Registers of a queue after a reset. */
+function registers(ring: RingMemory, isEnabled: boolean, launches: boolean): TxRegisters {
+  return {
+    ring, head: 0, doorbell: 0, isWorkScheduled: false, isEnabled, launches, headLaunchNs: NOT_SEEN, lastSentNs: -Infinity, sentNs: new Float64Array(ring.size),
+  };
 }

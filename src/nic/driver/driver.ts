@@ -4,7 +4,7 @@ import type { XdpSock, XskPacket, XskZeroCopy } from '../../umem/index.js';
 import { isDeviceBound, MAX_SKB_FRAGS } from '../../vm/index.js';
 import { NETDEV_XDP_ACT_NDO_XMIT, NETDEV_XDP_ACT_NDO_XMIT_SG, Outcome, VERDICT_COUNT, XDP_XMIT_FLUSH } from '../../xdp/index.js';
 import type { SkBuff, XdpRxQueue } from '../../xdp/index.js';
-import { TX_XDP_CLONE, TX_XDP_TX, TX_XDP_TX_COPY, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.js';
+import { TX_EMPTY, TX_XDP_CLONE, TX_XDP_TX, TX_XDP_TX_COPY, TX_XDP_XMIT, TX_XSK_SKB } from '../bufferTags.js';
 import { NO_DOORBELL } from '../device/formats/descriptorFormat.js';
 import { DMA_BIDIRECTIONAL } from '../dma/direction.js';
 import { IOVA_HIGH } from '../device/iommu.js';
@@ -15,6 +15,7 @@ import type { AdaptiveModeration } from './adaptiveModeration.js';
 import { createRxBuffers, rxDirection } from './createRxBuffers.js';
 import type { DriverConfig, DriverState } from './driverState.js';
 import { BUSY_POLL_BUDGET, busyPoll } from './busyPoll.js';
+import { LaunchTimes } from './launchTimes.js';
 import type { BufferMistake } from './mistakeLog.js';
 import type { BufferUse, NetDriver, RingUse } from './netDriver.js';
 import { Napi, NAPI_POLL_WEIGHT } from './napi.js';
@@ -86,7 +87,7 @@ export class NicDriver implements NetDriver {
       rx: new RxQueue({
         memory, ledger: allocator.ledger, idleOwner: Owner.pool, dma, direction, format: profile.format, buffers, queue, size: config.rxRingSize, layout, refillThreshold: profile.refillThreshold,
       }),
-      tx: new TxQueue(memory, dma, profile.format, queue, config.txRingSize),
+      tx: new TxQueue(memory, dma, profile.format, queue, config.txRingSize, config.launchTimeQueues?.includes(queue) === true ? new LaunchTimes() : undefined),
       rxq: { ifindex: config.ifindex, queueIndex: queue, fragSizeBytes: profile.xdp.growsFragments === false ? 0 : layout.frameSizeBytes, memId: config.core.memory.register(buffers) },
       xdpTxBulk: profile.xdp.sendsTxInBulks === true ? new XdpTxBulk(config.tracer, config.ifindex) : undefined,
       counters: newCounters(),
@@ -133,7 +134,10 @@ export class NicDriver implements NetDriver {
 
   stopTransmit(): void {
     this.#state.isOpen = false;
-    for (const pair of this.#pairs) reclaimTx(this.#state, pair);
+    for (const pair of this.#pairs) {
+      this.#device?.disableTx(pair.queue);
+      reclaimTx(this.#state, pair);
+    }
   }
 
   close(): void {
@@ -166,7 +170,7 @@ export class NicDriver implements NetDriver {
       rxSize: rx.ring.size, rxPosted: rx.posted, rxLowWater: rx.lowWater, rxAllocFailed: rx.allocFailed, rxChunks: xsk === undefined ? 0 : rx.posted,
       txSize: tx.ring.size, txFrames: tx.frames, txFull: tx.fullCount, txHighWater: tx.highWater,
       txRxBuffers: tx.countHeld(TX_XDP_TX) + tx.countHeld(TX_XDP_XMIT) + skbRxBuffers,
-      txOwnPages: (tx.countHeld(TX_XSK_SKB) + tx.countHeld(TX_XDP_CLONE) + tx.countHeld(TX_XDP_TX_COPY)) * (PAGE_BYTES / unitBytes) + skbPages,
+      txOwnPages: (tx.countHeld(TX_XSK_SKB) + tx.countHeld(TX_XDP_CLONE) + tx.countHeld(TX_XDP_TX_COPY) + tx.countHeld(TX_EMPTY)) * (PAGE_BYTES / unitBytes) + skbPages,
     };
   }
 

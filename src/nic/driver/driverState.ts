@@ -37,6 +37,8 @@ export interface DriverConfig {
   readonly queues: number;
   readonly rxRingSize: number;
   readonly txRingSize: number;
+  /** Transmit queues that are set up for launch times (`tc … etf offload`); left out: none. */
+  readonly launchTimeQueues?: readonly number[] | undefined;
   readonly headroomBytes: number;
   /** Period of the driver's watchdog, ns; `undefined` for none. */
   readonly watchdogNs?: number | undefined;

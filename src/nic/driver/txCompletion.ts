@@ -1,7 +1,7 @@
 import { Owner } from '../../memory/index.js';
 import { writeTxTimestamp } from '../../umem/index.js';
 import { Outcome, xdpFrameData } from '../../xdp/index.js';
-import { TX_NONE, TX_SKB, TX_XDP_CLONE, TX_XDP_TX, TX_XDP_TX_CHUNK, TX_XDP_TX_COPY, TX_XDP_XMIT, TX_XSK_CHUNK, TX_XSK_SKB } from '../bufferTags.js';
+import { TX_EMPTY, TX_NONE, TX_SKB, TX_XDP_CLONE, TX_XDP_TX, TX_XDP_TX_CHUNK, TX_XDP_TX_COPY, TX_XDP_XMIT, TX_XSK_CHUNK, TX_XSK_SKB } from '../bufferTags.js';
 import { DMA_TO_DEVICE } from '../dma/direction.js';
 import type { DriverConfig, DriverState } from './driverState.js';
 import type { QueuePair } from './queuePair.js';
@@ -26,7 +26,7 @@ export function cleanTx(state: DriverState, pair: QueuePair): number {
   while (tx.nextToClean < end) {
     const record = tx.cleanRecord & tx.recordMask;
     const kind = tx.kind[record];
-    const isXdp = kind !== TX_XSK_SKB && kind !== TX_SKB && kind !== TX_XSK_CHUNK;
+    const isXdp = kind !== TX_XSK_SKB && kind !== TX_SKB && kind !== TX_XSK_CHUNK && kind !== TX_EMPTY;
     if (kind === TX_XDP_TX || kind === TX_XDP_TX_COPY || kind === TX_XDP_TX_CHUNK) hasXdpTx = true;
     else if (isXdp) hasXdpXmit = true;
     reportIfLost(state, pair, record, Outcome.txDmaError);
@@ -98,6 +98,7 @@ function giveBack(state: DriverState, { tx, rx, rxq, xsk }: QueuePair, record: n
       else rx.buffers.recycle(buffer, Owner.txRing);
       break;
     case TX_XDP_TX_COPY:
+    case TX_EMPTY:
       allocator.free(buffer, Owner.txRing);
       break;
     case TX_XDP_TX_CHUNK:
@@ -141,7 +142,7 @@ function reportIfLost({ config }: DriverState, { queue, tx }: QueuePair, record:
   const kind = tags.kind[index];
   if (kind === TX_NONE) return;
   tags.kind[index] = TX_NONE;
-  if (kind === TX_XSK_SKB) return;
+  if (kind === TX_XSK_SKB || kind === TX_EMPTY) return;
   if (kind === TX_SKB) {
     const { skbs } = core.generic;
     const skb = skbs.takeSent(buffer)!;

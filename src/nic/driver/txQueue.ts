@@ -7,6 +7,8 @@ import { IOVA_HIGH } from '../device/iommu.js';
 import type { DmaApi } from '../dma/dmaApi.js';
 import { TX_NONE } from '../bufferTags.js';
 import { allocCoherentRing, freeCoherentRing } from './coherentRing.js';
+import { EMPTY_FRAME_SLOTS } from './launchTimes.js';
+import type { LaunchTimes } from './launchTimes.js';
 
 /** A frame's buffers may share a slot (mlx5 puts up to four into one). */
 const BUFFERS_PER_SLOT_MAX = 4;
@@ -19,10 +21,11 @@ export interface TxOffload {
   csumStart: number;
   csumOffset: number;
   vlanTci: number;
+  launchNs: number;
 }
 
 /** No offload. */
-export const NO_OFFLOAD: Readonly<TxOffload> = { flags: 0, packetType: 0, l3Start: 0, csumStart: 0, csumOffset: 0, vlanTci: 0 };
+export const NO_OFFLOAD: Readonly<TxOffload> = { flags: 0, packetType: 0, l3Start: 0, csumStart: 0, csumOffset: 0, vlanTci: 0, launchNs: 0 };
 
 /**
  * The driver's side of one transmit ring: which buffers are on their way, in order, until the device is done with them.
@@ -32,6 +35,10 @@ export const NO_OFFLOAD: Readonly<TxOffload> = { flags: 0, packetType: 0, l3Star
  */
 export class TxQueue {
   readonly ring: RingMemory;
+  /** Of a queue that is set up for launch times (igc_ring.launchtime_enable). */
+  readonly launchTimes: LaunchTimes | undefined;
+  /** What a frame with a launch time asks for, while it is being queued. */
+  readonly launchOffload: TxOffload = { ...NO_OFFLOAD };
   readonly kind: Uint8Array;
   readonly buffer: Uint32Array;
   /** Low word of a mapping to undo at completion, 0 for none. */
@@ -74,7 +81,8 @@ export class TxQueue {
   #watchedNs = 0;
   #frameFlags = 0;
 
-  constructor(memory: HostMemory, dma: DmaApi, format: DescriptorFormat, queue: number, size: number) {
+  constructor(memory: HostMemory, dma: DmaApi, format: DescriptorFormat, queue: number, size: number, launchTimes?: LaunchTimes) {
+    this.launchTimes = launchTimes;
     this.#memory = memory;
     this.#format = format;
     this.ring = allocCoherentRing(dma, `TX ring ${queue}`, size, format.txRingBytes(size));
@@ -96,9 +104,9 @@ export class TxQueue {
     return this.ring.size - this.#format.spareSlots - (this.nextToUse - this.nextToClean);
   }
 
-  /** Slots that a frame of one buffer takes at most. */
+  /** Slots that a frame of one buffer takes at most, with an empty frame before it where there may be one (igc_xdp_xmit_zc wants 4, too). */
   get slotsPerBuffer(): number {
-    return this.#format.txSlots(1, DESC_CSUM);
+    return this.#format.txSlots(1, DESC_CSUM) + (this.launchTimes === undefined ? 0 : EMPTY_FRAME_SLOTS);
   }
 
   /** True when a frame of so many buffers finds room. */
@@ -130,6 +138,7 @@ export class TxQueue {
         pending.csumStart[at] = offload.csumStart;
         pending.csumOffset[at] = offload.csumOffset;
         pending.vlanTci[at] = offload.vlanTci;
+        pending.launchNs[at] = offload.launchNs;
       }
     }
     this.#frameBuffers++;

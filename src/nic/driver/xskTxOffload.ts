@@ -21,6 +21,8 @@ export class XskTxOffload {
   offload: Readonly<TxOffload> = NO_OFFLOAD;
   /** Host address of the metadata that the time stamp goes into, or NO_TIMESTAMP. */
   timestampAt = NO_TIMESTAMP;
+  /** When the frame is to be sent, ns of the device's clock; -1: nobody asks for a time. */
+  launchTimeNs = -1;
   readonly #memory: HostMemory;
   readonly #metadata: TxMetadata = { ...NO_TX_METADATA };
   readonly #frame = new ParsedFrame();
@@ -37,8 +39,10 @@ export class XskTxOffload {
   read(address: number, lenBytes: number, metadataBytes: number, support: ZeroCopySupport['txMetadata']): void {
     this.offload = NO_OFFLOAD;
     this.timestampAt = NO_TIMESTAMP;
+    this.launchTimeNs = -1;
     if (metadataBytes === 0 || readTxMetadata(this.#memory.view, address - metadataBytes, Infinity, this.#metadata) !== 0) return;
     if (support?.timestamp === true && this.#metadata.wantsTimestamp) this.timestampAt = address - metadataBytes;
+    if (support?.launchTime === true) this.launchTimeNs = this.#metadata.launchTimeNs;
     if (support?.checksum === true && this.#metadata.csumStart >= 0) this.#askForChecksum(address, lenBytes);
   }
 

@@ -3,6 +3,7 @@ import { XDP_PKT_CONTD } from '../../umem/index.js';
 import { TX_XSK_CHUNK } from '../bufferTags.js';
 import { DMA_BIDIRECTIONAL } from '../dma/direction.js';
 import type { DriverState } from './driverState.js';
+import { zeroCopyLaunch } from './launchOffload.js';
 import type { QueuePair } from './queuePair.js';
 import { NO_OFFLOAD } from './txQueue.js';
 import type { XskPair } from './xskPair.js';
@@ -30,8 +31,9 @@ export function sendFromSockets(state: DriverState, pair: QueuePair): boolean {
   return count < budget || budget <= 0;
 }
 
-function queueDescriptors({ config, xskTxOffload }: DriverState, { tx }: QueuePair, { pool, buffers, tx: { descriptors }, support }: XskPair): void {
-  const { dma, umems } = config;
+function queueDescriptors(state: DriverState, { tx }: QueuePair, { pool, buffers, tx: { descriptors }, support }: XskPair): void {
+  const { xskTxOffload } = state;
+  const { dma, umems } = state.config;
   const { umem } = pool;
   const { count, offBytes, chunk, lenBytes, options } = descriptors;
   let segments = 0;
@@ -42,10 +44,11 @@ function queueDescriptors({ config, xskTxOffload }: DriverState, { tx }: QueuePa
     // Drivers that send one buffer a packet don't look at the bit.
     const isLast = (options[i] & XDP_PKT_CONTD) === 0 || segments === support.maxSegments || i === count - 1;
     if (isFirst) xskTxOffload.read(address, lenBytes[i], umem.txMetadataBytes, support.txMetadata);
+    const offload = isFirst && xskTxOffload.launchTimeNs >= 0 ? zeroCopyLaunch(state, tx, xskTxOffload.launchTimeNs, xskTxOffload.offload) : xskTxOffload.offload;
     const iovaLow = buffers.iovaLow(address);
     dma.syncForDevice(iovaLow, lenBytes[i], DMA_BIDIRECTIONAL, 'XSK xmit');
     if (isFirst) umems.send(address, TX_XSK_CHUNK, 0, umem.chunks.packetId[umem.chunks.indexOf(chunkAddress)]);
-    const record = tx.push(iovaLow, lenBytes[i], isLast, isFirst ? xskTxOffload.offload : NO_OFFLOAD);
+    const record = tx.push(iovaLow, lenBytes[i], isLast, isFirst ? offload : NO_OFFLOAD);
     tx.kind[record] = TX_XSK_CHUNK;
     tx.buffer[record] = address;
     tx.unmapIovaLow[record] = 0;

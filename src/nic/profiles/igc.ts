@@ -39,7 +39,7 @@ export const igcProfile: NicProfile = {
     mtuReason: 'the driver has no XDP with jumbo frames',
     hasMetadata: true,
     queueRule: '',
-    zeroCopy: zeroCopy({ wakeupErrno: ENXIO, txMetadata: { timestamp: true } }),
+    zeroCopy: zeroCopy({ wakeupErrno: ENXIO, txMetadata: { timestamp: true, launchTime: true } }),
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'blocks', hashesUdpPorts: false, flowRules: 64 },
   offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: true, rxScatter: true, tso: false, lro: false },

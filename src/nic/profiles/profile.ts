@@ -97,7 +97,7 @@ export interface ZeroCopySupport {
   /** XDP_TX sends a received chunk as it is; else it sends a copy. */
   readonly sendsChunks?: boolean;
   /** What of struct xsk_tx_metadata the device does (xsk-features of netdev-genl); what it doesn't do is passed over without a word. */
-  readonly txMetadata?: { readonly timestamp?: boolean; readonly checksum?: boolean };
+  readonly txMetadata?: { readonly timestamp?: boolean; readonly checksum?: boolean; readonly launchTime?: boolean };
 }
 
 /** Where receive buffers come from. */

@@ -111,7 +111,7 @@ describe.each(FORMATS)('offloads of $name descriptors', ({ format }) => {
       preloadPseudoHeader(bench.memory, bench.page, bytes.length, found);
       const frame = u8.slice(bench.page, bench.page + bytes.length);
       const flags = (format.hasTxChecksum ? DESC_CSUM : 0) | (format.hasTxVlan ? DESC_VLAN : 0);
-      const sent = bench.send(frame, cuts, { flags, packetType: found.packetType, l3Start: found.l3Start, csumStart: l4Start, csumOffset, vlanTci: tci });
+      const sent = bench.send(frame, cuts, { flags, packetType: found.packetType, l3Start: found.l3Start, csumStart: l4Start, csumOffset, vlanTci: tci, launchNs: 0 });
       const expected = format.hasTxChecksum ? bytes : frame;
       const tag = [0x81, 0x00, tci >> 8, tci & 0xff];
       expect(Buffer.from(sent).toString('hex')).toBe(

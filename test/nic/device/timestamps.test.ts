@@ -23,6 +23,17 @@ describe('HardwareClock', () => {
     expect(clock.timeAt(12 * SECOND)).toBe(12 * SECOND + 10_000 - 100_000);
   });
 
+  test.prop([fc.integer({ min: -HOUR, max: HOUR }), fc.integer({ min: -6e5 * 65536, max: 6e5 * 65536 }), fc.integer({ min: 0, max: HOUR }), fc.integer({ min: -HOUR, max: HOUR })])(
+    'momentOf: the first moment from now on at which it shows a time', (offsetNs, scaledPpm, nowNs, aheadNs) => {
+      const clock = new HardwareClock(offsetNs);
+      expect(clock.adjustFrequency(0, scaledPpm).ok).toBe(Math.abs(scaledPpm) * 1000 <= clock.maxAdjustmentPpb * 65536);
+      const timeNs = clock.timeAt(nowNs) + aheadNs;
+      const momentNs = clock.momentOf(timeNs, nowNs);
+      expect(momentNs >= nowNs && clock.timeAt(momentNs) >= timeNs).toBe(true);
+      expect(momentNs === nowNs || clock.timeAt(momentNs - 1) < timeNs).toBe(true);
+    },
+  );
+
   it('refuses a frequency beyond the hardware, and runs on as before', () => {
     const clock = new HardwareClock(0, 1000);
     expect(clock.adjustFrequency(0, 65537)).toMatchObject({ ok: false, problem: { code: 'ptp-frequency', message: expect.stringContaining('ERANGE') } });

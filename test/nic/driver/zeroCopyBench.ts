@@ -87,6 +87,8 @@ export class ZeroCopyBench {
   readonly ends: EndedPacket[] = [];
   /** Frames that left for the wire, and those of them that applications sent. */
   readonly wire: Uint8Array[] = [];
+  /** When each of them left, ns. */
+  readonly wireNs: number[] = [];
   readonly applicationFrames: { readonly packetId: number; readonly bytes: Uint8Array }[] = [];
   readonly ready: XdpSock[] = [];
   readonly #map: XskMap | undefined;
@@ -113,7 +115,10 @@ export class ZeroCopyBench {
           this.ends.push({ packetId, outcome: OUTCOMES[outcome].name, retval, bytes: memory.u8.slice(address, address + lenBytes), metaBytes });
         },
         onApplicationFrame: (packetId, _queue, address, lenBytes) => this.applicationFrames.push({ packetId, bytes: memory.u8.slice(address, address + lenBytes) }),
-        onWire: (_packetId, _queue, address, lenBytes) => this.wire.push(memory.u8.slice(address, address + lenBytes)),
+        onWire: (_packetId, _queue, address, lenBytes) => {
+          this.wire.push(memory.u8.slice(address, address + lenBytes));
+          this.wireNs.push(this.scheduler.nowNs);
+        },
         onFault: () => {},
         onSocketReady: (socket) => this.ready.push(socket),
       },

@@ -30,12 +30,12 @@ export const igbFormat: DescriptorFormat = {
   ...advancedTx(GIGABIT_BUFFER_BYTES),
 };
 
-/** Descriptors of igc: those of igb, with the receive time stamp in 16 bytes before the packet (TSIP). */
+/** Descriptors of igc: those of igb, with the receive time stamp in 16 bytes before the packet (TSIP), and with launch times. */
 export const igcFormat: DescriptorFormat = {
   name: 'igc',
   description: 'Intel I225, I226: advanced descriptors, tail registers, time stamp before the packet (igc_base.h, igc_defines.h)',
   ...advancedRx({ ...GIGABIT_RX_BITS, hasTimestampHeader: true }),
-  ...advancedTx(GIGABIT_BUFFER_BYTES),
+  ...advancedTx(GIGABIT_BUFFER_BYTES, true),
 };
 
 /** Descriptors of ixgbe: the error bits of receiving lie elsewhere, and there is no IXSM. */

@@ -1,12 +1,12 @@
 import {
-  DESC_CSUM, DESC_CSUM_IPV4, DESC_EOP, DESC_MALFORMED, DESC_VLAN, PACKET_IPV4, PACKET_SCTP, PACKET_TCP, PACKET_UDP,
+  DESC_CSUM, DESC_CSUM_IPV4, DESC_EOP, DESC_LAUNCH, DESC_LAUNCH_FIRST, DESC_MALFORMED, DESC_VLAN, PACKET_IPV4, PACKET_SCTP, PACKET_TCP, PACKET_UDP,
 } from '../batch.js';
 import type { DescriptorBatch } from '../batch.js';
 import type { TxFormat } from './descriptorFormat.js';
 import {
   ADVTXD_DCMD_DEXT, ADVTXD_DCMD_EOP, ADVTXD_DCMD_IFCS, ADVTXD_DCMD_RS, ADVTXD_DCMD_TSE, ADVTXD_DCMD_VLE, ADVTXD_DTALEN_MASK, ADVTXD_DTYP_CTXT,
   ADVTXD_DTYP_DATA, ADVTXD_DTYP_MASK, ADVTXD_IDX_MASK, ADVTXD_IDX_SHIFT, ADVTXD_IPLEN_MASK, ADVTXD_L4T_RESERVED, ADVTXD_L4T_SCTP,
-  ADVTXD_L4T_TCP, ADVTXD_L4T_UDP, ADVTXD_MACLEN_MASK, ADVTXD_MACLEN_SHIFT, ADVTXD_PAYLEN_SHIFT, ADVTXD_TUCMD_IPV4, ADVTXD_TUCMD_L4T_SHIFT,
+  ADVTXD_L4T_TCP, ADVTXD_L4T_UDP, ADVTXD_MACLEN_MASK, ADVTXD_MACLEN_SHIFT, ADVTXD_PAYLEN_SHIFT, ADVTXD_TSN_CNTX_FIRST, ADVTXD_TUCMD_IPV4, ADVTXD_TUCMD_L4T_SHIFT,
   ADVTXD_VLAN_SHIFT, SCTP_CHECK_OFFSET, TCP_CHECK_OFFSET, TXD_POPTS_IXSM, TXD_POPTS_TXSM, TXD_STAT_DD, UDP_CHECK_OFFSET,
 } from './intelBits.js';
 import { publishTail, slotsBeforeTail } from './tailRegister.js';
@@ -19,12 +19,12 @@ import { publishTail, slotsBeforeTail } from './tailRegister.js';
 //            12 | PAYLEN 31:14                   |    | TXSM 9 | IXSM 8 | IDX 6:4 |  DD 0   |   olinfo_status
 //
 //    context  0 | VLAN 31:16                                  | MACLEN 15:9  | IPLEN 8:0   |   vlan_macip_lens
-//             4 | launch time                                                              |
+//             4 | launch time: igc, ns from the start of a cycle; 0 for the others          |
 //             8 |           DEXT 29 |             | DTYP = 2 |    | L4T 12:11 | IPV4 10      |   type_tucmd
-//            12 | MSS 31:16                                   | L4LEN 15:8   | IDX 6:4     |   mss_l4len_idx
+//            12 | MSS 31:16                                   | L4LEN 15:8 |FIRST 7| IDX 6:4 |   mss_l4len_idx
 //
 // A context says where the headers are and which tag to insert; the device keeps two of them (IDX) until they are overwritten. Drivers put one
-// before every frame that needs one, always with IDX 0. MSS and L4LEN are for segmentation.
+// before every frame that needs one, always with IDX 0. MSS and L4LEN are for segmentation. FIRST is igc's, too: the frame opens a cycle.
 // The device sums up what it finds from MACLEN + IPLEN on: software has put the sum of the pseudo header into the checksum field.
 // RS asks for DD in the fourth word once the frame is sent; nothing is written into other descriptors.
 const BYTES = 16;
@@ -94,8 +94,10 @@ function readOffloads(state: Int32Array, cmd: number, olinfo: number, batch: Des
  * The sending half of igb, igc or ixgbe.
  *
  * @param maxBufferBytes most bytes that one descriptor may name
+ * @param hasLaunchTime the device looks at launch times as igc does
  */
-export function advancedTx(maxBufferBytes: number): TxFormat {
+export function advancedTx(maxBufferBytes: number, hasLaunchTime = false): TxFormat {
+  const contextFlags = DESC_CSUM | DESC_VLAN | (hasLaunchTime ? DESC_LAUNCH : 0);
   return {
     txDescriptorBytes: BYTES,
     txRingBytes: (size) => size * BYTES,
@@ -104,11 +106,11 @@ export function advancedTx(maxBufferBytes: number): TxFormat {
     hasTxVlan: true,
 
     txInit() {},
-    txSlots: (buffers, flags) => ((flags & (DESC_CSUM | DESC_VLAN)) !== 0 ? buffers + 1 : buffers),
+    txSlots: (buffers, flags) => ((flags & contextFlags) !== 0 ? buffers + 1 : buffers),
 
     txPost(memory, ring, first, batch) {
       const { u32 } = memory;
-      const { iovaLow, iovaHigh, lenBytes, flags, packetType, vlanTci, l3Start, csumStart, csumOffset, count } = batch;
+      const { iovaLow, iovaHigh, lenBytes, flags, packetType, vlanTci, l3Start, csumStart, csumOffset, launchNs, count } = batch;
       const { size } = ring;
       const base = ring.address >>> 2;
       let slot = first % size;
@@ -121,17 +123,17 @@ export function advancedTx(maxBufferBytes: number): TxFormat {
           const hasVlan = (flags[i] & DESC_VLAN) !== 0;
           vlan = hasVlan ? ADVTXD_DCMD_VLE : 0;
           olinfo = (frameBytes(batch, i) << ADVTXD_PAYLEN_SHIFT) | (hasCsum ? TXD_POPTS_TXSM : 0);
-          if (hasCsum || hasVlan) {
+          if ((flags[i] & contextFlags) !== 0) {
             const word = base + slot * WORDS;
             const macLen = hasCsum ? l3Start[i] : ETH_HLEN;
             u32[word] = (hasVlan ? vlanTci[i] << ADVTXD_VLAN_SHIFT : 0)
               | ((macLen & ADVTXD_MACLEN_MASK) << ADVTXD_MACLEN_SHIFT)
               | (hasCsum ? (csumStart[i] - l3Start[i]) & ADVTXD_IPLEN_MASK : 0);
-            u32[word + 1] = 0;
+            u32[word + 1] = hasLaunchTime && (flags[i] & DESC_LAUNCH) !== 0 ? launchNs[i] : 0;
             u32[word + 2] = ADVTXD_DTYP_CTXT | ADVTXD_DCMD_DEXT
               | (hasCsum ? l4Type(csumOffset[i]) << ADVTXD_TUCMD_L4T_SHIFT : 0)
               | (hasCsum && (packetType[i] & PACKET_IPV4) !== 0 ? ADVTXD_TUCMD_IPV4 : 0);
-            u32[word + 3] = 0;
+            u32[word + 3] = hasLaunchTime && (flags[i] & DESC_LAUNCH_FIRST) !== 0 ? ADVTXD_TSN_CNTX_FIRST : 0;
             if (++slot === size) slot = 0;
           }
         }
@@ -150,12 +152,15 @@ export function advancedTx(maxBufferBytes: number): TxFormat {
 
     txFetch(memory, ring, first, slots, batch) {
       const { u32 } = memory;
-      const { iovaLow, iovaHigh, lenBytes, flags, slots: taken } = batch;
+      const { iovaLow, iovaHigh, lenBytes, flags, launchNs, slots: taken } = batch;
       const { size, state } = ring;
       const base = ring.address >>> 2;
       let slot = first % size;
       let count = 0;
       let contexts = 0;
+      /** Of the context before the frame; a frame without one is sent in its turn. */
+      let launch = 0;
+      let launchFlags = 0;
       /** First buffer of the frame, which all that is said about the frame is said of; -1 between frames. */
       let frame = -1;
       for (let i = 0; i < slots; i++) {
@@ -175,6 +180,10 @@ export function advancedTx(maxBufferBytes: number): TxFormat {
             state[index * STATE_WORDS] = u32[word];
             state[index * STATE_WORDS + 1] = cmd;
           }
+          if (hasLaunchTime) {
+            launch = u32[word + 1];
+            launchFlags = (olinfo & ADVTXD_TSN_CNTX_FIRST) !== 0 ? DESC_LAUNCH | DESC_LAUNCH_FIRST : launch !== 0 ? DESC_LAUNCH : 0;
+          }
           contexts++;
           continue;
         }
@@ -187,7 +196,9 @@ export function advancedTx(maxBufferBytes: number): TxFormat {
         flags[count] = (cmd & ADVTXD_DCMD_EOP) !== 0 ? DESC_EOP : 0;
         if (frame < 0) {
           frame = count;
-          flags[count] |= readOffloads(state, cmd, olinfo, batch, count);
+          flags[count] |= readOffloads(state, cmd, olinfo, batch, count) | launchFlags;
+          launchNs[count] = launch;
+          launchFlags = 0;
         }
         // Neither legacy descriptors nor segmentation (TSE) are part of the model.
         const isData = (cmd & (ADVTXD_DCMD_DEXT | ADVTXD_DTYP_MASK | ADVTXD_DCMD_TSE)) === (ADVTXD_DCMD_DEXT | ADVTXD_DTYP_DATA);

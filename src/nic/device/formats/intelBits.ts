@@ -127,6 +127,10 @@ export const ADVTXD_MACLEN_SHIFT = 9;
 export const ADVTXD_MACLEN_MASK = 0x7f;
 export const ADVTXD_VLAN_SHIFT = 16;
 
+// ── TX, mss_l4len_idx (context): the fourth word ──
+/** igc: first frame of its queue in a cycle (IGC_ADVTXD_TSN_CNTX_FIRST). */
+export const ADVTXD_TSN_CNTX_FIRST = 1 << 7;
+
 // ── Checksum fields behind the beginning of layer 4, bytes ──
 export const UDP_CHECK_OFFSET = 6;
 export const TCP_CHECK_OFFSET = 16;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  DESC_CSUM, DESC_CSUM_IPV4, DESC_EOP, DESC_L3_BAD, DESC_L3_CHECKED, DESC_L4_BAD, DESC_L4_CHECKED, DESC_MALFORMED, DESC_RSS, DESC_RX_ERROR, DESC_TIMESTAMP, DESC_VLAN,
+  DESC_CSUM, DESC_CSUM_IPV4, DESC_EOP, DESC_LAUNCH, DESC_LAUNCH_FIRST, DESC_L3_BAD, DESC_L3_CHECKED, DESC_L4_BAD, DESC_L4_CHECKED, DESC_MALFORMED, DESC_RSS, DESC_RX_ERROR, DESC_TIMESTAMP, DESC_VLAN,
   DescriptorBatch, PACKET_IPV4, PACKET_IPV6, PACKET_SCTP, PACKET_TCP, PACKET_UDP,
 } from '../../../../src/nic/index.js';
 import type { DescriptorFormat } from '../../../../src/nic/index.js';
@@ -219,6 +219,24 @@ describe('igb transmit descriptors, byte for byte', () => {
       '001c0500' + '00000000' + '00002020' + '00000000', '00'.repeat(8) + '3c003062' + '00001e00', '00'.repeat(8) + '3c00306b' + '00000000', '00'.repeat(8) + '3c00302b' + '00000f00',
     ]);
     expect([igbFormat.txSlots(2, DESC_VLAN), igbFormat.txSlots(2, DESC_CSUM), igbFormat.txSlots(2, 0)]).toEqual([3, 3, 2]);
+  });
+
+  it('a launch time: a context before the data, on igc only, and the device reads it of the frame behind it', () => {
+    const launch = { iovaLow: 0x1000, lenBytes: 60, flags: DESC_EOP | DESC_LAUNCH | DESC_LAUNCH_FIRST, launchNs: 0x0bebc200 };
+    // vlan_macip_lens: MACLEN 14 << 9 = 0x1c00; launch time 200 ms; type_tucmd: DEXT + DTYP 2; mss_l4len_idx: FIRST 0x80
+    const context = '001c0000' + '00c2eb0b' + '00002020' + '80000000';
+    const data = '0010000000000000' + '3c00302b' + '00000f00';
+    expect(posted(igcFormat, [launch], 2)).toEqual([context, data]);
+    expect(posted(igbFormat, [launch], 1)).toEqual([data]);
+    expect([igcFormat.txSlots(2, DESC_LAUNCH), igbFormat.txSlots(2, DESC_LAUNCH)]).toEqual([3, 2]);
+
+    const ring = makeRing(igcFormat, 'tx', 8);
+    const plain = { iovaLow: 0x2000, lenBytes: 60, flags: DESC_EOP };
+    igcFormat.txPost(ring.memory, ring.driver, 0, batchOf([launch, plain, { ...launch, flags: DESC_EOP | DESC_LAUNCH, launchNs: 7 }, { ...launch, flags: DESC_EOP | DESC_LAUNCH, launchNs: 0 }]));
+    const batch = new DescriptorBatch(8);
+    igcFormat.txFetch(ring.memory, ring.device, 0, 7, batch);
+    expect([...batch.flags.subarray(0, batch.count)]).toEqual([DESC_EOP | DESC_LAUNCH | DESC_LAUNCH_FIRST, DESC_EOP, DESC_EOP | DESC_LAUNCH, DESC_EOP]);
+    expect([batch.launchNs[0], batch.launchNs[2], ...batch.slots.subarray(0, 4)]).toEqual([0x0bebc200, 7, 2, 1, 2, 2]);
   });
 
   it('DD is written where RS is, and nowhere else', () => {
