@@ -1,6 +1,7 @@
 export * from './errno.js';
 export * from './hex.js';
 export * from './kernelRelease.js';
+export * from './options.js';
 export * from './problem.js';
 export * from './rng.js';
 export * from './scheduler.js';

@@ -18,6 +18,15 @@ export function closestTo(word: string, candidates: readonly string[]): string |
   return closest;
 }
 
+/**
+ * The beginning of a hint about a name that there is not: `did you mean port? `, or nothing when none comes near. What there is may follow.
+ */
+export function didYouMean(name: string, known: readonly string[]): string {
+  // Whatever has one letter is one letter away from it.
+  const meant = name.length < 2 ? undefined : closestTo(name, known);
+  return meant === undefined ? '' : `did you mean ${meant}? `;
+}
+
 /** Letters to insert, delete, change, or swap with their neighbour (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];

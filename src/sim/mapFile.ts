@@ -1,4 +1,4 @@
-import { E2BIG, ENODEV, EOVERFLOW, errnoName, fail, fromHex, ok, toHex } from '../base/index.js';
+import { didYouMean, E2BIG, ENODEV, EOVERFLOW, errnoName, fail, fromHex, ok, toHex } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import { fitsTemplate, formatValue, isMapOfMaps, isProgramEntryMap, mapTypeName, parseValue, ProgArray, XskMap } from '../vm/index.js';
 import type { BpfMap, JsonValue, LoadedObject, MapOfMaps, ProgramEntryMap, ValueTarget } from '../vm/index.js';
@@ -66,8 +66,8 @@ function fill(
 ): Problem | undefined {
   const map = loaded.maps.get(mapName);
   if (map === undefined) {
-    const names = [...loaded.maps.keys()].join(', ');
-    return { code: 'unknown-map', where: loaded.spec.name, message: `no map ${mapName}`, hint: names === '' ? 'the object has no maps' : `it has: ${names}` };
+    const names = [...loaded.maps.keys()];
+    return { code: 'unknown-map', where: loaded.spec.name, message: `no map ${mapName}`, hint: names.length === 0 ? 'the object has no maps' : `${didYouMean(mapName, names)}it has: ${names.join(', ')}` };
   }
   const { key, value } = exampleEntry(loaded, map);
   const hint = ownHint ?? `write [{"key": ${JSON.stringify(key)}, "value": ${JSON.stringify(value)}}], as docs/report.md describes`;

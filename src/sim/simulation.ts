@@ -99,8 +99,10 @@ export class Simulation {
    *
    * @param onProgress called now and then with the number of packets so far
    * @returns what happened; a broken capture is a Problem, and so is what a driver of one's own throws (`driver-threw`)
+   * @throws TypeError for what is no capture that was opened, such as a path
    */
   run(reader: CaptureReader, watcher: PacketWatcher = {}, onProgress: (packets: number) => void = () => {}): Result<RunResult> {
+    if (typeof (reader as Partial<CaptureReader> | undefined)?.next !== 'function') throw new TypeError("Simulation.run: this is no capture that was opened; give unwrap(openCapture('trace.pcap'))");
     const played = catchProblem(() => this.#play(reader, watcher, onProgress));
     return played.ok ? played.value : played;
   }

@@ -4,7 +4,7 @@ import { historyText, timeText, whoHas } from './chunkHistoryText.js';
 import { XDP_RING_NEED_WAKEUP } from './ring.js';
 import type { UmemWatch } from './umemWatch.js';
 import type { WatchedRing } from './watchedRing.js';
-import type { XdpSock } from './xdpSock.js';
+import { XdpSock } from './xdpSock.js';
 import { xskFinding } from './xskFindings.js';
 import type { XskFinding, XskFindingCode } from './xskFindings.js';
 
@@ -15,8 +15,11 @@ const NEVER_FILLED_HINT = 'give chunks to FILL before the first packet comes; a 
 /**
  * All that is wrong with the applications of some sockets at this moment: the mistakes that were made, and what stands still. Meant for a moment when
  * everything has come to rest: in the middle of the traffic what waits may not have been forgotten.
+ *
+ * @throws TypeError for what is no list of sockets, such as a NIC
  */
 export function xskFindings(sockets: readonly XdpSock[]): XskFinding[] {
+  if (!Array.isArray(sockets) || !sockets.every((each: unknown) => each instanceof XdpSock)) throw new TypeError('xskFindings: this is no list of sockets as the kernel has them; give nic.sockets of a test NIC, or simulation.sockets');
   const watches = [...new Set(sockets.flatMap(({ umem }) => umem?.watch ?? []))];
   for (const watch of watches) watch.sync();
   return [

@@ -36,8 +36,9 @@ const SEVERITY = {
 
 export type XskFindingCode = keyof typeof SEVERITY;
 
-const CODES = Object.keys(SEVERITY) as XskFindingCode[];
-const CODE_NUMBER = new Map(CODES.map((code, number) => [code, number]));
+/** All that can be found. */
+export const XSK_FINDING_CODES = Object.keys(SEVERITY) as readonly XskFindingCode[];
+const CODE_NUMBER = new Map(XSK_FINDING_CODES.map((code, number) => [code, number]));
 
 /** A mistake of an application, or what keeps its packets from getting on. The kernel notices none of it. */
 export interface XskFinding {
@@ -100,5 +101,5 @@ export function xskFinding(finding: Omit<XskFinding, 'severity' | 'count'>, coun
 }
 
 function keyOf(code: XskFindingCode, socket: number, ring: RingKind | undefined): number {
-  return (socket * CODES.length + CODE_NUMBER.get(code)!) * RING_NUMBERS + (ring === undefined ? 0 : RING_NUMBER[ring]);
+  return (socket * XSK_FINDING_CODES.length + CODE_NUMBER.get(code)!) * RING_NUMBERS + (ring === undefined ? 0 : RING_NUMBER[ring]);
 }

@@ -1,4 +1,4 @@
-import { ProblemError, catchProblem, errnoName, fail, ok } from '../base/index.js';
+import { ProblemError, catchProblem, didYouMean, errnoName, fail, ok } from '../base/index.js';
 import type { KernelRelease, Problem, Result } from '../base/index.js';
 import type { HostMemory } from '../memory/index.js';
 import { formatValue } from './btf/btfFormat.js';
@@ -140,12 +140,12 @@ export class LoadedObject {
     const variable = this.spec.variables.find((candidate) => candidate.name === name);
     const map = variable === undefined ? undefined : this.maps.get(variable.map);
     if (variable === undefined || !(map instanceof ArrayMap)) {
-      const names = this.spec.variables.map((candidate) => candidate.name).join(', ');
+      const names = this.spec.variables.map((candidate) => candidate.name);
       return fail({
         code: 'unknown-variable',
         message: `there is no global variable ${name}`,
         where: this.spec.name,
-        hint: names === '' ? 'this object has none' : `use one of ${names}`,
+        hint: names.length === 0 ? 'this object has none' : `${didYouMean(name, names)}use one of ${names.join(', ')}`,
       });
     }
     return ok({ variable, address: map.valuesAddress + variable.offBytes });

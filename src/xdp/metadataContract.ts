@@ -289,7 +289,7 @@ function writeField({ offBytes, sizeBytes, kind, byteOrder }: MetadataField, byt
     bytes.set(value, offBytes);
     return true;
   }
-  if (value instanceof Uint8Array || (typeof value === 'number' && !Number.isSafeInteger(value))) return false;
+  if (typeof value !== 'bigint' && !(typeof value === 'number' && Number.isSafeInteger(value))) return false;
   const number = BigInt(value);
   const bits = sizeBytes * 8;
   if (number !== (kind === 'signed' ? BigInt.asIntN(bits, number) : BigInt.asUintN(bits, number))) return false;

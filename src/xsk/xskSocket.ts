@@ -1,4 +1,5 @@
-import { EINVAL, errnoName } from '../base/index.js';
+import { checkOptionNames, EINVAL, errnoName } from '../base/index.js';
+import type { OptionNames } from '../base/index.js';
 import {
   AF_XDP, MSG_DONTWAIT, POLLIN, POLLOUT, SO_BUSY_POLL, SO_BUSY_POLL_BUDGET, SO_PREFER_BUSY_POLL, SOCK_RAW, SOL_SOCKET, SOL_XDP, XDP_MAX_TX_SKB_BUDGET,
   XDP_OPTIONS, XDP_OPTIONS_ZEROCOPY, XDP_SHARED_UMEM, XDP_STATISTICS,
@@ -35,6 +36,9 @@ export interface XskSharedSocketConfig extends Omit<XskSocketConfig, 'bindFlags'
   readonly fillSize?: number;
   readonly compSize?: number;
 }
+
+const CONFIG_NAMES: OptionNames<XskSocketConfig> = { rxSize: true, txSize: true, bindFlags: true };
+const SHARED_CONFIG_NAMES: OptionNames<XskSharedSocketConfig> = { rxSize: true, txSize: true, fillSize: true, compSize: true };
 
 const DEFAULT_RING_SIZE = 2048;
 
@@ -81,10 +85,12 @@ export class XskSocket {
    * tried again.
    *
    * @param ifindex of the interface, in the application's network namespace
-   * @throws TypeError for what is no UMEM, such as the result that it is still in
+   * @returns Problems `xsk-socket`, `xsk-rx-ring`, `xsk-tx-ring`, `xsk-mmap`, `xsk-bind`: the system call that was refused, and why
+   * @throws TypeError for what is no UMEM, such as the result that it is still in; Error for a member of `config` that there is not
    */
   static create(umem: XskUmem, ifindex: number, queueId: number, config: XskSocketConfig = {}): XskResult<XskSocket> {
-    if (umem?.ringSizes === undefined) throw new TypeError('XskSocket.create: this is no UMEM; XskUmem.create gives a result, and unwrap takes the UMEM out of it');
+    checkUmem('XskSocket.create', umem);
+    checkOptionNames('XskSocket.create, config', config, CONFIG_NAMES);
     const socket = { syscalls: umem.syscalls, fd: umem.fd, where: whereOf(ifindex, queueId) };
     const own = makeOwnRings(socket, config, umem.ringSizes);
     if (!own.ok) return own;
@@ -97,8 +103,13 @@ export class XskSocket {
   /**
    * xsk_socket__create_shared: one more socket for a UMEM whose first one is bound, on the same queue or on another one. Sockets of one queue share its
    * FILL and COMPLETION; the first one of a queue makes them.
+   *
+   * @returns Problems as of `create`
+   * @throws as `create`
    */
   static createShared(umem: XskUmem, ifindex: number, queueId: number, config: XskSharedSocketConfig = {}): XskResult<XskSocket> {
+    checkUmem('XskSocket.createShared', umem);
+    checkOptionNames('XskSocket.createShared, config', config, SHARED_CONFIG_NAMES);
     const { syscalls } = umem;
     const where = whereOf(ifindex, queueId);
     const fd = syscalls.socket(SOCK_RAW, 0);
@@ -217,6 +228,11 @@ export class XskSocket {
 interface OwnRings {
   readonly rx: MappedRing | undefined;
   readonly tx: MappedRing | undefined;
+}
+
+/** @throws TypeError for anything else */
+function checkUmem(caller: string, umem: XskUmem | undefined): void {
+  if (umem?.ringSizes === undefined) throw new TypeError(`${caller}: this is no UMEM; XskUmem.create gives a result, and unwrap takes the UMEM out of it`);
 }
 
 function whereOf(ifindex: number, queueId: number): string {

@@ -1,4 +1,5 @@
-import { EBUSY, EINVAL } from '../base/index.js';
+import { checkOptionNames, EBUSY, EINVAL } from '../base/index.js';
+import type { OptionNames } from '../base/index.js';
 import { SOCK_RAW, SOL_XDP, XDP_UMEM_REG } from '../umem/index.js';
 import type { Mapping, XskSyscalls } from '../umem/index.js';
 import { makeQueueRings, unmapQueueRings } from './queueRings.js';
@@ -23,6 +24,8 @@ export interface XskUmemConfig {
 }
 
 const DEFAULTS: Required<XskUmemConfig> = { fillSize: 2048, compSize: 2048, frameSize: 4096, frameHeadroom: 0, flags: 0, txMetadataLen: 0 };
+
+const CONFIG_NAMES: OptionNames<XskUmemConfig> = { fillSize: true, compSize: true, frameSize: true, frameHeadroom: true, flags: true, txMetadataLen: true };
 
 const UMEM_REG_BYTES = 32;
 /** Its length is a u64; beyond this a number is none that is exact. */
@@ -83,10 +86,13 @@ export class XskUmem {
    *
    * @param area memory of the application's own, `syscalls.mmapAnonymous`
    * @param sizeBytes as much of it as is meant
-   * @throws TypeError for memory that no `mmapAnonymous` gave
+   * @returns Problems `xsk-socket`, `xsk-umem-reg`, `xsk-umem-fill-ring`, `xsk-umem-completion-ring`, `xsk-mmap`: the system call that was refused, and why
+   * @throws TypeError for memory that no `mmapAnonymous` gave; Error for a member of `config` that there is not
    */
   static create(syscalls: XskSyscalls, area: Mapping, sizeBytes: number, config: XskUmemConfig = {}): XskResult<XskUmem> {
+    if (typeof (syscalls as Partial<XskSyscalls> | undefined)?.setsockopt !== 'function') throw new TypeError('XskUmem.create: these are no system calls; give nic.syscalls of a test NIC, or host.afXdp');
     if (typeof area?.address !== 'bigint') throw new TypeError('XskUmem.create: the memory has no address; give what syscalls.mmapAnonymous(bytes) gave');
+    checkOptionNames('XskUmem.create, config', config, CONFIG_NAMES);
     const whole = { ...DEFAULTS, ...config };
     const fd = syscalls.socket(SOCK_RAW, 0);
     if (fd < 0) return refused(WHERE, 'socket(AF_XDP)', fd, whyNoSocket(-fd));

@@ -53,11 +53,11 @@ describe.each(VITEST)('a project that has xdp-sim from its tarball, and vitest %
     for (const file of files) expect(readdirSync(join(modules, 'xdp-sim', file, '..')), file).toContain(file.split('/').pop());
   });
 
-  it('runs a unit test, a property test, a snapshot, a contract test and an AF_XDP test', () => {
+  it('runs a unit test, a property test, a snapshot, a contract test, an AF_XDP test and misspelt names', () => {
     const { status, stdout, stderr } = run([join(modules, 'vitest/vitest.mjs'), 'run', '--reporter=verbose']);
     expect(`${stdout}${stderr}`).not.toContain('FAIL');
     expect(status, `${stdout}${stderr}`).toBe(0);
-    for (const file of ['unit', 'property', 'snapshot', 'contract', 'afXdp']) expect(stdout).toContain(`test/${file}.test.ts`);
+    for (const file of ['unit', 'property', 'snapshot', 'contract', 'afXdp', 'types']) expect(stdout).toContain(`test/${file}.test.ts`);
   });
 
   it('is type-checked under strict and nodenext', () => {

@@ -80,7 +80,19 @@ describe('Simulation.run', () => {
   });
 });
 
+it.each([undefined, 'trace.pcap', fail({ code: 'x', message: 'y' }), new Uint8Array(24)])('Simulation.run says that it takes a capture that was opened, not %o', (reader) => {
+  expect(() => simulationOf({ object: fixture('reflector') }).run(reader as never)).toThrow("Simulation.run: this is no capture that was opened; give unwrap(openCapture('trace.pcap'))");
+});
+
 describe('createSimulation refuses', () => {
+  it.each<[unknown, string]>([
+    [undefined, "createSimulation: it can't be undefined; give an object with some of: object, program, nic, "],
+    [{ objct: 1 }, 'createSimulation: there is no option objct; did you mean object? use some of: '],
+    [{ object: { programs: [] } }, "createSimulation, nic: it can't be undefined; give the NIC's settings: { profile: findProfile('ice'), "],
+  ])('what is misspelt or missing in plain JavaScript: %o', (options, message) => {
+    expect(() => createSimulation(options as SimulationOptions)).toThrow(message);
+  });
+
   it.each(['prog.o', { ok: true, value: fixture('reflector') }, undefined])('%o in place of an object', (object) => {
     expect(createSimulation({ object: object as never, nic: nicSettings(), seed: 1, cpus: 1 })).toMatchObject({ ok: false, problem: { code: 'no-object', hint: "give unwrap(loadObjectFile('prog.o'))" } });
   });

@@ -71,7 +71,7 @@ describe('tables', () => {
   const read = (path: string, names: readonly string[]): string => names.map((name) => readFileSync(`src/testing/${path}/${name}.ts`, 'utf8')).join('\n');
 
   it('have every matcher (UPDATE_DOCS=1 writes them)', () => {
-    const source = read('matchers', ['verdictMatchers', 'packetMatchers', 'stateMatchers', 'metadataMatchers']);
+    const source = read('matchers', ['verdictMatchers', 'packetMatchers', 'stateMatchers', 'metadataMatchers', 'xskMatchers']);
     replaceBetween(PATH, 'table of the matchers', `\n| matcher | passes when |\n| --- | --- |\n${Object.keys(matchers).sort().map((name) => docOf(name, source)).map(({ example, sentence }) => `| \`${example}\` | ${sentence} |`).join('\n')}\n\n`);
   });
 

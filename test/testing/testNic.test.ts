@@ -131,12 +131,23 @@ describe('a NIC', () => {
     ['kernel', { kernel: '6.2' }, "host host, kernel: there is no '6.2'; use one of: 6.1, 6.6, 6.18"],
     ['mac', { mac: new Uint8Array(5) }, 'eth0, mac: it can\'t be 0,0,0,0,0; give six bytes'],
     ['memory', { applicationBytes: NaN }, 'host host, applicationBytes: it can\'t be NaN; give a whole number of bytes'],
-    ['profile', { profile: {} }, 'eth0: there is no NIC [object Object]; use one of: plain'],
+    ['profile', { profile: {} }, 'NIC eth0, profile: it can\'t be an object with nothing in it; give what findProfile gave, or one of: plain'],
     ['application', { xsk: { application: 'l2fwd' } }, 'AF_XDP application on interface 1, queue 0: it is no function that makes one'],
     ['socket mode', { xsk: { application: rxdrop, mode: 'zero' } }, "host host, NIC eth0, AF_XDP sockets: there is no mode 'zero'; use one of: auto, copy, zerocopy"],
     ['chunks', { xsk: { application: rxdrop, chunkCount: NaN } }, 'NIC eth0, AF_XDP sockets: chunkCount, chunkSizeBytes and the four rings are not all numbers from 0 on'],
     ['rings', { xsk: { application: rxdrop, rings: { rx: 64 } } }, 'FILL ring size undefined is no whole number of 32 bits'],
     ['headroom', { xsk: { application: rxdrop, headroomBytes: 2 ** 32 } }, 'frameHeadroom 4294967296 is no whole number of 32 bits'],
+    ['driver', { driver: {} }, "NIC eth0, driver: it can't be an object with nothing in it; give a function that makes a driver"],
+    ['misspelt name', { queue: 2 }, 'createTestNic: there is no option queue; did you mean queues? use some of: profile, '],
+    ['misspelt setting', { settings: { rxRing: 64 } }, 'NIC eth0, settings: there is no option rxRing; did you mean rxRingSize? use some of: profile, '],
+    ['settings', { settings: 5 }, "NIC eth0, settings: it can't be 5; give an object with some of: profile, "],
+    ['AF_XDP setting', { xsk: { aplication: rxdrop } }, 'NIC eth0, xsk: there is no option aplication; did you mean application? use some of: application, mode, '],
+    ['application alone', { xsk: rxdrop }, "NIC eth0, xsk: it can't be the function rxdrop; give an object with some of: application, mode, "],
+    ['no application', { xsk: { mode: 'copy' } }, 'AF_XDP application on interface 1, queue 0: it is no function that makes one'],
+    ['network', { network: 'network.json' }, "host host, network: it can't be network.json; give routes, neighbours and sockets as in docs/network.md"],
+    ['seed', { seed: NaN }, "createTestNetwork, seed: it can't be NaN; give a whole number from 0 to 4294967295"],
+    ['queues', { queues: '2' }, 'queue count'],
+    ['MTU', { mtu: '1500' }, 'MTU'],
   ])('of the wrong kind in JavaScript are refused, too: %s', (_name, options, message) => {
     expect(() => createTestNic(undefined, options)).toThrow(message);
   });
@@ -176,7 +187,7 @@ describe('hosts with links', () => {
   it('have NICs by name, numbered in their order', () => {
     const { nics } = network();
     expect(nics.map(({ name, ifindex }) => [name, ifindex])).toEqual([['client.eth0', 1], ['balancer.north', 1], ['balancer.south', 2], ['balancer.bare', 3]]);
-    expect(() => network().nic('client.eth1')).toThrowErrorMatchingInlineSnapshot(`[ProblemError: client.eth1: there is no such NIC; use one of: client.eth0, balancer.north, balancer.south, balancer.bare]`);
+    expect(() => network().nic('client.eth1')).toThrowErrorMatchingInlineSnapshot(`[ProblemError: client.eth1: there is no such NIC; did you mean client.eth0? use one of: client.eth0, balancer.north, balancer.south, balancer.bare]`);
   });
 
   it('receive where there is no link', () => {
@@ -207,8 +218,33 @@ describe('hosts with links', () => {
     expect(() => createTestNetwork({ hosts, links: [['a.eth0', 'b.eth0']] })).toThrowErrorMatchingInlineSnapshot(`[ProblemError: b.eth0: there is no such NIC; use one of: a.eth0]`);
     expect(() => createTestNetwork({ hosts, links: [['a', 'a.eth0']] })).toThrowErrorMatchingInlineSnapshot(`[ProblemError: link of a: there is no such NIC; write HOST.NIC]`);
     expect(() => createTestNetwork({ hosts: { a: { nics: { eth0: { xdp: 'fw' } } } } })).toThrowErrorMatchingInlineSnapshot(`[ProblemError: NIC eth0: there is no object fw; the host has none: give it \`objects\`]`);
-    expect(() => createTestNetwork({ hosts: { a: { objects: { fw: object('dnat') }, nics: { eth0: {} }, globals: { wf: { transmit: true } } } } })).toThrowErrorMatchingInlineSnapshot(`[ProblemError: host a: there is no object wf; use one of: fw]`);
+    expect(() => createTestNetwork({ hosts: { a: { objects: { fw: object('dnat') }, nics: { eth0: {} }, globals: { wf: { transmit: true } } } } })).toThrowErrorMatchingInlineSnapshot(`[ProblemError: host a: there is no object wf; did you mean fw? use one of: fw]`);
     expect(() => createTestNetwork({ hosts: { a: { nics: {} } } })).toThrowErrorMatchingInlineSnapshot(`[ProblemError: host a: it has no NIC; give it one]`);
+    expect(() => network().nic('client.eht0')).toThrow('client.eht0: there is no such NIC; did you mean client.eth0? use one of: ');
+  });
+
+  const nics = { eth0: {} };
+  it.each<[string, unknown, string]>([
+    ['nothing', undefined, "createTestNetwork: it can't be undefined; give an object with some of: hosts, links, seed"],
+    ['no hosts', {}, "createTestNetwork, hosts: it can't be undefined; give hosts by name: { hosts: "],
+    ['a list of hosts', { hosts: [{ nics }] }, "createTestNetwork, hosts: it can't be a list of 1; give hosts by name: { hosts: "],
+    ['host for hosts', { host: { a: { nics } } }, 'createTestNetwork: there is no option host; did you mean hosts? use some of: hosts, links, seed'],
+    ['an undefined host', { hosts: { a: undefined } }, "host a: it can't be undefined; give an object with some of: objects, nics, "],
+    ['a host without nics', { hosts: { a: {} } }, "host a, nics: it can't be undefined; give NICs by name: { nics: { eth0: {} } }"],
+    ['nic for nics', { hosts: { a: { nic: nics } } }, 'host a: there is no option nic; did you mean nics? use some of: objects, nics, '],
+    ['an undefined NIC', { hosts: { a: { nics: { eth0: undefined } } } }, "NIC eth0: it can't be undefined; give an object with some of: profile, "],
+    ['an object without its name', { hosts: { a: { nics, objects: 'fw.o' } } }, "host a, objects: it can't be fw.o; give compiled objects by name"],
+    ['variables without their object', { hosts: { a: { nics, objects: { fw: object('dnat') }, globals: { fw: true } } } }, "host a, globals of fw: it can't be true; give variables by name"],
+    ['elements without their map', { hosts: { a: { nics, objects: { fw: object('count_hash') }, maps: { fw: [] } } } }, "host a, maps of fw: it can't be a list of 0; give elements by map"],
+    ['a misspelt program', { hosts: { a: { nics: { eth0: { xdp: { object: 'fw', prog: 'drop_udp' } } }, objects: { fw: object('multi') } } } }, 'NIC eth0, xdp: there is no option prog; did you mean program? use some of: object, program'],
+    ['a link for a list of links', { hosts: { a: { nics } }, links: 'a.eth0' }, "createTestNetwork, links: it can't be a.eth0; give a list of links"],
+    ['a flat list of links', { hosts: { a: { nics } }, links: ['a.eth0', 'b.eth0'] }, "createTestNetwork, links: it can't be a.eth0; give an object with some of: between, "],
+    ['a link with one end', { hosts: { a: { nics } }, links: [['a.eth0']] }, "createTestNetwork, links: it can't be a list of 1; give both ends of a link: ['a.eth0', 'b.eth0']"],
+    ['a link without ends', { hosts: { a: { nics } }, links: [{ delayNs: 5 }] }, "createTestNetwork, links: it can't be undefined; give both ends of a link"],
+    ['a misspelt delay', { hosts: { a: { nics } }, links: [{ between: ['a.eth0', 'a.eth0'], delayNS: 5 }] }, 'createTestNetwork, links: there is no option delayNS; did you mean delayNs? use some of: between, '],
+    ['a number at an end', { hosts: { a: { nics } }, links: [[1, 2]] }, 'link of 1: there is no such NIC; write HOST.NIC'],
+  ])('from plain JavaScript that are misspelt or incomplete say how to mend it: %s', (_, options, message) => {
+    expect(() => createTestNetwork(options as Parameters<typeof createTestNetwork>[0])).toThrow(message);
   });
 });
 

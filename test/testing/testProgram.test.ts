@@ -34,7 +34,7 @@ describe('loadProgram', () => {
   it('sets variables before the first run, const ones included', () => {
     const program = loadProgram(object('dnat'), { globals: { transmit: true, virtual_address: '198.51.100.1' } });
     expect(program.testRun({ data: ethernet().ipv4({ dst: '198.51.100.1' }).udp() }).verdict).toBe('XDP_TX');
-    expect(() => loadProgram(object('dnat'), { globals: { transmitt: true } })).toThrowErrorMatchingInlineSnapshot(`[ProblemError: fixtures/programs/dnat/dnat.o: there is no global variable transmitt; use one of virtual_address, backend_address, rewritten, transmit]`);
+    expect(() => loadProgram(object('dnat'), { globals: { transmitt: true } })).toThrowErrorMatchingInlineSnapshot(`[ProblemError: fixtures/programs/dnat/dnat.o: there is no global variable transmitt; did you mean transmit? use one of virtual_address, backend_address, rewritten, transmit]`);
     expect(() => loadProgram(object('dnat'), { globals: { virtual_address: 'here' } })).toThrowErrorMatchingInlineSnapshot(`[ProblemError: variable virtual_address is of type const volatile __be32 and can't be "here"]`);
   });
 
@@ -181,7 +181,7 @@ describe('maps', () => {
     expect(maps.names).toEqual(['packets_by_source', 'packets_by_protocol']);
     expect(maps.get('packets_by_protocol')).toBe(maps.get('packets_by_protocol'));
     expect([maps.get('packets_by_protocol').type, maps.get('packets_by_source').spec.maxEntries]).toEqual(['PERCPU_ARRAY', 1024]);
-    expect(() => maps.get('packets')).toThrowErrorMatchingInlineSnapshot(`[ProblemError: fixtures/programs/count_percpu/count_percpu.o: there is no map packets; it has: packets_by_source, packets_by_protocol]`);
+    expect(() => maps.get('packets')).toThrowErrorMatchingInlineSnapshot(`[ProblemError: fixtures/programs/count_percpu/count_percpu.o: there is no map packets; did you mean packets_by_source? it has: packets_by_source, packets_by_protocol]`);
     expect(() => loadProgram(object('reflector')).maps.get('packets')).toThrowErrorMatchingInlineSnapshot(`[ProblemError: fixtures/programs/reflector/reflector.o: there is no map packets; the object has none]`);
   });
 
@@ -216,7 +216,7 @@ describe('maps', () => {
   it('say what is wrong with keys and values', () => {
     const map = counter();
     expect(() => map.get('nobody')).toThrowErrorMatchingInlineSnapshot(`[ProblemError: key of map packets_by_source is of type __be32 and can't be "nobody"; write it like "0.0.0.0"]`);
-    expect(() => map.set('192.0.2.1', { packet: 1 } as never)).toThrowErrorMatchingInlineSnapshot(`[ProblemError: map packets_by_source: value of map packets_by_source has no 'packet'; it has packets, bytes]`);
+    expect(() => map.set('192.0.2.1', { packet: 1 } as never)).toThrowErrorMatchingInlineSnapshot(`[ProblemError: map packets_by_source: value of map packets_by_source has no 'packet'; did you mean packets? it has packets, bytes]`);
     expect(() => loadProgram(object('multi'), { program: 'drop_udp' }).maps.get('dropped').set(256, 1)).toThrowErrorMatchingInlineSnapshot(`[ProblemError: map dropped: map dropped refused the entry (E2BIG): key 256, the map has 256; use keys from 0 to 255, or raise max_entries]`);
     expect(() => counter().get(Uint8Array.of(1, 2))).toThrowErrorMatchingInlineSnapshot(`[ProblemError: map packets_by_source: a key of 2 bytes; give 4]`);
   });
@@ -276,7 +276,7 @@ describe('globals', () => {
     globals.set('virtual_address', '10.0.0.1');
     globals.set('rewritten', 2n ** 63n);
     expect([globals.get('transmit'), globals.get('virtual_address'), globals.get('rewritten')]).toEqual([true, '10.0.0.1', '9223372036854775808']);
-    expect(() => globals.get('rewriten')).toThrowErrorMatchingInlineSnapshot(`[ProblemError: fixtures/programs/dnat/dnat.o: there is no global variable rewriten; use one of virtual_address, backend_address, rewritten, transmit]`);
+    expect(() => globals.get('rewriten')).toThrowErrorMatchingInlineSnapshot(`[ProblemError: fixtures/programs/dnat/dnat.o: there is no global variable rewriten; did you mean rewritten? use one of virtual_address, backend_address, rewritten, transmit]`);
     expect(() => globals.set('rewriten', 1)).toThrow('rewriten');
     expect(() => globals.set('rewritten', 'many')).toThrowErrorMatchingInlineSnapshot(`[ProblemError: variable rewritten is of type __u64 and can't be "many"]`);
   });
@@ -334,20 +334,30 @@ it.each<[string, object, string]>([
   ['interface', { ctx: { ingress_ifindex: 2 ** 32 + 1 } }, "testRun, ctx.ingress_ifindex: it can't be 4294967297"],
   ['end', { ctx: { data_end: -1 } }, "testRun, ctx.data_end: it can't be -1"],
   ['meta', { meta: 'abcd' }, "testRun, meta: it can't be abcd; give bytes (Uint8Array)"],
+  ['context', { ctx: 1 }, "testRun, ctx: it can't be 1; give an object with some of: ingress_ifindex, rx_queue_index, data_end"],
+  ['packet', { data: 'ff' }, 'packet: ff is no packet; give bytes (Uint8Array) or a builder'],
+  ['packets', { data: [udp, udp] }, 'packet: a list of 2 is no packet; give bytes (Uint8Array) or a builder'],
   ['name', { packet: udp }, 'testRun: there is no option packet; use some of: data, meta, ctx, repeat'],
-  ['name in the context', { ctx: { rx_queue: 3 } }, 'testRun, ctx: there is no option rx_queue; use some of: ingress_ifindex, rx_queue_index, data_end'],
+  ['name in the context', { ctx: { rx_queue: 3 } }, 'testRun, ctx: there is no option rx_queue; did you mean rx_queue_index? use some of: ingress_ifindex, rx_queue_index, data_end'],
 ])('a run of what can\'t be is refused: %s', (_name, options, message) => {
   expect(() => loadProgram(object('count_hash')).testRun({ data: new Uint8Array(60), ...options })).toThrow(message);
 });
 
-it.each<[string, object, string]>([
+it.each<[string, unknown, string]>([
   ['cpus', { cpus: 0 }, "cpus: it can't be 0; give a whole number from 1 to "],
   ['more cpus', { cpus: 1e9 }, "cpus: it can't be 1000000000"],
   ['kernel', { kernel: '6.2' }, "kernel: there is no '6.2'; use one of: 6.1, 6.6, 6.18"],
-  ['name', { prog: 'count_hash' }, 'loadProgram: there is no option prog; use some of: program, kernel, '],
+  ['name', { prog: 'count_hash' }, 'loadProgram: there is no option prog; did you mean program? use some of: program, kernel, '],
   ['time', { tNs: NaN }, "tNs: it can't be NaN; give a whole number of nanoseconds"],
+  ['seed', { seed: 'one' }, "loadProgram, seed: it can't be one; give a whole number from 0 to 4294967295"],
+  ['budget', { instructionBudget: 0 }, "loadProgram, instructionBudget: it can't be 0; give a whole number from 1 to "],
+  ['program', { program: 5 }, "loadProgram, program: it can't be 5; give the name of a program, the C function"],
+  ['variables', { globals: [['port', 53]] }, "loadProgram, globals: it can't be a list of 1; give variables by name: { port: 53 }"],
+  ['network', { network: 'network.json' }, "loadProgram, network: it can't be network.json; give routes, neighbours and sockets"],
+  ['options', 'drop_udp', "loadProgram: it can't be drop_udp; give an object with some of: program, kernel, "],
+  ['null', null, "loadProgram: it can't be null; give an object with some of: program, kernel, "],
 ])('a machine that can\'t be is refused: %s', (_name, options, message) => {
-  expect(() => loadProgram(object('count_hash'), options)).toThrow(message);
+  expect(() => loadProgram(object('count_hash'), options as object)).toThrow(message);
 });
 
 it.each<[string, unknown, string]>([

@@ -16,6 +16,23 @@ it('memory without an address, and a UMEM that is still in its result, are refus
   expect(() => XskSocket.create(result as never, 2, 0)).toThrow('XskSocket.create: this is no UMEM; XskUmem.create gives a result, and unwrap takes the UMEM out of it');
 });
 
+it('what a config has that there is not is named, and so is what was meant: it was left out in silence', () => {
+  const bench = new XskBench();
+  const make = (config: object) => () => XskUmem.create(bench.kernel, bench.kernel.mmapAnonymous(65536), 65536, config);
+  expect(make({ framesize: 2048 })).toThrow('XskUmem.create, config: there is no option framesize; did you mean frameSize? use some of: fillSize, compSize, frameSize, ');
+  expect(make(2048 as unknown as object)).toThrow("XskUmem.create, config: it can't be 2048; give an object with some of: fillSize, ");
+  expect(() => XskUmem.create(undefined as never, bench.kernel.mmapAnonymous(65536), 65536)).toThrow('XskUmem.create: these are no system calls; give nic.syscalls of a test NIC');
+  const umem = bench.umem();
+  const bind = (config: object) => () => XskSocket.create(umem, 2, 0, config);
+  expect(bind({ flags: XDP_COPY })).toThrow('XskSocket.create, config: there is no option flags; use some of: rxSize, txSize, bindFlags');
+  expect(bind({ bindflags: XDP_COPY })).toThrow('did you mean bindFlags?');
+  unwrap(XskSocket.create(umem, 2, 0, { rxSize: 8, txSize: 8, bindFlags: XDP_COPY }));
+  expect(() => XskSocket.createShared(umem, 2, 1, { bindFlags: XDP_COPY } as object)).toThrow('XskSocket.createShared, config: there is no option bindFlags; use some of: rxSize, txSize, fillSize, compSize');
+  expect(() => XskSocket.createShared(undefined as never, 2, 1)).toThrow('XskSocket.createShared: this is no UMEM');
+  // Nothing is left over: the next descriptor is the one after UMEM and socket.
+  expect(bench.kernel.socket(3, 0)).toBe(4);
+});
+
 describe('XskUmem.create', () => {
   const failure = (config: XskUmemConfig, sizeBytes?: number): string => {
     const bench = new XskBench();

@@ -38,6 +38,21 @@ export function isDifferenceName(name: string): boolean {
 }
 
 /**
+ * Names that whoever wrote this one may have meant: the fields of its header, or all headers when there is no such header.
+ *
+ * @example
+ * differenceNames('eth.dest'); // ['eth.dst', 'eth.src', 'eth.type']
+ */
+export function differenceNames(name: string): readonly string[] {
+  const [header = ''] = name.split('.');
+  const [kind = ''] = header.split('#');
+  if (Object.hasOwn(DEFINITIONS, kind)) return [...DEFINITIONS[kind as HeaderName].names.keys()].map((field) => `${header}.${field}`);
+  const headers = [...Object.keys(DEFINITIONS), 'payload', 'trailer', 'headers'];
+  // With the field that was given, if there is one: `ip4.ttl` is `ipv4.ttl`.
+  return headers.flatMap((each) => [each, each + name.slice(header.length)]).filter(isDifferenceName);
+}
+
+/**
  * What two packets differ in, header by header and field by field, in the order of the expected one; nothing when they are the same bytes. Headers are
  * matched by name, so one that was put in or taken out makes one difference and those behind it are still compared.
  *

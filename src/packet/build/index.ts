@@ -5,7 +5,7 @@ export { decodePacket } from './decodePacket.js';
 export type { PacketFault, ParsedLayer, ParsedLayerOf, ParsedPacket } from './decodePacket.js';
 export type { Pieces } from './definition.js';
 export type { ComputedPath, DecodedFields, HeaderFields, HeaderKey } from './definitions.js';
-export { diffPackets, formatPacketDiff, isDifferenceName } from './diffPackets.js';
+export { differenceNames, diffPackets, formatPacketDiff, isDifferenceName } from './diffPackets.js';
 export type { PacketDifference } from './diffPackets.js';
 export type { EthernetFields } from './ethernet.js';
 export type { GeneveFields } from './geneve.js';

@@ -3,6 +3,8 @@ export { toAbortPacket, toDropPacket, toEndAs, toHaveVerdict, toPassPacket, toRe
 export type { ExpectedRedirect } from './verdictMatchers.js';
 export { toHaveCounter, toHaveElement, toHaveLogged, toHaveNoLeaks, toHaveSum } from './stateMatchers.js';
 export { toHaveMetadata, toKeepContract } from './metadataMatchers.js';
+export { toHaveNoXskFindings, toHaveXskFinding } from './xskMatchers.js';
+export type { XskFindingOptions } from './xskMatchers.js';
 export type { MatcherResult } from './matcher.js';
 export type { PacketSubject } from './subject.js';
 export { toEqualPacket, toHaveValidChecksums } from './packetMatchers.js';

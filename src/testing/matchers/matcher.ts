@@ -1,3 +1,5 @@
+import { checkOptionNames, didYouMean, shownValue } from '../../base/index.js';
+import type { OptionNames } from '../../base/index.js';
 
 /** What a matcher gives to vitest or jest: `actual` and `expected` are shown as a diff. */
 export interface MatcherResult {
@@ -24,6 +26,35 @@ export function result(pass: boolean, what: string, details: readonly string[], 
 
 /** A matcher got something that it can't look at: a mistake in the test. */
 export function wrongSubject(matcher: string, wants: string, received: unknown): never {
-  const found = Array.isArray(received) ? `a list of ${received.length}` : received === null ? 'null' : typeof received === 'object' ? received.constructor?.name ?? 'an object' : typeof received;
-  throw new TypeError(`${matcher} looks at ${wants}, but got ${found}`);
+  throw new TypeError(`${matcher} looks at ${wants}, but got ${subjectText(received)}`);
+}
+
+function subjectText(received: unknown): string {
+  if (Array.isArray(received)) return `a list of ${received.length}`;
+  if (received === null) return 'null';
+  if (typeof received !== 'object') return typeof received;
+  if (received instanceof Promise) return 'a Promise: await it';
+  const isResult = 'ok' in received && ('value' in received || 'problem' in received);
+  return isResult ? 'a result: unwrap() takes the value out' : received.constructor?.name ?? 'an object';
+}
+
+/** Beyond this many names the one that was meant stands alone. */
+const LISTED_NAMES = 10;
+
+/** @throws TypeError for a name that there is not, with the one that was meant and those that there are */
+export function checkKnownName(matcher: string, kind: string, name: unknown, known: readonly string[], more = ''): void {
+  if (typeof name === 'string' && known.includes(name)) return;
+  const meant = typeof name === 'string' ? didYouMean(name, known) : '';
+  const all = known.length === 0 ? 'there are none' : `use one of ${known.join(', ')}`;
+  throw new TypeError(`${matcher}: there is no ${kind} ${shownValue(name)}; ${meant !== '' && known.length > LISTED_NAMES ? meant.trim() : `${meant}${all}${more}`}`);
+}
+
+/** @throws TypeError for anything but a whole number from 0 on */
+export function checkCount(matcher: string, what: string, value: unknown): void {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw new TypeError(`${matcher}: ${what} can't be ${shownValue(value)}; give a whole number from 0 on`);
+}
+
+/** @throws Error for an option that there is not, and for what is no object */
+export function checkMatcherOptions<Options extends object>(matcher: string, options: Options, names: OptionNames<Options>): void {
+  checkOptionNames(matcher, options, names);
 }

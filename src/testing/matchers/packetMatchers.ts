@@ -1,9 +1,9 @@
-import { checkChecksums, diffPackets, formatPacketDiff, isDifferenceName, packetTree, summarize } from '../../packet/index.js';
+import { checkChecksums, differenceNames, diffPackets, formatPacketDiff, isDifferenceName, packetTree, summarize } from '../../packet/index.js';
 import type { ChecksumCheck } from '../../packet/index.js';
-import { hex } from '../../base/index.js';
+import { didYouMean, hex } from '../../base/index.js';
 import { packetBytesOf } from '../program/objectSource.js';
 import type { PacketBytes } from '../program/objectSource.js';
-import { result, wrongSubject } from './matcher.js';
+import { checkMatcherOptions, result, wrongSubject } from './matcher.js';
 import type { MatcherResult } from './matcher.js';
 import { journeyOf, packetSubject } from './subject.js';
 
@@ -19,10 +19,12 @@ export interface PacketComparison {
  * @throws TypeError for a field to be ignored that no header has, also with `.not`
  * @example expect(run).toEqualPacket(packetFrom(run.input).set('ipv4', { dst: '198.51.100.10' }), { ignore: ['ipv4.id'] })
  */
-export function toEqualPacket(received: unknown, expected: PacketBytes, { ignore = [] }: PacketComparison = {}): MatcherResult {
+export function toEqualPacket(received: unknown, expected: PacketBytes, comparison: PacketComparison = {}): MatcherResult {
+  checkMatcherOptions('toEqualPacket', comparison, { ignore: true });
+  const { ignore = [] } = comparison;
   if (!Array.isArray(ignore)) throw new TypeError("toEqualPacket: what is to be ignored is a list, such as { ignore: ['ipv4.id'] }");
   const stranger = (ignore as readonly string[]).find((name) => !isDifferenceName(String(name)));
-  if (stranger !== undefined) throw new TypeError(`toEqualPacket: no header has a field ${stranger}; ignore fields such as ipv4.ttl or udp#2.checksum, headers such as vlan, payload or trailer`);
+  if (stranger !== undefined) throw new TypeError(`toEqualPacket: no header has a field ${stranger}; ${didYouMean(stranger, differenceNames(stranger))}ignore fields such as ipv4.ttl or udp#2.checksum, headers such as vlan, payload or trailer`);
   const actual = bytesOf('toEqualPacket', received);
   const wanted = packetBytesOf(expected);
   const differences = diffPackets(wanted, actual).filter(({ header, field }) => !ignore.includes(header) && !ignore.includes(`${header}.${field ?? ''}`));

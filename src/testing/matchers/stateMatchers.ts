@@ -1,51 +1,61 @@
+import { shownValue } from '../../base/index.js';
 import { ProgramMap } from '../program/programMaps.js';
 import { ProgramLog } from '../program/programLog.js';
 import { TestProgram } from '../program/testProgram.js';
 import { TestNetwork } from '../network/testNetwork.js';
 import { TestNic } from '../network/testNic.js';
-import { result, wrongSubject } from './matcher.js';
+import { isMapSum, isMapValue } from './mapValues.js';
+import { checkCount, checkKnownName, result, wrongSubject } from './matcher.js';
 import type { MatcherResult } from './matcher.js';
-import { sameValue, valueText } from './values.js';
+import { valueText } from './values.js';
 
 /** Elements of a map that a failure lists. */
 const LISTED = 10;
 
 /**
- * The map has an element under this key, with this value if one is given. Values are compared by their types; members of a struct that are left out don't count.
+ * The map has an element under this key, with this value if one is given. Values are given as `ProgramMap.set` takes them; members of a struct that are left out
+ * don't count.
  *
+ * @throws Error for what no key or value of this map can be, such as a member that its type doesn't have, also with `.not`
  * @example expect(program.maps.get('packets_by_source')).toHaveElement('192.0.2.1', { packets: 3 })
  */
 export function toHaveElement(received: unknown, key: unknown, ...values: readonly unknown[]): MatcherResult {
   const map = mapOf('toHaveElement', received);
+  if (values.length > 1) throw new TypeError(`toHaveElement takes a key and one value, but got ${values.length}; of a per-CPU map give a list of them`);
   const found = map.get(key as never);
+  const [expected] = values;
+  const isSame = values.length === 0 || isMapValue('toHaveElement', map, found, expected);
   const what = `map ${map.name} to have ${valueText(key)}`;
-  if (found === undefined) return result(false, what, [`it has ${listed(map)}`], { actual: undefined, expected: values[0] });
+  if (found === undefined) return result(false, what, [`it has ${listed(map)}`], { actual: undefined, expected });
   if (values.length === 0) return result(true, what, []);
-  return result(sameValue(found, values[0]), `${what}: ${valueText(values[0])}, got ${valueText(found)}`, [`it has ${listed(map)}`], { actual: found, expected: values[0] });
+  return result(isSame, `${what}: ${valueText(expected)}, got ${valueText(found)}`, [`it has ${listed(map)}`], { actual: found, expected });
 }
 
 /**
  * The values of all CPUs under this key add up to this.
  *
+ * @throws Error for what no key or sum of this map can be, such as a member that its type doesn't have, also with `.not`
  * @example expect(program.maps.get('packets_by_source')).toHaveSum('192.0.2.1', { packets: 3 })
  */
 export function toHaveSum(received: unknown, key: unknown, sum: unknown): MatcherResult {
   const map = mapOf('toHaveSum', received);
   const found = map.sum(key as never);
-  return result(sameValue(found, sum), `map ${map.name}, ${valueText(key)}, to add up to ${valueText(sum)}, got ${valueText(found)}`, [found === undefined ? `it has ${listed(map)}` : `on each CPU: ${valueText(map.get(key as never))}`], { actual: found, expected: sum });
+  const isSame = isMapSum('toHaveSum', map, found, sum);
+  return result(isSame, `map ${map.name}, ${valueText(key)}, to add up to ${valueText(sum)}, got ${found === undefined ? 'no such element' : valueText(found)}`, [found === undefined ? `it has ${listed(map)}` : `on each CPU: ${valueText(map.get(key as never))}`], { actual: found, expected: sum });
 }
 
 /**
  * The NIC has counted so much, in a statistic as `ethtool -S` shows it.
  *
- * @throws TypeError when the driver has none of this name, also with `.not`
+ * @throws TypeError when the driver has none of this name, or this can't be a count, also with `.not`
  * @example expect(nic).toHaveCounter('rx_queue_0_xdp_tx', 1)
  */
 export function toHaveCounter(received: unknown, name: string, value: number): MatcherResult {
   if (!(received instanceof TestNic)) return wrongSubject('toHaveCounter', 'a NIC that createTestNic or TestNetwork.nic() gave', received);
   const { statistics } = received;
   const found = statistics[name];
-  if (found === undefined) throw new TypeError(`toHaveCounter: ${received.name} has no counter ${name}; it has ${Object.keys(statistics).join(', ')}`);
+  checkKnownName(`toHaveCounter, ${received.name}`, 'counter', name, Object.keys(statistics));
+  checkCount('toHaveCounter', 'what is counted', value);
   const others = Object.entries(statistics).filter(([, count]) => count !== 0).map(([each, count]) => `${each}: ${count}`);
   return result(found === value, `${received.name} to count ${name} ${value}, got ${found}`, [others.length === 0 ? 'all counters are zero' : `not zero: ${others.join(', ')}`], { actual: found, expected: value });
 }
@@ -53,6 +63,7 @@ export function toHaveCounter(received: unknown, name: string, value: number): M
 /**
  * A line with this text was logged (bpf_printk or aya-log).
  *
+ * @throws TypeError for what is neither text nor pattern, also with `.not`
  * @example
  * const logging = loadProgram('fixtures/programs/printk/printk.o');
  * logging.testRun({ data });
@@ -60,6 +71,7 @@ export function toHaveCounter(received: unknown, name: string, value: number): M
  */
 export function toHaveLogged(received: unknown, text: string | RegExp): MatcherResult {
   const lines = linesOf(received);
+  if (typeof text !== 'string' && !(text instanceof RegExp)) throw new TypeError(`toHaveLogged: a line can't be searched for ${shownValue(text)}; give a text or a regular expression`);
   const pass = lines.some((line) => (typeof text === 'string' ? line.includes(text) : line.search(text) >= 0));
   const shown = lines.length === 0 ? ['nothing was logged'] : lines.slice(-LISTED).map((line) => `log: ${line}`);
   return result(pass, `a log line with ${String(text)}`, shown, { actual: lines, expected: text });

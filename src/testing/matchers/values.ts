@@ -20,6 +20,7 @@ function isNumeric(value: unknown): value is number | bigint | string | boolean 
   return typeof value === 'bigint' || typeof value === 'boolean' || (typeof value === 'number' && Number.isInteger(value)) || (typeof value === 'string' && /^-?\d+$/.test(value));
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** Whether it has members: no list, no bytes. */
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 }

@@ -1,10 +1,11 @@
 import { OUTCOMES } from '../../xdp/index.js';
 import { redirectText } from '../program/redirectTarget.js';
-import { isVerdictName } from '../program/testRunResult.js';
+import { isVerdictName, VERDICT_NAMES } from '../program/testRunResult.js';
 import type { VerdictName } from '../program/testRunResult.js';
-import { result } from './matcher.js';
+import { checkCount, checkKnownName, checkMatcherOptions, result } from './matcher.js';
 import type { MatcherResult } from './matcher.js';
 import { isTestRun, journeyOf, packetSubject } from './subject.js';
+import type { PacketSubject } from './subject.js';
 
 /**
  * The program returned this verdict.
@@ -14,7 +15,7 @@ import { isTestRun, journeyOf, packetSubject } from './subject.js';
  */
 export function toHaveVerdict(received: unknown, expected: VerdictName): MatcherResult {
   const subject = packetSubject('toHaveVerdict', received);
-  if (!isVerdictName(expected)) throw new TypeError(`toHaveVerdict: there is no verdict ${String(expected)}; use one of XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT, 'invalid N' for another number, or 'fault' for a program that was stopped`);
+  if (!isVerdictName(expected)) checkKnownName('toHaveVerdict', 'verdict', expected, VERDICT_NAMES, ", 'invalid N' for another number, or 'fault' for a program that was stopped");
   const found = subject.verdict ?? 'no verdict: the program did not see the packet';
   return result(subject.verdict === expected, `verdict ${expected}, got ${found}`, journeyOf(subject), { actual: found, expected });
 }
@@ -58,6 +59,7 @@ export interface ExpectedRedirect {
 /**
  * The program returned XDP_REDIRECT, and the redirect goes there.
  *
+ * @throws TypeError for a map that there is not or that no redirect goes through, also with `.not`
  * @example
  * const forward = loadProgram('fixtures/programs/redirect_devmap/redirect_devmap.o', { program: 'redirect_devmap' });
  * forward.maps.get<number, { ifindex: number }>('devices').set(4, { ifindex: 7 });
@@ -65,11 +67,11 @@ export interface ExpectedRedirect {
  */
 export function toRedirectPacket(received: unknown, to: ExpectedRedirect = {}): MatcherResult {
   const subject = packetSubject('toRedirectPacket', received);
+  checkRedirect(subject, to);
   const wanted = Object.entries(to).map(([name, value]) => `${name} ${String(value)}`).join(', ');
   const what = `a redirect${wanted === '' ? '' : ` to ${wanted}`}`;
   if (subject.verdict !== 'XDP_REDIRECT') return result(false, `${what}, got ${subject.verdict ?? 'no verdict'}`, journeyOf(subject), { actual: subject.verdict, expected: 'XDP_REDIRECT' });
   if (!isTestRun(subject)) {
-    if (to.map !== undefined || to.key !== undefined) throw new TypeError('toRedirectPacket knows map and key of test runs only: of a packet of a NIC say the ifindex where it left');
     const isThere = subject.isDelivered && (to.ifindex === undefined || to.ifindex === subject.ifindex);
     return result(isThere, `${what}, got ${subject.outcome} at interface ${subject.ifindex}`, journeyOf(subject));
   }
@@ -81,25 +83,41 @@ export function toRedirectPacket(received: unknown, to: ExpectedRedirect = {}): 
   return result(pass, `${what}, got ${redirectText(redirect)}`, journeyOf(subject), { actual: redirect, expected: to });
 }
 
+/** @throws TypeError for a destination that no redirect of the program can have */
+function checkRedirect(subject: PacketSubject, to: ExpectedRedirect): void {
+  checkMatcherOptions('toRedirectPacket', to, { ifindex: true, map: true, key: true });
+  const { ifindex, map, key } = to;
+  if (ifindex !== undefined) checkCount('toRedirectPacket', 'the number of an interface', ifindex);
+  if (key !== undefined) checkCount('toRedirectPacket', 'a key', key);
+  if (isTestRun(subject)) {
+    if (map !== undefined) checkKnownName('toRedirectPacket', 'map for redirects', map, subject.redirectMaps);
+    return;
+  }
+  if (map !== undefined || key !== undefined) throw new TypeError('toRedirectPacket knows map and key of test runs only: of a packet of a NIC say the ifindex where it left');
+}
+
 /**
  * The packet ended so: `stack`, `tx`, `xsk`, `redirect`, `xdp_drop`, `rx_missed`, … (docs/report.md). For packets of a NIC.
  *
+ * @throws TypeError for an outcome that there is not, also with `.not`
  * @example expect(packet).toEndAs('tx')
  */
 export function toEndAs(received: unknown, outcome: string): MatcherResult {
   const subject = packetSubject('toEndAs', received);
   if (isTestRun(subject)) throw new TypeError('toEndAs looks at packets of a NIC (createTestNic): a test run ends with the verdict, see toHaveVerdict');
-  if (!OUTCOMES.some(({ name }) => name === outcome)) throw new TypeError(`toEndAs: there is no outcome ${outcome}; use one of ${OUTCOMES.map(({ name }) => name).join(', ')}`);
+  checkKnownName('toEndAs', 'outcome', outcome, OUTCOMES.map(({ name }) => name));
   return result(subject.outcome === outcome, `the packet to end as ${outcome}, got ${subject.outcome} (${subject.outcomeText})`, journeyOf(subject), { actual: subject.outcome, expected: outcome });
 }
 
 /**
  * The run executed at most so many instructions, helpers not counted.
  *
+ * @throws TypeError for what is no number of instructions, also with `.not`
  * @example expect(run).toRunWithin(200)
  */
 export function toRunWithin(received: unknown, instructions: number): MatcherResult {
   const subject = packetSubject('toRunWithin', received);
   if (!isTestRun(subject)) throw new TypeError('toRunWithin looks at what testRun() gave: a NIC does not count instructions');
+  checkCount('toRunWithin', 'the number of instructions', instructions);
   return result(subject.fault === undefined && subject.instructions <= instructions, `at most ${instructions} instructions, got ${subject.instructions}`, journeyOf(subject), { actual: subject.instructions, expected: instructions });
 }

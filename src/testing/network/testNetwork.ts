@@ -1,14 +1,14 @@
-import { parseKernelRelease, ProblemError, unwrap } from '../../base/index.js';
-import type { KernelRelease } from '../../base/index.js';
+import { badOption, checkNamed, checkOptionNames, checkWhole, didYouMean, parseKernelRelease, ProblemError, unwrap } from '../../base/index.js';
+import type { KernelRelease, OptionNames } from '../../base/index.js';
 import { findProfile, PROFILES } from '../../nic/index.js';
 import type { NicProfile, NicSettings, XdpDriverFactory } from '../../nic/index.js';
-import { createScenario, fillMap } from '../../sim/index.js';
+import { createScenario, fillMap, hostFindings } from '../../sim/index.js';
 import type { HostNicSpec, HostSpec, LinkSpec, Scenario, ScenarioResult, XskSpec } from '../../sim/index.js';
+import type { XskFinding } from '../../umem/index.js';
 import { parseNetwork } from '../../vm/index.js';
 import type { LoadedObject } from '../../vm/index.js';
 import { XDP_MODES } from '../../xdp/index.js';
 import type { XdpMode } from '../../xdp/index.js';
-import { badOption, checkOptionNames } from '../program/badOption.js';
 import { readObject } from '../program/objectSource.js';
 import type { ObjectSource } from '../program/objectSource.js';
 import { plainValue, variableText } from '../program/plainValue.js';
@@ -59,11 +59,31 @@ export interface TestNetworkOptions {
   readonly seed?: number;
 }
 
-const NIC_OPTIONS = { profile: true, queues: true, mtu: true, mode: true, xdp: true, xsk: true, driver: true, mac: true, settings: true } as const;
-const HOST_OPTIONS = { objects: true, nics: true, cpus: true, kernel: true, network: true, globals: true, maps: true, applicationBytes: true } as const;
-/** What `createTestNic` takes: all of its NIC, and what of its host is not given with the object. */
-const ONE_NIC_OPTIONS = { ...NIC_OPTIONS, program: true, seed: true, cpus: true, kernel: true, network: true, globals: true, maps: true, applicationBytes: true } as const;
+/** What `createTestNic` takes: its NIC, and what of its host is not given with the object. */
+export interface OneNicOptions extends TestNicOptions, Omit<TestHostOptions, 'nics' | 'objects' | 'globals' | 'maps'> {
+  /** Name of the program (the C function); left out: the only XDP program of the object. */
+  readonly program?: string;
+  readonly seed?: number;
+  /** Global variables by name. */
+  readonly globals?: Readonly<Record<string, unknown>>;
+  /** Elements of maps by name. */
+  readonly maps?: NonNullable<TestHostOptions['maps']>[string];
+}
 
+const NETWORK_OPTIONS: OptionNames<TestNetworkOptions> = { hosts: true, links: true, seed: true };
+const LINK_OPTIONS: OptionNames<LinkSpec> = { between: true, rateBitsPerS: true, delayNs: true, loss: true, queueFrames: true };
+const NIC_OPTIONS: OptionNames<TestNicOptions> = { profile: true, queues: true, mtu: true, mode: true, xdp: true, xsk: true, driver: true, mac: true, settings: true };
+const HOST_OPTIONS: OptionNames<TestHostOptions> = { objects: true, nics: true, cpus: true, kernel: true, network: true, globals: true, maps: true, applicationBytes: true };
+const ONE_NIC_OPTIONS: OptionNames<OneNicOptions> = { ...NIC_OPTIONS, program: true, seed: true, cpus: true, kernel: true, network: true, globals: true, maps: true, applicationBytes: true };
+const SETTINGS: OptionNames<NicSettings> = {
+  profile: true, queues: true, rxRingSize: true, txRingSize: true, mtu: true, headroomBytes: true, isDmaCoherent: true, interruptDelayNs: true, napi: true, offloads: true, faults: true, ifindex: true,
+  peer: true, xdpMode: true, hasTxContract: true, launchTimeQueues: true, features: true,
+};
+const XSK_OPTIONS: OptionNames<XskSpec> = {
+  application: true, mode: true, rings: true, chunkCount: true, chunkSizeBytes: true, headroomBytes: true, isUnaligned: true, usesNeedWakeup: true, hasSg: true, txMetadataBytes: true, hasTxSwCsum: true,
+};
+
+const U32_MAX = 2 ** 32 - 1;
 const APPLICATION_BYTES = 16 << 20;
 const IDEAL = { rateBitsPerS: 0, delayNs: 0, loss: 0 };
 
@@ -99,13 +119,18 @@ export class TestNetwork {
    */
   nic(name: string): TestNic {
     const nic = this.#nics.get(name);
-    if (nic === undefined) throw new ProblemError({ code: 'scenario-port', where: name, message: 'there is no such NIC', hint: `use one of: ${[...this.#nics.keys()].join(', ')}` });
+    if (nic === undefined) throw new ProblemError({ code: 'scenario-port', where: name, message: 'there is no such NIC', hint: `${didYouMean(String(name), [...this.#nics.keys()])}use one of: ${[...this.#nics.keys()].join(', ')}` });
     return nic;
   }
 
   /** All NICs, in the order of hosts and NICs. */
   get nics(): readonly TestNic[] {
     return [...this.#nics.values()];
+  }
+
+  /** What the AF_XDP applications of all hosts do wrong or leave undone at this moment, as `TestNic.xskFindings`. */
+  get xskFindings(): readonly XskFinding[] {
+    return this.#scenario.hosts.flatMap(({ nics, sockets }) => hostFindings(nics, sockets));
   }
 
   /** Virtual time, ns since boot. */
@@ -153,11 +178,16 @@ export class TestNetwork {
  *   links: [['client.eth0', 'server.eth0']],
  * });
  */
-export function createTestNetwork({ hosts, links = [], seed = 1 }: TestNetworkOptions): TestNetwork {
+export function createTestNetwork(options: TestNetworkOptions): TestNetwork {
+  checkOptionNames('createTestNetwork', options, NETWORK_OPTIONS);
+  const { hosts, links = [], seed = 1 } = options;
+  checkNamed('createTestNetwork, hosts', hosts, "hosts by name: { hosts: { server: { nics: { eth0: {} } } } }");
+  if (!Array.isArray(links)) throw badOption('createTestNetwork, links', links, "a list of links: [['a.eth0', 'b.eth0']]");
+  checkWhole('createTestNetwork, seed', seed, 0, U32_MAX);
   return new TestNetwork(unwrap(createScenario({
     seed,
     hosts: Object.entries(hosts).map(([name, host]) => hostSpec(name, host)),
-    links: links.map((link) => ('between' in link ? { ...IDEAL, ...link, between: [portOf(link.between[0]), portOf(link.between[1])] } : { ...IDEAL, between: [portOf(link[0]), portOf(link[1])] })),
+    links: links.map(linkSpec),
     traffic: [],
   })));
 }
@@ -173,15 +203,13 @@ export function createTestNetwork({ hosts, links = [], seed = 1 }: TestNetworkOp
  */
 export function createTestNic(
   object: ObjectSource | undefined,
-  options: TestNicOptions & Omit<TestHostOptions, 'nics' | 'objects' | 'globals' | 'maps'> & {
-    readonly program?: string; readonly seed?: number; readonly globals?: Readonly<Record<string, unknown>>; readonly maps?: NonNullable<TestHostOptions['maps']>[string];
-  } = {},
+  options: OneNicOptions = {},
 ): TestNic {
   checkOptionNames('createTestNic', options, ONE_NIC_OPTIONS);
-  const { program, seed, globals = {}, maps = {}, cpus, kernel, network, applicationBytes, ...nic } = options;
+  const { program, seed = 1, globals = {}, maps = {}, cpus, kernel, network, applicationBytes, ...nic } = options;
   const optional = { ...(cpus === undefined ? {} : { cpus }), ...(kernel === undefined ? {} : { kernel }), ...(network === undefined ? {} : { network }), ...(applicationBytes === undefined ? {} : { applicationBytes }) };
   const made = createTestNetwork({
-    ...(seed === undefined ? {} : { seed }),
+    seed,
     hosts: {
       host: {
         ...optional,
@@ -193,8 +221,16 @@ export function createTestNic(
   return made.nic('host.eth0');
 }
 
+function linkSpec(link: NonNullable<TestNetworkOptions['links']>[number]): LinkSpec {
+  const isPair = Array.isArray(link);
+  const { between, ...settings } = isPair ? { between: link as readonly [string, string] } : (link as Partial<LinkSpec> & { readonly between: readonly [string, string] });
+  if (!isPair) checkOptionNames('createTestNetwork, links', link as Partial<LinkSpec>, LINK_OPTIONS);
+  if (!Array.isArray(between) || between.length !== 2) throw badOption('createTestNetwork, links', isPair ? link : between, "both ends of a link: ['a.eth0', 'b.eth0'], or { between: ['a.eth0', 'b.eth0'], delayNs: 1000 }");
+  return { ...IDEAL, ...settings, between: [portOf(between[0]), portOf(between[1])] };
+}
+
 function portOf(name: string): { host: string; nic: string } {
-  const dot = name.indexOf('.');
+  const dot = String(name).indexOf('.');
   if (dot < 0) throw new ProblemError({ code: 'scenario-port', where: `link of ${name}`, message: 'there is no such NIC', hint: 'write HOST.NIC' });
   return { host: name.slice(0, dot), nic: name.slice(dot + 1) };
 }
@@ -203,7 +239,12 @@ function hostSpec(name: string, options: TestHostOptions): Omit<HostSpec, 'seed'
   checkOptionNames(`host ${name}`, options, HOST_OPTIONS);
   const { objects = {}, nics, kernel, network, globals = {}, maps = {}, applicationBytes = APPLICATION_BYTES } = options;
   if (kernel !== undefined) unwrap(parseKernelRelease(kernel, `host ${name}, kernel`));
-  if (!Number.isInteger(applicationBytes) || applicationBytes < 0) throw badOption(`host ${name}, applicationBytes`, applicationBytes, 'a whole number of bytes');
+  checkNamed(`host ${name}, nics`, nics, 'NICs by name: { nics: { eth0: {} } }');
+  checkNamed(`host ${name}, objects`, objects, "compiled objects by name: { objects: { fw: 'fw.o' } }");
+  checkNamed(`host ${name}, globals`, globals, 'variables by object and name: { fw: { port: 53 } }');
+  checkNamed(`host ${name}, maps`, maps, "elements by object and map: { fw: { allowed: [{ key: '192.0.2.1', value: 1 }] } }");
+  if (network !== undefined) checkNamed(`host ${name}, network`, network, 'routes, neighbours and sockets as in docs/network.md');
+  checkWhole(`host ${name}, applicationBytes`, applicationBytes, 0, U32_MAX, 'of bytes');
   const specs = Object.entries(nics).map(([nicName, nic], i) => nicSpec(nicName, nic, i + 1, Object.keys(objects)));
   const cpus = options.cpus ?? Math.max(1, ...specs.map(({ settings }) => settings.queues));
   return {
@@ -218,6 +259,7 @@ function hostSpec(name: string, options: TestHostOptions): Omit<HostSpec, 'seed'
         return found;
       };
       for (const [object, variables] of Object.entries(globals)) {
+        checkNamed(`host ${name}, globals of ${object}`, variables, 'variables by name: { port: 53 }');
         for (const [variable, value] of Object.entries(variables)) {
           const done = objectOf(object).setVariable(variable, variableText(value));
           if (!done.ok) return done.problem;
@@ -225,6 +267,7 @@ function hostSpec(name: string, options: TestHostOptions): Omit<HostSpec, 'seed'
       }
       const interfaces = new Map(specs.map((each) => [each.name, each.settings.ifindex]));
       for (const [object, entries] of Object.entries(maps)) {
+        checkNamed(`host ${name}, maps of ${object}`, entries, "elements by map: { allowed: [{ key: '192.0.2.1', value: 1 }] }");
         for (const [map, elements] of Object.entries(entries)) {
           const problem = fillMap(objectOf(object), map, plainValue(elements), `map ${map}`, { possibleCpus: cpus, socketCount: sockets.length, interfaces });
           if (problem !== undefined) return problem;
@@ -239,10 +282,16 @@ function nicSpec(name: string, options: TestNicOptions, ifindex: number, objects
   checkOptionNames(`NIC ${name}`, options, NIC_OPTIONS);
   const { profile = 'plain', queues = 1, mtu = 1500, mode, xdp, xsk, driver, mac, settings = {} } = options;
   const found = typeof profile === 'string' ? findProfile(profile) : profile;
-  if (found?.rxRing === undefined) throw new ProblemError({ code: 'unknown-nic', where: name, message: `there is no NIC ${String(profile)}`, hint: `use one of: ${PROFILES.map((each) => each.name).join(', ')}` });
+  const profiles = PROFILES.map((each) => each.name);
+  if (typeof profile === 'string' && found === undefined) throw new ProblemError({ code: 'unknown-nic', where: name, message: `there is no NIC ${profile}`, hint: `${didYouMean(profile, profiles)}use one of: ${profiles.join(', ')}` });
+  if (found?.rxRing === undefined) throw badOption(`NIC ${name}, profile`, profile, `what findProfile gave, or one of: ${profiles.join(', ')}`);
+  checkOptionNames(`NIC ${name}, settings`, settings, SETTINGS);
+  if (xsk !== undefined) checkOptionNames(`NIC ${name}, xsk`, xsk, XSK_OPTIONS);
+  if (driver !== undefined && typeof driver !== 'function') throw badOption(`NIC ${name}, driver`, driver, 'a function that makes a driver, as in docs/write-a-driver.md');
   if (mode !== undefined && !XDP_MODES.includes(mode)) throw badOption(`${name}, mode`, mode, `one of: ${XDP_MODES.join(', ')}`);
   if (mac !== undefined && !(mac instanceof Uint8Array && mac.length === 6)) throw badOption(`${name}, mac`, mac, 'six bytes (Uint8Array)');
   const chosen = xdp === undefined ? objects[0] : xdp;
+  if (chosen !== undefined && chosen !== null && typeof chosen !== 'string') checkOptionNames(`NIC ${name}, xdp`, chosen, { object: true, program: true });
   const program = typeof chosen === 'string' ? { object: chosen } : chosen ?? undefined;
   if (program !== undefined && !objects.includes(program.object)) throw noObject(`NIC ${name}`, program.object, objects);
   return {
@@ -256,5 +305,5 @@ function nicSpec(name: string, options: TestNicOptions, ifindex: number, objects
 }
 
 function noObject(where: string, object: string, objects: readonly string[]): ProblemError {
-  return new ProblemError({ code: 'unknown-object', where, message: `there is no object ${object}`, hint: objects.length === 0 ? 'the host has none: give it `objects`' : `use one of: ${objects.join(', ')}` });
+  return new ProblemError({ code: 'unknown-object', where, message: `there is no object ${object}`, hint: objects.length === 0 ? 'the host has none: give it `objects`' : `${didYouMean(String(object), objects)}use one of: ${objects.join(', ')}` });
 }

@@ -1,8 +1,8 @@
-import { ProblemError, unwrap } from '../../base/index.js';
+import { badOption, ProblemError, unwrap } from '../../base/index.js';
 import { nicStatistics } from '../../nic/index.js';
+import { hostFindings } from '../../sim/index.js';
 import type { Host, HostNic, Scenario } from '../../sim/index.js';
-import type { XdpSock, XskSyscalls } from '../../umem/index.js';
-import { badOption } from '../program/badOption.js';
+import type { XdpSock, XskFinding, XskSyscalls } from '../../umem/index.js';
 import { packetBytesOf } from '../program/objectSource.js';
 import type { PacketBytes } from '../program/objectSource.js';
 import { ProgramGlobals } from '../program/programGlobals.js';
@@ -124,6 +124,14 @@ export class TestNic {
   /** AF_XDP sockets that are bound to its queues, as the kernel has them: those of the option `xsk`, and those that the test has opened. */
   get sockets(): readonly XdpSock[] {
     return this.#host.afXdp.sockets.filter((socket) => socket.isBound && socket.ifindex === this.ifindex);
+  }
+
+  /**
+   * What the AF_XDP applications on its queues do wrong or leave undone at this moment (docs/af-xdp.md): meant for when all has come to rest, as after `receive`. For
+   * `toHaveNoXskFindings`.
+   */
+  get xskFindings(): readonly XskFinding[] {
+    return hostFindings([this.#port], this.#host.afXdp.sockets.filter((socket) => !socket.isBound || socket.ifindex === this.ifindex));
   }
 
   /**

@@ -1,4 +1,4 @@
-import { ProblemError, unwrap } from '../../base/index.js';
+import { ProblemError, shownValue, unwrap } from '../../base/index.js';
 import { loadObjectBytes, loadObjectFile } from '../../vm/index.js';
 import type { ObjectSpec } from '../../vm/index.js';
 
@@ -10,7 +10,7 @@ export function readObject(source: ObjectSource): ObjectSpec {
   if (typeof source === 'string') return unwrap(loadObjectFile(source));
   if (source instanceof Uint8Array) return unwrap(loadObjectBytes(source, 'object'));
   if (Array.isArray((source as ObjectSpec | undefined)?.programs)) return source;
-  throw new ProblemError({ code: 'no-object', where: 'object', message: `${String(source)} is no compiled object`, hint: 'give the path of the .o, its bytes, or what loadObjectFile gave' });
+  throw new ProblemError({ code: 'no-object', where: 'object', message: `${shownValue(source)} is no compiled object`, hint: 'give the path of the .o, its bytes, or what loadObjectFile gave' });
 }
 
 /** Bytes, or what can build them. */
@@ -24,5 +24,5 @@ export function isPacket(value: unknown): value is PacketBytes {
 /** The bytes of a packet. @throws Error when it is no packet, and what a builder throws */
 export function packetBytesOf(packet: PacketBytes): Uint8Array {
   if (isPacket(packet)) return packet instanceof Uint8Array ? packet : packet.build();
-  throw new ProblemError({ code: 'no-packet', where: 'packet', message: `${String(packet)} is no packet`, hint: 'give bytes (Uint8Array) or a builder, such as ethernet().ipv4().udp()' });
+  throw new ProblemError({ code: 'no-packet', where: 'packet', message: `${shownValue(packet)} is no packet`, hint: 'give bytes (Uint8Array) or a builder, such as ethernet().ipv4().udp()' });
 }

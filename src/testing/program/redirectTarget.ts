@@ -1,5 +1,7 @@
-import { BPF_F_BROADCAST, BPF_MAP_TYPE_XSKMAP, entryTarget, isProgramEntryMap, REDIRECT_IFINDEX, REDIRECT_MAP } from '../../vm/index.js';
+import { BPF_F_BROADCAST, BPF_MAP_TYPE_CPUMAP, BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH, BPF_MAP_TYPE_XSKMAP, entryTarget, isProgramEntryMap, REDIRECT_IFINDEX, REDIRECT_MAP } from '../../vm/index.js';
 import type { LoadedObject, Vm } from '../../vm/index.js';
+
+const REDIRECT_MAP_TYPES: readonly number[] = [BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH, BPF_MAP_TYPE_CPUMAP, BPF_MAP_TYPE_XSKMAP];
 
 /** Where a redirect goes: to an interface, or through a map. */
 export type RedirectTarget =
@@ -14,6 +16,11 @@ export type RedirectTarget =
       /** BPF_F_BROADCAST. */
       readonly isBroadcast: boolean;
     };
+
+/** Names of the maps that redirects can go through. */
+export function redirectMapsOf(loaded: LoadedObject): readonly string[] {
+  return [...loaded.maps].filter(([, { spec: { type } }]) => REDIRECT_MAP_TYPES.includes(type)).map(([name]) => name);
+}
 
 /** What the redirect helpers of the last run asked for. */
 export function redirectOf(vm: Vm, loaded: LoadedObject): RedirectTarget | undefined {

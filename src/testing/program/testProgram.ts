@@ -1,18 +1,17 @@
-import { ENOMEM, errnoName, NEWEST_KERNEL, parseKernelRelease, ProblemError, Rng, unwrap } from '../../base/index.js';
-import type { KernelRelease, Problem, Result } from '../../base/index.js';
+import { badOption, checkNamed, checkOptionNames, checkWhole, ENOMEM, errnoName, NEWEST_KERNEL, parseKernelRelease, ProblemError, Rng, unwrap } from '../../base/index.js';
+import type { KernelRelease, OptionNames, Problem, Result } from '../../base/index.js';
 import { HostMemory } from '../../memory/index.js';
 import { BOOT_NS, CPUS_MAX } from '../../sim/index.js';
 import { LOOPBACK, objectMemoryBytes, parseNetwork, Vm, withInterface } from '../../vm/index.js';
 import type { LoadedObject, LoadedProgram, ObjectSpec, VmEnvironment } from '../../vm/index.js';
 import { metadataMaxBytes, TestRunner } from '../../xdp/index.js';
 import type { TestRunResult } from '../../xdp/index.js';
-import { badOption, checkOptionNames } from './badOption.js';
 import { isPacket, packetBytesOf, readObject } from './objectSource.js';
 import type { ObjectSource, PacketBytes } from './objectSource.js';
 import { ProgramGlobals } from './programGlobals.js';
 import { ProgramLog } from './programLog.js';
 import { ProgramMaps } from './programMaps.js';
-import { redirectOf } from './redirectTarget.js';
+import { redirectMapsOf, redirectOf } from './redirectTarget.js';
 import { verdictName } from './testRunResult.js';
 import type { TestRun, TestRunContext } from './testRunResult.js';
 
@@ -54,12 +53,15 @@ export interface TestRunOptions {
   readonly repeat?: number;
 }
 
-const LOAD_OPTIONS = { program: true, kernel: true, tNs: true, seed: true, cpus: true, network: true, globals: true, instructionBudget: true } as const;
-const RUN_OPTIONS = { data: true, meta: true, ctx: true, repeat: true } as const;
-const CTX_OPTIONS = { ingress_ifindex: true, rx_queue_index: true, data_end: true } as const;
+const LOAD_OPTIONS: OptionNames<LoadProgramOptions> = { program: true, kernel: true, tNs: true, seed: true, cpus: true, network: true, globals: true, instructionBudget: true };
+const RUN_OPTIONS: OptionNames<TestRunOptions> = { data: true, meta: true, ctx: true, repeat: true };
+const CTX_OPTIONS: OptionNames<NonNullable<TestRunOptions['ctx']>> = { ingress_ifindex: true, rx_queue_index: true, data_end: true };
 
 /** AF_XDP sockets that entries of an XSKMAP can stand for. */
 const MEANT_SOCKETS = 1024;
+
+/** Fields of the system call hold no more. */
+const U32_MAX = 2 ** 32 - 1;
 
 /** Test frame and its output. */
 const RUNNER_BYTES = 4 << 20;
@@ -89,14 +91,20 @@ export class TestProgram {
   readonly #loaded: LoadedObject;
   readonly #program: LoadedProgram;
   readonly #runner: TestRunner;
+  readonly #redirectMaps: readonly string[];
 
   /** Made by `loadProgram`. */
   constructor(object: ObjectSpec, options: LoadProgramOptions) {
     checkOptionNames('loadProgram', options, LOAD_OPTIONS);
     const { kernel = NEWEST_KERNEL, tNs = BOOT_NS, seed = 1, cpus = 1, instructionBudget } = options;
     unwrap(parseKernelRelease(kernel, 'kernel'));
-    if (!Number.isInteger(cpus) || cpus < 1 || cpus > CPUS_MAX) throw badOption('cpus', cpus, `a whole number from 1 to ${CPUS_MAX}`);
-    checkTime(tNs);
+    checkWhole('loadProgram, cpus', cpus, 1, CPUS_MAX);
+    checkWhole('loadProgram, seed', seed, 0, U32_MAX);
+    checkTime('loadProgram', tNs);
+    if (instructionBudget !== undefined) checkWhole('loadProgram, instructionBudget', instructionBudget, 1, Number.MAX_SAFE_INTEGER);
+    if (options.program !== undefined && typeof options.program !== 'string') throw badOption('loadProgram, program', options.program, 'the name of a program, the C function');
+    if (options.globals !== undefined) checkNamed('loadProgram, globals', options.globals, 'variables by name: { port: 53 }');
+    if (options.network !== undefined) checkNamed('loadProgram, network', options.network, 'routes, neighbours and sockets as in docs/network.md');
     this.object = object;
     this.#memory = HostMemory.withRoomFor(objectMemoryBytes(object, cpus) + RUNNER_BYTES);
     const network = options.network === undefined ? undefined : unwrap(parseNetwork(options.network, 'network'));
@@ -112,6 +120,7 @@ export class TestProgram {
     this.#loaded = unwrap(this.#vm.load(object, options.program === undefined ? {} : { programs: [options.program] }));
     this.#program = unwrap(chosenProgram(this.#loaded, options.program));
     this.name = this.#program.spec.name;
+    this.#redirectMaps = redirectMapsOf(this.#loaded);
     this.globals = new ProgramGlobals(this.#loaded);
     // Nobody receives: any number of sockets can be meant.
     this.maps = new ProgramMaps(this.#loaded, { cpus, socketCount: () => MEANT_SOCKETS, socketOf: () => undefined });
@@ -125,7 +134,7 @@ export class TestProgram {
   }
 
   set tNs(tNs: number) {
-    checkTime(tNs);
+    checkTime('TestProgram', tNs);
     this.#environment.tNs = tNs;
   }
 
@@ -154,8 +163,8 @@ export class TestProgram {
     checkOptionNames('testRun, ctx', ctx, CTX_OPTIONS);
     const packet = packetBytesOf(data);
     if (!(meta instanceof Uint8Array)) throw badOption('testRun, meta', meta, 'bytes (Uint8Array)');
-    checkU32('repeat', repeat);
-    for (const [name, value] of Object.entries(ctx)) if (value !== undefined) checkU32(`ctx.${name}`, value);
+    checkWhole('testRun, repeat', repeat, 0, U32_MAX);
+    for (const [name, value] of Object.entries(ctx)) if (value !== undefined) checkWhole(`testRun, ctx.${name}`, value, 0, U32_MAX);
     const bytes = new Uint8Array(meta.length + packet.length);
     bytes.set(meta);
     bytes.set(packet, meta.length);
@@ -175,6 +184,7 @@ export class TestProgram {
       data: result.dataOut.subarray(metaBytes),
       meta: result.dataOut.subarray(0, metaBytes),
       ctx: contextOf(ctxOut),
+      redirectMaps: this.#redirectMaps,
       redirect: fault === undefined ? redirectOf(this.#vm, this.#loaded) : undefined,
       instructions: this.#vm.executedInstructions,
       log: this.log.since(from),
@@ -205,13 +215,8 @@ function chosenProgram(loaded: LoadedObject, name: string | undefined): Result<L
   return { ok: false, problem: reason ?? { code: 'unknown-program', where: loaded.spec.name, message: `there is no XDP program${name === undefined ? '' : ` ${name}`}`, hint: `it has: ${names}` } };
 }
 
-function checkTime(tNs: number): void {
-  if (!Number.isSafeInteger(tNs) || tNs < 0) throw badOption('tNs', tNs, 'a whole number of nanoseconds, from 0 to 2^53');
-}
-
-/** @throws ProblemError for a number that its field of the system call can't hold */
-function checkU32(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 0 || value >= 2 ** 32) throw badOption(`testRun, ${name}`, value, 'a whole number from 0 to 4294967295');
+function checkTime(where: string, tNs: number): void {
+  checkWhole(`${where}, tNs`, tNs, 0, Number.MAX_SAFE_INTEGER, 'of nanoseconds');
 }
 
 /** The kernel gives a bare errno; this says which argument it was. */

@@ -10,9 +10,12 @@ const NAMES: Readonly<Record<number, VerdictName>> = {
   [XDP_ABORTED]: 'XDP_ABORTED', [XDP_DROP]: 'XDP_DROP', [XDP_PASS]: 'XDP_PASS', [XDP_TX]: 'XDP_TX', [XDP_REDIRECT]: 'XDP_REDIRECT',
 };
 
+/** Those with a name of their own. */
+export const VERDICT_NAMES: readonly VerdictName[] = Object.values(NAMES);
+
 /** Whether a program can return it, or be stopped so. */
 export function isVerdictName(name: unknown): name is VerdictName {
-  return typeof name === 'string' && (name === 'fault' || Object.values(NAMES).some((each) => each === name) || /^invalid \d+$/.test(name));
+  return typeof name === 'string' && (name === 'fault' || VERDICT_NAMES.some((each) => each === name) || /^invalid \d+$/.test(name));
 }
 
 /**
@@ -52,6 +55,8 @@ export interface TestRun {
   readonly ctx: TestRunContext;
   /** Where the last redirect helper pointed; `undefined` when none was called or it found nothing. It counts only with XDP_REDIRECT. */
   readonly redirect: RedirectTarget | undefined;
+  /** Names of the object's maps that redirects can go through: DEVMAP, DEVMAP_HASH, CPUMAP, XSKMAP. */
+  readonly redirectMaps: readonly string[];
   /** Instructions of the last repetition, callbacks and tail calls included. */
   readonly instructions: number;
   /** Lines of bpf_printk and aya-log of this run. */

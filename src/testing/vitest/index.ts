@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
+import type { XskFindingCode } from '../../umem/index.js';
 import type { MetadataContract, MetadataValue } from '../../xdp/index.js';
 import * as matchers from '../matchers/index.js';
-import type { ExpectedRedirect, PacketComparison } from '../matchers/index.js';
+import type { ExpectedRedirect, PacketComparison, XskFindingOptions } from '../matchers/index.js';
 import type { PacketBytes } from '../program/objectSource.js';
 import type { VerdictName } from '../program/testRunResult.js';
 import { runSerializer } from './snapshot.js';
@@ -49,6 +50,13 @@ declare global {
       toHaveLogged(text: string | RegExp): void;
       /** Every packet has an end, every page and chunk its owner, nothing stayed mapped. */
       toHaveNoLeaks(): void;
+      /**
+       * The AF_XDP applications of a NIC, a network, a run or some sockets do nothing wrong and leave nothing undone (docs/af-xdp.md). Look when all has come to
+       * rest, as after `receive`.
+       */
+      toHaveNoXskFindings(options?: XskFindingOptions): void;
+      /** The AF_XDP applications of a NIC, a network, a run or some sockets make this mistake, or leave this undone (docs/af-xdp.md). */
+      toHaveXskFinding(code: XskFindingCode): void;
       /** The struct in the object's BTF, of C or of Rust with `#[repr(C)]`, is what the contract says: fields, offsets, widths, byte orders, size. */
       toKeepContract(contract: MetadataContract, typeName: string): void;
       /** The packet has metadata as the contract says, with these values of fields. */

@@ -1,4 +1,4 @@
-import { ProblemError, catchProblem, fail, fromHex } from '../../base/index.js';
+import { ProblemError, catchProblem, didYouMean, fail, fromHex } from '../../base/index.js';
 import type { Result } from '../../base/index.js';
 import { readBits, writeBits } from './bits.js';
 import type { Btf } from './btf.js';
@@ -242,7 +242,7 @@ class Writer {
   #refuseUnknown(name: string | undefined, known: readonly string[], label: string): void {
     if (name === undefined) return;
     const listed = known.slice(0, MAX_LISTED).join(', ');
-    refuse('value-unknown-name', `${label} has no '${name}'`, known.length > MAX_LISTED ? `it has ${listed}, ...` : `it has ${listed}`);
+    refuse('value-unknown-name', `${label} has no '${name}'`, `${didYouMean(name, known)}it has ${listed}${known.length > MAX_LISTED ? ', ...' : ''}`);
   }
 }
 

@@ -54,7 +54,7 @@ test.each([
 });
 
 test.each([
-  ['an unknown member', '{"port":1,"prot":2}', "value-unknown-name: mixed has no 'prot'; it has name, negative, flag, port, low, middle, high, signed_bits, ..."],
+  ['an unknown member', '{"port":1,"prot":2}', "value-unknown-name: mixed has no 'prot'; did you mean port? it has name, negative, flag, port, low, middle, high, signed_bits, ..."],
   ['a member of a member', '{"corners":[{"x":1},{"z":1}]}', "value-unknown-name: mixed.corners[1] has no 'z'; it has x, y"],
   ['a bitfield that overflows', '{"low":8}', "value-out-of-range: mixed.low: 8 doesn't fit in unsigned int:3, which goes from 0 to 7"],
   ['a signed bitfield', '{"signed_bits":-17}', "value-out-of-range: mixed.signed_bits: -17 doesn't fit in int:5, which goes from -16 to 15"],
