@@ -5,7 +5,7 @@ import { startStateOf } from '../cases/index.js';
 import { autoMode, checkSettings, findProfile, PROFILES } from '../nic/index.js';
 import type { NicFeature, NicSettings, OffloadSettings, XdpDriverFactory } from '../nic/index.js';
 import { openCapture } from '../packet/index.js';
-import { checkNesting, createSimulation, fillMapFromFile, readNetworkFile } from '../sim/index.js';
+import { checkNesting, createSimulation, fillMapFromFile, loadRunObject, readNetworkFile } from '../sim/index.js';
 import { loadTargetKernel } from '../vm/index.js';
 import { KERNEL_QUIRKS } from '../umem/index.js';
 import type { XdpSock } from '../umem/index.js';
@@ -13,7 +13,6 @@ import type { EngineName, LoadedObject } from '../vm/index.js';
 import { XDP_MODES } from '../xdp/index.js';
 import type { XdpMode } from '../xdp/index.js';
 import { contractOfStruct, metadataMaxBytes } from '../xdp/index.js';
-import { loadRunObject } from './chainOption.js';
 import { CaptureOutput } from './captureOutput.js';
 import { ChecksumWatcher } from './checksumWatcher.js';
 import { eventTypes } from './eventReport.js';
@@ -30,7 +29,7 @@ import type { XskOptions } from './xskOption.js';
 
 /** What `sim run` can be told. Numbers may be out of range: that is a Problem, not a crash. */
 export interface RunOptions extends XskOptions {
-  /** Path, or paths of objects that are chained or extend each other (chainOption.ts). */
+  /** Path, or paths of objects that are chained or extend each other (sim/runObject.ts). */
   readonly object: string | readonly string[];
   readonly pcap: string;
   readonly program?: string | undefined;

@@ -6,6 +6,7 @@ import { parseRingMoments, ScenarioRingsAt } from './ringsAt.js';
 import { ScenarioJournal } from './scenarioJournal.js';
 import { scenarioReport } from './scenarioReport.js';
 import type { ScenarioReport } from './scenarioReport.js';
+import { inScenarioWords } from './scenarioWords.js';
 import { WireCaptures } from './wireCaptures.js';
 
 /** What `sim scenario` can be told. */
@@ -36,22 +37,22 @@ export function runScenario(options: ScenarioOptions, onProgress?: (packets: num
   const moments = options.ringsAt === undefined ? ok(undefined) : parseRingMoments(options.ringsAt);
   if (!moments.ok) return moments;
   const read = readScenarioFile(options.scenario);
-  if (!read.ok) return read;
+  if (!read.ok) return fail(inScenarioWords(read.problem));
   const file = { ...read.value, ...(seed === undefined ? {} : { seed }) };
   const loaded = loadScenario(file);
-  if (!loaded.ok) return loaded;
+  if (!loaded.ok) return fail(inScenarioWords(loaded.problem));
   try {
     const scenario = createScenario(loaded.value.spec);
-    if (!scenario.ok) return scenario;
+    if (!scenario.ok) return fail(inScenarioWords(scenario.problem));
     const captures = WireCaptures.create(file, options.out);
     if (!captures.ok) return captures;
     const journal = new ScenarioJournal(captures.value, options.packet);
     const ringsAt = moments.value && new ScenarioRingsAt(scenario.value, moments.value, journal);
     const result = scenario.value.run(ringsAt ?? journal, onProgress);
     const outputProblem = captures.value.close();
-    if (!result.ok) return result;
+    if (!result.ok) return fail(inScenarioWords(result.problem));
     if (outputProblem !== undefined) return fail(outputProblem);
-    return ok(scenarioReport(basename(options.scenario), file, result.value, journal, ringsAt));
+    return ok(scenarioReport(basename(options.scenario), file, result.value, { journal, ringsAt, chains: loaded.value.chains }));
   } finally {
     loaded.value.close();
   }

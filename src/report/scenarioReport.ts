@@ -1,7 +1,9 @@
 import { nicStatistics } from '../nic/index.js';
-import type { Host, HostNic, LinkCounters, LinkSettings, RunResult, ScenarioFile, ScenarioResult } from '../sim/index.js';
+import type { Host, HostNic, LinkCounters, LinkSettings, LoadedScenario, RunResult, ScenarioFile, ScenarioResult } from '../sim/index.js';
 import type { JsonValue } from '../vm/index.js';
 import { OUTCOMES } from '../xdp/index.js';
+import { chainReport } from './chainReport.js';
+import type { ChainLinkReport } from './chainReport.js';
 import { eventsReport } from './eventReport.js';
 import type { EventsReport } from './eventReport.js';
 import { mapReports, variableReports } from './mapReport.js';
@@ -77,6 +79,8 @@ export interface HostNicReport {
 
 export interface ObjectReport {
   readonly name: string;
+  /** The programs of a dispatcher's chain, in their order; only with one. */
+  readonly chain?: readonly ChainLinkReport[];
   readonly maps: Readonly<Record<string, MapReport>>;
   readonly variables: Readonly<Record<string, JsonValue>>;
   readonly variables_omitted: number;
@@ -98,8 +102,16 @@ export interface LinkReport {
   readonly hop_limit: number;
 }
 
+/** What was seen of a scenario, and what its hosts don't know. */
+export interface ScenarioObservations {
+  readonly journal: ScenarioJournal;
+  readonly ringsAt: ScenarioRingsAt | undefined;
+  /** Of `loadScenario`. */
+  readonly chains: LoadedScenario['chains'];
+}
+
 /** Gathers the report of a finished scenario. Equal runs give equal reports. */
-export function scenarioReport(name: string, file: ScenarioFile, result: ScenarioResult, journal: ScenarioJournal, ringsAt?: ScenarioRingsAt): ScenarioReport {
+export function scenarioReport(name: string, file: ScenarioFile, result: ScenarioResult, { journal, ringsAt, chains }: ScenarioObservations): ScenarioReport {
   const arrived = result.hosts.reduce((sum, { result: { packetsReceived } }) => sum + packetsReceived, 0);
   return {
     schema: 1,
@@ -108,7 +120,7 @@ export function scenarioReport(name: string, file: ScenarioFile, result: Scenari
     duration_ns: result.durationNs,
     packets: { received: result.packets, bytes: result.bytes },
     outcomes: outcomesOf((code) => result.hosts.reduce((sum, { result: { outcomes } }) => sum + outcomes[code], 0)),
-    hosts: result.hosts.map(({ host, result: found }, i) => hostReport(host, found, file.hosts[i])),
+    hosts: result.hosts.map(({ host, result: found }, i) => hostReport(host, found, file.hosts[i], chains)),
     ...(ringsAt === undefined ? {} : { rings_at: ringsAt.finish(arrived) }),
     links: result.links.map(linkReport),
     audit: result.linkAudit,
@@ -137,7 +149,7 @@ function outcomesOf(count: (code: number) => number): Record<string, number> {
   return Object.fromEntries(OUTCOMES.map(({ code, name }) => [name, count(code)]));
 }
 
-function hostReport(host: Host, result: RunResult, { cpus, engine, nics, network }: ScenarioFile['hosts'][number]): HostReport {
+function hostReport(host: Host, result: RunResult, { cpus, engine, nics, network }: ScenarioFile['hosts'][number], chains: LoadedScenario['chains']): HostReport {
   const first = [...host.objects.values()][0];
   return {
     name: host.name,
@@ -148,7 +160,8 @@ function hostReport(host: Host, result: RunResult, { cpus, engine, nics, network
     nics: host.nics.map((port, i) => nicReportOf(port, nics[i])),
     objects: [...host.objects].map(([name, loaded]) => {
       const { values, omitted } = variableReports(loaded);
-      return { name, maps: mapReports(loaded), variables: values, variables_omitted: omitted };
+      const chain = chains.get(`${host.name}.${name}`);
+      return { name, ...(chain === undefined ? {} : { chain: chainReport(loaded, chain) }), maps: mapReports(loaded), variables: values, variables_omitted: omitted };
     }),
     network_missed: network === undefined ? [...host.vm.network.asked].sort() : [],
     log: result.log.map(({ tNs, cpu, text }) => ({ t_ns: tNs, cpu, text })),

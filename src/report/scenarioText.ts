@@ -1,6 +1,7 @@
 import { fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { OUTCOMES } from '../xdp/index.js';
+import { chainSection } from './chainReport.js';
 import { eventSections } from './eventText.js';
 import { mapSections, SHOWN_LINES } from './mapText.js';
 import type { Heading } from './runText.js';
@@ -40,6 +41,7 @@ function hostSections(host: HostReport): string[][] {
     [`Host ${name}: ${counted(packets.received, 'packet')}, ${counted(cpus, 'CPU')}`, ...nicTable(host.nics), ...note],
     faults(host),
     outcomes(host),
+    ...host.objects.map((object) => chainSection(object.chain).map((line, i) => (i === 0 ? `${line}, on ${name}` : line))),
     ...host.objects.flatMap((object) => mapSections(object.maps)).map(([title, ...lines]) => [`${title} of ${name}`, ...lines]),
     ...eventSections(host).map(([title, ...lines]) => [`${title} on ${name}`, ...lines]),
     traceSection(host).map((line, i) => (i === 0 ? `${line} on ${name}` : line)),

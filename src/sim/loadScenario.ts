@@ -1,28 +1,33 @@
-import { ok } from '../base/index.js';
+import { fail, ok } from '../base/index.js';
 import type { Problem, Result } from '../base/index.js';
 import { openCapture } from '../packet/index.js';
 import type { CaptureReader } from '../packet/index.js';
-import { loadObjectFile, loadTargetKernel } from '../vm/index.js';
+import { loadTargetKernel } from '../vm/index.js';
 import type { LoadedObject, ObjectSpec } from '../vm/index.js';
 import type { XdpSock } from '../umem/index.js';
+import type { ChainLink } from '../xdp/index.js';
 import type { HostNicSpec, HostSpec } from './createHost.js';
 import { fillMap, fillMapFromFile } from './mapFile.js';
 import type { MapHost } from './mapFile.js';
+import { loadRunObject } from './runObject.js';
 import type { ScenarioSpec, TrafficSpec } from './scenario.js';
 import type { HostFile, NicFile, ObjectFile, ScenarioFile } from './scenarioFile.js';
 
 /** A scenario whose files are open. */
 export interface LoadedScenario {
   readonly spec: ScenarioSpec;
+  /** The programs of the chains that objects are, by `HOST.OBJECT`. */
+  readonly chains: ReadonlyMap<string, readonly ChainLink[]>;
   /** Closes the captures. */
   close(): void;
 }
 
-/** Opens what a scenario file names. Problems: those of `loadObjectFile` and `openCapture`. */
+/** Opens what a scenario file names. Problems: those of `loadTargetKernel`, `loadRunObject` and `openCapture`; `chain-offload`. */
 export function loadScenario(file: ScenarioFile): Result<LoadedScenario> {
   const hosts: Omit<HostSpec, 'seed'>[] = [];
+  const chains = new Map<string, readonly ChainLink[]>();
   for (const host of file.hosts) {
-    const spec = hostSpec(host);
+    const spec = hostSpec(host, chains);
     if (!spec.ok) return spec;
     hosts.push(spec.value);
   }
@@ -42,17 +47,23 @@ export function loadScenario(file: ScenarioFile): Result<LoadedScenario> {
     }
   }
   const { seed, maxHops, links } = file;
-  return ok({ spec: { seed, maxHops, hosts, links, traffic }, close });
+  return ok({ spec: { seed, maxHops, hosts, links, traffic }, chains, close });
 }
 
-function hostSpec(host: HostFile): Result<Omit<HostSpec, 'seed'>> {
-  const target = loadTargetKernel({ kernel: host.kernel });
+function hostSpec(host: HostFile, chains: Map<string, readonly ChainLink[]>): Result<Omit<HostSpec, 'seed'>> {
+  const target = loadTargetKernel(host);
   if (!target.ok) return target;
   const objects: Record<string, ObjectSpec> = {};
-  for (const { name, path, mapSizes } of host.objects) {
-    const object = loadObjectFile(path, { ...target.value, maxEntries: mapSizes });
-    if (!object.ok) return object;
-    objects[name] = object.value;
+  for (const { name, paths, chain, dispatcher, mapSizes, at } of host.objects) {
+    const loaded = loadRunObject({ object: paths, chain, dispatcher }, { ...target.value, maxEntries: mapSizes });
+    if (!loaded.ok) return fail(loaded.problem.where === '--chain' ? { ...loaded.problem, where: `${at}.chain` } : { where: at, ...loaded.problem });
+    objects[name] = loaded.value.object;
+    if (loaded.value.chain === undefined) continue;
+    chains.set(`${host.name}.${name}`, loaded.value.chain);
+    const inDevice = host.nics.find(({ xdp, settings }) => xdp?.object === name && settings.xdpMode === 'offload');
+    if (inDevice !== undefined) {
+      return fail({ code: 'chain-offload', where: `host ${host.name}, NIC ${inDevice.name}`, message: 'a chain can\'t be attached in offload mode: a device takes one program, without a dispatcher (EINVAL)', hint: 'choose "mode": "native", or give one object' });
+    }
   }
   const { name, cpus, kernel, engine, instructionBudget, network } = host;
   return ok({

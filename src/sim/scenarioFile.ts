@@ -18,6 +18,8 @@ const CODE = 'scenario-shape';
 
 const FILE_KIND: JsonFileKind = { code: 'scenario-file', noun: 'a scenario file', maxBytes: 64 << 20, shorten: 'put large maps into files of their own' };
 const MAX_HOSTS = 256;
+/** More objects than a dispatcher has places, and extensions for them. */
+const MAX_FILES = 64;
 const MAX_QUEUES = 4;
 /** Two hosts that answer each other go on until then, with each packet. */
 const MAX_HOPS = 65535;
@@ -33,8 +35,8 @@ const INT_MAX = 2 ** 31 - 1;
 const NAME = /^[\w-]{1,32}$/;
 
 const SCENARIO_FIELDS = ['$schema', 'schema', 'seed', 'max_hops', 'hosts', 'links'];
-const HOST_FIELDS = ['name', 'cpus', 'kernel', 'engine', 'budget', 'network', 'objects', 'nics'];
-const OBJECT_FIELDS = ['name', 'file', 'set', 'maps', 'map_sizes'];
+const HOST_FIELDS = ['name', 'cpus', 'kernel', 'btf', 'kconfig', 'engine', 'budget', 'network', 'objects', 'nics'];
+const OBJECT_FIELDS = ['name', 'file', 'files', 'chain', 'dispatcher', 'set', 'maps', 'map_sizes'];
 const NIC_FIELDS = [
   'name', 'ifindex', 'mac', 'profile', 'queues', 'rx_ring', 'tx_ring', 'mtu', 'headroom', 'dma', 'rx_usecs', 'offloads', 'features', 'faults', 'watchdog_ns',
   'xdp', 'xsk', 'in', 'out',
@@ -59,6 +61,9 @@ export interface HostFile {
   readonly name: string;
   readonly cpus: number;
   readonly kernel: KernelRelease | undefined;
+  /** Paths: BTF and configuration of the kernel that the objects are for. */
+  readonly btf: string | undefined;
+  readonly kconfig: string | undefined;
   readonly engine: EngineName;
   readonly instructionBudget: number | undefined;
   readonly network: NetworkScenario | undefined;
@@ -68,10 +73,14 @@ export interface HostFile {
   readonly inputs: readonly string[];
 }
 
-/** A compiled object, and what its variables and maps hold in the beginning. */
+/** A compiled object, or several that are linked to one, and what its variables and maps hold in the beginning. */
 export interface ObjectFile {
   readonly name: string;
-  readonly path: string;
+  /** Several are chained, or extend each other, as in `sim run`. */
+  readonly paths: readonly string[];
+  /** Programs of the chain, as `sim run --chain` has them. */
+  readonly chain: readonly string[];
+  readonly dispatcher: string | undefined;
   /** Variable and value, as `sim run --set` has it. */
   readonly set: readonly (readonly [name: string, text: string])[];
   /** Map and its entries: a path, or the list itself. */
@@ -151,6 +160,10 @@ function fileOf(fields: JsonFields, name: string, directory: string): string {
   return resolve(directory, fields.text(name));
 }
 
+function textsOf(fields: JsonFields, name: string): string[] {
+  return fields.list(name).map((text, index) => (typeof text === 'string' && text !== '' ? text : fields.refuse(`${name}[${index}]`, 'it is no text', 'write "..."')));
+}
+
 /** The members of an object that may have any names. */
 function membersOf(fields: JsonFields, name: string): [string, unknown][] {
   const value = fields.raw(name) ?? {};
@@ -171,14 +184,16 @@ function hostOf(fields: JsonFields, directory: string): HostFile {
     name,
     cpus: fields.number('cpus', Math.max(...nics.map(({ settings }) => settings.queues)), 256, 1),
     kernel: fields.has('kernel') ? fields.choice('kernel', KERNEL_RELEASES) : undefined,
+    btf: fields.has('btf') ? fileOf(fields, 'btf', directory) : undefined,
+    kconfig: fields.has('kconfig') ? fileOf(fields, 'kconfig', directory) : undefined,
     engine: fields.choice('engine', ENGINES, 'jit'),
     instructionBudget: fields.has('budget') ? fields.number('budget', undefined, MAX_BUDGET, 1) : undefined,
     network: networkOf(fields, directory),
     objects,
     nics,
     inputs: [
-      ...filesOf([fields.raw('network')]).map((file) => resolve(directory, file)),
-      ...objects.flatMap(({ path, maps }) => [path, ...filesOf(maps.map(([, entries]) => entries))]),
+      ...filesOf(['network', 'btf', 'kconfig'].map((name) => fields.raw(name))).map((file) => resolve(directory, file)),
+      ...objects.flatMap(({ paths, dispatcher, maps }) => [...paths, ...filesOf([dispatcher]), ...filesOf(maps.map(([, entries]) => entries))]),
       ...nics.flatMap(({ input }) => (input === undefined ? [] : [input.path])),
     ],
   };
@@ -203,10 +218,15 @@ function valueOf<T>(result: Result<T>): T {
 }
 
 function objectOf(fields: JsonFields, directory: string): ObjectFile {
-  const path = fileOf(fields, 'file', directory);
+  if (fields.has('file') && fields.has('files')) fields.refuse('files', 'there is "file", too', 'keep one of them');
+  const paths = fields.has('files') ? textsOf(fields, 'files').map((file) => resolve(directory, file)) : [fileOf(fields, 'file', directory)];
+  if (paths.length === 0) fields.refuse('files', 'there is none', 'give one at least');
+  if (paths.length > MAX_FILES) fields.refuse('files', `there are ${paths.length}`, `give at most ${MAX_FILES}`);
   return {
-    name: nameOf(fields, basename(path).replace(/\.\w+$/, '')),
-    path,
+    name: nameOf(fields, basename(paths[0]!).replace(/\.\w+$/, '')),
+    paths,
+    chain: textsOf(fields, 'chain'),
+    dispatcher: fields.has('dispatcher') ? fileOf(fields, 'dispatcher', directory) : undefined,
     set: membersOf(fields, 'set').map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
     maps: membersOf(fields, 'maps').map(([name, entries]) => [name, typeof entries === 'string' ? resolve(directory, entries) : entries]),
     mapSizes: Object.fromEntries(membersOf(fields, 'map_sizes').map(([name, size]) => {
@@ -233,7 +253,7 @@ function nicOf(fields: JsonFields, index: number, objects: readonly ObjectFile[]
     isDmaCoherent: fields.choice('dma', ['coherent', 'non-coherent'], 'coherent') === 'coherent',
     interruptDelayNs: fields.has('rx_usecs') ? fields.number('rx_usecs', undefined, MAX_RX_USECS) * 1000 : undefined,
     offloads: offloadsOf(fields),
-    features: fields.list('features') as readonly NicFeature[],
+    features: textsOf(fields, 'features') as readonly NicFeature[],
     faults: faultsOf(fields),
     xdpMode: xdp?.mode,
   };

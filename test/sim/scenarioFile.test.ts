@@ -49,7 +49,7 @@ describe('parseScenario', () => {
     const [first] = file.hosts;
     expect(first).toMatchObject({ cpus: 2, kernel: '6.6', engine: 'interpreter', instructionBudget: 1000, network: { routes: [] } });
     expect(first.objects).toEqual([
-      { name: 'prog', path: '/lab/p/prog.o', set: [['port', '53'], ['address', '10.0.0.1']], maps: [['table', []], ['other', '/lab/other.json']], mapSizes: { table: 9 }, at: 'lab.json: hosts[0].objects[0]' },
+      { name: 'prog', paths: ['/lab/p/prog.o'], chain: [], dispatcher: undefined, set: [['port', '53'], ['address', '10.0.0.1']], maps: [['table', []], ['other', '/lab/other.json']], mapSizes: { table: 9 }, at: 'lab.json: hosts[0].objects[0]' },
     ]);
     expect(first.nics[0]).toMatchObject({
       mac: Uint8Array.of(2, 0, 0, 0, 0, 5), xdp: { object: 'prog', program: 'main', mode: 'native' }, xsk: { name: 'l2fwd' }, input: { path: '/lab/in.pcap', startNs: 44 }, output: '/out.pcapng',
@@ -125,7 +125,7 @@ describe('parseScenario', () => {
 describe('readScenarioFile', () => {
   it('paths are relative to the file', () => {
     const file = unwrap(readScenarioFile(EXAMPLE));
-    expect(file.hosts[0].objects[0].path).toBe(resolve('fixtures/programs/load_balancer/load_balancer.o'));
+    expect(file.hosts[0].objects[0].paths).toEqual([resolve('fixtures/programs/load_balancer/load_balancer.o')]);
     expect(file.hosts[0].nics[0].input?.path).toBe(resolve('fixtures/pcaps/mixed.pcap'));
   });
 

@@ -2,11 +2,11 @@ import { catchProblem, closestTo, fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { linkExtensions, loadObjectFile, resizeMaps } from '../vm/index.js';
 import type { LoadObjectOptions, ObjectSpec } from '../vm/index.js';
-import { chooseProgram } from '../sim/index.js';
 import { CHAIN_ACTIONS, createDispatcher, orderChain } from '../xdp/index.js';
 import type { ChainLink, DispatcherProgram, RunConfig } from '../xdp/index.js';
+import { chooseProgram } from './chooseProgram.js';
 
-/** What `sim run` says about its objects. */
+/** What a command line or a scenario file says about the objects that are to be one. */
 export interface ObjectOptions {
   /** Path, or paths: several are chained in one dispatcher, and an object of extensions changes the one before it. */
   readonly object: string | readonly string[];
