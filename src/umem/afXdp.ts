@@ -29,6 +29,11 @@ export interface AfXdpParts {
   readonly scheduler: Scheduler;
   readonly kernel?: KernelRelease | undefined;
   readonly quirks?: XskQuirks | undefined;
+  /**
+   * RLIMIT_MEMLOCK of the applications, who are all one user, bytes: the UMEMs that are there at a time lock no more pages than fit into it. Left out: they
+   * have CAP_IPC_LOCK, as root has, and no limit.
+   */
+  readonly memlockBytes?: number | undefined;
   /** Finds packets that the application changes after their submission; costs each of their bytes twice. */
   readonly hashesPackets?: boolean | undefined;
 }
@@ -51,10 +56,13 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
   readonly #umems: Umem[] = [];
   readonly #startNs: number;
   readonly #hashesPackets: boolean;
+  readonly #memlockPages: number;
 
-  constructor({ memory, scheduler, kernel = NEWEST_KERNEL, quirks, hashesPackets = false }: AfXdpParts) {
+  constructor({ memory, scheduler, kernel = NEWEST_KERNEL, quirks, memlockBytes = Infinity, hashesPackets = false }: AfXdpParts) {
+    if (!(memlockBytes >= 0)) throw new RangeError(`AfXdp: a limit of ${memlockBytes} bytes of locked memory is none`);
     this.memory = memory;
     this.#hashesPackets = hashesPackets;
+    this.#memlockPages = Math.floor(memlockBytes / PAGE_BYTES);
     this.#startNs = scheduler.nowNs;
     this.rules = xskRules(kernel, quirks);
     this.scheduler = scheduler;
@@ -99,6 +107,18 @@ export class AfXdp implements XskSyscalls, BindHost, OptionHost {
 
   isMapped(address: number, lenBytes: number): boolean {
     return this.#mappings.some((each) => address >= each.offBytes && address + lenBytes <= each.offBytes + each.lenBytes);
+  }
+
+  lockablePages(): number {
+    if (this.#memlockPages === Infinity) return Infinity;
+    return this.#memlockPages - [...this.#usedUmems()].reduce((sum, { pages }) => sum + pages, 0);
+  }
+
+  /** UMEMs whose sockets are not all closed, or whose pools are not gone yet. */
+  #usedUmems(): Set<Umem> {
+    const used = new Set(this.#pools.map(({ umem }) => umem));
+    for (const file of this.#files.values()) if (file instanceof XdpSock && file.umem !== undefined) used.add(file.umem);
+    return used;
   }
 
   nextUmemId(): number {

@@ -17,6 +17,8 @@ export interface OptionHost {
   readonly memory: HostMemory;
   /** The application has this memory. */
   isMapped(address: number, lenBytes: number): boolean;
+  /** Pages that it may still lock for UMEMs (RLIMIT_MEMLOCK); Infinity for as many as it likes. */
+  lockablePages(): number;
   nextUmemId(): number;
   /** Somebody follows the chunks of a new UMEM. */
   watch(umem: Umem): void;
@@ -95,7 +97,7 @@ function makeRing({ memory }: OptionHost, socket: XdpSock, name: number, value: 
 }
 
 function registerUmem(host: OptionHost, socket: XdpSock, value: Uint8Array): number {
-  const reg = readUmemReg(value, socket.rules.kernel, (address, lenBytes) => host.isMapped(address, lenBytes));
+  const reg = readUmemReg(value, socket.rules.kernel, host.lockablePages(), (address, lenBytes) => host.isMapped(address, lenBytes));
   // A length that is too short is refused before the socket is looked at, everything else after it.
   if (value.length < UMEM_REG_V1_BYTES) return -EINVAL;
   if (socket.state !== 'ready' || socket.umem !== undefined) return -EBUSY;

@@ -1,4 +1,4 @@
-import { EFAULT, EINVAL, ENOMEM, hasChange } from '../base/index.js';
+import { EFAULT, EINVAL, ENOBUFS, ENOMEM, hasChange } from '../base/index.js';
 import type { KernelRelease } from '../base/index.js';
 import { Owner, OwnerLedger, PAGE_BYTES } from '../memory/index.js';
 import { XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_TX_SW_CSUM, XDP_UMEM_UNALIGNED_CHUNK_FLAG, XSK_UNALIGNED_BUF_OFFSET_SHIFT } from './ifXdp.js';
@@ -44,10 +44,11 @@ export interface UmemReg {
  *     0 addr u64   8 len u64   16 chunk_size u32   20 headroom u32   24 flags u32   28 tx_metadata_len u32
  *
  * @param value the bytes of struct xdp_umem_reg; 24 of them do, and more than 32 are not looked at
+ * @param lockablePages pages that the application may still lock; Infinity: it has CAP_IPC_LOCK
  * @param isMapped whether the application has this memory
- * @returns -EINVAL, -ENOMEM for more than a terabyte, or -EFAULT for memory that isn't there
+ * @returns -EINVAL, -ENOBUFS for more pages than may be locked, -ENOMEM for more than a terabyte, or -EFAULT for memory that isn't there
  */
-export function readUmemReg(value: Uint8Array, kernel: KernelRelease, isMapped: (address: number, lenBytes: number) => boolean): UmemReg | number {
+export function readUmemReg(value: Uint8Array, kernel: KernelRelease, lockablePages: number, isMapped: (address: number, lenBytes: number) => boolean): UmemReg | number {
   if (value.length < UMEM_REG_V1_BYTES) return -EINVAL;
   const view = new DataView(value.buffer, value.byteOffset, value.length);
   const isLong = value.length >= UMEM_REG_BYTES;
@@ -68,7 +69,10 @@ export function readUmemReg(value: Uint8Array, kernel: KernelRelease, isMapped: 
   if (!isUnaligned && len % BigInt(chunkSizeBytes) !== 0n) return -EINVAL;
   if (headroomBytes > chunkSizeBytes - XDP_PACKET_HEADROOM - CHUNK_RESERVE_BYTES) return -EINVAL;
   if (txMetadataBytes >= TX_METADATA_LIMIT_BYTES || txMetadataBytes % 8 !== 0) return -EINVAL;
-  if ((len + BigInt(PAGE_BYTES) - 1n) / BigInt(PAGE_BYTES) >= PAGES_LIMIT) return -ENOMEM;
+  const pages = (len + BigInt(PAGE_BYTES) - 1n) / BigInt(PAGE_BYTES);
+  // xdp_umem_account_pages comes before the memory is looked at.
+  if (Number(pages) > lockablePages) return -ENOBUFS;
+  if (pages >= PAGES_LIMIT) return -ENOMEM;
   if (address + len > 1n << 32n || !isMapped(Number(address), Number(len))) return -EFAULT;
   return {
     address: Number(address), lenBytes: Number(len), chunkSizeBytes, headroomBytes, isUnaligned, txMetadataBytes, hasTxSwCsum: (flags & XDP_UMEM_TX_SW_CSUM) !== 0,
@@ -106,6 +110,11 @@ export class Umem {
     this.hasTxSwCsum = reg.hasTxSwCsum;
     const unitBytes = 2 ** Math.floor(Math.log2(reg.chunkSizeBytes));
     this.chunks = new OwnerLedger('chunk', reg.address, unitBytes, Math.ceil(reg.lenBytes / unitBytes), Owner.application);
+  }
+
+  /** Pages of host memory that it locks. */
+  get pages(): number {
+    return Math.ceil(this.sizeBytes / PAGE_BYTES);
   }
 
   /** Bytes of packet that one chunk can take. */
