@@ -1,7 +1,7 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { decodeAyaLog } from '../../src/aya/index.js';
 import { singleText, floatText } from '../../src/aya/floatText.js';
+import { fc } from '../support/property.js';
 
 type Field = readonly [tag: number, content: Uint8Array];
 

@@ -1,14 +1,14 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { fromHex, hex, toHex, toSpacedHex } from '../../src/base/index.js';
+import { fc, prop } from '../support/property.js';
 
 describe('hex', () => {
-  test.prop([fc.uint8Array({ maxLength: 64 })])('bytes come back', (bytes) => {
+  prop([fc.uint8Array({ maxLength: 64 })])('bytes come back', (bytes) => {
     expect(fromHex(toHex(bytes))).toEqual(bytes);
     expect(fromHex(toHex(bytes).toUpperCase().replace(/(..)/g, '$1 '))).toEqual(bytes);
   });
 
-  test.prop([fc.uint8Array({ maxLength: 64 })])('with spaces it is the same', (bytes) => {
+  prop([fc.uint8Array({ maxLength: 64 })])('with spaces it is the same', (bytes) => {
     expect(toSpacedHex(bytes).replaceAll(' ', '')).toBe(toHex(bytes));
     expect(toSpacedHex(bytes)).toHaveLength(Math.max(0, bytes.length * 3 - 1));
   });

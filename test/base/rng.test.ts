@@ -1,6 +1,6 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { Rng } from '../../src/base/index.js';
+import { fc, prop } from '../support/property.js';
 
 const draw = (seed: number, count: number): number[] => {
   const rng = new Rng(seed);
@@ -33,7 +33,7 @@ function reference(seed: number, count: number): number[] {
 }
 
 describe('Rng', () => {
-  test.prop([fc.integer({ min: 0, max: 2 ** 32 - 1 })])('gives the stream of xoshiro128**', (seed) => {
+  prop([fc.integer({ min: 0, max: 2 ** 32 - 1 })])('gives the stream of xoshiro128**', (seed) => {
     expect(draw(seed, 20)).toEqual(reference(seed, 20));
   });
 
@@ -43,7 +43,7 @@ describe('Rng', () => {
     expect(draw(2 ** 32 + 1, 8)).toEqual(draw(1, 8));
   });
 
-  test.prop([fc.integer(), fc.integer({ min: 1, max: 2 ** 32 })])('below stays below', (seed, bound) => {
+  prop([fc.integer(), fc.integer({ min: 1, max: 2 ** 32 })])('below stays below', (seed, bound) => {
     const rng = new Rng(seed);
     for (let i = 0; i < 50; i++) {
       const value = rng.below(bound);

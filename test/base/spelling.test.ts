@@ -1,6 +1,6 @@
-import { fc, it } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { closestTo } from '../../src/base/spelling.js';
+import { fc, prop } from '../support/property.js';
 
 const OPTIONS = ['pcap', 'prog', 'set', 'map', 'engine', 'budget', 'seed', 'nic', 'mode', 'queues', 'cpus', 'rx-ring', 'tx-ring', 'mtu', 'rx-usecs', 'xsk', 'json', 'out', 'help', 'version'];
 
@@ -16,14 +16,14 @@ describe('closestTo', () => {
     expect(closestTo(typed, OPTIONS)).toBeUndefined();
   });
 
-  it.prop([fc.constantFrom(...OPTIONS.filter((name) => name.length >= 4)), fc.nat(), fc.nat(25)])('forgives one wrong letter', (name, at, letter) => {
+  prop([fc.constantFrom(...OPTIONS.filter((name) => name.length >= 4)), fc.nat(), fc.nat(25)])('forgives one wrong letter', (name, at, letter) => {
     const i = at % name.length;
     const typed = name.slice(0, i) + String.fromCharCode(97 + letter) + name.slice(i + 1);
     expect([name, ...OPTIONS]).toContain(closestTo(typed, OPTIONS));
     if (!OPTIONS.includes(typed)) expect(closestTo(typed, [name])).toBe(name);
   });
 
-  it.prop([fc.constantFrom(...OPTIONS), fc.nat()])('forgives two letters that changed places', (name, at) => {
+  prop([fc.constantFrom(...OPTIONS), fc.nat()])('forgives two letters that changed places', (name, at) => {
     const i = at % (name.length - 1);
     const typed = name.slice(0, i) + name[i + 1] + name[i] + name.slice(i + 2);
     expect(closestTo(typed, [name])).toBe(name);

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { fc, it } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { formatProblem } from '../../src/base/index.js';
 import { formatCaseFile, parseCaseFile, readCaseFile } from '../../src/cases/index.js';
+import { fc, prop } from '../support/property.js';
 import { ARP, caseFile, parse } from './support.js';
 
 const CASE = { name: 'a', data_in: ARP };
@@ -48,7 +48,7 @@ describe('a case file', () => {
     expect(readCaseFile(path)).toMatchObject({ problem: { code: 'case-file-unreadable', where: path } });
   });
 
-  it.prop([fc.json()])('made of any JSON is taken or refused, never an exception', (text) => {
+  prop([fc.json()])('made of any JSON is taken or refused, never an exception', (text) => {
     expect(parseCaseFile(text, 'cases.json').ok).toBe(false);
   });
 
@@ -62,7 +62,7 @@ describe('a case file', () => {
     { selector: ({ name }) => name },
   );
 
-  it.prop([cases])('is the same after it has been written and read', (list) => {
+  prop([cases])('is the same after it has been written and read', (list) => {
     const text = formatCaseFile(caseFile(...list));
     const again = parseCaseFile(text, 'cases.json');
     expect(again).toEqual({ ok: true, value: JSON.parse(JSON.stringify(caseFile(...list))) });

@@ -1,8 +1,8 @@
-import { fc, it } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { compareObservations } from '../../src/cases/index.js';
 import type { CaseObservation } from '../../src/cases/index.js';
 import { readPackets } from '../support/fixtures.js';
+import { fc, prop } from '../support/property.js';
 
 /** An echo request over IPv4. */
 const PING = readPackets('arp-icmp.pcap')[2].data;
@@ -62,7 +62,7 @@ describe('packets', () => {
     expect(partsOf({ data_out: toHex(PING).toUpperCase().replace(/../g, '$& ') }, { data_out: toHex(PING) })).toEqual([]);
   });
 
-  it.prop([fc.uint8Array({ minLength: 1, maxLength: 120 }), fc.nat(), fc.integer({ min: 1, max: 255 })])('of any bytes differ when one byte does', (bytes, at, flip) => {
+  prop([fc.uint8Array({ minLength: 1, maxLength: 120 }), fc.nat(), fc.integer({ min: 1, max: 255 })])('of any bytes differ when one byte does', (bytes, at, flip) => {
     const other = bytes.slice();
     other[at % bytes.length] ^= flip;
     expect(partsOf({ data_out: toHex(bytes) }, { data_out: toHex(other) })).toHaveLength(1);

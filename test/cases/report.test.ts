@@ -1,6 +1,6 @@
-import { fc, it } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { caseJunit, caseText } from '../../src/report/index.js';
+import { fc, prop } from '../support/property.js';
 import { report } from './support.js';
 
 const plain = (text: string): string => text;
@@ -114,7 +114,7 @@ describe('JUnit XML', () => {
   });
 
   const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.constantFrom('\ud800', '\u0000', ']]>', '&lt;', '<!--'));
-  it.prop([fc.array(fc.record({ name: text, file: text, ok: fc.boolean(), problem: fc.option(text, { nil: undefined }), differences: fc.array(fc.record({ part: text, expected: text, observed: text })) }))])(
+  prop([fc.array(fc.record({ name: text, file: text, ok: fc.boolean(), problem: fc.option(text, { nil: undefined }), differences: fc.array(fc.record({ part: text, expected: text, observed: text })) }))])(
     'is well-formed whatever names and values hold',
     (cases) => {
       const found = elements(caseJunit(report(cases.map(({ problem, ...each }) => (problem === undefined ? each : { ...each, ok: false, problem })))));

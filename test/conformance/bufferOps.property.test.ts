@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { fc } from '@fast-check/vitest';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { errnoName, Rng, toHex, unwrap } from '../../src/base/index.js';
 import { HostMemory } from '../../src/memory/index.js';
@@ -9,6 +8,7 @@ import { loadObjectFile, parseNetwork, Vm } from '../../src/vm/index.js';
 import { TestRunner } from '../../src/xdp/index.js';
 import type { TestRunInput } from '../../src/xdp/index.js';
 import { withKernel } from '../support/kernelOracle.js';
+import { fc } from '../support/property.js';
 import { quietEnvironment } from '../support/xdpProgram.js';
 import { namespaceTwin } from '../vm/network/namespaceTwin.js';
 

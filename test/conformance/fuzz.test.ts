@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../src/base/index.js';
 import { emitProgram } from '../support/fuzz/emitProgram.js';
@@ -6,6 +5,7 @@ import { EngineSide, fuzzObject, kernelTrace } from '../support/fuzz/fuzzSides.j
 import { spoil } from '../support/fuzz/spoil.js';
 import { fuzzPackets, fuzzProgram, recklessProgram, spoiling } from '../support/fuzz/statements.js';
 import { kernelOracle } from '../support/kernelOracle.js';
+import { fc } from '../support/property.js';
 
 // Generated programs, valid ones and spoilt ones, on every engine and in the running kernel. `npm run fuzz` runs more of them (docs/differential.md).
 

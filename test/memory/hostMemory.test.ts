@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { ProblemError } from '../../src/base/index.js';
 import { HostMemory, PAGE_BYTES, pageOf } from '../../src/memory/index.js';
+import { fc, prop } from '../support/property.js';
 
 const MIB = 2 ** 20;
 
@@ -25,7 +25,7 @@ describe('HostMemory', () => {
     expect(memory.describe(0xffffffff)).toMatch(/bytes beyond the end of RX ring 0$/);
   });
 
-  test.prop([fc.array(fc.record({ size: fc.integer({ min: 1, max: 5000 }), align: fc.constantFrom(1, 2, 8, 64, 4096) }), { maxLength: 40 })])(
+  prop([fc.array(fc.record({ size: fc.integer({ min: 1, max: 5000 }), align: fc.constantFrom(1, 2, 8, 64, 4096) }), { maxLength: 40 })])(
     'regions are aligned, apart from each other and found by every address in them',
     (requests) => {
       const memory = new HostMemory(1);

@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { ProblemError } from '../../src/base/index.js';
 import { HostMemory, Owner, PAGE_BYTES, PageAllocator } from '../../src/memory/index.js';
+import { fc, prop } from '../support/property.js';
 
 function allocatorOf(count: number): PageAllocator {
   return new PageAllocator(new HostMemory(4), count);
@@ -155,7 +155,7 @@ describe('PageAllocator', () => {
     expect(ledger.violationCount).toBe(0);
   });
 
-  test.prop([fc.array(fc.nat(99), { maxLength: 200 })])('any order of alloc and free: no page twice, used = handed out', (choices) => {
+  prop([fc.array(fc.nat(99), { maxLength: 200 })])('any order of alloc and free: no page twice, used = handed out', (choices) => {
     const allocator = allocatorOf(16);
     const held: number[] = [];
     for (const choice of choices) {

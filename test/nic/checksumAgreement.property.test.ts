@@ -1,10 +1,10 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import {
   addToSum, checkChecksums, csumDiff, fold, foldIntoChecksum, internetChecksum, pseudoHeaderSumV4, pseudoHeaderSumV6, repairChecksums, updateChecksumRange,
 } from '../../src/packet/index.js';
 import { DESC_CSUM, DESC_CSUM_IPV4, DESC_CSUM_PROTOCOL } from '../../src/nic/device/batch.js';
 import { insertChecksums } from '../../src/nic/device/txChecksum.js';
+import { fc, prop } from '../support/property.js';
 import { buildFrame, frameSpecs, memoryWith } from './device/offloadFrames.js';
 import type { BuiltFrame, FrameSpec } from './device/offloadFrames.js';
 
@@ -65,7 +65,7 @@ function asWords(bytes: Uint8Array, offBytes: number, lengthBytes: number, base:
 }
 
 describe('four ways to a checksum', () => {
-  test.prop([rewrites], { numRuns: RUNS })('incremental = full = what bpf_csum_diff says = what the NIC inserts', (rewrite) => {
+  prop([rewrites], { numRuns: RUNS })('incremental = full = what bpf_csum_diff says = what the NIC inserts', (rewrite) => {
     const { spec, frame, offBytes, before, after } = rewrite;
     const { l3Start, l4Start, csumOffset, packetEnd } = frame;
     const field = l4Start + csumOffset;
@@ -93,7 +93,7 @@ describe('four ways to a checksum', () => {
     expect(u16(protocol.u8, ADDRESS + field), 'by protocol').toBe(full);
   });
 
-  test.prop([rewrites], { numRuns: RUNS })('the same of the IPv4 header', (rewrite) => {
+  prop([rewrites], { numRuns: RUNS })('the same of the IPv4 header', (rewrite) => {
     const { spec, frame, offBytes, before, after } = rewrite;
     const { l3Start, l4Start } = frame;
     fc.pre(!spec.isIpv6 && offBytes < l4Start);
@@ -111,7 +111,7 @@ describe('four ways to a checksum', () => {
     expect(u16(memory.u8, ADDRESS + l3Start + IPV4_CHECKSUM)).toBe(full);
   });
 
-  test.prop([rewrites], { numRuns: RUNS })('checks name the field and the value that full computation gives, and repair writes it', (rewrite) => {
+  prop([rewrites], { numRuns: RUNS })('checks name the field and the value that full computation gives, and repair writes it', (rewrite) => {
     const { spec, frame: { l4Start, csumOffset } } = rewrite;
     const bytes = rewritten(rewrite);
     const full = asSent(rewrite, fullChecksum(rewrite, bytes));

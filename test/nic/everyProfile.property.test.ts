@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { headroomOf, maxFrameBytes, NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT_SG, newCounters, nicStatistics, PROFILES, r8169Xdp, rxLayout } from '../../src/nic/index.js';
 import type { BufferUse, DriverCounters, NicProfile, NicSettings, XdpDriverFactory } from '../../src/nic/index.js';
 import { WIRE_SLOT_BYTES } from '../../src/sim/index.js';
 import { OUTCOMES } from '../../src/xdp/index.js';
+import { fc, prop } from '../support/property.js';
 import { captureOf } from '../support/simulate.js';
 import { countersOf, hardwareOf, statisticOf } from './everyProfile/journal.js';
 import type { CountedCounters, JournalEntry, SentByApplication } from './everyProfile/journal.js';
@@ -55,7 +55,7 @@ const sockets = fc.option(fc.record({
 describe.each(SUBJECTS)('$name', ({ profile, driver }) => {
   const isNative = (profile.xdp.features & NETDEV_XDP_ACT_BASIC) !== 0;
 
-  test.prop([settingsFor(profile), drawnFrames, sockets], { numRuns: RUNS, ...SEED })('random traffic, settings and verdicts: nothing lost, nothing doubled, every counter true', ({ settings, frags }, drawn, xsk) => {
+  prop([settingsFor(profile), drawnFrames, sockets], { numRuns: RUNS, ...SEED })('random traffic, settings and verdicts: nothing lost, nothing doubled, every counter true', ({ settings, frags }, drawn, xsk) => {
     const nic = { profile, ...settings };
     const object = isNative ? mixedProgram(frags) : undefined;
     const frames = trafficFor(drawn, nic);

@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { headroomOf, NETDEV_XDP_ACT_BASIC, newCounters, PROFILES, rxLayout } from '../../src/nic/index.js';
 import type { DriverCounters, FaultKind, FaultPlan, NicSettings } from '../../src/nic/index.js';
+import { fc, prop } from '../support/property.js';
 import { captureOf } from '../support/simulate.js';
 import { faultPlans, hasFault } from './everyProfile/faultPlans.js';
 import { countersOf, hardwareOf } from './everyProfile/journal.js';
@@ -40,7 +40,7 @@ interface Faulty {
 describe.each(PROFILES.map((profile) => ({ name: profile.name, profile })))('$name', ({ profile }) => {
   const isNative = (profile.xdp.features & NETDEV_XDP_ACT_BASIC) !== 0;
 
-  test.prop([settingsFor(profile), drawnFrames, sockets, faultPlans], { numRuns: RUNS, endOnFailure: true, ...SEED })(
+  prop([settingsFor(profile), drawnFrames, sockets, faultPlans], { numRuns: RUNS, endOnFailure: true, ...SEED })(
     'random faults: nothing lost or doubled, and what was injected is what was counted',
     ({ settings, frags }, drawn, xsk, plan) => {
       const nic = { profile, ...settings, faults: plan };

@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { nicStatistics, PROFILES } from '../../src/nic/index.js';
 import type { NicSettings } from '../../src/nic/index.js';
 import { WIRE_SLOT_BYTES } from '../../src/sim/index.js';
 import { OUTCOMES } from '../../src/xdp/index.js';
+import { fc, prop } from '../support/property.js';
 import { captureOf } from '../support/simulate.js';
 import { GenericAlone } from './everyProfile/genericAlone.js';
 import { hardwareOf, statisticOf } from './everyProfile/journal.js';
@@ -33,7 +33,7 @@ const sockets = fc.option(fc.record({
 }), { nil: undefined });
 
 describe.each(PROFILES)('$name in generic mode', (profile) => {
-  test.prop([settingsFor(profile), fc.boolean(), fc.boolean(), drawnFrames, sockets], { numRuns: RUNS, ...SEED })(
+  prop([settingsFor(profile), fc.boolean(), fc.boolean(), drawnFrames, sockets], { numRuns: RUNS, ...SEED })(
     'random traffic, settings and verdicts: nothing lost, nothing doubled, every counter true', ({ settings }, keepsHeadroom, frags, drawn, xsk) => {
       const { headroomBytes, ...others } = settings;
       const nic: NicSettings = { profile, ...others, ...(keepsHeadroom ? { headroomBytes } : {}), xdpMode: 'generic' };

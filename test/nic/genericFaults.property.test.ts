@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { PROFILES } from '../../src/nic/index.js';
 import type { NicSettings } from '../../src/nic/index.js';
+import { fc, prop } from '../support/property.js';
 import { captureOf } from '../support/simulate.js';
 import { faultPlans } from './everyProfile/faultPlans.js';
 import { mixedProgram } from './everyProfile/mixedProgram.js';
@@ -16,7 +16,7 @@ const RUNS = Number(process.env['XDP_SIM_NIC_RUNS'] ?? 2);
 const SEED = process.env['XDP_SIM_NIC_RUNS'] === undefined ? { seed: 20261127 } : {};
 
 describe.each(PROFILES)('$name in generic mode', (profile) => {
-  test.prop([settingsFor(profile), fc.boolean(), drawnFrames, faultPlans], { numRuns: RUNS, endOnFailure: true, ...SEED })(
+  prop([settingsFor(profile), fc.boolean(), drawnFrames, faultPlans], { numRuns: RUNS, endOnFailure: true, ...SEED })(
     'random faults: nothing lost or doubled, everything given back, and again the same', ({ settings }, frags, drawn, plan) => {
       const nic: NicSettings = { profile, ...settings, headroomBytes: undefined, xdpMode: 'generic', faults: plan };
       const frames = trafficFor(drawn, nic);

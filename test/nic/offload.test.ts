@@ -1,9 +1,9 @@
-import { fc, it } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkOffload, findProfile, NFP_FIRMWARE } from '../../src/nic/index.js';
 import { isDeviceBound } from '../../src/vm/index.js';
 import type { BpfMap, MapSpec, ObjectSpec } from '../../src/vm/index.js';
 import { fixtureObjects } from '../support/fixtures.js';
+import { fc, prop } from '../support/property.js';
 import { burst, returning, simulate, udpFrame, xdpProgram } from '../support/simulate.js';
 import type { SeenPacket, Simulated, TimedFrame } from '../support/simulate.js';
 import { faultPlans } from './everyProfile/faultPlans.js';
@@ -181,7 +181,7 @@ describe('random frames and faults', () => {
     r0 = r7
     exit`);
 
-  it.prop([fc.array(fc.uint8Array({ minLength: 1, maxLength: 200 }), { minLength: 1, maxLength: 200 }), fc.option(faultPlans, { nil: undefined }), fc.integer({ min: 1, max: 4 })], { numRuns: 25 })(
+  prop([fc.array(fc.uint8Array({ minLength: 1, maxLength: 200 }), { minLength: 1, maxLength: 200 }), fc.option(faultPlans, { nil: undefined }), fc.integer({ min: 1, max: 4 })], { numRuns: 25 })(
     'each packet ends once, and the counters are what the verdicts were', (frames, faults, queues) => {
       const timed = frames.map((bytes, i) => ({ bytes, tNs: i * 2000 }));
       const { result, simulation, ends } = simulate({ object, frames: timed, nic: { profile, queues, rxRingSize: 256, txRingSize: 256, xdpMode: 'offload', faults } });

@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { fromHex } from '../../src/base/index.js';
 import {
   addToSum, fold, internetChecksum, isChecksumValid, pseudoHeaderSumV4, pseudoHeaderSumV6, updateChecksum, updateChecksum32, verifyChecksums,
 } from '../../src/packet/index.js';
+import { fc, prop } from '../support/property.js';
 import * as frames from './support/frames.js';
 
 /** RFC 1071 by the book: add a word, carry around at once. */
@@ -23,7 +23,7 @@ describe('internetChecksum', () => {
     expect(internetChecksum(example, 0, 8)).toBe(0x220d);
   });
 
-  test.prop([fc.uint8Array({ maxLength: 200 }), fc.nat(10)])('equals adding word by word with carry, at any offset', (bytes, offBytes) => {
+  prop([fc.uint8Array({ maxLength: 200 }), fc.nat(10)])('equals adding word by word with carry, at any offset', (bytes, offBytes) => {
     const placed = new Uint8Array(offBytes + bytes.length + 3).fill(0xa5);
     placed.set(bytes, offBytes);
     expect(internetChecksum(placed, offBytes, bytes.length)).toBe(slowChecksum(bytes));
@@ -36,7 +36,7 @@ describe('internetChecksum', () => {
     expect(internetChecksum(bytes, 0, bytes.length)).toBe(0x00ff);
   });
 
-  test.prop([fc.uint8Array({ minLength: 2, maxLength: 100 }), fc.nat(48)])('put into the range, makes it valid; any other value does not', (bytes, word) => {
+  prop([fc.uint8Array({ minLength: 2, maxLength: 100 }), fc.nat(48)])('put into the range, makes it valid; any other value does not', (bytes, word) => {
     const at = (word * 2) % (bytes.length - (bytes.length % 2));
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     view.setUint16(at, 0);
@@ -55,7 +55,7 @@ describe('incremental update', () => {
 
   const header = fc.uint8Array({ minLength: 20, maxLength: 60 }).filter((bytes) => bytes.length % 2 === 0);
 
-  test.prop([header, fc.nat(100), fc.nat(0xffff)])('of a word equals computing anew', (bytes, word, newWord) => {
+  prop([header, fc.nat(100), fc.nat(0xffff)])('of a word equals computing anew', (bytes, word, newWord) => {
     fc.pre(bytes.some((byte, i) => i >= 12 && byte !== 0)); // with another word that isn't zero there is only one zero
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     const at = (word % 6) * 2;
@@ -65,7 +65,7 @@ describe('incremental update', () => {
     expect(updated).toBe(internetChecksum(bytes, 0, bytes.length));
   });
 
-  test.prop([header, fc.nat(0xffffffff)])('of an address equals computing anew', (bytes, address) => {
+  prop([header, fc.nat(0xffffffff)])('of an address equals computing anew', (bytes, address) => {
     fc.pre(bytes.some((byte, i) => i >= 16 && byte !== 0));
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     const before = internetChecksum(bytes, 0, bytes.length);
@@ -76,12 +76,12 @@ describe('incremental update', () => {
 });
 
 describe('pseudo headers', () => {
-  test.prop([fc.uint8Array({ minLength: 40, maxLength: 40 }), fc.nat(255), fc.nat(0xffff)])('IPv4: as if its 12 bytes were there', (ip, protocol, length) => {
+  prop([fc.uint8Array({ minLength: 40, maxLength: 40 }), fc.nat(255), fc.nat(0xffff)])('IPv4: as if its 12 bytes were there', (ip, protocol, length) => {
     const pseudo = Uint8Array.from([...ip.subarray(12, 20), 0, protocol, length >>> 8, length & 0xff]);
     expect(fold(pseudoHeaderSumV4(ip, 0, protocol, length))).toBe(fold(addToSum(0, pseudo, 0, 12)));
   });
 
-  test.prop([fc.uint8Array({ minLength: 40, maxLength: 40 }), fc.nat(255), fc.nat(0xffffffff)])('IPv6: as if its 40 bytes were there', (ip, nextHeader, length) => {
+  prop([fc.uint8Array({ minLength: 40, maxLength: 40 }), fc.nat(255), fc.nat(0xffffffff)])('IPv6: as if its 40 bytes were there', (ip, nextHeader, length) => {
     const pseudo = new Uint8Array(40);
     pseudo.set(ip.subarray(8));
     new DataView(pseudo.buffer).setUint32(32, length);

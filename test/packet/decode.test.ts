@@ -1,6 +1,6 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { decode, fieldAt, formatIpv6, formatTcpFlags, summarize } from '../../src/packet/index.js';
+import { fc, prop } from '../support/property.js';
 import * as frames from './support/frames.js';
 
 const names = Object.keys(frames) as (keyof typeof frames)[];
@@ -90,7 +90,7 @@ describe('decode', () => {
 
   const anyFrame = fc.constantFrom(...names).map((name) => frames[name]);
 
-  test.prop([anyFrame, fc.array(fc.tuple(fc.nat(150), fc.nat(255)), { maxLength: 6 }), fc.nat(150), fc.nat(255)], { numRuns: 2000 })(
+  prop([anyFrame, fc.array(fc.tuple(fc.nat(150), fc.nat(255)), { maxLength: 6 }), fc.nat(150), fc.nat(255)], { numRuns: 2000 })(
     'damaged frames never throw, and no byte outside of the packet counts', (good, changes, cut, filler) => {
       const frame = good.slice();
       for (const [at, value] of changes) frame[at % frame.length] = value;
@@ -109,7 +109,7 @@ describe('decode', () => {
     },
   );
 
-  test.prop([fc.uint8Array({ maxLength: 200 })])('random bytes never throw', (bytes) => {
+  prop([fc.uint8Array({ maxLength: 200 })])('random bytes never throw', (bytes) => {
     summarize(bytes, 0, bytes.length);
     for (let i = 0; i <= bytes.length; i++) expect(fieldAt(bytes, bytes.length, i)).toMatch(/^[a-z][a-z0-9]*(#\d+)?([.+][a-z0-9_]+)(\+\d+)?$/);
   });

@@ -1,9 +1,9 @@
-import { fc } from '@fast-check/vitest';
 import { expect, it } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
 import { csumDiff as libraryCsumDiff } from '../../src/packet/index.js';
 import { loadIntoKernel, testRun } from '../../src/replay/index.js';
 import { withKernel } from '../support/kernelOracle.js';
+import { fc } from '../support/property.js';
 import { addImm, call, exit, insn, jumpGreater, load32, mov, movImm, object, program, store64 } from './support/kernelPrograms.js';
 
 const CSUM_DIFF = 28;

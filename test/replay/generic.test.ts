@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { formatProblem, unwrap } from '../../src/base/index.js';
 import { replayOverVeth } from '../../src/replay/index.js';
 import type { NetReplayOptions, NetReport } from '../../src/replay/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
+import { fc, prop } from '../support/property.js';
 import { captureOf, udpFrame } from '../support/simulate.js';
 import { returning, xdpProgram } from '../support/xdpProgram.js';
 
@@ -119,13 +119,13 @@ withVeth('generic XDP on a real veth', () => {
     }
   });
 
-  test.prop([drawn(fc.nat(5), 1514)], { numRuns: 8 })('does with random packets, verdicts and changes what the simulator does', async (changes) => {
+  prop([drawn(fc.nat(5), 1514)], { numRuns: 8 })('does with random packets, verdicts and changes what the simulator does', async (changes) => {
     const frames = changes.filter(isComparable).map((each) => ({ bytes: frameOf(each) }));
     if (frames.length === 0) return;
     expect(await generic({ object: changing(), pcap: captureOf(frames) })).toMatchObject({ differences: [] });
   });
 
-  test.prop([drawn(fc.constantFrom(0, 1, 2, 5), 9014)], { numRuns: 6 })('and with packets of several buffers', async (changes) => {
+  prop([drawn(fc.constantFrom(0, 1, 2, 5), 9014)], { numRuns: 6 })('and with packets of several buffers', async (changes) => {
     const frames = changes.filter(isComparable).map((each) => ({ bytes: frameOf(each) }));
     if (frames.length === 0) return;
     expect(await generic({ object: changing({ frags: true }), pcap: captureOf(frames), mtu: 9000 })).toMatchObject({ differences: [] });

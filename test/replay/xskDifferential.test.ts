@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import { afterAll, describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
 import { CASE_CPU } from '../../src/cases/index.js';
@@ -10,6 +9,7 @@ import type { TxChoice, XskOperation } from '../../src/replay/xsk/xskOperation.j
 import { KERNEL_QUIRKS, MSG_DONTWAIT, XDP_COPY, XDP_USE_SG } from '../../src/umem/index.js';
 import type { AfXdpParts } from '../../src/umem/index.js';
 import { kernelOracle } from '../support/kernelOracle.js';
+import { fc } from '../support/property.js';
 import { METADATA, randomCase, redirectToSlot0 } from '../support/xskCases.js';
 import type { Case } from '../support/xskCases.js';
 import { withKernelSockets } from '../support/xskSides.js';

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fc, it } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
 import { isClean, runCapture } from '../../src/report/index.js';
 import type { RunOptions, RunReport } from '../../src/report/index.js';
 import { OUTCOMES } from '../../src/xdp/index.js';
+import { fc, prop } from '../support/property.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { objectPath, reportOf, runOptions } from './support.js';
 
@@ -87,7 +87,7 @@ describe('every packet ends once', () => {
     for (const capture of ['mixed.pcap', 'vlan.pcap', 'jumbo.pcap']) checkBalance(reportOf(program, capture, { program: several[program] }), PACKETS[capture]!);
   });
 
-  it.prop(
+  prop(
     [
       fc.constantFrom('reflector', 'xsk_redirect', 'redirect_self', 'frags_pass', 'adjust_tail', 'aborter', 'return_77'),
       fc.constantFrom(...Object.keys(PACKETS)),

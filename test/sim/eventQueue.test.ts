@@ -1,6 +1,6 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { EventQueue } from '../../src/sim/index.js';
+import { fc, prop } from '../support/property.js';
 
 describe('EventQueue', () => {
   it('runs by time, equal times in the order of their calls', () => {
@@ -40,7 +40,7 @@ describe('EventQueue', () => {
   /** Schedule so many ns from now, or (null) run the next event. */
   const action = fc.option(fc.integer({ min: 0, max: 30 }), { nil: null, freq: 2 });
 
-  test.prop([fc.array(action, { maxLength: 400 }), fc.constantFrom(0, 1e9, 2 ** 52)])('any order of calls equals a sorted list', (actions, startNs) => {
+  prop([fc.array(action, { maxLength: 400 }), fc.constantFrom(0, 1e9, 2 ** 52)])('any order of calls equals a sorted list', (actions, startNs) => {
     const events = new EventQueue(startNs);
     const ran: number[] = [];
     const handler = events.register((argument) => ran.push(argument));

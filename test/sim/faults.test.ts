@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { FAULT_KINDS, findProfile } from '../../src/nic/index.js';
 import type { DriverCounters, FaultCounts, FaultKind, FaultSetting, NicSettings } from '../../src/nic/index.js';
 import { BOOT_NS } from '../../src/sim/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
+import { fc, prop } from '../support/property.js';
 import { returning, simulate, udpFrame, xdpProgram, xskMap } from '../support/simulate.js';
 import type { Simulated, SimulateOptions, TimedFrame } from '../support/simulate.js';
 
@@ -307,7 +307,7 @@ const faultyScenario = fc.record({
 });
 
 describe('random plans over random traffic', () => {
-  test.prop([faultyScenario], { numRuns: 20 })(
+  prop([faultyScenario], { numRuns: 20 })(
     'never break the audit',
     ({ faults, profile: name, frames, hasSockets, queues, isDmaCoherent, interruptDelayNs, watchdogNs, seed }) => {
       const profile = findProfile(name)!;

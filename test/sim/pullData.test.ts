@@ -1,5 +1,5 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
+import { fc, prop } from '../support/property.js';
 import { simulate, udpFrame } from '../support/simulate.js';
 import { kfuncObject } from '../vm/kfuncs/kfuncProgram.js';
 
@@ -21,7 +21,7 @@ const program = (len: number, cut: number, again: number, verdict: number): stri
 
 describe('bpf_xdp_pull_data on the data path', () => {
   const len = fc.integer({ min: 0, max: 4000 });
-  test.prop([fc.constantFrom(...Object.values(VERDICTS)), fc.integer({ min: 60, max: 9000 }), len, fc.integer({ min: -9000, max: 200 }), len], { numRuns: 60 })(
+  prop([fc.constantFrom(...Object.values(VERDICTS)), fc.integer({ min: 60, max: 9000 }), len, fc.integer({ min: -9000, max: 200 }), len], { numRuns: 60 })(
     'no buffer is lost or given back twice',
     (verdict, frameBytes, first, cut, second) => {
       const frames = Array.from({ length: 20 }, (_, i) => ({ bytes: udpFrame(frameBytes, i), tNs: i * 1000 }));

@@ -1,8 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import type { DriverCounters } from '../../src/nic/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
 import { OUTCOMES } from '../../src/xdp/index.js';
+import { fc, prop } from '../support/property.js';
 import { fixture, simulate, udpFrame, xdpProgram, xskMap } from '../support/simulate.js';
 import type { Simulated, TimedFrame } from '../support/simulate.js';
 
@@ -149,7 +149,7 @@ function expectSound(run: Simulated, frames: readonly TimedFrame[]): void {
 }
 
 describe('any traffic through any NIC', () => {
-  test.prop([scenario], { numRuns: 40 })('ends every packet once and conserves every buffer', (each) => {
+  prop([scenario], { numRuns: 40 })('ends every packet once and conserves every buffer', (each) => {
     const [, object, frags] = each.program;
     const run = simulate({
       object,

@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
 import { findProfile } from '../../src/nic/index.js';
 import { createScenario, NO_PACKET } from '../../src/sim/index.js';
 import type { LinkEvent, LinkSettings, PortName, ScenarioSpec, WatchedPacket } from '../../src/sim/index.js';
+import { fc, prop } from '../support/property.js';
 import { captureOf, nicSettings, udpFrame, xdpProgram } from '../support/simulate.js';
 
 /** Steps that a frame carries, from byte 43 on; byte 42 counts how many it has made. */
@@ -132,7 +132,7 @@ function expectedOf(sent: readonly Sent[], fates: ReadonlyMap<number, LinkEvent>
 }
 
 describe('any small network', () => {
-  test.prop([scenario], { numRuns: 20 })('ends every frame once, keeps the order of each link, and is exact to the nanosecond', (drawn) => {
+  prop([scenario], { numRuns: 20 })('ends every frame once, keeps the order of each link, and is exact to the nanosecond', (drawn) => {
     const { spec, frames } = specOf(drawn);
     const built = unwrap(createScenario(spec));
     const sent = new Map<string, Sent[]>();
@@ -190,7 +190,7 @@ describe('any small network', () => {
     }
   }, 180_000);
 
-  test.prop([scenario], { numRuns: 4 })('is the same each time', (drawn) => {
+  prop([scenario], { numRuns: 4 })('is the same each time', (drawn) => {
     const run = (): unknown => {
       const events: LinkEvent[] = [];
       const result = unwrap(unwrap(createScenario(specOf(drawn).spec)).run({ onLinkFrame: (event) => events.push(event) }));

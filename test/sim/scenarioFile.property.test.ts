@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { parseScenario } from '../../src/sim/index.js';
+import { fc, prop } from '../support/property.js';
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
@@ -39,7 +39,7 @@ const value = fc.oneof(
 const mutations = fc.array(fc.tuple(fc.constantFrom(...paths(rich)), value), { minLength: 1, maxLength: 3 });
 
 describe('a scenario file that somebody has tampered with', () => {
-  test.prop([mutations], { numRuns: 3000 })('is taken, or refused with a place and what to do', (list) => {
+  prop([mutations], { numRuns: 3000 })('is taken, or refused with a place and what to do', (list) => {
     let json: Json = rich;
     for (const [path, each] of list) {
       try {

@@ -1,9 +1,9 @@
-import { fc } from '@fast-check/vitest';
 import type { XdpMode } from '../../src/replay/net/xdpLink.js';
 import type { XskSetting } from '../../src/replay/xsk/rawXsk.js';
 import type { AddressChoice, TxChoice, XskOperation } from '../../src/replay/xsk/xskOperation.js';
 import { MSG_DONTWAIT, XDP_COPY, XDP_USE_NEED_WAKEUP, XDP_USE_SG } from '../../src/umem/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
+import { fc } from './property.js';
 import { xskMap } from './simulate.js';
 import { xdpProgram } from './xdpProgram.js';
 

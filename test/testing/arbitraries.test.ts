@@ -1,10 +1,10 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { checkChecksums, decodePacket } from '../../src/packet/index.js';
 import type { HeaderName } from '../../src/packet/index.js';
 import { loadProgram } from '../../src/testing/index.js';
 import { anyFrame, capture, flow, mapOperations, mutatedPacket, packet, packetBytes, ringOperations, valueOfType } from '../../src/testing/arbitraries/index.js';
 import type { PacketOptions, Protocol } from '../../src/testing/arbitraries/index.js';
+import { fc, prop } from '../support/property.js';
 
 const wrongChecksums = (bytes: Uint8Array): unknown[] => checkChecksums(bytes, 0, bytes.length).filter(({ state }) => state === 'invalid');
 
@@ -15,7 +15,7 @@ function shrunk(options: Parameters<typeof packetBytes>[0], isFine: (bytes: Uint
 }
 
 describe('packet', () => {
-  test.prop([packetBytes()], { numRuns: 500 })('is well-formed: no faults, no wrong checksum', (bytes) => {
+  prop([packetBytes()], { numRuns: 500 })('is well-formed: no faults, no wrong checksum', (bytes) => {
     expect(decodePacket(bytes).faults).toEqual([]);
     expect(wrongChecksums(bytes)).toEqual([]);
   });
@@ -60,7 +60,7 @@ describe('packet', () => {
 });
 
 describe('mutatedPacket', () => {
-  test.prop([mutatedPacket()], { numRuns: 300 })('never has less than an Ethernet header, and decoding takes anything', ({ data }) => {
+  prop([mutatedPacket()], { numRuns: 300 })('never has less than an Ethernet header, and decoding takes anything', ({ data }) => {
     expect(data.length).toBeGreaterThanOrEqual(14);
     decodePacket(data);
   });
@@ -73,7 +73,7 @@ describe('mutatedPacket', () => {
 });
 
 describe('flow', () => {
-  test.prop([flow({ protocols: ['tcp'] })])('of TCP has sequence numbers that add up', ({ packets }) => {
+  prop([flow({ protocols: ['tcp'] })])('of TCP has sequence numbers that add up', ({ packets }) => {
     const expected = { client: -1, server: -1 };
     for (const { from, data } of packets) {
       const parsed = decodePacket(data);
@@ -84,17 +84,17 @@ describe('flow', () => {
     }
   });
 
-  test.prop([flow({ protocols: ['udp'] })])('of UDP alternates', ({ packets }) => {
+  prop([flow({ protocols: ['udp'] })])('of UDP alternates', ({ packets }) => {
     packets.forEach(({ from }, i) => expect(from).toBe(i % 2 === 0 ? 'client' : 'server'));
   });
 });
 
-test.prop([capture()])('a capture does not go back in time', (packets) => {
+prop([capture()])('a capture does not go back in time', (packets) => {
   const times = packets.map(({ tSec, tNsec }) => tSec * 1e9 + tNsec);
   expect(times).toEqual([...times].sort((a, b) => a - b));
 });
 
-test.prop([ringOperations({ chunks: 4, hasInvalid: true })])('ring operations stay with their chunks', (operations) => {
+prop([ringOperations({ chunks: 4, hasInvalid: true })])('ring operations stay with their chunks', (operations) => {
   for (const operation of operations) if ('chunk' in operation) expect(operation.chunk).toBeLessThanOrEqual(4);
 });
 
@@ -102,7 +102,7 @@ describe('operations on a map', () => {
   const program = loadProgram('fixtures/programs/count_hash/count_hash.o');
   const map = program.maps.get<string, { packets: number; bytes: number }>('packets_by_source');
 
-  test.prop([mapOperations(map as never)])('agree with a plain Map', (operations) => {
+  prop([mapOperations(map as never)])('agree with a plain Map', (operations) => {
     const model = new Map<string, unknown>();
     for (const { key } of map.entries()) map.delete(key);
     for (const operation of operations) {

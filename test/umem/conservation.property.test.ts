@@ -1,5 +1,5 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
+import { fc, prop } from '../support/property.js';
 import { SocketBench } from './support.js';
 
 const EAGAIN = -11;
@@ -92,7 +92,7 @@ function expectConserved(bench: SocketBench, application: Application): void {
 }
 
 describe('chunks of a UMEM', () => {
-  test.prop([
+  prop([
     steps,
     fc.integer({ min: 1, max: 6 }),
     fc.record({ rx: ringSize, tx: ringSize, fill: ringSize, completion: ringSize }),

@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { HostMemory } from '../../src/memory/index.js';
 import { ADDRESS_BYTES, ConsumerQueue, ProducerQueue } from '../../src/umem/index.js';
+import { fc, prop } from '../support/property.js';
 
 const consumer = (size: number, trusts = false): ConsumerQueue => new ConsumerQueue(new HostMemory(1), 'FILL ring', size, ADDRESS_BYTES, trusts);
 const producer = (size: number): ProducerQueue => new ProducerQueue(new HostMemory(1), 'COMPLETION ring', size, ADDRESS_BYTES);
@@ -61,7 +61,7 @@ describe('ProducerQueue', () => {
 describe('a producer and a consumer on one ring', () => {
   const start = fc.oneof(fc.constantFrom(0, 0xfffffff0, 0xffffffff, 0x7fffffff), fc.integer({ min: 0, max: 0xffffffff }));
 
-  test.prop([fc.constantFrom(1, 2, 4, 16), start, fc.array(fc.boolean(), { maxLength: 200 })])('are first in, first out, from any index on', (size, index, isProduce) => {
+  prop([fc.constantFrom(1, 2, 4, 16), start, fc.array(fc.boolean(), { maxLength: 200 })])('are first in, first out, from any index on', (size, index, isProduce) => {
     const out = producer(size);
     const into = consumer(size);
     for (const queue of [out, into]) Object.assign(queue, { cachedProd: index, cachedCons: index });

@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { loadIntoKernel } from '../../src/replay/index.js';
 import { checkStack } from '../../src/vm/checkStack.js';
@@ -6,6 +5,7 @@ import type { FunctionSpec, ObjectSpec } from '../../src/vm/index.js';
 import { call, exit, insn, lddw, map, mapReference, mov, movImm, object, program } from '../replay/support/kernelPrograms.js';
 import type { Insn } from '../replay/support/kernelPrograms.js';
 import { withKernel } from '../support/kernelOracle.js';
+import { fc } from '../support/property.js';
 
 /** One function: bytes of its frame, functions that it calls, whether it tail-calls. */
 interface Shape {

@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
 import { HostMemory } from '../../src/memory/index.js';
@@ -6,6 +5,7 @@ import { Vm, loadObjectFile } from '../../src/vm/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
 import { TestRunner } from '../../src/xdp/testRun.js';
 import { bytes } from '../replay/support/kernelPrograms.js';
+import { fc } from '../support/property.js';
 import { testEnvironment } from './support/differential.js';
 
 const NAMES = ['csum_diff', 'count_hash', 'count_percpu', 'printk', 'adjust_tail', 'meta_writer', 'vlan_push', 'xsk_redirect', 'tail_calls', 'redirect_self', 'frags_pass'];

@@ -1,6 +1,6 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { Owner } from '../../src/memory/index.js';
+import { fc, prop } from '../support/property.js';
 import { CpumapHost, ETH0, redirectTo } from './support/cpumapHost.js';
 
 const PASS = 'r0 = 2\nexit';
@@ -234,7 +234,7 @@ describe('skbs to a CPU', () => {
   });
 });
 
-test.prop([
+prop([
   fc.array(fc.record({ cpus: fc.array(fc.constantFrom(1, 2, 3), { maxLength: 40 }), cpu: fc.nat(3), isGeneric: fc.boolean(), settles: fc.boolean() }), { maxLength: 6 }),
   fc.array(fc.record({ queueSize: fc.integer({ min: 1, max: 40 }), program: fc.constantFrom(undefined, 'pass', 'drop', 'send', 'on') }), { minLength: 3, maxLength: 3 }),
 ], { numRuns: 25 })('whatever happens, each packet ends once and all memory comes back', (polls, entries) => {

@@ -1,8 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import type { ProgramEntryMap } from '../../src/vm/index.js';
 import { ETH_P_802_2, ETH_P_802_3, PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from '../../src/xdp/index.js';
 import { map } from '../replay/support/kernelPrograms.js';
+import { fc, prop } from '../support/property.js';
 import { returning, xdpProgram } from '../support/xdpProgram.js';
 import { ETH0, ETH1, frameOf, GenericHost } from './genericSupport.js';
 
@@ -200,7 +200,7 @@ describe('redirects', () => {
     expect(host.isClean).toBe(true);
   });
 
-  test.prop([fc.array(fc.constantFrom(ETH0, ETH1), { maxLength: 5 }), fc.constantFrom(0, BROADCAST, BROADCAST | EXCLUDE_INGRESS), fc.nat(7), fc.nat(12)], { numRuns: 40 })(
+  prop([fc.array(fc.constantFrom(ETH0, ETH1), { maxLength: 5 }), fc.constantFrom(0, BROADCAST, BROADCAST | EXCLUDE_INGRESS), fc.nat(7), fc.nat(12)], { numRuns: 40 })(
     'whatever fails, the packet ends once and all memory comes back', (entries, flags, key, allowed) => {
       const host = withDevmap(key, flags, entries);
       const skb = host.skb({ bytes: frameOf(3000), linearBytes: 1000 });

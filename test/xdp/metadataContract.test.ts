@@ -1,8 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
 import { checkMetadata, compareContracts, contractOfStruct, declareContract, encodeMetadata, METADATA_MAX_BYTES, readMetadata } from '../../src/xdp/index.js';
 import type { FieldType, MetadataContract, MetadataValue } from '../../src/xdp/index.js';
+import { fc, prop } from '../support/property.js';
 import { fixture } from '../support/simulate.js';
 import { btfOf, RUST } from './support/structBtf.js';
 
@@ -137,7 +137,7 @@ describe('metadata of a packet', () => {
   };
   const contents = fc.array(fc.constantFrom(...Object.keys(types)).chain((type) => types[type].map((value) => ({ type: type as FieldType, value }))), { minLength: 1, maxLength: 12 });
 
-  test.prop([contents, fc.nat(9)])('comes back as it was written, wherever it lies', (drawn, offBytes) => {
+  prop([contents, fc.nat(9)])('comes back as it was written, wherever it lies', (drawn, offBytes) => {
     // Bytes of padding make any list of fields a contract.
     const fields: (readonly [string, FieldType])[] = [];
     const values: Record<string, MetadataValue> = {};

@@ -1,6 +1,6 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { skbEndBytes, skbFragments } from '../../src/xdp/index.js';
+import { fc, prop } from '../support/property.js';
 import { returning } from '../support/xdpProgram.js';
 import { frameOf, GenericHost } from './genericSupport.js';
 
@@ -89,7 +89,7 @@ describe.each([4096, 2048])('memory of skbs, ledger units of %i', (unitBytes) =>
   const { skbs } = host.core.generic;
   const drawn = fc.record({ lenBytes: fc.integer({ min: 14, max: 20_000 }), headroomBytes: fc.nat(300), cut: fc.nat(3000), fragmentBytes: fc.integer({ min: 1200, max: 2900 }) });
 
-  test.prop([fc.array(drawn, { maxLength: 6 }), fc.boolean(), fc.boolean()])('whatever is done to an skb, its bytes stay, and all memory comes back', (all, copies, expands) => {
+  prop([fc.array(drawn, { maxLength: 6 }), fc.boolean(), fc.boolean()])('whatever is done to an skb, its bytes stay, and all memory comes back', (all, copies, expands) => {
     for (const { lenBytes, headroomBytes, cut, fragmentBytes } of all) {
       const bytes = frameOf(lenBytes);
       const skb = host.skb({ bytes, headroomBytes, linearBytes: Math.min(lenBytes, 14 + cut), fragmentBytes });
@@ -111,7 +111,7 @@ describe.each([4096, 2048])('memory of skbs, ledger units of %i', (unitBytes) =>
     expect(host.isClean).toBe(true);
   });
 
-  test.prop([drawn, fc.boolean(), fc.nat(8)])('without memory nothing has changed', ({ lenBytes, headroomBytes, cut, fragmentBytes }, copies, allowed) => {
+  prop([drawn, fc.boolean(), fc.nat(8)])('without memory nothing has changed', ({ lenBytes, headroomBytes, cut, fragmentBytes }, copies, allowed) => {
     const bytes = frameOf(lenBytes);
     const skb = host.skb({ bytes, headroomBytes, linearBytes: Math.min(lenBytes, 14 + cut), fragmentBytes });
     let left = allowed;

@@ -1,10 +1,10 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
 import { KernelObject, testRun } from '../../src/replay/index.js';
 import type { TestRunInput } from '../../src/xdp/index.js';
 import { bytes } from '../replay/support/kernelPrograms.js';
 import { withKernel } from '../support/kernelOracle.js';
+import { fc } from '../support/property.js';
 import { TestMachine, textObject } from '../vm/support/differential.js';
 
 const EINVAL = 22;

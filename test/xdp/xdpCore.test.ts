@@ -1,5 +1,5 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
+import { fc, prop } from '../support/property.js';
 import { RedirectHost, redirectMap, redirectTo } from './support/redirectHost.js';
 
 const [BROADCAST, EXCLUDE_INGRESS] = [8, 16];
@@ -292,7 +292,7 @@ const anyHost = new RedirectHost({ main: redirectTo(2), second: redirectMap('dev
 anyHost.put('devices', 1, 3, 'odd');
 [1, 2, 3].forEach((ifindex) => anyHost.put('hash', ifindex, ifindex));
 
-test.prop([fc.array(step, { maxLength: 20 }), fc.array(fc.integer({ min: -1, max: 20 }), { minLength: 3, maxLength: 3 })])(
+prop([fc.array(step, { maxLength: 20 }), fc.array(fc.integer({ min: -1, max: 20 }), { minLength: 3, maxLength: 3 })])(
   'whatever comes, each packet ends once and each buffer comes back',
   (steps, rooms) => {
     rooms.forEach((room, i) => (anyHost.device(i + 1).room = room));

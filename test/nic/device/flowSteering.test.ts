@@ -1,10 +1,10 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { FLOW_DISCARD, FLOW_NONE, FlowSteering } from '../../../src/nic/device/flowSteering.js';
 import type { FlowRule } from '../../../src/nic/device/flowSteering.js';
 import { ParsedFrame, parseFrame } from '../../../src/nic/device/parseFrame.js';
 import { parseIpAddress } from '../../../src/packet/index.js';
 import * as frames from '../../packet/support/frames.js';
+import { fc, prop } from '../../support/property.js';
 import { buildFrame, frameSpecs } from './offloadFrames.js';
 
 const QUEUES = 4;
@@ -62,7 +62,7 @@ describe('match', () => {
     expect([match(table, frames.udpDatagram), match(table, frames.icmpEcho), match(table, frames.lldp)]).toEqual([FLOW_DISCARD, 1, FLOW_NONE]);
   });
 
-  test.prop([frameSpecs, fc.nat()])('a rule made of a frame matches it, and not the frame with one bit of the tuple flipped', (spec, draw) => {
+  prop([frameSpecs, fc.nat()])('a rule made of a frame matches it, and not the frame with one bit of the tuple flipped', (spec, draw) => {
     const { bytes, l3Start, l4Start } = buildFrame(spec);
     const addressBytes = spec.isIpv6 ? 16 : 4;
     const addresses = l3Start + (spec.isIpv6 ? 8 : 12);

@@ -1,4 +1,3 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { HostMemory, Owner, PAGE_BYTES, PageAllocator } from '../../../src/memory/index.js';
 import {
@@ -8,6 +7,7 @@ import {
 } from '../../../src/nic/index.js';
 import { NO_OFFLOAD, TxQueue } from '../../../src/nic/driver/txQueue.js';
 import type { DescriptorFormat, RingMemory } from '../../../src/nic/index.js';
+import { fc, prop } from '../../support/property.js';
 import { ManualScheduler } from '../support.js';
 import { buildFrame, frameSpecs } from './offloadFrames.js';
 
@@ -98,7 +98,7 @@ class Bench {
 }
 
 describe.each(FORMATS)('offloads of $name descriptors', ({ format }) => {
-  test.prop([frameSpecs, fc.array(fc.integer({ min: 64, max: 300 }), { maxLength: 2 }), fc.integer({ min: 0, max: 0xffff })], { numRuns: 40 })(
+  prop([frameSpecs, fc.array(fc.integer({ min: 64, max: 300 }), { maxLength: 2 }), fc.integer({ min: 0, max: 0xffff })], { numRuns: 40 })(
     'TX: the checksum that csum_start and csum_offset ask for is on the wire, and so is the tag',
     (spec, cuts, tci) => {
       const { bytes, l4Start, csumOffset } = buildFrame({ ...spec, padding: new Uint8Array(0) });
@@ -120,7 +120,7 @@ describe.each(FORMATS)('offloads of $name descriptors', ({ format }) => {
     },
   );
 
-  test.prop([frameSpecs, fc.option(fc.nat(), { nil: undefined }), fc.boolean()], { numRuns: 40 })(
+  prop([frameSpecs, fc.option(fc.nat(), { nil: undefined }), fc.boolean()], { numRuns: 40 })(
     'RX: no frame with a wrong checksum is called right, no right one wrong; a tag is in the descriptor or in the packet',
     (spec, flip, rxVlanStrip) => {
       const { bytes, l4Start, packetEnd } = buildFrame(spec);

@@ -1,6 +1,6 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { InterruptLine } from '../../../src/nic/device/interrupt.js';
+import { fc, prop } from '../../support/property.js';
 import { ManualScheduler } from '../support.js';
 
 /** A line of queue 5 with a handler that only notes the time. */
@@ -154,7 +154,7 @@ describe('InterruptLine', () => {
     expect([fired, line.raisedCount, line.lostCount]).toEqual([1, 1, 1]);
   });
 
-  test.prop([fc.constantFrom(0, 1, 50, 1000), fc.array(fc.record({ wait: fc.integer({ min: 0, max: 120 }), frames: fc.integer({ min: 1, max: 40 }) }), { maxLength: 60 })])(
+  prop([fc.constantFrom(0, 1, 50, 1000), fc.array(fc.record({ wait: fc.integer({ min: 0, max: 120 }), frames: fc.integer({ min: 1, max: 40 }) }), { maxLength: 60 })])(
     'fires exactly when its rule says',
     (delayNs, arrivals) => {
       const { scheduler, line, times } = lineWith(delayNs);

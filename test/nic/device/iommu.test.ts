@@ -1,6 +1,6 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { IOMMU_READ, IOMMU_WRITE, Iommu, IOVA_HIGH } from '../../../src/nic/index.js';
+import { fc, prop } from '../../support/property.js';
 
 const HOST = 0x40000;
 
@@ -81,7 +81,7 @@ describe('Iommu', () => {
     expect(iommu.translate(IOVA_HIGH, iova + 3 * 4096, 1, IOMMU_READ)).toBe(0);
   });
 
-  test.prop([fc.array(fc.nat(20), { maxLength: 120 })])('any order of map and unmap: two mappings never share an I/O page', (choices) => {
+  prop([fc.array(fc.nat(20), { maxLength: 120 })])('any order of map and unmap: two mappings never share an I/O page', (choices) => {
     const iommu = new Iommu(8);
     const live: { iova: number; host: number }[] = [];
     choices.forEach((choice, step) => {
@@ -133,7 +133,7 @@ describe('Iommu', () => {
     expect(iommu.faults[0].reason).toBe('the transfer leaves its page');
   });
 
-  test.prop([fc.array(fc.record({ pick: fc.nat(20), pages: fc.integer({ min: 1, max: 4 }) }), { maxLength: 120 })])(
+  prop([fc.array(fc.record({ pick: fc.nat(20), pages: fc.integer({ min: 1, max: 4 }) }), { maxLength: 120 })])(
     'any order of ranges: each has I/O pages of its own, and one fails only when no gap is long enough',
     (choices) => {
       const iommu = new Iommu(12);

@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { compareDimStats, DIM_PROFILES, DIM_START, dimStats, nextDim } from '../../../src/nic/device/moderationDim.js';
 import type { DimState } from '../../../src/nic/device/moderationDim.js';
 import { itrIntervalNs, itrOf, ITR_START, nextItrClass } from '../../../src/nic/device/moderationItr.js';
 import { decodeIntrMitigate, encodeIntrMitigate, R8169_BASE_NS } from '../../../src/nic/device/moderationR8169.js';
+import { fc, prop } from '../../support/property.js';
 
 describe('ITR of igb and igc', () => {
   it.each([
@@ -60,7 +60,7 @@ describe('IntrMitigate', () => {
 
   const frames = fc.integer({ min: 2, max: 60 });
   const delay = fc.integer({ min: 1, max: 15 * 32 * 2560 });
-  test.prop([fc.record({ rxDelayNs: delay, txDelayNs: delay, rxFrames: frames, txFrames: frames })])('what it encodes is never less than asked for, by less than a unit', (asked) => {
+  prop([fc.record({ rxDelayNs: delay, txDelayNs: delay, rxFrames: frames, txFrames: frames })])('what it encodes is never less than asked for, by less than a unit', (asked) => {
     const encoded = encodeIntrMitigate(asked, 2560);
     expect(encoded).toBeDefined();
     if (encoded === undefined) return;
@@ -123,7 +123,7 @@ describe('DIM', () => {
     expect(nextDim(now, stats(2000))).toMatchObject({ tune: 'going-left', profile: 0 });
   });
 
-  test.prop([fc.array(fc.record({ bytes: fc.nat(5000), packets: fc.nat(500), events: fc.nat(100) }), { maxLength: 200 })])('never leaves its table', (measurements) => {
+  prop([fc.array(fc.record({ bytes: fc.nat(5000), packets: fc.nat(500), events: fc.nat(100) }), { maxLength: 200 })])('never leaves its table', (measurements) => {
     let now = DIM_START;
     for (const measured of measurements) {
       const before = now.profile;

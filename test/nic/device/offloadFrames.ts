@@ -1,5 +1,5 @@
-import { fc } from '@fast-check/vitest';
 import { addToSum, fold, internetChecksum, pseudoHeaderSumV4, pseudoHeaderSumV6 } from '../../../src/packet/index.js';
+import { fc } from '../../support/property.js';
 
 const TCP = 6;
 const UDP = 17;

@@ -1,4 +1,3 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import {
   PACKET_BROADCAST, PACKET_FRAGMENT, PACKET_IPV4, PACKET_IPV6, PACKET_MULTICAST, PACKET_SCTP, PACKET_TCP, PACKET_UDP,
@@ -7,6 +6,7 @@ import { NO_L4, ParsedFrame, parseFrame } from '../../../src/nic/device/parseFra
 import { NO_VLAN_TAG } from '../../../src/nic/device/vlan.js';
 import { decode, layerOf } from '../../../src/packet/index.js';
 import * as frames from '../../packet/support/frames.js';
+import { fc, prop } from '../../support/property.js';
 import { buildFrame, frameSpecs } from './offloadFrames.js';
 
 function parsed(bytes: Uint8Array, lenBytes = bytes.length): ParsedFrame {
@@ -55,7 +55,7 @@ describe('parseFrame', () => {
     expect([33, 34, 37, 38].map((len) => parsed(frames.udpDatagram, len).packetType)).toEqual([0, PACKET_IPV4, PACKET_IPV4, PACKET_IPV4 | PACKET_UDP]);
   });
 
-  test.prop([frameSpecs])('finds the headers where src/packet does', (spec) => {
+  prop([frameSpecs])('finds the headers where src/packet does', (spec) => {
     const { bytes } = buildFrame(spec);
     const packet = decode(bytes, 0, bytes.length);
     const ip = layerOf(packet, spec.isIpv6 ? 'ipv6' : 'ipv4')!;
@@ -63,7 +63,7 @@ describe('parseFrame', () => {
     expect(parsed(bytes)).toMatchObject({ l3Start: ip.offBytes, l4Start: upper.offBytes, protocol: spec.protocol, vlanTci: spec.tags[0]?.[1] ?? NO_VLAN_TAG });
   });
 
-  test.prop([fc.uint8Array({ minLength: 14, maxLength: 100 }), fc.constantFrom([8, 0, 0x45], [0x86, 0xdd, 0x60], [0x81, 0], [0x88, 0xa8])])(
+  prop([fc.uint8Array({ minLength: 14, maxLength: 100 }), fc.constantFrom([8, 0, 0x45], [0x86, 0xdd, 0x60], [0x81, 0], [0x88, 0xa8])])(
     'reads no byte behind the frame',
     (bytes, head) => {
       bytes.set(head.slice(0, bytes.length - 12), 12);

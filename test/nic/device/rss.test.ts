@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { ParsedFrame, parseFrame } from '../../../src/nic/device/parseFrame.js';
 import { defaultRssKey, Rss, RSS_KEY_MICROSOFT, spreadIndirection } from '../../../src/nic/device/rss.js';
 import * as frames from '../../packet/support/frames.js';
 import { XDP_RSS_L3_IPV4, XDP_RSS_L3_IPV6, XDP_RSS_L4, XDP_RSS_L4_TCP, XDP_RSS_L4_UDP, XDP_RSS_TYPE_NONE } from '../../../src/vm/index.js';
+import { fc, prop } from '../../support/property.js';
 
 const rss = new Rss(RSS_KEY_MICROSOFT, 4);
 
@@ -63,7 +63,7 @@ describe('Toeplitz hash', () => {
     expect([hash(ipv6(vector, TCP)), hash(ipv6(vector, UDP)), hash(ipv6(vector, 58))]).toEqual([l4, l4, l3]);
   });
 
-  test.prop([fc.uint8Array({ minLength: 52, maxLength: 52 }), fc.uint8Array({ minLength: 36, maxLength: 36 }), fc.integer({ min: 0, max: 36 })])(
+  prop([fc.uint8Array({ minLength: 52, maxLength: 52 }), fc.uint8Array({ minLength: 36, maxLength: 36 }), fc.integer({ min: 0, max: 36 })])(
     'is the xor of the key windows at the set bits',
     (key, input, len) => {
       let bits = BigInt(0);
@@ -123,7 +123,7 @@ describe('hashFrame', () => {
     expect([14, 17, 18, 37, 38, 42].map((len) => rss.hashFrame(tagged, 0, len) >>> 0)).toEqual([0, 0, 0, 0, l3, l4]);
   });
 
-  test.prop([fc.uint8Array({ minLength: 14, maxLength: 90 })])('reads no byte behind the frame', (frame) => {
+  prop([fc.uint8Array({ minLength: 14, maxLength: 90 })])('reads no byte behind the frame', (frame) => {
     const padded = (fill: number): Uint8Array => Uint8Array.from([...frame, ...new Uint8Array(60).fill(fill)]);
     expect(rss.hashFrame(padded(0), 0, frame.length)).toBe(rss.hashFrame(padded(0xff), 0, frame.length));
   });
@@ -158,7 +158,7 @@ describe('hash by choice', () => {
 });
 
 describe('key', () => {
-  test.prop([fc.constantFrom(40, 52), fc.uint8Array({ minLength: 52, maxLength: 52 }), fc.uint8Array({ minLength: 36, maxLength: 36 })])(
+  prop([fc.constantFrom(40, 52), fc.uint8Array({ minLength: 52, maxLength: 52 }), fc.uint8Array({ minLength: 36, maxLength: 36 })])(
     'can be set, and hashes as if it had been there from the start',
     (keyBytes, random, input) => {
       const key = random.subarray(0, keyBytes);
@@ -207,7 +207,7 @@ describe('indirection table', () => {
     expect(spreadIndirection(8, 3, 'interleaved')).toEqual([0, 1, 2, 0, 1, 2, 0, 1]);
   });
 
-  test.prop([fc.integer({ min: 1, max: 2048 }), fc.integer({ min: 1, max: 300 }), fc.constantFrom('interleaved' as const, 'blocks' as const), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })])(
+  prop([fc.integer({ min: 1, max: 2048 }), fc.integer({ min: 1, max: 300 }), fc.constantFrom('interleaved' as const, 'blocks' as const), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })])(
     'of any size is entered by the hash modulo its size',
     (indirectionSize, queues, spread, hashed) => {
       const table = new Rss(RSS_KEY_MICROSOFT, queues, { indirectionSize, spread });

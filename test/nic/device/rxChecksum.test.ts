@@ -1,4 +1,3 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { DESC_L3_BAD, DESC_L3_CHECKED, DESC_L4_BAD, DESC_L4_CHECKED } from '../../../src/nic/device/batch.js';
 import { rangeSum } from '../../../src/nic/device/checksum.js';
@@ -6,6 +5,7 @@ import { ParsedFrame, parseFrame } from '../../../src/nic/device/parseFrame.js';
 import { rxChecksumFlags } from '../../../src/nic/device/rxChecksum.js';
 import { addToSum, fold, verifyChecksums } from '../../../src/packet/index.js';
 import * as frames from '../../packet/support/frames.js';
+import { fc, prop } from '../../support/property.js';
 import { buildFrame, frameSpecs, memoryWith } from './offloadFrames.js';
 
 const frame = new ParsedFrame();
@@ -28,7 +28,7 @@ function withBytes(bytes: Uint8Array, at: number, ...values: number[]): Uint8Arr
 }
 
 describe('rangeSum', () => {
-  test.prop([fc.uint8Array({ minLength: 1024, maxLength: 1024 }), fc.integer({ min: 0, max: 600 }), fc.integer({ min: 0, max: 424 })])(
+  prop([fc.uint8Array({ minLength: 1024, maxLength: 1024 }), fc.integer({ min: 0, max: 600 }), fc.integer({ min: 0, max: 424 })])(
     'is the sum of src/packet at every alignment',
     (u8, address, lenBytes) => {
       const memory = { u8, u32: new Uint32Array(u8.buffer, u8.byteOffset, 256) };
@@ -82,11 +82,11 @@ describe('rxChecksumFlags', () => {
     expect(flagsOf(bytes)).toBe(expected);
   });
 
-  test.prop([frameSpecs, fc.integer({ min: 64, max: 67 })])('every whole packet is right at every alignment', (spec, address) => {
+  prop([frameSpecs, fc.integer({ min: 64, max: 67 })])('every whole packet is right at every alignment', (spec, address) => {
     expect(flagsOf(buildFrame(spec).bytes, address)).toBe((spec.isIpv6 ? 0 : L3_OK) | L4_OK);
   });
 
-  test.prop([frameSpecs, fc.nat(), fc.integer({ min: 64, max: 67 })])('a flipped bit of the payload, ports or checksum is found', (spec, draw, address) => {
+  prop([frameSpecs, fc.nat(), fc.integer({ min: 64, max: 67 })])('a flipped bit of the payload, ports or checksum is found', (spec, draw, address) => {
     const { bytes, l4Start, packetEnd } = buildFrame(spec);
     const bit = draw % ((packetEnd - l4Start) * 8);
     const at = l4Start + (bit >> 3);
@@ -98,21 +98,21 @@ describe('rxChecksumFlags', () => {
     expect(flagsOf(bytes, address)).toBe((spec.isIpv6 ? 0 : L3_OK) | L4_WRONG);
   });
 
-  test.prop([frameSpecs, fc.nat()])('a flipped bit of an address is found by both checksums', (spec, draw) => {
+  prop([frameSpecs, fc.nat()])('a flipped bit of an address is found by both checksums', (spec, draw) => {
     const { bytes, l3Start } = buildFrame(spec);
     const bit = draw % (spec.isIpv6 ? 256 : 64);
     bytes[l3Start + (spec.isIpv6 ? 8 : 12) + (bit >> 3)] ^= 1 << (bit & 7);
     expect(flagsOf(bytes)).toBe((spec.isIpv6 ? 0 : L3_OK | DESC_L3_BAD) | L4_WRONG);
   });
 
-  test.prop([frameSpecs.filter((spec) => !spec.isIpv6), fc.nat()])('a flipped bit of the IPv4 header is found unless it hides the header', (spec, draw) => {
+  prop([frameSpecs.filter((spec) => !spec.isIpv6), fc.nat()])('a flipped bit of the IPv4 header is found unless it hides the header', (spec, draw) => {
     const { bytes, l3Start, l4Start } = buildFrame(spec);
     const bit = 8 + (draw % ((l4Start - l3Start - 1) * 8));
     bytes[l3Start + (bit >> 3)] ^= 1 << (bit & 7);
     expect(flagsOf(bytes) & (DESC_L3_CHECKED | DESC_L3_BAD)).toBe(DESC_L3_CHECKED | DESC_L3_BAD);
   });
 
-  test.prop([frameSpecs, fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 3 }), fc.integer({ min: 0, max: 9 })])(
+  prop([frameSpecs, fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 3 }), fc.integer({ min: 0, max: 9 })])(
     'agrees with verifyChecksums wherever both look, on damaged and cut frames too',
     (spec, damage, cutBytes) => {
       const { bytes } = buildFrame(spec);
@@ -126,7 +126,7 @@ describe('rxChecksumFlags', () => {
     },
   );
 
-  test.prop([fc.uint8Array({ minLength: 14, maxLength: 120 }), fc.constantFrom([8, 0, 0x45], [0x86, 0xdd, 0x60]), fc.integer({ min: 0, max: 3 })])(
+  prop([fc.uint8Array({ minLength: 14, maxLength: 120 }), fc.constantFrom([8, 0, 0x45], [0x86, 0xdd, 0x60]), fc.integer({ min: 0, max: 3 })])(
     'reads no byte behind the frame',
     (bytes, head, address) => {
       bytes.set(head.slice(0, Math.max(0, bytes.length - 12)), 12);

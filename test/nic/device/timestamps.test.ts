@@ -1,6 +1,6 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { CycleCounter, extendTimestamp32, HardwareClock, timestampLow32 } from '../../../src/nic/device/timestamps.js';
+import { fc, prop } from '../../support/property.js';
 
 const SECOND = 1e9;
 const HOUR = 3600 * SECOND;
@@ -23,7 +23,7 @@ describe('HardwareClock', () => {
     expect(clock.timeAt(12 * SECOND)).toBe(12 * SECOND + 10_000 - 100_000);
   });
 
-  test.prop([fc.integer({ min: -HOUR, max: HOUR }), fc.integer({ min: -6e5 * 65536, max: 6e5 * 65536 }), fc.integer({ min: 0, max: HOUR }), fc.integer({ min: -HOUR, max: HOUR })])(
+  prop([fc.integer({ min: -HOUR, max: HOUR }), fc.integer({ min: -6e5 * 65536, max: 6e5 * 65536 }), fc.integer({ min: 0, max: HOUR }), fc.integer({ min: -HOUR, max: HOUR })])(
     'momentOf: the first moment from now on at which it shows a time', (offsetNs, scaledPpm, nowNs, aheadNs) => {
       const clock = new HardwareClock(offsetNs);
       expect(clock.adjustFrequency(0, scaledPpm).ok).toBe(Math.abs(scaledPpm) * 1000 <= clock.maxAdjustmentPpb * 65536);
@@ -42,7 +42,7 @@ describe('HardwareClock', () => {
     expect(clock.adjustFrequency(0, -65536).ok).toBe(true);
   });
 
-  test.prop([fc.array(fc.tuple(fc.integer({ min: 0, max: HOUR }), fc.integer({ min: -4_000_000_000, max: 4_000_000_000 })), { maxLength: 8 })])(
+  prop([fc.array(fc.tuple(fc.integer({ min: 0, max: HOUR }), fc.integer({ min: -4_000_000_000, max: 4_000_000_000 })), { maxLength: 8 })])(
     'never jumps nor runs backwards when only its frequency changes',
     (changes) => {
       const clock = new HardwareClock();
@@ -61,7 +61,7 @@ describe('HardwareClock', () => {
 });
 
 describe('CycleCounter', () => {
-  test.prop([fc.integer({ min: 0, max: 100 * HOUR }), fc.constantFrom(78_125, 156_250, 275_000, 1_000_000)])('turns into time again within a cycle', (nowNs, kHz) => {
+  prop([fc.integer({ min: 0, max: 100 * HOUR }), fc.constantFrom(78_125, 156_250, 275_000, 1_000_000)])('turns into time again within a cycle', (nowNs, kHz) => {
     const counter = new CycleCounter(kHz);
     const cycles = counter.cyclesAt(nowNs);
     expect(Number.isSafeInteger(cycles)).toBe(true);
@@ -76,7 +76,7 @@ describe('CycleCounter', () => {
 });
 
 describe('extendTimestamp32', () => {
-  test.prop([fc.integer({ min: 3 * SECOND, max: 1000 * HOUR }), fc.integer({ min: -2_147_483_648, max: 2_147_483_647 })])(
+  prop([fc.integer({ min: 3 * SECOND, max: 1000 * HOUR }), fc.integer({ min: -2_147_483_648, max: 2_147_483_647 })])(
     'is the whole time of a stamp up to 2^31 ns before and less than that after the cached time',
     (cachedNs, deltaNs) => {
       const timeNs = cachedNs + deltaNs;

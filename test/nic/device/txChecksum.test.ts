@@ -1,4 +1,3 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { DESC_CSUM, DESC_CSUM_IPV4, DESC_CSUM_PROTOCOL, PACKET_IPV4, PACKET_IPV6, PACKET_SCTP, PACKET_TCP, PACKET_UDP } from '../../../src/nic/device/batch.js';
 import { ParsedFrame, parseFrame } from '../../../src/nic/device/parseFrame.js';
@@ -8,6 +7,7 @@ import {
 } from '../../../src/nic/driver/checksumRequest.js';
 import { updateChecksum, verifyChecksums } from '../../../src/packet/index.js';
 import * as frames from '../../packet/support/frames.js';
+import { fc, prop } from '../../support/property.js';
 import { buildFrame, frameSpecs, memoryWith } from './offloadFrames.js';
 
 const frame = new ParsedFrame();
@@ -47,7 +47,7 @@ describe('insertPartialChecksum', () => {
     expect(memory.u8).toEqual(before);
   });
 
-  test.prop([frameSpecs, fc.integer({ min: AT, max: AT + 3 })])('after the pseudo header is preloaded, is the checksum in full', (spec, address) => {
+  prop([frameSpecs, fc.integer({ min: AT, max: AT + 3 })])('after the pseudo header is preloaded, is the checksum in full', (spec, address) => {
     const { bytes, l4Start, csumOffset, packetEnd } = buildFrame({ ...spec, padding: new Uint8Array(0) });
     const memory = memoryWith(bytes, address);
     const field = address + l4Start + csumOffset;
@@ -62,7 +62,7 @@ describe('insertPartialChecksum', () => {
 });
 
 describe('insertProtocolChecksum', () => {
-  test.prop([frameSpecs, fc.integer({ min: 0, max: 0xffff }), fc.integer({ min: AT, max: AT + 3 })])(
+  prop([frameSpecs, fc.integer({ min: 0, max: 0xffff }), fc.integer({ min: AT, max: AT + 3 })])(
     'is the checksum in full whatever lies in the field, padding left out',
     (spec, garbage, address) => {
       const { bytes, l3Start, l4Start, csumOffset } = buildFrame(spec);
@@ -74,7 +74,7 @@ describe('insertProtocolChecksum', () => {
     },
   );
 
-  test.prop([frameSpecs, fc.nat(), fc.integer({ min: 0, max: 0xffff })])('is the incremental update after a word of the payload changed', (spec, draw, newWord) => {
+  prop([frameSpecs, fc.nat(), fc.integer({ min: 0, max: 0xffff })])('is the incremental update after a word of the payload changed', (spec, draw, newWord) => {
     fc.pre(spec.payload.length >= 2);
     const { bytes, l3Start, l4Start, csumOffset } = buildFrame(spec);
     const payload = l4Start + (spec.protocol === 6 ? 20 : 8);
@@ -115,7 +115,7 @@ it('the checksum of a fragment is nobody\'s to insert', () => {
 });
 
 describe('insertIpv4Checksum', () => {
-  test.prop([frameSpecs.filter((spec) => !spec.isIpv6), fc.integer({ min: 0, max: 0xffff })])('is the checksum in full whatever lies in the field', (spec, garbage) => {
+  prop([frameSpecs.filter((spec) => !spec.isIpv6), fc.integer({ min: 0, max: 0xffff })])('is the checksum in full whatever lies in the field', (spec, garbage) => {
     const { bytes, l3Start } = buildFrame(spec);
     const memory = memoryWith(bytes, AT);
     memory.u8.set([garbage >> 8, garbage & 255], AT + l3Start + 10);
@@ -160,7 +160,7 @@ describe('insertChecksums', () => {
   });
 
   // mlx5 tells no protocol and no offset, r8169 (first layout) no offset, r8169 (second layout) that of layer 4.
-  test.prop([frameSpecs, fc.boolean(), fc.boolean(), fc.boolean()])('by protocol finds in the headers what the descriptor leaves open', (spec, tellsIp, tellsUpper, tellsStart) => {
+  prop([frameSpecs, fc.boolean(), fc.boolean(), fc.boolean()])('by protocol finds in the headers what the descriptor leaves open', (spec, tellsIp, tellsUpper, tellsStart) => {
     const { bytes, l3Start, l4Start, csumOffset } = buildFrame(spec);
     const memory = memoryWith(bytes, AT);
     memory.u8.fill(0xee, AT + l4Start + csumOffset, AT + l4Start + csumOffset + 2);
@@ -188,7 +188,7 @@ describe('insertChecksums', () => {
     expect(verifyChecksums(memory.u8, AT, bytes.length)).toMatchObject({ upper: 'valid', upperName: 'udp' });
   });
 
-  test.prop([fc.uint8Array({ minLength: 0, maxLength: 80 }), fc.constantFrom([8, 0, 0x45], [0x86, 0xdd, 0x60], [0x81, 0]), fc.integer({ min: 0, max: 0xff }), fc.nat(100), fc.nat(100), fc.nat(40), fc.nat(7)])(
+  prop([fc.uint8Array({ minLength: 0, maxLength: 80 }), fc.constantFrom([8, 0, 0x45], [0x86, 0xdd, 0x60], [0x81, 0]), fc.integer({ min: 0, max: 0xff }), fc.nat(100), fc.nat(100), fc.nat(40), fc.nat(7)])(
     'never writes outside of the frame, whatever the descriptor says',
     (bytes, head, packetType, l3Start, csumStart, csumOffset, draw) => {
       if (bytes.length >= 15) bytes.set(head, 12);

@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { insertVlanTag, NO_VLAN_TAG, strippableTci, VLAN_TAG_BYTES, VLAN_TAG_OFFSET } from '../../../src/nic/device/vlan.js';
 import * as frames from '../../packet/support/frames.js';
+import { fc, prop } from '../../support/property.js';
 
 const tciOf = (bytes: Uint8Array, lenBytes = bytes.length, tpid?: number): number => strippableTci(bytes, 0, lenBytes, tpid);
 
@@ -39,7 +39,7 @@ describe('insertVlanTag', () => {
     expect(u8.subarray(6, 6 + frames.qinq.length)).toEqual(frames.qinq);
   });
 
-  test.prop([fc.uint8Array({ minLength: 14, maxLength: 80 }), fc.integer({ min: 0, max: 0xffff })])('is undone by leaving out the stripped tag', (frame, tci) => {
+  prop([fc.uint8Array({ minLength: 14, maxLength: 80 }), fc.integer({ min: 0, max: 0xffff })])('is undone by leaving out the stripped tag', (frame, tci) => {
     const u8 = new Uint8Array(128).fill(0x5a);
     u8.set(frame, 16);
     const begin = insertVlanTag(u8, 16, tci);

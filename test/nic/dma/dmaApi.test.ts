@@ -1,8 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { CACHE_LINE_BYTES } from '../../../src/nic/dma/cacheModel.js';
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from '../../../src/nic/dma/direction.js';
 import { DMA_ATTR_SKIP_CPU_SYNC, DMA_MAPPING_ERROR } from '../../../src/nic/dma/dmaApi.js';
+import { fc, prop } from '../../support/property.js';
 import { DmaBench } from './support.js';
 
 const PAGES = 4;
@@ -69,7 +69,7 @@ const step = fc.record({
 });
 
 describe('DmaApi', () => {
-  test.prop([fc.boolean(), fc.array(step, { maxLength: 120 })])('any right use: bytes, owners and mappings are those of a naive model', (isCoherent, steps) => {
+  prop([fc.boolean(), fc.array(step, { maxLength: 120 })])('any right use: bytes, owners and mappings are those of a naive model', (isCoherent, steps) => {
     const bench = new DmaBench({ isCoherent, pages: PAGES, iommuPages: 24 });
     const { dma, memory, iommu } = bench;
     const base = bench.page(0);
@@ -139,7 +139,7 @@ describe('DmaApi', () => {
   const size = fc.oneof(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1, max: 0xffffffff }));
   const misuse = fc.record({ call: fc.nat(8), address, other: address, size, direction: fc.nat(2), entries: fc.nat(3) });
 
-  test.prop([fc.boolean(), fc.array(misuse, { maxLength: 60 })])('any wrong use: it is counted, never thrown, and nothing outside is touched', (isCoherent, calls) => {
+  prop([fc.boolean(), fc.array(misuse, { maxLength: 60 })])('any wrong use: it is counted, never thrown, and nothing outside is touched', (isCoherent, calls) => {
     const bench = new DmaBench({ isCoherent, pages: PAGES });
     const { dma, iommu, memory } = bench;
     const canary = memory.reserve('canary', 4096, 4096);

@@ -1,6 +1,6 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { MappingKind, MappingTable } from '../../../src/nic/dma/mappingTable.js';
+import { fc, prop } from '../../support/property.js';
 
 const SLOTS = 32;
 const HOST_PAGES = 8;
@@ -33,7 +33,7 @@ const step = fc.record({
 });
 
 describe('MappingTable', () => {
-  test.prop([fc.array(step, { minLength: 10, maxLength: 150 })], { numRuns: 300 })('lists of host pages and owners of lines are those of a naive model', (steps) => {
+  prop([fc.array(step, { minLength: 10, maxLength: 150 })], { numRuns: 300 })('lists of host pages and owners of lines are those of a naive model', (steps) => {
     const table = new MappingTable(SLOTS, HOST_PAGES * 4096);
     const live: Live[] = [];
     for (const { action, slot, hostPage, offset, size } of steps) {

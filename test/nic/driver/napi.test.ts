@@ -1,4 +1,3 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { InterruptLine } from '../../../src/nic/device/interrupt.js';
 import { busyPoll } from '../../../src/nic/driver/busyPoll.js';
@@ -6,6 +5,7 @@ import { Napi, NAPI_MISSED, NAPI_PREFER_BUSY_POLL, NAPI_SCHED } from '../../../s
 import type { NapiSettings } from '../../../src/nic/driver/napi.js';
 import { Softirq } from '../../../src/nic/driver/softirq.js';
 import type { SoftirqSettings } from '../../../src/nic/driver/softirq.js';
+import { fc, prop } from '../../support/property.js';
 import { ManualScheduler } from '../support.js';
 
 /** A queue of countable packets, its line and its NAPI, wired as a driver wires them. */
@@ -206,7 +206,7 @@ describe('busy poll', () => {
 
 describe('whatever comes', () => {
   const step = fc.record({ wait: fc.integer({ min: 0, max: 300 }), packets: fc.integer({ min: 0, max: 200 }), busy: fc.integer({ min: 0, max: 16 }), prefer: fc.boolean() });
-  test.prop([
+  prop([
     fc.record({ deferHardIrqs: fc.integer({ min: 0, max: 3 }), groFlushTimeoutNs: fc.constantFrom(0, 1, 100, 1000) }),
     fc.record({ budget: fc.integer({ min: 1, max: 400 }), packetCostNs: fc.constantFrom(0, 0, 7, 5000) }),
     fc.constantFrom(0, 50, 1000),
@@ -227,7 +227,7 @@ describe('whatever comes', () => {
   });
 
   const kept = fc.record({ wait: fc.integer({ min: 0, max: 300 }), packets: fc.integer({ min: 1, max: 200 }), isLost: fc.boolean() });
-  test.prop([fc.constantFrom('mask' as const, 'arm' as const), fc.constantFrom(0, 50, 1000), fc.array(kept, { maxLength: 40 })])(
+  prop([fc.constantFrom('mask' as const, 'arm' as const), fc.constantFrom(0, 50, 1000), fc.array(kept, { maxLength: 40 })])(
     'what lies unpolled is there because an interrupt was lost',
     (policy, delayNs, steps) => {
       const scheduler = new ManualScheduler();

@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { Owner } from '../../../src/memory/index.js';
 import { IOMMU_READ, IOMMU_WRITE, IOVA_HIGH } from '../../../src/nic/device/iommu.js';
+import { fc, prop } from '../../support/property.js';
 import { PoolBench } from './poolSupport.js';
 
 describe('PagePool counts as the kernel does', () => {
@@ -157,7 +157,7 @@ describe('PagePool', () => {
     expect([bench.pool.inflight, bench.allocator.usedCount]).toEqual([0, 0]);
   });
 
-  test.prop([
+  prop([
     fc.array(fc.record({ kind: fc.constantFrom('alloc', 'cache', 'ring'), count: fc.integer({ min: 1, max: 90 }) }), { maxLength: 40 }),
     fc.constantFrom(1, 2, 16, 33, 64),
   ])('any script: every page in one place, counters add up', (steps, ringSize) => {

@@ -1,5 +1,5 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
+import { fc, prop } from '../../support/property.js';
 import { PoolBench } from './poolSupport.js';
 
 const PAGES = 150;
@@ -220,7 +220,7 @@ function commandsOf(halves: boolean): fc.Arbitrary<Iterable<Command>> {
 
 describe('PagePool against a naive model', () => {
   for (const halves of [false, true]) {
-    test.prop([commandsOf(halves), fc.constantFrom(1, 7, 16, 33, 64)], { numRuns: 60 })(
+    prop([commandsOf(halves), fc.constantFrom(1, 7, 16, 33, 64)], { numRuns: 60 })(
       `any order of alloc, direct, ring and bulk: ${halves ? 'fragments' : 'pages'}`,
       (commands, poolSize) => {
         const setup = (): { model: NaivePool; real: Real } => {

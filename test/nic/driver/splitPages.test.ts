@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { HostMemory, Owner, PageAllocator } from '../../../src/memory/index.js';
 import { IOMMU_READ, IOMMU_WRITE, IOVA_HIGH, Iommu } from '../../../src/nic/device/iommu.js';
 import { DMA_FROM_DEVICE } from '../../../src/nic/dma/direction.js';
 import { SplitPages } from '../../../src/nic/driver/splitPages.js';
+import { fc, prop } from '../../support/property.js';
 import { SyncRecorder } from './poolSupport.js';
 
 interface SplitOptions {
@@ -298,7 +298,7 @@ describe('SplitPages and mistakes', () => {
 
 describe('SplitPages under any traffic', () => {
   const step = fc.tuple(fc.constantFrom('receive', 'drop', 'send', 'complete', 'completeInNapi'), fc.nat());
-  test.prop([fc.array(step, { maxLength: 200, size: 'max' }), fc.constantFrom(2048, 4096), fc.integer({ min: 1, max: 16 })])(
+  prop([fc.array(step, { maxLength: 200, size: 'max' }), fc.constantFrom(2048, 4096), fc.integer({ min: 1, max: 16 })])(
     'no buffer twice, halves of busy pages never on the ring, everything comes back',
     (steps, bufferBytes, pages) => {
       const bench = new SplitBench({ bufferBytes, pages });

@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { PROFILES } from '../../../src/nic/index.js';
 import { checkChecksums } from '../../../src/packet/index.js';
+import { fc, prop } from '../../support/property.js';
 import { buildFrame, frameSpecs } from '../device/offloadFrames.js';
 import { fixture, simulate, udpFrame, xdpProgram } from '../../support/simulate.js';
 import type { Simulated } from '../../support/simulate.js';
@@ -42,7 +42,7 @@ function counters(run: Simulated): { offloaded: number; software: number; refuse
 describe.each(NATIVE)('the private contract on $name', ({ profile }) => {
   const nic = { profile, queues: 1, rxRingSize: profile.rxRing.default, txRingSize: profile.txRing.default, hasTxContract: true };
 
-  test.prop([fc.array(frameSpecs, { minLength: 1, maxLength: 8 })], { numRuns: RUNS })('gives what tx_contract asks for a right checksum, offloaded or not', (specs) => {
+  prop([fc.array(frameSpecs, { minLength: 1, maxLength: 8 })], { numRuns: RUNS })('gives what tx_contract asks for a right checksum, offloaded or not', (specs) => {
     const frames = specs.map((spec) => buildFrame({ ...spec, padding: new Uint8Array(0) }).bytes);
     const run = simulate({ object: fixture('tx_contract'), frames: frames.map((bytes) => ({ bytes })), nic });
     const sent = run.ends.filter(({ outcome }) => outcome === 'tx');

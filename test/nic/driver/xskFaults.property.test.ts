@@ -1,5 +1,5 @@
-import { fc, test } from '@fast-check/vitest';
 import { expect } from 'vitest';
+import { fc, prop } from '../../support/property.js';
 import { redirectToSocket, simulate, udpFrame } from '../../support/simulate.js';
 import { faultPlans } from '../everyProfile/faultPlans.js';
 import { ZERO_COPY_PROFILES } from './zeroCopyBench.js';
@@ -16,7 +16,7 @@ const runs = fc.record({
   frames: fc.array(fc.record({ bytes: fc.integer({ min: 42, max: 1514 }), flow: fc.nat(50), gapNs: fc.constantFrom(0, 100, 20_000, 1_000_000) }), { minLength: 1, maxLength: 120 }),
 });
 
-test.prop([runs], { numRuns: 25 })('a device that loses, damages, stalls and lies: every packet ends once, and nothing is lost or left behind', ({ profile, application, plan, isDmaCoherent, queues, usesNeedWakeup, hasSg, fill, frames }) => {
+prop([runs], { numRuns: 25 })('a device that loses, damages, stalls and lies: every packet ends once, and nothing is lost or left behind', ({ profile, application, plan, isDmaCoherent, queues, usesNeedWakeup, hasSg, fill, frames }) => {
   const isSg = hasSg && profile.xdp.zeroCopy!.maxSegments > 1;
   let tNs = 0;
   const traffic = frames.map(({ bytes, flow, gapNs }) => ({ bytes: udpFrame(bytes, flow), tNs: (tNs += gapNs) }));

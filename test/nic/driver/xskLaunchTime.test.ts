@@ -1,8 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { checkSettings, findProfile, PROFILES } from '../../../src/nic/index.js';
 import type { NicSettings } from '../../../src/nic/index.js';
 import { XDP_COPY, XDP_TX_METADATA, XDP_TXMD_FLAGS_LAUNCH_TIME, XDP_TXMD_FLAGS_TIMESTAMP, XDP_ZEROCOPY } from '../../../src/umem/index.js';
+import { fc, prop } from '../../support/property.js';
 import { nicSettings, udpFrame } from '../../support/simulate.js';
 import { ZeroCopyBench } from './zeroCopyBench.js';
 
@@ -233,7 +233,7 @@ it.each(PROFILES.map(({ name }) => name))('%s: launch times can be set up where 
 const request = fc.oneof(fc.constant(undefined), fc.integer({ min: 0, max: 3000 }).map((ms) => ms * MS), fc.integer({ min: 0, max: 2 ** 31 - 1 }), fc.constantFrom(S, 2 * S, S - 1));
 const step = fc.record({ launches: fc.array(request, { minLength: 1, maxLength: 6 }), passMs: fc.integer({ min: 0, max: 700 }) });
 
-test.prop([fc.array(step, { minLength: 1, maxLength: 12 }), fc.boolean()], { numRuns: 60 })(
+prop([fc.array(step, { minLength: 1, maxLength: 12 }), fc.boolean()], { numRuns: 60 })(
   'whatever the times: frames keep their order, none within the horizon leaves before its time, nothing is lost',
   (steps, isCopy) => {
     const on = bench({ bindFlags: isCopy ? XDP_COPY : XDP_ZEROCOPY });

@@ -1,6 +1,6 @@
-import { fc, test } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { XDP_PKT_CONTD } from '../../../src/umem/index.js';
+import { fc, prop } from '../../support/property.js';
 import { udpFrame, xdpProgram, xskMap } from '../../support/simulate.js';
 import { ZERO_COPY_PROFILES, ZeroCopyBench } from './zeroCopyBench.js';
 
@@ -53,7 +53,7 @@ const runs = fc.record({
   steps: fc.array(step, { minLength: 5, maxLength: 60 }),
 });
 
-test.prop([runs], { numRuns: 50 })('whatever goes in and out: no chunk and no page is lost, nobody touches what is not his, and every byte arrives', ({ profile, wantsSg, steps, closes, isDmaCoherent, ...rest }) => {
+prop([runs], { numRuns: 50 })('whatever goes in and out: no chunk and no page is lost, nobody touches what is not his, and every byte arrives', ({ profile, wantsSg, steps, closes, isDmaCoherent, ...rest }) => {
   const hasSg = wantsSg && profile.xdp.zeroCopy!.maxSegments > 1;
   const bench = new ZeroCopyBench({ profile, hasSg, chunkCount: CHUNKS, settings: { isDmaCoherent }, hasPeer: true, object: xdpProgram(byWish, { maps: [xskMap], frags: hasSg }), ...rest });
   expect(bench.bound).toBe(0);

@@ -1,6 +1,6 @@
-import { fc } from '@fast-check/vitest';
 import { FAULT_KINDS } from '../../../src/nic/index.js';
 import type { FaultKind, FaultKindSpec, FaultPlan, FaultSetting, FaultWindow } from '../../../src/nic/index.js';
+import { fc } from '../../support/property.js';
 
 /** Traffic of the property begins at 0 and is over, but for its last frame, within a few milliseconds. */
 const window: fc.Arbitrary<FaultWindow> = fc

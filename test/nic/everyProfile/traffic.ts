@@ -1,7 +1,7 @@
-import { fc } from '@fast-check/vitest';
 import { headroomOf, maxFrameBytes, rxLayout } from '../../../src/nic/index.js';
 import type { Limit, NicProfile, NicSettings } from '../../../src/nic/index.js';
 import { NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_RX_SG } from '../../../src/nic/index.js';
+import { fc } from '../../support/property.js';
 import type { TimedFrame } from '../../support/simulate.js';
 import { buildFrame, frameSpecs } from '../device/offloadFrames.js';
 import type { FrameSpec } from '../device/offloadFrames.js';

@@ -1,8 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { r8169Xdp } from '../../../src/nic/index.js';
 import { FAULT_KINDS } from '../../../src/nic/device/faults/faultKinds.js';
 import type { FaultPlan, FaultSetting } from '../../../src/nic/device/faults/faultPlan.js';
+import { fc, prop } from '../../support/property.js';
 import { EVERY_VERDICT, mixedFrames, runDriver } from './support.js';
 
 const PACKETS = 800;
@@ -27,7 +27,7 @@ describe.each([['coherent', true], ['non-coherent', false]])('on a %s machine th
     expectBalance({ seed: 13, faults: faults.map((spec) => settingOf(spec, 0.019117838004603985)) }, isDmaCoherent);
   });
 
-  test.prop([fc.integer({ min: 1, max: 1e6 }), fc.subarray([...FAULT_KINDS], { minLength: 2 }), fc.double({ min: 0.01, max: 0.2, noNaN: true })], { numRuns: 6 })(
+  prop([fc.integer({ min: 1, max: 1e6 }), fc.subarray([...FAULT_KINDS], { minLength: 2 }), fc.double({ min: 0.01, max: 0.2, noNaN: true })], { numRuns: 6 })(
     'several faults at once',
     (seed, kinds, rate) => expectBalance({ seed, faults: kinds.map((spec) => settingOf(spec, rate)) }, isDmaCoherent),
   );

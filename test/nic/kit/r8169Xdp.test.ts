@@ -1,10 +1,10 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../../src/base/index.js';
 import { NETDEV_XDP_ACT_RX_SG, r8169Xdp } from '../../../src/nic/index.js';
 import { createSimulation, rxdrop } from '../../../src/sim/index.js';
 import type { ProgramEntryMap } from '../../../src/vm/index.js';
 import { map } from '../../replay/support/kernelPrograms.js';
+import { fc, prop } from '../../support/property.js';
 import { burst, redirectToSocket, returning, xdpProgram } from '../../support/simulate.js';
 import { countsOf, endlessCapture, EVERY_VERDICT, frameFor, kitDriverOf, MIXED_VERDICTS, mixedFrames, r8169Settings, runDriver } from './support.js';
 import type { KitRun } from './support.js';
@@ -80,7 +80,7 @@ describe.each([['coherent', true], ['non-coherent', false]])('the example driver
     expect(run.driver.ringUse(0)).toMatchObject({ txSize: 8, txHighWater: 8 });
   });
 
-  test.prop([fc.integer({ min: 2, max: 80 }), fc.integer({ min: 1, max: 40 }), fc.array(fc.constantFrom(...EVERY_VERDICT), { minLength: 1, maxLength: 12 }), fc.integer({ min: 1, max: 64 })], { numRuns: 12, examples: [[33, 1, [4, 0], 33]] })(
+  prop([fc.integer({ min: 2, max: 80 }), fc.integer({ min: 1, max: 40 }), fc.array(fc.constantFrom(...EVERY_VERDICT), { minLength: 1, maxLength: 12 }), fc.integer({ min: 1, max: 64 })], { numRuns: 12, examples: [[33, 1, [4, 0], 33]] })(
     'goes round rings of any size',
     (rxRingSize, txRingSize, verdicts, size) => {
       const run = runDriver(r8169Xdp, mixedFrames(300, verdicts, size), { isDmaCoherent, rxRingSize, txRingSize });

@@ -1,6 +1,6 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { checkChecksums, decodePacket, ethernet, ipv4RouterAlert, noOperation, option, raw } from '../../../src/packet/index.js';
+import { fc, prop } from '../../support/property.js';
 
 const fieldsOf = (frame: Uint8Array) => decodePacket(frame).layer('ipv4')!.fields;
 const fragmentOf = (frame: Uint8Array) => decodePacket(frame).layer('fragment')!.fields;
@@ -85,7 +85,7 @@ describe('fragments of IPv6', () => {
   });
 });
 
-test.prop([fc.boolean(), fc.integer({ min: 1, max: 4000 }), fc.integer({ min: 68, max: 1500 })])('fragments together are the packet', (isIpv6, payloadBytes, mtuBytes) => {
+prop([fc.boolean(), fc.integer({ min: 1, max: 4000 }), fc.integer({ min: 68, max: 1500 })])('fragments together are the packet', (isIpv6, payloadBytes, mtuBytes) => {
   const start = ethernet();
   const packet = (isIpv6 ? start.ipv6() : start.ipv4()).udp().payload(payloadBytes);
   const frames = packet.fragments(mtuBytes);

@@ -1,8 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import {
   checkChecksums, decode, decodePacket, describePacket, diffPackets, fieldAt, formatPacketDiff, packetFrom, packetTree, repairChecksums, verifyChecksums,
 } from '../../../src/packet/index.js';
+import { fc, prop } from '../../support/property.js';
 import { randomPackets, stepsOf } from './support/randomPackets.js';
 
 /** A random packet of which bytes were changed, and which was cut. */
@@ -15,7 +15,7 @@ const damagedPackets = fc.tuple(randomPackets, fc.array(fc.tuple(fc.nat(400), fc
 const anyBytes = fc.oneof(damagedPackets, fc.uint8Array({ maxLength: 200 }));
 
 describe('random well-formed packets', () => {
-  test.prop([randomPackets], { numRuns: 500 })('are decoded to what was said of them', (packet) => {
+  prop([randomPackets], { numRuns: 500 })('are decoded to what was said of them', (packet) => {
     const decoded = decodePacket(stepsOf(packet).build());
     expect(decoded.faults).toEqual([]);
     expect(decoded.layers.map(({ name }) => name)).toEqual(packet.headers.map(({ name }) => (name === 'qinq' ? 'vlan' : name)));
@@ -31,7 +31,7 @@ describe('random well-formed packets', () => {
     expect(decoded.trailer).toHaveLength(0);
   });
 
-  test.prop([randomPackets], { numRuns: 500 })('have right checksums, all of them', (packet) => {
+  prop([randomPackets], { numRuns: 500 })('have right checksums, all of them', (packet) => {
     const bytes = stepsOf(packet).build();
     const checks = checkChecksums(bytes, 0, bytes.length);
     expect(checks.filter(({ state }) => state !== 'valid')).toEqual([]);
@@ -39,7 +39,7 @@ describe('random well-formed packets', () => {
     expect(checks).toHaveLength(summed.length);
   });
 
-  test.prop([randomPackets, fc.nat(), fc.integer({ min: 1, max: 255 })], { numRuns: 300 })('a damaged checksum is found and repaired', (packet, draw, change) => {
+  prop([randomPackets, fc.nat(), fc.integer({ min: 1, max: 255 })], { numRuns: 300 })('a damaged checksum is found and repaired', (packet, draw, change) => {
     const good = stepsOf(packet).build();
     const checks = checkChecksums(good, 0, good.length);
     fc.pre(checks.length > 0);
@@ -52,7 +52,7 @@ describe('random well-formed packets', () => {
     expect(bytes).toEqual(good);
   });
 
-  test.prop([randomPackets, fc.integer({ min: 1, max: 63 })], { numRuns: 300 })('with another TTL have right checksums again', (packet, ttl) => {
+  prop([randomPackets, fc.integer({ min: 1, max: 63 })], { numRuns: 300 })('with another TTL have right checksums again', (packet, ttl) => {
     const bytes = stepsOf(packet).build();
     fc.pre(packet.headers.some(({ name }) => name === 'ipv4'));
     const changed = packetFrom(bytes).set('ipv4', { ttl }).build();
@@ -63,7 +63,7 @@ describe('random well-formed packets', () => {
     else expect(touched).toContain('ipv4.ttl');
   });
 
-  test.prop([randomPackets], { numRuns: 200 })('are not changed by padding', (packet) => {
+  prop([randomPackets], { numRuns: 200 })('are not changed by padding', (packet) => {
     const bytes = stepsOf(packet).build();
     const padded = stepsOf(packet).pad(bytes.length + 7).build();
     expect(padded.subarray(0, bytes.length)).toEqual(bytes);
@@ -74,11 +74,11 @@ describe('random well-formed packets', () => {
 });
 
 describe('bytes of any kind', () => {
-  test.prop([anyBytes], { numRuns: 3000 })('are taken apart and built again, byte for byte', (bytes) => {
+  prop([anyBytes], { numRuns: 3000 })('are taken apart and built again, byte for byte', (bytes) => {
     expect(packetFrom(bytes).build()).toEqual(bytes);
   });
 
-  test.prop([anyBytes], { numRuns: 1000 })('make no reader throw', (bytes) => {
+  prop([anyBytes], { numRuns: 1000 })('make no reader throw', (bytes) => {
     const { layers, payload, payloadOffBytes, trailer, faults } = decodePacket(bytes);
     expect(layers.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0)).toBe(payloadOffBytes);
     expect(payloadOffBytes + payload.length + trailer.length).toBe(bytes.length);
@@ -89,14 +89,14 @@ describe('bytes of any kind', () => {
     for (let i = 0; i < bytes.length; i += 7) expect(fieldAt(bytes, bytes.length, i)).not.toBe('');
   });
 
-  test.prop([anyBytes, anyBytes], { numRuns: 500 })('differ in something exactly if they differ', (one, other) => {
+  prop([anyBytes, anyBytes], { numRuns: 500 })('differ in something exactly if they differ', (one, other) => {
     expect(diffPackets(one, one)).toEqual([]);
     const differences = diffPackets(one, other);
     expect(differences.length > 0).toBe(Buffer.compare(one, other) !== 0);
     expect(formatPacketDiff(differences).split('\n').filter((line) => line !== '')).toHaveLength(differences.length);
   });
 
-  test.prop([randomPackets, fc.nat(), fc.integer({ min: 1, max: 255 })], { numRuns: 500 })('with one other byte differ', (packet, draw, change) => {
+  prop([randomPackets, fc.nat(), fc.integer({ min: 1, max: 255 })], { numRuns: 500 })('with one other byte differ', (packet, draw, change) => {
     const bytes = stepsOf(packet).build();
     const other = bytes.slice();
     other[draw % bytes.length] ^= change;

@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { unwrap } from '../../../src/base/index.js';
 import { MemorySink, openCaptureBytes, PcapngWriter, PcapWriter, summarize } from '../../../src/packet/index.js';
+import { fc, prop } from '../../support/property.js';
 import { concat, enhancedPacket, interfaceDescription, option, pcapFile, sectionHeader } from '../support/captureBytes.js';
 
 const frame = Uint8Array.from({ length: 70 }, (_, i) => (i * 37) & 0xff);
@@ -80,14 +80,14 @@ describe.each(Object.keys(captures))('damaged %s', (name) => {
     }
   });
 
-  test.prop([fc.array(fc.tuple(index, fc.nat(7)), { minLength: 1, maxLength: 12 }), index], { numRuns: 1000 })('flipped bits and a cut', (flips, cut) => {
+  prop([fc.array(fc.tuple(index, fc.nat(7)), { minLength: 1, maxLength: 12 }), index], { numRuns: 1000 })('flipped bits and a cut', (flips, cut) => {
     const bytes = good.slice();
     for (const [at, bit] of flips) bytes[at]! ^= 1 << bit;
     readHostile(bytes);
     readHostile(bytes.slice(0, cut));
   });
 
-  test.prop([index, fc.constantFrom(0, 1, 4, 12, 28, 32, 0x7fffffff, 0x80000000, 0xfffffffc, 0xffffffff), fc.boolean()], { numRuns: 1000 })(
+  prop([index, fc.constantFrom(0, 1, 4, 12, 28, 32, 0x7fffffff, 0x80000000, 0xfffffffc, 0xffffffff), fc.boolean()], { numRuns: 1000 })(
     'a word replaced by a nasty one', (at, word, littleEndian) => {
       const bytes = good.slice();
       new DataView(bytes.buffer).setUint32(Math.min(at & ~3, bytes.length - 4), word, littleEndian);
@@ -95,13 +95,13 @@ describe.each(Object.keys(captures))('damaged %s', (name) => {
     },
   );
 
-  test.prop([index, index], { numRuns: 300 })('pieces joined where they do not belong', (from, to) => {
+  prop([index, index], { numRuns: 300 })('pieces joined where they do not belong', (from, to) => {
     readHostile(concat(good.slice(0, from), good.slice(to)));
   });
 });
 
 describe('no capture at all', () => {
-  test.prop([fc.uint8Array({ maxLength: 400 }), fc.constantFrom('', 'd4c3b2a1', 'a1b23c4d', '0a0d0d0a1c0000004d3c2b1a')])('random bytes behind a magic number', (bytes, magic) => {
+  prop([fc.uint8Array({ maxLength: 400 }), fc.constantFrom('', 'd4c3b2a1', 'a1b23c4d', '0a0d0d0a1c0000004d3c2b1a')])('random bytes behind a magic number', (bytes, magic) => {
     readHostile(concat(Buffer.from(magic, 'hex'), bytes));
   });
 });

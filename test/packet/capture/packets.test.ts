@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { ethernet } from '../../../src/packet/index.js';
 import { capturePackets, readPackets, writePackets } from '../../../src/packet/capture/index.js';
 import { capture } from '../../../src/testing/arbitraries/index.js';
+import { fc, prop } from '../../support/property.js';
 import { temporaryFolder } from '../../support/temporaryFolder.js';
 
 const folder = temporaryFolder();
@@ -44,7 +44,7 @@ describe('capturePackets', () => {
     expect(Buffer.from(capturePackets([first, second])).equals(readFileSync(folder.at('same.pcap')))).toBe(true);
   });
 
-  test.prop([capture({ maxLength: 5 })], { numRuns: 50 })('and readPackets give back what was drawn', (packets) => {
+  prop([capture({ maxLength: 5 })], { numRuns: 50 })('and readPackets give back what was drawn', (packets) => {
     expect([...readPackets(capturePackets(packets))]).toEqual(packets.map(({ data, tSec, tNsec }) => ({ data, tSec, tNsec, originalLength: data.length })));
   });
 });
@@ -66,7 +66,7 @@ describe('readPackets', () => {
     expect(() => [...readPackets('no/such.pcap')]).toThrow('no/such.pcap');
   });
 
-  test.prop([fc.uint8Array({ maxLength: 200 })])('throws nothing but Problems, whatever the bytes', (bytes) => {
+  prop([fc.uint8Array({ maxLength: 200 })])('throws nothing but Problems, whatever the bytes', (bytes) => {
     try {
       for (const _ of readPackets(bytes)) continue;
     } catch (error) {

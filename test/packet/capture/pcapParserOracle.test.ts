@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
-import { fc, test } from '@fast-check/vitest';
 import { parse } from 'pcap-parser';
 import type { ParsedPacket } from 'pcap-parser';
 import { describe, expect } from 'vitest';
 import { unwrap } from '../../../src/base/index.js';
 import { MemorySink, openCaptureBytes, PcapWriter } from '../../../src/packet/index.js';
+import { fc, prop } from '../../support/property.js';
 import { pcapFile, readAll } from '../support/captureBytes.js';
 import type { PacketRead } from '../support/captureBytes.js';
 
@@ -34,12 +34,12 @@ const records = fc.array(
 );
 
 describe('classic microsecond files are read as pcap-parser reads them', () => {
-  test.prop([records, fc.constantFrom('LE' as const, 'BE' as const)])('built by hand', async (list, order) => {
+  prop([records, fc.constantFrom('LE' as const, 'BE' as const)])('built by hand', async (list, order) => {
     const file = pcapFile(list.map((r) => ({ ...r, originalLen: r.data.length + r.cutBytes })), { order });
     expect(readAll(unwrap(openCaptureBytes(file, 'x'))).packets).toEqual(await byPcapParser(file));
   });
 
-  test.prop([records])('written by PcapWriter', async (list) => {
+  prop([records])('written by PcapWriter', async (list) => {
     const sink = new MemorySink();
     const writer = new PcapWriter(sink, { resolution: 'microseconds' });
     for (const r of list) writer.writePacket(Uint8Array.from(r.data), 0, r.data.length, r.sec, r.fraction * 1000, r.data.length + r.cutBytes);

@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { unwrap } from '../../../src/base/index.js';
 import { MemorySink, openCaptureBytes, PcapngWriter, PcapWriter } from '../../../src/packet/index.js';
+import { fc, prop } from '../../support/property.js';
 import { concat, enhancedPacket, interfaceDescription, option, pcapFile, readAll, sectionHeader } from '../support/captureBytes.js';
 
 const packet = fc.record({
@@ -17,7 +17,7 @@ const expected = (list: { data: number[]; cutBytes: number; tSec: number; tNsec:
   list.map(({ data, cutBytes, tSec, tNsec }) => ({ data, originalLen: data.length + cutBytes, tSec, tNsec }));
 
 describe('what is written is read', () => {
-  test.prop([packets])('pcap with nanoseconds', (list) => {
+  prop([packets])('pcap with nanoseconds', (list) => {
     const sink = new MemorySink();
     const writer = new PcapWriter(sink);
     for (const p of list) writer.writePacket(Uint8Array.from(p.data), 0, p.data.length, p.tSec, p.tNsec, p.data.length + p.cutBytes);
@@ -26,7 +26,7 @@ describe('what is written is read', () => {
     expect(readAll(unwrap(openCaptureBytes(sink.bytes(), 'x')))).toEqual({ packets: expected(list), status: 'end' });
   });
 
-  test.prop([packets])('pcap with microseconds, rounded down', (list) => {
+  prop([packets])('pcap with microseconds, rounded down', (list) => {
     const sink = new MemorySink();
     const writer = new PcapWriter(sink, { resolution: 'microseconds' });
     for (const p of list) writer.writePacket(Uint8Array.from(p.data), 0, p.data.length, p.tSec, p.tNsec, p.data.length + p.cutBytes);
@@ -35,7 +35,7 @@ describe('what is written is read', () => {
     expect(readAll(unwrap(openCaptureBytes(sink.bytes(), 'x')))).toEqual({ packets: rounded, status: 'end' });
   });
 
-  test.prop([packets, fc.nat(3), fc.string({ unit: 'grapheme' }), fc.boolean()])('pcapng, whatever the options', (list, lastInterface, text, withOptions) => {
+  prop([packets, fc.nat(3), fc.string({ unit: 'grapheme' }), fc.boolean()])('pcapng, whatever the options', (list, lastInterface, text, withOptions) => {
     const sink = new MemorySink();
     const writer = new PcapngWriter(sink, { userApplication: text, comment: text });
     for (let i = 0; i <= lastInterface; i++) writer.addInterface({ name: `eth${i}`, description: text });
@@ -49,7 +49,7 @@ describe('what is written is read', () => {
 });
 
 describe('both byte orders, files built by hand', () => {
-  test.prop([packets, order])('pcap', (list, byteOrder) => {
+  prop([packets, order])('pcap', (list, byteOrder) => {
     const file = pcapFile(
       list.map((p) => ({ sec: p.tSec, fraction: p.tNsec, data: p.data, originalLen: p.data.length + p.cutBytes })),
       { order: byteOrder, magic: 0xa1b23c4d },
@@ -57,7 +57,7 @@ describe('both byte orders, files built by hand', () => {
     expect(readAll(unwrap(openCaptureBytes(file, 'x')))).toEqual({ packets: expected(list), status: 'end' });
   });
 
-  test.prop([packets, fc.array(order, { minLength: 1, maxLength: 4 })])('pcapng, a section after the other in any order', (list, orders) => {
+  prop([packets, fc.array(order, { minLength: 1, maxLength: 4 })])('pcapng, a section after the other in any order', (list, orders) => {
     const sections = orders.map((byteOrder) =>
       concat(
         sectionHeader(byteOrder),

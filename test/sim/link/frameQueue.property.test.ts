@@ -1,12 +1,12 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { FrameQueue } from '../../../src/sim/link/frameQueue.js';
+import { fc, prop } from '../../support/property.js';
 
 /** A frame of `len` bytes goes in, or the first one comes out (`undefined`). */
 const step = fc.oneof({ arbitrary: fc.integer({ min: 1, max: 3000 }), weight: 3 }, { arbitrary: fc.constant(undefined), weight: 2 }, { arbitrary: fc.integer({ min: 1, max: 70 }), weight: 3 });
 
 describe('FrameQueue', () => {
-  test.prop([fc.array(step, { maxLength: 600, size: 'max' })], { numRuns: 200 })('gives back what it got, in its order, byte for byte', (steps) => {
+  prop([fc.array(step, { maxLength: 600, size: 'max' })], { numRuns: 200 })('gives back what it got, in its order, byte for byte', (steps) => {
     const queue = new FrameQueue();
     const model: { id: number; bytes: Uint8Array }[] = [];
     const target = new Uint8Array(4000);

@@ -1,6 +1,6 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { Line } from '../../../src/sim/index.js';
+import { fc, prop } from '../../support/property.js';
 
 /** Preamble, padding and check sequence by IEEE 802.3, bits; 96 more until the next preamble. */
 const bitsOf = (lenBytes: number): bigint => BigInt((8 + Math.max(lenBytes, 60) + 4) * 8);
@@ -40,7 +40,7 @@ describe('Line', () => {
   const frames = fc.array(fc.record({ gapNs: fc.oneof(fc.constant(0), fc.nat(200), fc.nat(100_000)), lenBytes: fc.integer({ min: 14, max: 73_728 }) }), { maxLength: 200 });
   const rate = fc.oneof(fc.constantFrom(1, 10e6, 100e6, 1e9, 2.5e9, 10e9, 25e9, 40e9, 100e9, 400e9, 1e13), fc.integer({ min: 1000, max: 1e12 }));
 
-  test.prop([rate, frames], { numRuns: 300 })('is exact, however many frames went before', (rateBitsPerS, list) => {
+  prop([rate, frames], { numRuns: 300 })('is exact, however many frames went before', (rateBitsPerS, list) => {
     const line = new Line(rateBitsPerS);
     const rateN = BigInt(rateBitsPerS);
     let nowNs = 0;

@@ -1,4 +1,4 @@
-import { fc } from '@fast-check/vitest';
+import { fc } from '../property.js';
 
 // What fuzzed programs are made of. Every number is free here; emitProgram.ts fits it to its place, so that shrinking can't make a program invalid.
 

@@ -1,10 +1,10 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { formatProblem, toHex, unwrap } from '../../../src/base/index.js';
 import type { Result } from '../../../src/base/index.js';
 import { formatValue } from '../../../src/vm/btf/btfFormat.js';
 import { parseText, parseValue } from '../../../src/vm/btf/btfParse.js';
 import type { ValueTarget } from '../../../src/vm/btf/btfParse.js';
+import { fc, prop } from '../../support/property.js';
 import { loadOwn } from '../loader/support.js';
 import { BtfBuilder } from './btfBuilder.js';
 
@@ -143,7 +143,7 @@ function sizeOfMembers(members: readonly (readonly [Shape, number])[]): number {
   return members.reduce((sum, [member, gap]) => sum + gap + member.sizeBytes, 0);
 }
 
-property.prop([shape, fc.uint8Array({ minLength: 4096, maxLength: 4096 })], { numRuns: 300 })('shown, read and shown again is the same', (any, noise) => {
+prop([shape, fc.uint8Array({ minLength: 4096, maxLength: 4096 })], { numRuns: 300 })('shown, read and shown again is the same', (any, noise) => {
   const builder = new BtfBuilder();
   const typeId = any.add(builder);
   const btf = builder.build();
@@ -155,7 +155,7 @@ property.prop([shape, fc.uint8Array({ minLength: 4096, maxLength: 4096 })], { nu
   expect(formatValue(btf, typeId, bytes)).toEqual(shown);
 });
 
-property.prop([fc.jsonValue(), fc.string()])('any JSON for any variable is a Result', (json, text) => {
+prop([fc.jsonValue(), fc.string()])('any JSON for any variable is a Result', (json, text) => {
   for (const variable of object.variables) {
     for (const result of [parseValue(target(variable.name), json), parseText(target(variable.name), text)]) {
       if (result.ok) expect(result.value).toHaveLength(variable.sizeBytes);

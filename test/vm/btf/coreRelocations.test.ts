@@ -1,11 +1,11 @@
-import { fc, test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ProblemError } from '../../../src/base/index.js';
 import type { Btf } from '../../../src/vm/btf/btf.js';
 import { resolveCoreRelocations } from '../../../src/vm/btf/coreRelocations.js';
 import type { CoreOutcome } from '../../../src/vm/btf/coreRelocations.js';
 import { KernelTypes, essentialName } from '../../../src/vm/btf/coreTarget.js';
 import type { CoreRelocation } from '../../../src/vm/btf/readBtfExt.js';
+import { fc, prop } from '../../support/property.js';
 import { BtfBuilder } from './btfBuilder.js';
 
 const [BYTE_OFF, BYTE_SIZE, EXISTS, SIGNED, LSHIFT, RSHIFT, ID_LOCAL, ID_TARGET, TYPE_EXISTS, TYPE_SIZE, ENUM_EXISTS, ENUM_VALUE, TYPE_MATCHES] = Array.from({ length: 13 }, (_, kind) => kind);
@@ -167,7 +167,7 @@ describe('hostile types', () => {
   const WORDS = [0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0];
   const PER_ELEMENT = [0, 0, 0, 0, 3, 3, 2, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 0, 0, 3];
 
-  test.prop([
+  prop([
     fc.array(anyType, { minLength: 1, maxLength: 12 }),
     fc.array(fc.record({ kind: fc.integer({ min: 0, max: 13 }), typeId: fc.integer({ min: 0, max: 8 }), access: fc.oneof(fc.stringMatching(/^\d(:\d){0,4}$/), fc.string({ maxLength: 6 })) }), { minLength: 1, maxLength: 8 }),
   ], { numRuns: 2000 })('give outcomes or a typed problem, soon', (types, relocations) => {

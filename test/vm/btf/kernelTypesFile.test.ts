@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { fc, test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { unwrap } from '../../../src/base/index.js';
 import { readKernelTypes } from '../../../src/vm/btf/kernelTypesFile.js';
+import { fc, prop } from '../../support/property.js';
 import { BtfBuilder } from './btfBuilder.js';
 
 const OBJECT = readFileSync('test/vm/loader/objects/core.o');
@@ -38,7 +38,7 @@ describe('types of a kernel', () => {
     ['nothing', () => new Uint8Array(0), 'btf-bad-header'],
   ])('%s', (_what, bytes, code) => expect(readKernelTypes(bytes(), 'kernel')).toMatchObject({ ok: false, problem: { code } }));
 
-  test.prop([fc.array(fc.tuple(fc.nat({ max: OBJECT.length - 8 }), fc.constantFrom(0, 1, 0xff, 0x7fffffff, 0xffffffff, 64)), { minLength: 1, maxLength: 4 }), fc.boolean()], { numRuns: 500 })(
+  prop([fc.array(fc.tuple(fc.nat({ max: OBJECT.length - 8 }), fc.constantFrom(0, 1, 0xff, 0x7fffffff, 0xffffffff, 64)), { minLength: 1, maxLength: 4 }), fc.boolean()], { numRuns: 500 })(
     'damaged files give types or a typed problem',
     (writes, inHeader) => {
       const bytes = Buffer.from(OBJECT);

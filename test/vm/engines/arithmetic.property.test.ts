@@ -1,10 +1,10 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { encode } from '../../../src/vm/isa/decode.js';
 import { disassemble } from '../../../src/vm/isa/disassemble.js';
 import { INSTRUCTIONS } from '../../../src/vm/isa/instructionTable.js';
 import type { InstructionRow } from '../../../src/vm/isa/instructionTable.js';
 import { PROG_INSNS } from '../../../src/vm/layout.js';
+import { fc, prop } from '../../support/property.js';
 import { ENGINES, Machine } from './machine.js';
 import type { MachineOptions } from './machine.js';
 import { referenceAlu, referenceEndian, referenceJump } from './reference.js';
@@ -79,7 +79,7 @@ describe.each(ENGINES)('every arithmetic instruction gives what the reference gi
   const bench = new Bench(engine);
 
   for (const [name, row] of INSTRUCTIONS.filter(({ kind }) => kind === 'alu').map(named)) {
-    test.prop([word, word, immediate, fc.boolean()])(name, (a, b, imm, isSame) => {
+    prop([word, word, immediate, fc.boolean()])(name, (a, b, imm, isSame) => {
       const { result, text } = bench.execute(row, a, b, imm, isSame);
       const expected = referenceAlu(row.operation, row.widthBits as 32 | 64, a, operandOf(row, a, b, imm, isSame), Number(row.off));
       expect(result, `${text} with r3 = ${a}, r4 = ${b}`).toBe(expected);
@@ -87,7 +87,7 @@ describe.each(ENGINES)('every arithmetic instruction gives what the reference gi
   }
 
   for (const [name, row] of INSTRUCTIONS.filter(({ kind }) => kind === 'endian').map(named)) {
-    test.prop([word])(name, (a) => {
+    prop([word])(name, (a) => {
       const { result, text } = bench.execute(row, a, 0n, 0, false);
       expect(result, `${text} with r3 = ${a}`).toBe(referenceEndian(row.operation, row.widthBits as 16 | 32 | 64, a));
     });
@@ -99,7 +99,7 @@ describe.each(ENGINES)('every conditional jump goes where the reference goes: $n
 
   const rows = INSTRUCTIONS.filter(({ kind, operation }) => kind === 'branch' && operation !== 'may_goto');
   for (const [name, row] of rows.map(named)) {
-    test.prop([word, word, immediate, fc.boolean(), fc.boolean()])(name, (a, b, imm, isSame, isEqual) => {
+    prop([word, word, immediate, fc.boolean(), fc.boolean()])(name, (a, b, imm, isSame, isEqual) => {
       const first = isEqual ? operandOf(row, a, b, imm, false) : a;
       const { result, text } = bench.execute(row, first, b, imm, isSame);
       const isTaken = referenceJump(row.operation, row.widthBits as 32 | 64, first, operandOf(row, first, b, imm, isSame));

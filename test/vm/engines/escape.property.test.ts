@@ -1,8 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { encode } from '../../../src/vm/isa/decode.js';
 import { INSTRUCTIONS } from '../../../src/vm/isa/instructionTable.js';
 import { ACCESS_WRITABLE, FAULT_NONE, PROG_ENTRY, PROG_INSNS, VM_STACK, VM_STATE_BYTES, XDP_MD_BYTES, XDP_MD_DATA_END } from '../../../src/vm/layout.js';
+import { fc, prop } from '../../support/property.js';
 import { ENGINES, Machine } from './machine.js';
 import type { MachineOptions } from './machine.js';
 
@@ -119,7 +119,7 @@ describe.each(ENGINES)('no load, store or atomic gets outside what the program m
   // The JIT translates each instruction anew.
   const numRuns = engine.engine === 'jit' ? 4000 : 20_000;
 
-  test.prop([fc.constantFrom(...rows), addresses(field.edges, u8.length), offset, fc.boolean()], { numRuns })('random addresses', (row, target, off, isExact) => {
+  prop([fc.constantFrom(...rows), addresses(field.edges, u8.length), offset, fc.boolean()], { numRuns })('random addresses', (row, target, off, isExact) => {
     const base = BigInt.asUintN(64, isExact ? target - BigInt(off) : target);
     const effective = BigInt.asUintN(64, base + BigInt(off));
     const isLoad = row.operation === 'ldx' || row.operation === 'ldsx' || row.operation === 'load_acquire';

@@ -1,6 +1,6 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { withKernel } from '../../support/kernelOracle.js';
+import { fc } from '../../support/property.js';
 import { TestMachine, expectSameAsKernel, textObject } from '../support/differential.js';
 
 /** Room for `from` and `to`, one after the other, in the packet. */

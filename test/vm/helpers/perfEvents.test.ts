@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { E2BIG, EFAULT, EINVAL, ENOENT, EOPNOTSUPP, unwrap } from '../../../src/base/index.js';
 import { KernelObject, testRun } from '../../../src/replay/index.js';
@@ -6,6 +5,7 @@ import { CpuBinding } from '../../../src/replay/cpuBinding.js';
 import type { PerfEventArray } from '../../../src/vm/maps/perfEventArray.js';
 import { bytes, map } from '../../replay/support/kernelPrograms.js';
 import { withKernel } from '../../support/kernelOracle.js';
+import { fc } from '../../support/property.js';
 import { TestMachine, testEnvironment, textObject } from '../support/differential.js';
 import { KernelPerfEvent } from '../support/kernelRings.js';
 

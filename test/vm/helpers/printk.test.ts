@@ -1,9 +1,9 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { bprintf } from '../../../src/vm/helpers/bprintf.js';
 import type { BprintfArguments } from '../../../src/vm/helpers/bprintf.js';
 import { withKernel } from '../../support/kernelOracle.js';
 import { bytes } from '../../replay/support/kernelPrograms.js';
+import { fc } from '../../support/property.js';
 import { TestMachine, expectSameAsKernel, testEnvironment, textObject } from '../support/differential.js';
 import { PRINTK_CASES, PRINTK_DATA } from './printkCases.js';
 

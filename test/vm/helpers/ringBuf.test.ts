@@ -1,10 +1,10 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { EAGAIN, EINVAL, unwrap } from '../../../src/base/index.js';
 import { KernelObject, testRun } from '../../../src/replay/index.js';
 import { RingBuf } from '../../../src/vm/maps/ringBuf.js';
 import { bytes, map } from '../../replay/support/kernelPrograms.js';
 import { withKernel } from '../../support/kernelOracle.js';
+import { fc } from '../../support/property.js';
 import { TestMachine, testEnvironment, textObject } from '../support/differential.js';
 import { KernelRing } from '../support/kernelRings.js';
 

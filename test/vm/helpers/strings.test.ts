@@ -1,9 +1,9 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../../src/base/index.js';
 import { KernelObject, testRun } from '../../../src/replay/index.js';
 import { parseNumber } from '../../../src/vm/helpers/strtox.js';
 import { withKernel } from '../../support/kernelOracle.js';
+import { fc } from '../../support/property.js';
 import { KernelPair, TestMachine } from '../support/differential.js';
 import { askingStrtox, comparing, formatting, packetOf, questionBytes } from './stringPrograms.js';
 

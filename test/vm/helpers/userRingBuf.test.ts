@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { E2BIG, EINVAL, ENOSPC, unwrap } from '../../../src/base/index.js';
 import { KernelObject, testRun } from '../../../src/replay/index.js';
@@ -7,6 +6,7 @@ import type { BpfMap } from '../../../src/vm/index.js';
 import type { UserRingBuf } from '../../../src/vm/maps/userRingBuf.js';
 import { bytes } from '../../replay/support/kernelPrograms.js';
 import { withKernel } from '../../support/kernelOracle.js';
+import { fc } from '../../support/property.js';
 import { TestMachine, testEnvironment } from '../support/differential.js';
 import { KernelUserRing } from '../support/kernelRings.js';
 

@@ -1,7 +1,7 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { withKernel } from '../../support/kernelOracle.js';
 import { bytes } from '../../replay/support/kernelPrograms.js';
+import { fc } from '../../support/property.js';
 import { TestMachine, expectSameAsKernel, textObject } from '../support/differential.js';
 
 const EINVAL = -22;

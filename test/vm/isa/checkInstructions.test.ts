@@ -1,10 +1,10 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { unwrap } from '../../../src/base/index.js';
 import { assemble } from '../../../src/vm/isa/assemble.js';
 import { checkInstructions } from '../../../src/vm/isa/checkInstructions.js';
 import { encode } from '../../../src/vm/isa/decode.js';
 import { INSTRUCTIONS } from '../../../src/vm/isa/instructionTable.js';
+import { fc, prop } from '../../support/property.js';
 
 function check(source: string, rules: 'kernel' | 'rfc' = 'kernel'): string | undefined {
   const problem = checkInstructions(unwrap(assemble(source)), { rules });
@@ -136,7 +136,7 @@ describe('each field that a row does not use must be zero', () => {
   }
 });
 
-property.prop([fc.uint8Array({ maxLength: 80 })])('any bytes are judged without a crash', (bytes) => {
+prop([fc.uint8Array({ maxLength: 80 })])('any bytes are judged without a crash', (bytes) => {
   const problem = checkInstructions(bytes);
   expect(problem === undefined || problem.message.length > 0).toBe(true);
 });

@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { unwrap } from '../../../src/base/index.js';
 import { assemble } from '../../../src/vm/isa/assemble.js';
@@ -6,6 +5,7 @@ import { decode, encode } from '../../../src/vm/isa/decode.js';
 import { disassemble } from '../../../src/vm/isa/disassemble.js';
 import { INSTRUCTIONS, findRow, rowsOfOpcode } from '../../../src/vm/isa/instructionTable.js';
 import type { InstructionRow } from '../../../src/vm/isa/instructionTable.js';
+import { fc, prop } from '../../support/property.js';
 
 const register = fc.integer({ min: 0, max: 10 });
 const s16 = fc.integer({ min: -32768, max: 32767 });
@@ -30,13 +30,13 @@ function instruction(row: InstructionRow): fc.Arbitrary<Uint8Array> {
 
 describe('assemble(disassemble(x)) is x', () => {
   for (const row of INSTRUCTIONS) {
-    property.prop([instruction(row)])(row.text, (insns) => {
+    prop([instruction(row)])(row.text, (insns) => {
       expect(findRow(insns[0]!, insns[1]! >> 4, decode(insns, 0).off, decode(insns, 0).imm)).toBe(row);
       expect(unwrap(assemble(disassemble(insns, 0)))).toEqual(insns);
     });
   }
 
-  property.prop([fc.array(fc.constantFrom(...INSTRUCTIONS).chain(instruction), { minLength: 1, maxLength: 40 })])('whole programs', (parts) => {
+  prop([fc.array(fc.constantFrom(...INSTRUCTIONS).chain(instruction), { minLength: 1, maxLength: 40 })])('whole programs', (parts) => {
     const insns = Uint8Array.from(parts.flatMap((part) => [...part]));
     const lines: string[] = [];
     for (let index = 0; index < insns.length / 8; ) {
@@ -46,7 +46,7 @@ describe('assemble(disassemble(x)) is x', () => {
     expect(unwrap(assemble(lines.join('\n')))).toEqual(insns);
   });
 
-  property.prop([fc.uint8Array({ minLength: 8, maxLength: 8 })])('decode and encode lose nothing, whatever the bytes', (insns) => {
+  prop([fc.uint8Array({ minLength: 8, maxLength: 8 })])('decode and encode lose nothing, whatever the bytes', (insns) => {
     const copy = new Uint8Array(8);
     encode(copy, 0, decode(insns, 0));
     expect(copy).toEqual(insns);

@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../../src/base/index.js';
 import { assemble } from '../../../src/vm/isa/assemble.js';
 import { basicBlocks, controlFlow, dominates } from '../../../src/vm/jit/controlFlow.js';
 import type { ControlFlow } from '../../../src/vm/jit/controlFlow.js';
+import { fc, prop } from '../../support/property.js';
 
 function flowOf(text: string): ControlFlow {
   return controlFlow(basicBlocks(unwrap(assemble(text)), [0]), 0);
@@ -54,7 +54,7 @@ function reachable({ blocks }: ControlFlow, without: number): Set<number> {
   return seen;
 }
 
-test.prop([graph])('a block dominates what cannot be reached without it', (text) => {
+prop([graph])('a block dominates what cannot be reached without it', (text) => {
   const flow = flowOf(text);
   flow.blocks.forEach((_, a) => {
     const without = reachable(flow, a);
@@ -62,7 +62,7 @@ test.prop([graph])('a block dominates what cannot be reached without it', (text)
   });
 });
 
-test.prop([graph])('forward edges lead to later blocks, and each block but the first has one', (text) => {
+prop([graph])('forward edges lead to later blocks, and each block but the first has one', (text) => {
   const { blocks, forwardEdges } = flowOf(text);
   const counts = blocks.map(() => 0);
   blocks.forEach(({ next, taken }, from) => [next, taken].forEach((to) => to > from && counts[to]!++));

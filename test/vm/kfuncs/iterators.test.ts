@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { bytes } from '../../replay/support/kernelPrograms.js';
 import { withKernel } from '../../support/kernelOracle.js';
+import { fc, prop } from '../../support/property.js';
 import { KernelPair, TestMachine } from '../support/differential.js';
 import { kfuncObject } from './kfuncProgram.js';
 
@@ -135,11 +135,11 @@ withKernel('iterators, as the running kernel has them', (kernel) => {
 
   it.each(RANGES)('numbers from %i to %i', (start, end) => same(numbers(start, end)));
 
-  test.prop([fc.integer(), fc.integer({ min: -3, max: 200 })], { numRuns: 50 })('numbers of any short range', (start, length) => {
+  prop([fc.integer(), fc.integer({ min: -3, max: 200 })], { numRuns: 50 })('numbers of any short range', (start, length) => {
     same(numbers(start, (start + length) | 0));
   });
 
-  test.prop([fc.array(fc.integer(), { minLength: 1, maxLength: 6 }), fc.integer({ min: 0, max: 6 })], { numRuns: 50 })('bits', (values, count) => {
+  prop([fc.array(fc.integer(), { minLength: 1, maxLength: 6 }), fc.integer({ min: 0, max: 6 })], { numRuns: 50 })('bits', (values, count) => {
     const stores = values.map((value, index) => `r1 = ${value}\n*(u64 *)(r10 - ${16 + 8 * (values.length - index)}) = r1`).join('\n');
     same(walking('bits', `${stores}\nr2 = r10\nr2 += -${16 + 8 * values.length}\nr3 = ${Math.min(count, values.length)}`));
   });

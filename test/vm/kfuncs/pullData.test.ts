@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { bytes } from '../../replay/support/kernelPrograms.js';
 import { withKernel } from '../../support/kernelOracle.js';
+import { fc, prop } from '../../support/property.js';
 import { KernelPair, TestMachine } from '../support/differential.js';
 import { kfuncObject } from './kfuncProgram.js';
 
@@ -60,7 +60,7 @@ withKernel('bpf_xdp_pull_data, as the running kernel does it', (kernel) => {
   );
   const size = fc.oneof(fc.integer({ min: 14, max: 300 }), fc.integer({ min: 14, max: 20000 }));
 
-  test.prop([fc.array(step, { minLength: 1, maxLength: 6 }), size, fc.integer({ min: 0, max: 4000 }), fc.constantFrom(0, 4, 32, 216)], { numRuns: 200 })(
+  prop([fc.array(step, { minLength: 1, maxLength: 6 }), size, fc.integer({ min: 0, max: 4000 }), fc.constantFrom(0, 4, 32, 216)], { numRuns: 200 })(
     'with the other functions that move the bounds of a packet',
     (steps, packetBytes, linear, metaBytes) => {
       using pair = new KernelPair(kernel, kfuncObject(stepping(...steps)));

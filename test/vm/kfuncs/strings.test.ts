@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
 import { afterAll, describe, expect, it } from 'vitest';
 import { unwrap } from '../../../src/base/index.js';
 import { withKernel } from '../../support/kernelOracle.js';
+import { fc, prop } from '../../support/property.js';
 import { KernelPair, TestMachine } from '../support/differential.js';
 import { kfuncObject } from './kfuncProgram.js';
 
@@ -119,11 +119,11 @@ withKernel('strings, as the running kernel has them', (kernel) => {
   const short = fc.array(char, { maxLength: 3 }).map((chars) => chars.join(''));
   const count = fc.oneof(fc.integer({ min: 0, max: 14 }), fc.constantFrom(0xffff, 0x10000, 0xffffffff));
 
-  test.prop([fc.constantFrom(...NAMES), text, fc.oneof(text, short), count, char], { numRuns: 3000 })('any of them', (name, first, second, n, c) => {
+  prop([fc.constantFrom(...NAMES), text, fc.oneof(text, short), count, char], { numRuns: 3000 })('any of them', (name, first, second, n, c) => {
     pairs.get(name)!.run({ data: packet(first, second, n, c) });
   });
 
-  test.prop([fc.constantFrom<Name>('strcmp', 'strcasecmp'), fc.integer({ min: 1, max: 255 }), fc.integer({ min: 1, max: 255 })], { numRuns: 500 })(
+  prop([fc.constantFrom<Name>('strcmp', 'strcasecmp'), fc.integer({ min: 1, max: 255 }), fc.integer({ min: 1, max: 255 })], { numRuns: 500 })(
     'the order of all bytes',
     (name, a, b) => pairs.get(name)!.run({ data: packet(String.fromCharCode(a), String.fromCharCode(b), 0, 'x') }),
   );

@@ -1,9 +1,9 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { EEXIST, EINVAL, ENOENT, ENOSPC } from '../../../src/base/index.js';
 import { KernelMap } from '../../../src/replay/index.js';
 import { withKernel } from '../../support/kernelOracle.js';
 import { map } from '../../replay/support/kernelPrograms.js';
+import { fc } from '../../support/property.js';
 import { LiveMap, hex, u32 } from './support/liveMap.js';
 
 const LPM_TRIE = 11;

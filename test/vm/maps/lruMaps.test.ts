@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { EEXIST, EINVAL, ENOENT, unwrap } from '../../../src/base/index.js';
 import { CpuBinding } from '../../../src/replay/cpuBinding.js';
@@ -9,6 +8,7 @@ import { bytes, map } from '../../replay/support/kernelPrograms.js';
 import { KernelPair, textObject } from '../support/differential.js';
 import { LiveMap, hex, u32 } from './support/liveMap.js';
 import type { MapSpec } from '../../../src/vm/spec.js';
+import { fc } from '../../support/property.js';
 
 const TYPES = [['LRU_HASH', 9], ['LRU_PERCPU_HASH', 10]] as const;
 const LRU_HASH = 9;

@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import { closeSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +7,7 @@ import type { MapSpec } from '../../../src/vm/spec.js';
 import { UserMap } from '../../../src/vm/maps/userMap.js';
 import { map } from '../../replay/support/kernelPrograms.js';
 import { withKernel } from '../../support/kernelOracle.js';
+import { fc } from '../../support/property.js';
 import { KernelUserMap } from './support/kernelUserMap.js';
 import { LiveMap, hex, u32 } from './support/liveMap.js';
 import { NaiveArray, NaiveBloom, NaiveHash, NaiveLpm, NaiveQueue, NaiveSlots } from './support/naiveMaps.js';

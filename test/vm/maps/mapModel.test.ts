@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { E2BIG, EEXIST, EINVAL, ENOENT, unwrap } from '../../../src/base/index.js';
 import { HostMemory } from '../../../src/memory/index.js';
@@ -7,6 +6,7 @@ import { VM_STATE_BYTES } from '../../../src/vm/layout.js';
 import { createMap } from '../../../src/vm/maps/mapTypes.js';
 import type { BpfMap, MapEntry } from '../../../src/vm/maps/map.js';
 import { map } from '../../replay/support/kernelPrograms.js';
+import { fc } from '../../support/property.js';
 
 const [HASH, ARRAY, PERCPU_HASH, PERCPU_ARRAY] = [1, 2, 5, 6];
 const CPUS = 3;

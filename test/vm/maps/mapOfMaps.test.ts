@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import { closeSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { E2BIG, EBADF, EEXIST, EINVAL, ENOENT, errnoName, unwrap } from '../../../src/base/index.js';
@@ -9,6 +8,7 @@ import { FAULT_ACCESS, FAULT_HELPER_ARGUMENT, fitsTemplate, isMapOfMaps, mapType
 import type { BpfMap, MapOfMaps, MapSpec } from '../../../src/vm/index.js';
 import { map } from '../../replay/support/kernelPrograms.js';
 import { withKernel } from '../../support/kernelOracle.js';
+import { fc } from '../../support/property.js';
 import { expectSameAsKernel, TestMachine, testEnvironment, textObject } from '../support/differential.js';
 import { hex, u32 } from './support/liveMap.js';
 

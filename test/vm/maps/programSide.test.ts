@@ -1,7 +1,7 @@
-import { fc } from '@fast-check/vitest';
 import { it } from 'vitest';
 import { withKernel } from '../../support/kernelOracle.js';
 import { bytes, map } from '../../replay/support/kernelPrograms.js';
+import { fc } from '../../support/property.js';
 import { expectSameAsKernel, textObject } from '../support/differential.js';
 
 const TYPES = { HASH: 1, ARRAY: 2, PERCPU_HASH: 5, PERCPU_ARRAY: 6 } as const;

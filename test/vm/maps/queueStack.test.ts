@@ -1,10 +1,10 @@
 import { closeSync } from 'node:fs';
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { E2BIG, EINVAL, ENOENT } from '../../../src/base/index.js';
 import type { QueueStackMap } from '../../../src/vm/maps/queueStackMap.js';
 import { bytes, map } from '../../replay/support/kernelPrograms.js';
 import { withKernel } from '../../support/kernelOracle.js';
+import { fc } from '../../support/property.js';
 import { KernelPair, textObject } from '../support/differential.js';
 import { LiveMap, hex, u32 } from './support/liveMap.js';
 

@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { E2BIG, EEXIST, EINVAL, ENODEV, ENOENT, ENOMEM, EOVERFLOW, errnoName, unwrap } from '../../../src/base/index.js';
 import { HostMemory } from '../../../src/memory/index.js';
@@ -14,6 +13,7 @@ import type { LoadedProgram } from '../../../src/vm/program.js';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '../../../src/vm/spec.js';
 import { bytes, exit, map, movImm, object, program } from '../../replay/support/kernelPrograms.js';
 import { withKernel } from '../../support/kernelOracle.js';
+import { fc } from '../../support/property.js';
 import { expectSameAsKernel, KernelPair, TestMachine, testEnvironment, textObject } from '../support/differential.js';
 import { hex, u32 } from './support/liveMap.js';
 

@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import { closeSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { EACCES, EINVAL, EOPNOTSUPP, unwrap } from '../../../src/base/index.js';
@@ -10,6 +9,7 @@ import type { MapSpec, ObjectSpec } from '../../../src/vm/spec.js';
 import { withKernel } from '../../support/kernelOracle.js';
 import { TestMachine, textObject } from '../support/differential.js';
 import { bytes } from '../../replay/support/kernelPrograms.js';
+import { fc } from '../../support/property.js';
 import { KernelUserMap } from './support/kernelUserMap.js';
 import { LiveMap, hex, u32 } from './support/liveMap.js';
 

@@ -1,8 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../../src/base/index.js';
 import { formatIpv6, parseIpAddress } from '../../../src/packet/index.js';
 import { parseNetwork } from '../../../src/vm/index.js';
+import { fc, prop } from '../../support/property.js';
 
 describe('addresses', () => {
   it.each([
@@ -21,7 +21,7 @@ describe('addresses', () => {
     'not %s', (text) => expect(parseIpAddress(text)).toBeUndefined(),
   );
 
-  test.prop([fc.uint8Array({ minLength: 16, maxLength: 16 })])('read what is written', (bytes) => {
+  prop([fc.uint8Array({ minLength: 16, maxLength: 16 })])('read what is written', (bytes) => {
     expect(parseIpAddress(formatIpv6(bytes, 0))).toEqual(bytes);
     expect(parseIpAddress(bytes.subarray(0, 4).join('.'))).toEqual(bytes.subarray(0, 4));
   });
@@ -57,7 +57,7 @@ describe('what is wrong is said with its place', () => {
     expect(parseNetwork(json, 'net.json')).toMatchObject({ ok: false, problem: { code: 'network-shape', where, message: expect.stringContaining(message) as string } });
   });
 
-  test.prop([fc.jsonValue()])('and nothing else happens', (json) => {
+  prop([fc.jsonValue()])('and nothing else happens', (json) => {
     expect(() => parseNetwork(json, 'net.json')).not.toThrow();
     expect(() => parseNetwork({ interfaces: [eth0], routes: [json], sockets: [json], conntrack: [json], flows: [json], rules: [json], neighbours: [json] }, 'net.json')).not.toThrow();
   });

@@ -1,4 +1,3 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import type { HostMemory } from '../../../../src/memory/index.js';
 import {
@@ -7,6 +6,7 @@ import {
 } from '../../../../src/nic/device/batch.js';
 import { NO_DOORBELL } from '../../../../src/nic/device/formats/descriptorFormat.js';
 import type { DescriptorFormat } from '../../../../src/nic/device/formats/descriptorFormat.js';
+import { fc, prop } from '../../../support/property.js';
 import { batchOf, inFreshMemory, makeRing } from './formatSupport.js';
 import type { BatchRow, TestRing } from './formatSupport.js';
 
@@ -384,7 +384,7 @@ export function describeFormat(format: DescriptorFormat, capabilities: FormatCap
   const pace = fc.record({ post: fc.nat(10), send: fc.nat(10), clean: fc.nat(40) });
 
   describe(`${format.name} descriptors come back`, () => {
-    test.prop([size, rxFrames(format.rxPrefixBytes, capabilities), fc.array(step, { minLength: 1, maxLength: 30 })])('receiving', (slots, { bufferBytes, frames }, steps) => {
+    prop([size, rxFrames(format.rxPrefixBytes, capabilities), fc.array(step, { minLength: 1, maxLength: 30 })])('receiving', (slots, { bufferBytes, frames }, steps) => {
       inFreshMemory((memory) => {
         const bench = new RxBench(memory, format, capabilities, slots, bufferBytes);
         let next = 0;
@@ -400,7 +400,7 @@ export function describeFormat(format: DescriptorFormat, capabilities: FormatCap
       });
     });
 
-    test.prop([size, txFrames(format, capabilities), fc.array(pace, { minLength: 1, maxLength: 30 })])('sending', (slots, drawn, steps) => {
+    prop([size, txFrames(format, capabilities), fc.array(pace, { minLength: 1, maxLength: 30 })])('sending', (slots, drawn, steps) => {
       inFreshMemory((memory) => {
         const bench = new TxBench(memory, format, capabilities, slots);
         const frames = drawn.filter((frame) => bench.slotsOf(frame) <= bench.capacity);
@@ -415,7 +415,7 @@ export function describeFormat(format: DescriptorFormat, capabilities: FormatCap
       });
     });
 
-    test.prop([size])('an empty ring holds nothing', (slots) => {
+    prop([size])('an empty ring holds nothing', (slots) => {
       inFreshMemory((memory) => {
         const rx = makeRing(format, 'rx', slots, memory);
         const tx = makeRing(format, 'tx', slots, memory);

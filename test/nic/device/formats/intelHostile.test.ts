@@ -1,10 +1,10 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { HostMemory } from '../../../../src/memory/index.js';
 import { DESC_EOP, DescriptorBatch } from '../../../../src/nic/index.js';
 import { iceFormat } from '../../../../src/nic/device/formats/ice.js';
 import { i40eFormat } from '../../../../src/nic/device/formats/i40e.js';
 import { igbFormat, igcFormat, ixgbeFormat } from '../../../../src/nic/device/formats/intelAdvanced.js';
+import { fc, prop } from '../../../support/property.js';
 import { makeRing } from './formatSupport.js';
 
 const MEMORY = new HostMemory(2);
@@ -16,7 +16,7 @@ const word = fc.oneof(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.constantFrom(
 const words = fc.array(word, { minLength: WORDS, maxLength: WORDS });
 
 describe.each([igbFormat, igcFormat, ixgbeFormat, i40eFormat, iceFormat])('a ring of $name full of anything', (format) => {
-  test.prop([words, fc.nat(30), fc.nat(SIZE - 1)])('gives the driver lengths and tags of 16 bits, and no more descriptors than it asked for', (content, first, limit) => {
+  prop([words, fc.nat(30), fc.nat(SIZE - 1)])('gives the driver lengths and tags of 16 bits, and no more descriptors than it asked for', (content, first, limit) => {
     MEMORY.release(MARK);
     const ring = makeRing(format, 'rx', SIZE, MEMORY);
     MEMORY.u32.set(content.slice(0, SIZE * (format.rxDescriptorBytes / 4)), ring.driver.address >>> 2);
@@ -29,7 +29,7 @@ describe.each([igbFormat, igcFormat, ixgbeFormat, i40eFormat, iceFormat])('a rin
     }
   });
 
-  test.prop([words, fc.nat(30), fc.nat(SIZE - 1)])('gives the device no more slots than there are, and offsets within a header', (content, first, slots) => {
+  prop([words, fc.nat(30), fc.nat(SIZE - 1)])('gives the device no more slots than there are, and offsets within a header', (content, first, slots) => {
     MEMORY.release(MARK);
     const ring = makeRing(format, 'tx', SIZE, MEMORY);
     MEMORY.u32.set(content.slice(0, SIZE * 4), ring.driver.address >>> 2);
@@ -49,7 +49,7 @@ describe.each([igbFormat, igcFormat, ixgbeFormat, i40eFormat, iceFormat])('a rin
     if (done > 0) expect([...batch.flags.subarray(0, batch.count)].some((flags) => (flags & DESC_EOP) !== 0)).toBe(true);
   });
 
-  test.prop([fc.integer(), fc.nat(2 ** 40), fc.nat(64)])('believes any doorbell, modulo its size', (doorbell, head, limit) => {
+  prop([fc.integer(), fc.nat(2 ** 40), fc.nat(64)])('believes any doorbell, modulo its size', (doorbell, head, limit) => {
     MEMORY.release(MARK);
     const ring = makeRing(format, 'tx', SIZE, MEMORY);
     const available = format.txAvailable(MEMORY, ring.device, head, doorbell, limit);

@@ -1,4 +1,3 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { HostMemory } from '../../../../src/memory/index.js';
 import {
@@ -8,6 +7,7 @@ import {
 import type { DescriptorFormat } from '../../../../src/nic/index.js';
 import { iceFormat } from '../../../../src/nic/device/formats/ice.js';
 import { i40eFormat } from '../../../../src/nic/device/formats/i40e.js';
+import { fc, prop } from '../../../support/property.js';
 import { describeFormat } from './formatSuite.js';
 import { accessesWithin, batchOf, makeRing, recordAccesses } from './formatSupport.js';
 import type { BatchRow } from './formatSupport.js';
@@ -97,7 +97,7 @@ describe('ice receive descriptors, byte for byte', () => {
     expect([batch.flags[0], batch.vlanTci[0]]).toEqual([DESC_EOP | DESC_VLAN, 0x123]);
   });
 
-  test.prop([fc.integer({ min: 2 ** 31, max: Number.MAX_SAFE_INTEGER - 2 ** 32 }), fc.array(fc.nat(2 ** 31 - 1), { minLength: 1, maxLength: 8 })])('time stamps within two seconds of each other come back whole', (baseNs, offsets) => {
+  prop([fc.integer({ min: 2 ** 31, max: Number.MAX_SAFE_INTEGER - 2 ** 32 }), fc.array(fc.nat(2 ** 31 - 1), { minLength: 1, maxLength: 8 })])('time stamps within two seconds of each other come back whole', (baseNs, offsets) => {
     const ring = makeRing(iceFormat, 'rx', 16, MEMORY);
     const times = offsets.map((offset) => baseNs + offset);
     iceFormat.rxWriteBack(ring.memory, ring.device, 0, batchOf(times.map((timestampNs) => ({ lenBytes: 60, flags: DESC_EOP | DESC_TIMESTAMP, timestampNs }))));

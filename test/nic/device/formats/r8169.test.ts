@@ -1,4 +1,3 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import {
   DESC_CSUM, DESC_CSUM_IPV4, DESC_CSUM_PROTOCOL, DESC_EOP, DESC_FIRST, DESC_L3_BAD, DESC_L3_CHECKED, DESC_L4_BAD, DESC_L4_CHECKED, DESC_MALFORMED, DESC_RX_ERROR, DESC_VLAN,
@@ -9,6 +8,7 @@ import { r8169V1Format, r8169V2Format } from '../../../../src/nic/device/formats
 import * as bits from '../../../../src/nic/device/formats/r8169Bits.js';
 import { explainR8169Tx } from '../../../../src/nic/device/formats/r8169TxFaults.js';
 import { insertChecksums } from '../../../../src/nic/device/txChecksum.js';
+import { fc, prop } from '../../../support/property.js';
 import { describeFormat, TX_CHECKSUMS } from './formatSuite.js';
 import type { RxOffloads, TxOffloads } from './formatSuite.js';
 import { accessesWithin, batchOf, inFreshMemory, makeRing, recordAccesses } from './formatSupport.js';
@@ -216,7 +216,7 @@ describe('r8169 transmit descriptors that make no sense', () => {
   });
 
   const word = fc.integer({ min: 0, max: 2 ** 32 - 1 });
-  test.prop([fc.constantFrom(...LAYOUTS), fc.array(fc.tuple(word, word), { minLength: 1, maxLength: 16 })])('whatever lies in the ring, the device flags exactly the frames that have an explanation', (layout, words) => {
+  prop([fc.constantFrom(...LAYOUTS), fc.array(fc.tuple(word, word), { minLength: 1, maxLength: 16 })])('whatever lies in the ring, the device flags exactly the frames that have an explanation', (layout, words) => {
     const batch = new DescriptorBatch(16);
     inFreshMemory((memory) => {
       const ring = makeRing(FORMATS[layout], 'tx', 16, memory);
@@ -271,7 +271,7 @@ describe('r8169 order of loads and stores', () => {
     expect(accessesWithin(accesses, 'load', address, address + 16)[0]).toMatchObject({ address, bytes: 4 });
   }
 
-  test.prop([fc.constantFrom(...LAYOUTS), fc.nat(20), frames])('the word with OWN is the last store of a descriptor, of the first descriptor for a TX frame', (layout, first, lengths) => {
+  prop([fc.constantFrom(...LAYOUTS), fc.nat(20), frames])('the word with OWN is the last store of a descriptor, of the first descriptor for a TX frame', (layout, first, lengths) => {
     inFreshMemory((memory) => {
       const format = FORMATS[layout];
       const rx = makeRing(format, 'rx', SIZE, memory);
@@ -306,7 +306,7 @@ describe('r8169 order of loads and stores', () => {
     });
   });
 
-  test.prop([fc.constantFrom(...LAYOUTS), fc.integer({ min: 2, max: 9 }), fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 20 })])('EOR stands on the last slot and nowhere else, whoever has written', (layout, size, counts) => {
+  prop([fc.constantFrom(...LAYOUTS), fc.integer({ min: 2, max: 9 }), fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 20 })])('EOR stands on the last slot and nowhere else, whoever has written', (layout, size, counts) => {
     const format = FORMATS[layout];
     inFreshMemory((memory) => {
       for (const direction of ['rx', 'tx'] as const) {
