@@ -1,10 +1,10 @@
-import { fc, test } from '@fast-check/vitest';
 import { expect, it } from 'vitest';
 import { HostMemory } from '../../src/memory/index.js';
 import { EventQueue } from '../../src/sim/eventQueue.js';
 import {
   AF_XDP, AfXdp, SOCK_RAW, SOL_XDP, XDP_COPY, XDP_RX_RING, XDP_SHARED_UMEM, XDP_UMEM_COMPLETION_RING, XDP_UMEM_FILL_RING, XDP_UMEM_REG,
 } from '../../src/umem/index.js';
+import { fc, prop } from '../support/property.js';
 import { u32Bytes } from './support.js';
 
 // RLIMIT_MEMLOCK. What the kernel gives is asked in test/replay/xskMemlock.test.ts.
@@ -67,7 +67,7 @@ it.each([-1, Number.NaN])('a limit of %s bytes is a mistake', (memlockBytes) => 
 
 const step = fc.oneof(fc.record({ open: fc.integer({ min: 1, max: 20 }) }), fc.record({ close: fc.nat(7) }));
 
-test.prop([fc.integer({ min: 0, max: 40 }), fc.array(step, { maxLength: 40 })])('at any time the UMEMs that are there fit into the limit, and what fits is taken', (limit, steps) => {
+prop([fc.integer({ min: 0, max: 40 }), fc.array(step, { maxLength: 40 })])('at any time the UMEMs that are there fit into the limit, and what fits is taken', (limit, steps) => {
   const host = new Host(limit * PAGE);
   const locked = new Map<number, number>();
   for (const each of steps) {
