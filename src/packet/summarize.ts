@@ -44,6 +44,7 @@ export function summarize(bytes: Uint8Array, offBytes: number, lengthBytes: numb
 /**
  * `summarize` for a packet that has its bytes for itself.
  *
+ * @throws TypeError for what is no Uint8Array
  * @example
  * console.log(describePacket(bytes)); // IPv4 10.0.0.1:5353 > 10.0.0.2:53 UDP 42
  */

@@ -39,7 +39,7 @@ export function whyNoUmem(errno: number, address: bigint, sizeBytes: number, con
       return { why: 'not all of its memory is mapped', hint: 'map at least as many bytes as the UMEM has' };
     case ENOMEM:
     case ENOBUFS:
-      return { why: 'so much memory can\'t be locked', hint: 'raise ulimit -l, or use fewer chunks' };
+      return { why: 'so much memory can\'t be locked', hint: 'raise RLIMIT_MEMLOCK (ulimit -l), or use fewer chunks' };
     case EINVAL:
       return whyBadUmem(address, sizeBytes, config);
     default:

@@ -134,11 +134,13 @@ export class XskSocket {
     return this.#queue.completion;
   }
 
+  /** @throws Error when it was made with `rxSize` 0 */
   get rx(): RxRing {
     if (this.#rx === undefined) throw new Error('XskSocket.rx: it was made with rxSize 0');
     return this.#rx;
   }
 
+  /** @throws Error when it was made with `txSize` 0 */
   get tx(): TxRing {
     if (this.#tx === undefined) throw new Error('XskSocket.tx: it was made with txSize 0');
     return this.#tx;
@@ -194,14 +196,14 @@ export class XskSocket {
     return this.#syscalls.setsockopt(this.#fd, level, name, new Uint8Array(Uint32Array.of(value).buffer));
   }
 
-  /** Whether bind found zero copy (XDP_OPTIONS). */
+  /** Whether bind found zero copy (XDP_OPTIONS). @throws Error when it is deleted */
   get isZeroCopy(): boolean {
     const options = new Uint8Array(4);
     this.#ask(XDP_OPTIONS, options);
     return (options[0] & XDP_OPTIONS_ZEROCOPY) !== 0;
   }
 
-  /** XDP_STATISTICS. */
+  /** XDP_STATISTICS. @throws Error when it is deleted */
   get statistics(): XdpStatistics {
     const bytes = new Uint8Array(STATISTICS_BYTES);
     this.#ask(XDP_STATISTICS, bytes);
@@ -214,7 +216,7 @@ export class XskSocket {
     if (result < 0) throw new Error(`XskSocket: getsockopt gives ${errnoName(result)}: is it deleted?`);
   }
 
-  /** xsk_socket__delete. A UMEM's first socket remains bound until the UMEM is deleted, as others may share it. */
+  /** xsk_socket__delete. A UMEM's first socket remains bound until the UMEM is deleted, as others may share it. @throws Error when it is deleted already */
   delete(): void {
     const fd = this.#fd;
     if (fd < 0) throw new Error('XskSocket.delete: it is deleted already');

@@ -135,7 +135,12 @@ export class XskUmem {
     if (queue.rings !== this.rings) unmapQueueRings(this.syscalls, queue.rings);
   }
 
-  /** xsk_umem__delete: closes its socket, which then is bound no more. @returns 0, or -EBUSY while sockets use it. The memory stays the application's. */
+  /**
+   * xsk_umem__delete: closes its socket, which then is bound no more. The memory stays the application's.
+   *
+   * @returns 0, or -EBUSY while sockets use it
+   * @throws Error when it is deleted already
+   */
   delete(): number {
     if (this.#fd < 0) throw new Error('XskUmem.delete: it is deleted already');
     if (this.#queues.length > 0) return -EBUSY;

@@ -11,6 +11,7 @@ import '../../src/testing/vitest/index.js';
 import { docExamples, exampleBody } from '../support/docExamples.js';
 import type { DocExample } from '../support/docExamples.js';
 import { compilerOptions, packageDoors, publicNames } from '../support/publicNames.js';
+import { untoldOutcomes } from '../support/publicOutcomes.js';
 import type { PublicName } from '../support/publicNames.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { exampleWorld, WORLD_TYPES } from './exampleWorld.js';
@@ -62,6 +63,13 @@ describe('documentation', () => {
     expect(PUBLIC.length).toBeGreaterThan(200);
     expect(PUBLIC.filter((each) => !each.hasDocumentation && !isConstant(each)).map(({ name, path }) => `${path}: ${name}`)).toEqual([]);
     expect(PUBLIC.flatMap(({ name, path, bareMethods }) => bareMethods.map((method) => `${path}: ${name}.${method}`))).toEqual([]);
+  });
+
+  it('says what throws, and what gives a Problem', () => {
+    const untold = [...doors].filter(([door]) => door !== './replay').flatMap(([door, path]) => untoldOutcomes(program, path).filter(({ where }) => door !== '.' || /^src\/(testing|xsk)\//.test(where)));
+    expect(untold.map(({ where, untold: what }) => `${where}: ${what}`)).toEqual([]);
+    // The doors of the package have others, whose folders tell of them elsewhere; that they are found shows that somebody looks.
+    expect(untoldOutcomes(program, doors.get('.')!).map(({ where }) => where)).toContain('src/base/problem.ts: unwrap');
   });
 
   it('has an example for everything that is called', () => {

@@ -54,9 +54,10 @@ export interface ParsedPacket {
 }
 
 /**
- * Takes a packet apart. It throws for what is no Uint8Array only, whatever the bytes are, and looks at 64 headers at most; what is wrong is told in `faults`.
- * Checksums are not looked at: see `checkChecksums`.
+ * Takes a packet apart, whatever the bytes are, and looks at 64 headers at most; what is wrong is told in `faults`. Checksums are not looked at: see
+ * `checkChecksums`.
  *
+ * @throws TypeError for what is no Uint8Array
  * @example
  * const ttl = decodePacket(bytes).layer('ipv4')?.fields.ttl;
  */

@@ -56,6 +56,7 @@ export function differenceNames(name: string): readonly string[] {
  * What two packets differ in, header by header and field by field, in the order of the expected one; nothing when they are the same bytes. Headers are
  * matched by name, so one that was put in or taken out makes one difference and those behind it are still compared.
  *
+ * @throws TypeError for what is no Uint8Array
  * @example
  * const differences = diffPackets(expected, actual);
  */

@@ -125,6 +125,7 @@ export function padN(lengthBytes: number): Uint8Array {
 /**
  * An option of GENEVE (RFC 8926 section 3.5): class u16, type u8 with the critical bit, data of a multiple of 4 bytes, at most 124.
  *
+ * @throws RangeError for data of another length
  * @example
  * ethernet().ipv4().udp().geneve({ options: geneveOption(0x0102, 3, new Uint8Array(4)) });
  */

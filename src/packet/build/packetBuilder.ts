@@ -167,9 +167,9 @@ function payloadBytes(data: PayloadInput): Uint8Array {
 }
 
 /**
- * Begins a packet with an Ethernet header. Throws a TypeError for a value of the wrong kind or a field that doesn't exist, a RangeError for a number that
- * doesn't fit; so does every step after it.
+ * Begins a packet with an Ethernet header.
  *
+ * @throws TypeError for a value of the wrong kind or a field that doesn't exist, RangeError for a number that doesn't fit; so does every step after it
  * @example
  * const frame = ethernet().ipv4({ dst: '10.0.0.9', ttl: 3 }).udp({ dst: 53 }).payload('hello').build();
  */
@@ -180,6 +180,7 @@ export function ethernet(fields: EthernetFields = {}): AfterEthernet {
 /**
  * Begins a packet with any bytes; any header may follow.
  *
+ * @throws TypeError for what is no Uint8Array
  * @example
  * const frame = raw(Uint8Array.of(1, 2, 3)).ipv4().udp().build();
  */

@@ -16,6 +16,7 @@ import type { AnyStep } from './steps.js';
  * A builder of a packet that is there: it builds the very same bytes, whatever they are. Lengths, checksums and the like that are right are
  * computed again after a change, those that are wrong stay as they are.
  *
+ * @throws TypeError for what is no Uint8Array
  * @example
  * const forwarded = packetFrom(bytes).set('ipv4', { ttl: 63 }).build(); // with the checksum that belongs to it
  */

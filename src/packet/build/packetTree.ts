@@ -16,6 +16,7 @@ const LINE_BYTES = 16;
  * A packet as a tree, in lines: headers with the bytes that they take up, and below each its fields with what they mean and the bytes that they lie in.
  * Checksums say whether they are right. Faults come last.
  *
+ * @throws TypeError for what is no Uint8Array
  * @example
  * console.log(packetTree(bytes).join('\n'));
  */

@@ -64,6 +64,7 @@ export function openCapture(path: string): Result<CaptureReader> {
 /**
  * The same over bytes in memory, which must not change while the reader lives; `name` stands for the file in messages.
  *
+ * @returns Problems as of `openCapture`, but for those of files
  * @example
  * const reader = unwrap(openCaptureBytes(capturePackets([data]), 'bytes'));
  * reader.next(); // 'packet'

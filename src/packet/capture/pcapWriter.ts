@@ -89,7 +89,7 @@ export class PcapWriter {
     this.#packets++;
   }
 
-  /** Completes the file. */
+  /** Completes the file. @returns Problems: the first packet that could not be written, or why the file can't be */
   close(): Result<CaptureTotals> {
     return this.#out.close(this.#packets);
   }

@@ -122,8 +122,8 @@ export class PcapngWriter {
   }
 
   /**
-   * Appends one packet as an Enhanced Packet Block. Throws a RangeError for an interface that isn't described or lengths that the format
-   * can't hold; a time outside of the format becomes `problem` (`capture-bad-timestamp`), because it may stem from an input capture.
+   * Appends one packet as an Enhanced Packet Block. A time outside of the format becomes `problem` (`capture-bad-timestamp`), because it may stem from an input
+   * capture.
    *
    * @param interfaceId number of a described interface
    * @param bytes buffer that holds the packet
@@ -132,6 +132,7 @@ export class PcapngWriter {
    * @param tSec whole seconds, a safe integer from 0 (2^64 ns is year 2554)
    * @param tNsec nanoseconds within the second, 0..999999999
    * @param originalLen length on the wire, at least `lengthBytes` (default: not cut)
+   * @throws RangeError for an interface that isn't described, and for lengths that the format can't hold
    */
   writePacket(
     interfaceId: number, bytes: Uint8Array, offBytes: number, lengthBytes: number, tSec: number, tNsec: number,
@@ -170,7 +171,7 @@ export class PcapngWriter {
     this.#packets++;
   }
 
-  /** Completes the file. */
+  /** Completes the file. @returns Problems: the first packet that could not be written, or why the file can't be */
   close(): Result<CaptureTotals> {
     return this.#out.close(this.#packets);
   }

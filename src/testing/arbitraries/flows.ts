@@ -29,6 +29,7 @@ const SERVER_MAC = '02:00:00:00:00:05';
 /**
  * A conversation: TCP with handshake, data in both directions and FIN, sequence numbers right; or UDP with questions and answers. Shrinks to the shortest one.
  *
+ * @throws Error `arbitrary-options` for protocols that are not drawn
  * @example fc.assert(fc.property(flow(), ({ packets }) => packets.forEach(({ data }) => program.testRun({ data }))));
  */
 export function flow({ protocols = FLOW_PROTOCOLS, maxExchanges = 4 } = {}): fc.Arbitrary<Flow> {
@@ -99,6 +100,7 @@ export interface DrawnCapturePacket {
 /**
  * Packets with times that don't go back: bursts, and gaps up to a second.
  *
+ * @throws Error as `packet`
  * @example
  * fc.assert(fc.property(capture(), (packets) => [...readPackets(capturePackets(packets))].length === packets.length));
  */

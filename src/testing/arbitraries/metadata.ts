@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { unwrap } from '../../base/index.js';
+import { didYouMean, unwrap } from '../../base/index.js';
 import { encodeMetadata } from '../../xdp/index.js';
 import type { MetadataContract, MetadataField, MetadataValue } from '../../xdp/index.js';
 
@@ -13,6 +13,7 @@ export interface ContractMetadata {
  * Metadata of a contract with any values in its fields. Shrinks towards zeros.
  *
  * @param fields values of some fields only: an arbitrary of its own for each
+ * @throws RangeError for a field that the contract doesn't have
  * @example
  * fc.assert(fc.property(metadata(contract), ({ bytes }) => {
  *   expect(program.testRun({ data, meta: bytes })).toPassPacket();
@@ -20,7 +21,7 @@ export interface ContractMetadata {
  */
 export function metadata(contract: MetadataContract, fields: Readonly<Record<string, fc.Arbitrary<MetadataValue>>> = {}): fc.Arbitrary<ContractMetadata> {
   const unknown = Object.keys(fields).find((name) => !contract.fields.some((field) => field.name === name));
-  if (unknown !== undefined) throw new RangeError(`metadata: contract ${contract.name} has no field ${unknown}, but ${contract.fields.map(({ name }) => name).join(', ')}`);
+  if (unknown !== undefined) throw new RangeError(`metadata: contract ${contract.name} has no field ${unknown}; ${didYouMean(unknown, contract.fields.map(({ name }) => name))}it has ${contract.fields.map(({ name }) => name).join(', ')}`);
   const values = fc.record(Object.fromEntries(contract.fields.map((field) => [field.name, fields[field.name] ?? fieldValue(field)])));
   return values.map((each) => ({ values: each, bytes: unwrap(encodeMetadata(contract, each)) }));
 }

@@ -41,6 +41,7 @@ const SPECIAL = [0, 1, 2, 4, 5, 14, 19, 20, 21, 40, 60, 0x0800, 0x86dd, 0x8100, 
  * A packet of which something is wrong: cut short, bytes replaced, lengths that lie, bytes behind the end. Shrinks to few mutations of a plain packet; it may be
  * malformed at the end, too, which is what it is for. 14 bytes are always left, as no NIC and no test run takes fewer.
  *
+ * @throws Error as `packet`
  * @example
  * fc.assert(fc.property(mutatedPacket(), ({ data }) => program.testRun({ data }).fault === undefined));
  */
@@ -52,6 +53,7 @@ export function mutatedPacket(options: PacketOptions = {}): fc.Arbitrary<Mutated
 /**
  * Any bytes that a NIC may receive: 14 to `maxBytes`.
  *
+ * @throws Error `arbitrary-options` for fewer bytes than an Ethernet header has
  * @example
  * fc.assert(fc.property(anyFrame(), (bytes) => program.testRun({ data: bytes }).verdict !== 'fault'));
  */

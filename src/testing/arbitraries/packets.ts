@@ -70,6 +70,7 @@ function protocolsOf({ protocols, ipVersions = IP_VERSIONS }: PacketOptions): re
 /**
  * The bytes of a well-formed packet.
  *
+ * @throws Error as `packet`
  * @example
  * fc.assert(fc.property(packetBytes({ protocols: ['tcp'], ipVersions: [6] }), (bytes) => decodePacket(bytes).layer('tcp') !== undefined));
  */

@@ -30,6 +30,7 @@ export interface RingOperationOptions {
  * Sequences of what happens to an AF_XDP socket. Shrinks to few operations with small numbers. They say nothing of who owns a chunk: carry out only what a
  * correct application would, or all of it to test what a broken one does.
  *
+ * @throws Error `arbitrary-options` for sizes that no UMEM has
  * @example
  * fc.assert(fc.property(ringOperations({ chunks: 4 }), (operations) => operations.every((each) => each.op !== 'fill' || each.chunk < 4)));
  */

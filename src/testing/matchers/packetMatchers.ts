@@ -36,6 +36,7 @@ export function toEqualPacket(received: unknown, expected: PacketBytes, comparis
 /**
  * Every checksum of the packet is right: IP, TCP, UDP, ICMP, SCTP, through tunnels. One that may be left out and is doesn't count as wrong.
  *
+ * @throws what a builder throws
  * @example expect(run).toHaveValidChecksums()
  */
 export function toHaveValidChecksums(received: unknown): MatcherResult {

@@ -80,6 +80,7 @@ export function toHaveLogged(received: unknown, text: string | RegExp): MatcherR
 /**
  * Every packet has an end, every page and chunk its owner, nothing stayed mapped. Shuts the network down.
  *
+ * @throws Error of a driver of one's own
  * @example expect(nic).toHaveNoLeaks()
  */
 export function toHaveNoLeaks(received: unknown): MatcherResult {

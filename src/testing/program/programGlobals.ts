@@ -47,6 +47,7 @@ export class ProgramGlobals {
   /**
    * All of them.
    *
+   * @throws Error as `get`
    * @example
    * program.globals.toObject(); // { virtual_address: '192.0.2.2', backend_address: '198.51.100.10', rewritten: 3, transmit: false }
    */

@@ -155,6 +155,7 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
    * Takes an element out (bpf_map_delete_elem).
    *
    * @returns false when there was none, or the map is one whose elements stay, as an array's do
+   * @throws Error when the key doesn't fit its type
    * @example
    * program.maps.get('packets_by_source').delete('192.0.2.1'); // true
    */
@@ -189,6 +190,7 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
    * The sum over all CPUs: of numbers, of each member of a struct, of each element of an array. On a map with one value for all CPUs the value itself.
    *
    * @returns `undefined` when there is no such element
+   * @throws Error as `get`
    * @example
    * program.maps.get('packets_by_source').sum('192.0.2.1'); // { packets: 3, bytes: 180 }
    */

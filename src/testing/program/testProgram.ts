@@ -128,7 +128,7 @@ export class TestProgram {
     for (const [name, value] of Object.entries(options.globals ?? {})) this.globals.set(name, value);
   }
 
-  /** The clock that the program sees, ns since boot. */
+  /** The clock that the program sees, ns since boot. @throws Error for what is no time, when it is set */
   get tNs(): number {
     return this.#environment.tNs;
   }
@@ -138,7 +138,7 @@ export class TestProgram {
     this.#environment.tNs = tNs;
   }
 
-  /** CPU on which runs are. */
+  /** CPU on which runs are. @throws RangeError for one that there is not, when it is set */
   get cpu(): number {
     return this.#environment.cpu;
   }
