@@ -53,11 +53,11 @@ export function loadScenario(file: ScenarioFile): Result<LoadedScenario> {
 function hostSpec(host: HostFile, chains: Map<string, readonly ChainLink[]>): Result<Omit<HostSpec, 'seed'>> {
   const target = loadTargetKernel(host);
   if (!target.ok) return target;
-  const objects: Record<string, ObjectSpec> = {};
+  const objects: [string, ObjectSpec][] = [];
   for (const { name, paths, chain, dispatcher, mapSizes, at } of host.objects) {
     const loaded = loadRunObject({ object: paths, chain, dispatcher }, { ...target.value, maxEntries: mapSizes });
     if (!loaded.ok) return fail(loaded.problem.where === '--chain' ? { ...loaded.problem, where: `${at}.chain` } : { where: at, ...loaded.problem });
-    objects[name] = loaded.value.object;
+    objects.push([name, loaded.value.object]);
     if (loaded.value.chain === undefined) continue;
     chains.set(`${host.name}.${name}`, loaded.value.chain);
     const inDevice = host.nics.find(({ xdp, settings }) => xdp?.object === name && settings.xdpMode === 'offload');
@@ -67,7 +67,8 @@ function hostSpec(host: HostFile, chains: Map<string, readonly ChainLink[]>): Re
   }
   const { name, cpus, kernel, engine, instructionBudget, network } = host;
   return ok({
-    name, cpus, kernel, engine, instructionBudget, network, objects,
+    name, cpus, kernel, engine, instructionBudget, network,
+    objects: Object.fromEntries(objects),
     nics: host.nics.map((nic) => nicSpec(nic)),
     prepare: (loaded, sockets) => prepareHost(host, loaded, sockets),
   });

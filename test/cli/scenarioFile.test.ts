@@ -72,6 +72,11 @@ describe('scenario files could not name a chain of programs', () => {
     expect(host!.nics[0]).toMatchObject({ xdp: { object: 'chain', program: 'xdp_dispatcher', mode: 'native' }, verdicts: run.verdicts });
   });
 
+  it('an object by the name __proto__ ended the simulator', async () => {
+    const [host] = (await reportOf(lab({ name: '__proto__', files }))).hosts;
+    expect(host!.objects.map(({ name, chain }) => [name, chain?.length])).toEqual([['__proto__', 2]]);
+  });
+
   it('the text shows the chain', async () => {
     const { exitCode, out } = await sim('scenario', lab({ files }));
     expect(exitCode).toBe(0);
