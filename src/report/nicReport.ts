@@ -31,6 +31,12 @@ export function rxHintNames(profile: NicProfile): string[] {
   return errors.filter(([, error]) => error !== -EOPNOTSUPP).map(([name]) => name);
 }
 
+/** What the driver does of struct xsk_tx_metadata in zero-copy mode, as xsk-features of netdev-genl names it. */
+export function xskFeatureNames({ xdp: { zeroCopy } }: NicProfile): string[] {
+  const { timestamp, checksum, launchTime } = zeroCopy?.txMetadata ?? {};
+  return [...(timestamp === true ? ['tx-timestamp'] : []), ...(checksum === true ? ['tx-checksum'] : []), ...(launchTime === true ? ['tx-launch-time-fifo'] : [])];
+}
+
 /** Names of `ethtool -S`; in those of a queue, `N` stands for its number. */
 export function statisticNames({ statistics }: NicProfile): string[] {
   return statistics.flatMap((row) => ('name' in row ? [row.name] : row.perQueue.map(([name]) => name)));
@@ -41,7 +47,7 @@ export function nicReport(profile: NicProfile): Record<string, unknown> {
   const { format, readRxHints: _hints, statistics: _statistics, xdp, rss, ...data } = profile;
   return {
     schema: 1, ...data, descriptorFormat: format.name, rss: rss ?? null, xdp: { ...xdp, since: xdp.since ?? null, features: xdpFeatureNames(xdp.features) },
-    rxHints: rxHintNames(profile), statistics: statisticNames(profile),
+    rxHints: rxHintNames(profile), xskFeatures: xskFeatureNames(profile), statistics: statisticNames(profile),
     views: Object.fromEntries(Object.entries(NIC_VIEWS).map(([view, print]) => [view, print(profile)])),
   };
 }

@@ -1,6 +1,6 @@
 import { featuresOf } from '../nic/index.js';
 import type { NicProfile } from '../nic/index.js';
-import { rxHintNames, xdpFeatureNames } from './nicReport.js';
+import { rxHintNames, xdpFeatureNames, xskFeatureNames } from './nicReport.js';
 import { NIC_VIEWS } from './nicViews.js';
 import { textTable } from './textTable.js';
 
@@ -24,6 +24,7 @@ export function nicText(profile: NicProfile, heading: (text: string) => string):
       ['native since', xdp.since ?? 'never'],
       ['features', features.length === 0 ? 'none' : features.join(' ')],
       ['hints', rxHintNames(profile).join(' ') || 'none'],
+      ...(xdp.zeroCopy === undefined ? [] : [['xsk-features', xskFeatureNames(profile).join(' ') || 'none']]),
       ['headroom', `${headroom.default} bytes`],
       ['frame size', `${frameSizeBytes} bytes, ${bufferModel}`],
       ['descriptors', formatNote === '' ? format.name : formatNote],

@@ -52,6 +52,8 @@ export interface RunOptions extends XskOptions {
   readonly xdpTxContract?: string | undefined;
   /** Default: the profile's moderation. */
   readonly rxUsecs?: number | undefined;
+  /** Transmit queues that are set up for launch times. Default: none. */
+  readonly launchTimeQueue?: readonly number[] | undefined;
   /** `coherent` or `non-coherent`. */
   readonly dma: string;
   /** `NAME=on|off`: offloads that are switched otherwise than the driver does. */
@@ -160,6 +162,7 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
       network: network.value?.scenario,
       xsk: xsk.value.spec,
       xskQuirks: options.xskQuirks === true ? KERNEL_QUIRKS : undefined,
+      xskMemlockBytes: options.xskMemlock,
       prepare: (loaded, sockets) => prepareObject(options, loaded, cpus, sockets),
       instructionBudget: options.instructionBudget,
       engine: options.engine as EngineName,
@@ -239,6 +242,7 @@ function nicSettings(options: RunOptions): Result<NicSettings> {
     hasTxContract: options.xdpTxContract === undefined ? undefined : options.xdpTxContract === 'checksum',
     offloads: offloads.value,
     faults: faults.value,
+    launchTimeQueues: options.launchTimeQueue,
     interruptDelayNs: options.rxUsecs === undefined ? undefined : options.rxUsecs * 1000,
     ifindex: 1,
     xdpMode,

@@ -23,6 +23,8 @@ export interface XskOptions {
   /** Bytes of metadata before packets to be sent. */
   readonly xskTxMetadata?: number | undefined;
   readonly xskSwCsum?: boolean | undefined;
+  /** RLIMIT_MEMLOCK of the applications, bytes; default: they have CAP_IPC_LOCK, and no limit. */
+  readonly xskMemlock?: number | undefined;
   /** All of KERNEL_QUIRKS. */
   readonly xskQuirks?: boolean | undefined;
 }
@@ -75,6 +77,7 @@ function xskSettings(options: XskOptions): Result<Partial<XskSettings>> {
     ['--xsk-frame-size', options.xskFrameSize, 0, U32_MAX],
     ['--xsk-headroom', options.xskHeadroom, 0, U32_MAX],
     ['--xsk-tx-metadata', options.xskTxMetadata, 0, U32_MAX],
+    ['--xsk-memlock', options.xskMemlock, 0, Number.MAX_SAFE_INTEGER],
   ] as const) {
     if (value === undefined || (Number.isInteger(value) && value >= low && value <= high)) continue;
     return fail({ code: 'bad-number', where: flag, message: `${value} is out of range`, hint: `use a whole number from ${low} to ${high}` });
@@ -121,7 +124,7 @@ const FLAGS_OF_CALL: Readonly<Record<string, string>> = {
 const WORDS: Readonly<Record<string, string>> = {
   frameSize: '--xsk-frame-size', frameHeadroom: '--xsk-headroom', txMetadataLen: '--xsk-tx-metadata', XDP_UMEM_UNALIGNED_CHUNK_FLAG: '--xsk-unaligned',
   XDP_UMEM_TX_METADATA_LEN: '--xsk-tx-metadata', XDP_UMEM_TX_SW_CSUM: '--xsk-sw-csum', XDP_ZEROCOPY: '--xsk-mode zerocopy', XDP_COPY: '--xsk-mode copy',
-  XDP_USE_SG: '--xsk-sg', XDP_USE_NEED_WAKEUP: '--xsk-need-wakeup',
+  RLIMIT_MEMLOCK: '--xsk-memlock', XDP_USE_SG: '--xsk-sg', XDP_USE_NEED_WAKEUP: '--xsk-need-wakeup',
 };
 
 /** A problem of the sockets' set-up in terms of the flags that it comes from. */

@@ -75,6 +75,8 @@ export interface HostSpec {
   readonly applicationBytes?: number | undefined;
   /** What looks like mistakes of the kernel's AF_XDP and is left out otherwise. */
   readonly xskQuirks?: XskQuirks | undefined;
+  /** RLIMIT_MEMLOCK of the AF_XDP applications, bytes; left out: they have CAP_IPC_LOCK, and no limit. */
+  readonly xskMemlockBytes?: number | undefined;
   /** Finds packets that an AF_XDP application changes between their submission and their sending; costs each of their bytes twice. */
   readonly hashesXskPackets?: boolean | undefined;
 }
@@ -132,7 +134,7 @@ export function createHost(requested: HostSpec, world: World): Result<Host> {
   const objects = loading.value;
   const programs = programsOfNics(spec, chosen.value, objects);
   if (!programs.ok) return programs;
-  const afXdp = new AfXdp({ memory, scheduler: events, kernel: spec.kernel, quirks: spec.xskQuirks, hashesPackets: spec.hashesXskPackets });
+  const afXdp = new AfXdp({ memory, scheduler: events, kernel: spec.kernel, quirks: spec.xskQuirks, memlockBytes: spec.xskMemlockBytes, hashesPackets: spec.hashesXskPackets });
   const { sockets } = afXdp;
   afXdp.onClose = (socket) => forgetSocket(objects.values(), socket);
   const applications = new ApplicationRunner(events, () => afXdp.observe());

@@ -8,7 +8,7 @@ import { World } from './world.js';
 
 const OPTIONS: OptionNames<SimulationOptions> = {
   object: true, program: true, nic: true, seed: true, cpus: true, kernel: true, network: true, xsk: true, prepare: true, readsEvents: true, hashesXskPackets: true, instructionBudget: true, engine: true,
-  xskQuirks: true, driver: true,
+  xskQuirks: true, xskMemlockBytes: true, driver: true,
 };
 
 /**

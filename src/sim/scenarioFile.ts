@@ -38,7 +38,7 @@ const SCENARIO_FIELDS = ['$schema', 'schema', 'seed', 'max_hops', 'hosts', 'link
 const HOST_FIELDS = ['name', 'cpus', 'kernel', 'btf', 'kconfig', 'engine', 'budget', 'network', 'objects', 'nics'];
 const OBJECT_FIELDS = ['name', 'file', 'files', 'chain', 'dispatcher', 'set', 'maps', 'map_sizes'];
 const NIC_FIELDS = [
-  'name', 'ifindex', 'mac', 'profile', 'queues', 'rx_ring', 'tx_ring', 'mtu', 'headroom', 'dma', 'rx_usecs', 'offloads', 'features', 'faults', 'watchdog_ns',
+  'name', 'ifindex', 'mac', 'profile', 'queues', 'rx_ring', 'tx_ring', 'mtu', 'headroom', 'dma', 'rx_usecs', 'launch_time_queues', 'offloads', 'features', 'faults', 'watchdog_ns',
   'xdp', 'xsk', 'in', 'out',
 ];
 const FAULT_FIELDS = ['kind', 'rate', 'windows', 'duration_ns', 'delay_ns', 'raises_again'];
@@ -252,6 +252,7 @@ function nicOf(fields: JsonFields, index: number, objects: readonly ObjectFile[]
     headroomBytes: fields.has('headroom') ? fields.number('headroom') : undefined,
     isDmaCoherent: fields.choice('dma', ['coherent', 'non-coherent'], 'coherent') === 'coherent',
     interruptDelayNs: fields.has('rx_usecs') ? fields.number('rx_usecs', undefined, MAX_RX_USECS) * 1000 : undefined,
+    launchTimeQueues: fields.list('launch_time_queues') as readonly number[],
     offloads: offloadsOf(fields),
     features: textsOf(fields, 'features') as readonly NicFeature[],
     faults: faultsOf(fields),

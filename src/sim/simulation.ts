@@ -40,6 +40,8 @@ export interface SimulationOptions {
   readonly engine?: EngineName | undefined;
   /** What looks like mistakes of the kernel's AF_XDP, e.g. KERNEL_QUIRKS; left out: it behaves as it is meant to. */
   readonly xskQuirks?: XskQuirks | undefined;
+  /** RLIMIT_MEMLOCK of the AF_XDP applications, bytes; left out: they have CAP_IPC_LOCK, and no limit. */
+  readonly xskMemlockBytes?: number | undefined;
   /** A driver of one's own, see docs/write-a-driver.md; left out: the model's. */
   readonly driver?: XdpDriverFactory | undefined;
 }

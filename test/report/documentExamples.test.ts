@@ -68,7 +68,7 @@ describe('docs/af-xdp.md', () => {
   it('has every option of sim run', () => {
     const text = readFileSync('docs/af-xdp.md', 'utf8');
     const flags = Object.keys(runCommand.options).filter((name) => name === 'xsk' || name.startsWith('xsk-'));
-    expect(flags.length).toBe(12);
+    expect(flags.length).toBe(13);
     for (const flag of flags) expect(text).toContain(`| \`--${flag}\` |`);
   });
 });

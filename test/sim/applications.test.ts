@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatProblem } from '../../src/base/index.js';
+import { findProfile } from '../../src/nic/index.js';
 import { checkChecksums, repairChecksums } from '../../src/packet/index.js';
 import { answerFrame } from '../../src/sim/applications/echo.js';
 import { BOOT_NS, readXskApplication } from '../../src/sim/index.js';
@@ -263,6 +264,24 @@ describe('txonly', () => {
     for (const stamp of stamps) expect(stamp).toBeGreaterThanOrEqual(0);
   });
 
+  it.each(['zerocopy', 'copy'] as const)('launch=MICROSECONDS: on a queue for launch times each packet leaves so long after it was due, in %s mode', (mode) => {
+    const profile = findProfile('igc')!;
+    const launch = (nic: SimulateOptions['nic']): number[] => {
+      const nicSettings = { profile, rxRingSize: profile.rxRing.default, txRingSize: profile.txRing.default, ...nic };
+      const sent = run('txonly:count=20,rate=10000,launch=750,metadata=timestamp', { mode }, nicSettings);
+      expect(numbers(sent)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+      expect(sent.result.audit.ok).toBe(true);
+      return sent.applicationFrames.map(({ tNs }) => tNs);
+    };
+    const due = launch({});
+    expect(due.map((tNs) => tNs - due[0]!)).toEqual(Array.from({ length: 20 }, (_, i) => i * 100_000));
+    expect(launch({ launchTimeQueues: [0] })).toEqual(due.map((tNs) => tNs + 750_000));
+  });
+
+  it('writes no launch time where the UMEM has no room for it', () => {
+    expect(() => run('txonly:launch=1', { txMetadataBytes: 16 })).toThrow('txonly: its requests take 24 bytes of metadata before each packet, and the UMEM has 16');
+  });
+
   it('refuses packets that could never be sent', () => {
     expect(() => run('txonly:size=5000', { chunkSizeBytes: 2048, rings: { tx: 2 } })).toThrow('txonly: a packet of 5000 bytes takes 3 chunks, and TX, COMPLETION or the UMEM has 2; send shorter packets');
     expect(() => run('txonly:size=5000', { chunkSizeBytes: 2048, rings: { completion: 1 } })).toThrow('has 1');
@@ -286,7 +305,7 @@ describe('txonly', () => {
     expect(problem('txonly:size=45')).toBe("--xsk: size can't be '45'; use a whole number from 46 to 9216");
     expect(problem('txonly:size=6e1')).toContain("can't be '6e1'");
     expect(problem('txonly:size=60,size=61')).toContain('size is there twice');
-    expect(problem('txonly:speed=1')).toBe("--xsk: txonly has no option 'speed'; use one of: count, size, rate, metadata");
+    expect(problem('txonly:speed=1')).toBe("--xsk: txonly has no option 'speed'; use one of: count, size, rate, metadata, launch");
     expect(problem('txonly:metadata=all')).toBe("--xsk: metadata can't be 'all'; use one of: none, checksum, timestamp, both");
     expect(problem('rxdrop:count=1')).toBe("--xsk: rxdrop has no option 'count'; leave it out");
     expect(problem('rxdrop:')).toContain("rxdrop has no option ''");

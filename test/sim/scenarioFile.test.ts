@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
+import type { Result } from '../../src/base/index.js';
 import { createScenario, loadScenario, parseScenario, readScenarioFile, XSK_DEFAULTS } from '../../src/sim/index.js';
 import type { ScenarioFile } from '../../src/sim/index.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
@@ -58,8 +59,18 @@ describe('parseScenario', () => {
         faults: { faults: [{ kind: 'crc', rate: 0.5, windows: [{ fromNs: 5, toNs: 9 }, { fromNs: 0, toNs: Infinity }] }], watchdogNs: 2e9 },
       },
     });
+    expect(first.nics[0].settings.launchTimeQueues).toEqual([]);
     expect(first.nics[1]).toMatchObject({ xdp: { object: 'prog', program: undefined }, input: { path: '/lab/b.pcap', startNs: 0 }, settings: { ifindex: 2 } });
     expect(file).toMatchObject({ seed: 7, maxHops: 3, links: [{ between: [{ host: 'a', nic: 'eth2' }, { host: 'b', nic: 'eth0' }], rateBitsPerS: 1e10, delayNs: 9, loss: 0.25, queueFrames: 0 }] });
+  });
+
+  it('takes queues that are set up for launch times, and checks them with the rest', () => {
+    const read = (nic: Record<string, unknown>): Result<unknown> => parseScenario(withNic(nic), 'lab.json', '/lab');
+    expect(read({ profile: 'igc', launch_time_queues: [0, 3] })).toMatchObject({ ok: true, value: { hosts: [{ nics: [{ settings: { launchTimeQueues: [0, 3] } }] }] } });
+    for (const nic of [{ profile: 'igc', launch_time_queues: [4] }, { profile: 'igc', launch_time_queues: ['0'] }, { profile: 'ice', launch_time_queues: [0] }]) {
+      expect(read(nic)).toMatchObject({ ok: false, problem: { code: 'nic-launch-time' } });
+    }
+    expect(read({ profile: 'igc', launch_time_queues: 0 }).ok).toBe(false);
   });
 
   it('takes an AF_XDP application by its name, with its options, and with settings of its sockets', () => {

@@ -40,13 +40,15 @@ export const XSK_APPLICATIONS: Readonly<Record<string, XskApplicationKind>> = {
       { name: 'size', text: 'bytes of a packet', default: 64, min: TXONLY_MIN_BYTES, max: MAX_SIZE_BYTES },
       { name: 'rate', text: 'packets of each socket in a second; 0: as fast as they go', default: 0, min: 0, max: 1e9 },
       { name: 'metadata', text: 'what the metadata before each packet asks the device for', default: 'none', choices: ['none', 'checksum', 'timestamp', 'both'] },
+      { name: 'launch', text: 'microseconds from when a packet is due, by its rate, to the launch time that it asks for; 0: none', default: 0, min: 0, max: 2e6 },
     ],
     create: (values) =>
       txonly({
         count: values.number('count'), sizeBytes: values.number('size'), ratePps: values.number('rate'),
         wantsChecksum: ['checksum', 'both'].includes(values.word('metadata')), wantsTimestamp: ['timestamp', 'both'].includes(values.word('metadata')),
+        launchDelayNs: values.number('launch') === 0 ? undefined : values.number('launch') * 1000,
       }),
-    txMetadataBytes: (values) => (values.word('metadata') === 'none' ? 0 : XSK_TX_METADATA_BYTES),
+    txMetadataBytes: (values) => (values.word('metadata') === 'none' && values.number('launch') === 0 ? 0 : XSK_TX_METADATA_BYTES),
   },
   l2fwd: { text: 'sends back with the MAC addresses swapped', options: [], create: () => l2fwd },
   echo: { text: 'answers UDP and ping as a host would', options: [], create: () => echo },

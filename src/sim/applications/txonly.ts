@@ -5,7 +5,7 @@ import {
   IPV4_MIN_HEADER_BYTES, IPV4_PROTOCOL_OFF, IPV4_SRC_OFF, IPV4_TOTAL_LENGTH_OFF, IPV4_TTL_OFF, pseudoHeaderSumV4, UDP_CHECKSUM_OFF, UDP_DST_PORT_OFF,
   UDP_HEADER_BYTES, UDP_LENGTH_OFF, UDP_SRC_PORT_OFF,
 } from '../../packet/index.js';
-import { XDP_PKT_CONTD, XDP_TX_METADATA, XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_TIMESTAMP } from '../../umem/index.js';
+import { XDP_PKT_CONTD, XDP_TX_METADATA, XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_LAUNCH_TIME, XDP_TXMD_FLAGS_TIMESTAMP } from '../../umem/index.js';
 import type { XskApplicationFactory, XskApplicationHost } from './application.js';
 import { AppSocket } from './appSocket.js';
 
@@ -20,6 +20,8 @@ export interface TxonlyOptions {
   /** What `struct xsk_tx_metadata` before the packet asks for; it needs a UMEM with room for it. */
   readonly wantsChecksum: boolean;
   readonly wantsTimestamp: boolean;
+  /** Time from when a packet is due, by the rate, to its launch time, ns; left out: none is asked for. */
+  readonly launchDelayNs?: number | undefined;
 }
 
 const IP = ETH_HEADER_BYTES;
@@ -34,9 +36,11 @@ const DISCARD_PORT = 9;
 const TTL = 64;
 const NS = 1e9;
 
-/** Offsets in struct xsk_tx_metadata, whose flags are a u64, and where checksum request and time stamp of completion end. */
+/** Offsets in struct xsk_tx_metadata, whose flags are a u64, and where checksum request and time stamp of completion end, and where the launch time does. */
 const METADATA_CSUM = 8;
+const METADATA_LAUNCH_TIME = 16;
 const METADATA_END = 16;
+const METADATA_LAUNCH_END = 24;
 
 /**
  * Sends UDP packets from 198.18.0.1, port 1024 plus queue, to 198.18.0.2, port 9 (addresses for benchmarks, RFC 2544). They are numbered in their first
@@ -45,13 +49,15 @@ const METADATA_END = 16;
  */
 export function txonly(options: TxonlyOptions): XskApplicationFactory {
   return (socket, host) => {
-    const { count, sizeBytes, ratePps, wantsChecksum, wantsTimestamp } = options;
+    const { count, sizeBytes, ratePps, wantsChecksum, wantsTimestamp, launchDelayNs } = options;
     const { tx, umem, queueId } = socket;
     const { frameSize, txMetadataLen } = umem.config;
     const { u8 } = umem;
     const view = new DataView(u8.buffer);
-    const flags = (wantsChecksum ? XDP_TXMD_FLAGS_CHECKSUM : 0) | (wantsTimestamp ? XDP_TXMD_FLAGS_TIMESTAMP : 0);
-    if (flags !== 0 && txMetadataLen < METADATA_END) throw new ProblemError(noMetadata(txMetadataLen));
+    const flags = (wantsChecksum ? XDP_TXMD_FLAGS_CHECKSUM : 0) | (wantsTimestamp ? XDP_TXMD_FLAGS_TIMESTAMP : 0)
+      | (launchDelayNs === undefined ? 0 : XDP_TXMD_FLAGS_LAUNCH_TIME);
+    const metadataBytes = flags === 0 ? 0 : launchDelayNs === undefined ? METADATA_END : METADATA_LAUNCH_END;
+    if (txMetadataLen < metadataBytes) throw new ProblemError(noMetadata(metadataBytes, txMetadataLen));
     const app = new AppSocket(socket);
     const packet = template(sizeBytes, queueId);
     const checksum = pseudoAndPacket(packet);
@@ -68,6 +74,10 @@ export function txonly(options: TxonlyOptions): XskApplicationFactory {
       view.setUint32(at + 4, 0, true);
       view.setUint16(at + METADATA_CSUM, UDP, true);
       view.setUint16(at + METADATA_CSUM + 2, UDP_CHECKSUM_OFF, true);
+      if (launchDelayNs === undefined) return;
+      const launchNs = startNs + (ratePps === 0 ? 0 : Math.ceil((sent * NS) / ratePps)) + launchDelayNs;
+      view.setUint32(at + METADATA_LAUNCH_TIME, launchNs % 2 ** 32, true);
+      view.setUint32(at + METADATA_LAUNCH_TIME + 4, Math.floor(launchNs / 2 ** 32), true);
     };
 
     /** One packet. @returns false when chunks or TX are short */
@@ -109,9 +119,9 @@ function tooLong(sizeBytes: number, parts: number, most: number): Problem {
   };
 }
 
-function noMetadata(bytes: number): Problem {
+function noMetadata(needed: number, bytes: number): Problem {
   return {
-    code: 'xsk-metadata-too-short', where: 'txonly', message: `its requests take ${METADATA_END} bytes of metadata before each packet, and the UMEM has ${bytes}`,
+    code: 'xsk-metadata-too-short', where: 'txonly', message: `its requests take ${needed} bytes of metadata before each packet, and the UMEM has ${bytes}`,
     hint: 'use metadata of 24 bytes, a whole struct xsk_tx_metadata, or metadata=none',
   };
 }
