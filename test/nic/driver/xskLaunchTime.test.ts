@@ -209,6 +209,16 @@ describe('igc, copy mode', () => {
     expect(on.close()).toEqual([]);
   });
 
+  it('the difference to the start of the cycle has 32 bits: from 3 s on the time 0 may be one to come', () => {
+    const on = bench({ bindFlags: XDP_COPY });
+    on.passTime(3 * S);
+    queue(on, 0);
+    expect(on.sendto()).toBe(0);
+    on.passTime(S);
+    expect(left(on)).toEqual([[0, 3 * S + ((2 ** 32 - 3 * S) % S)]]);
+    expect(on.close()).toEqual([]);
+  });
+
   it('shut down while frames wait, their pages come back', () => {
     const on = bench({ bindFlags: XDP_COPY });
     queue(on, 0, S + 500 * MS);
