@@ -68,8 +68,8 @@ export function bprintfBytes(format: Uint8Array, args: BprintfArguments, roomByt
     if (body === undefined) return { returned: -ENOSPC, text: Buffer.alloc(0) };
     const padding = Math.max(0, (isPadded(piece.kind) ? (piece.width ?? 0) : 0) - body.length);
     // Zeros that are missing in a number lie behind the end of the room.
-    const isZeroPadded = 'duxXp'.includes(piece.kind) && piece.flags.includes('0') && !piece.flags.includes('-') && body.length >= roomBytes;
-    const spaces = Buffer.alloc(isZeroPadded ? 0 : Math.min(padding, roomBytes), ' ');
+    const lacksZeros = 'duxXp'.includes(piece.kind) && isZeroPadded(piece) && body.length >= roomBytes;
+    const spaces = Buffer.alloc(lacksZeros ? 0 : Math.min(padding, roomBytes), ' ');
     output.push(...(piece.flags.includes('-') ? [body, spaces] : [spaces, body]));
     returned += padding + body.length;
   }
@@ -202,7 +202,7 @@ function formatPointer(piece: Piece, value: bigint, roomBytes: number): string {
   if (piece.kind === 'ps' || piece.kind === 'pS') return `0x${value.toString(16)}`;
   const digits = value.toString(16);
   if (piece.width === undefined) return digits.padStart(POINTER_DIGITS, '0');
-  return piece.flags.includes('0') && !piece.flags.includes('-') ? digits.padStart(Math.min(piece.width, roomBytes), '0') : digits;
+  return isZeroPadded(piece) ? zeros(piece.width - digits.length, roomBytes) + digits : digits;
 }
 
 function formatNumber(piece: Piece, u64: bigint, roomBytes: number): string {
@@ -216,8 +216,16 @@ function formatNumber(piece: Piece, u64: bigint, roomBytes: number): string {
   if (value < 0n) sign = '-';
   else if (isSigned && piece.flags.includes('+')) sign = '+';
   else if (isSigned && piece.flags.includes(' ')) sign = ' ';
-  const isZeroPadded = piece.flags.includes('0') && !piece.flags.includes('-');
-  return isZeroPadded ? sign + digits.padStart(Math.min(piece.width ?? 0, roomBytes) - sign.length, '0') : sign + digits;
+  return isZeroPadded(piece) ? sign + zeros((piece.width ?? 0) - sign.length - digits.length, roomBytes) + digits : sign + digits;
+}
+
+function isZeroPadded({ flags }: Piece): boolean {
+  return flags.includes('0') && !flags.includes('-');
+}
+
+/** Zeros before a number, as many as there can be room for: a width may be in the millions. */
+function zeros(count: number, roomBytes: number): string {
+  return '0'.repeat(Math.min(Math.max(0, count), roomBytes));
 }
 
 /** Room for the arguments of one line, which the kernel keeps in binary form first. */

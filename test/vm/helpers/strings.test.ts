@@ -95,7 +95,7 @@ withKernel('bpf_snprintf against the kernel', (kernel) => {
         accepted++;
         expect([ours.fault?.message, ours.retval, Buffer.from(ours.dataOut).toString('latin1')]).toEqual([undefined, retval, Buffer.from(dataOut).toString('latin1')]);
       }),
-      { numRuns: 150, examples: [[{ format: '%08x', values: [0n], strSize: 2 }]] },
+      { numRuns: 150, examples: [[{ format: '%08x', values: [0n], strSize: 2 }], [{ format: '%05lld', values: [66n], strSize: 2 }], [{ format: '%05lld', values: [2n ** 64n - 66n], strSize: 4 }]] },
     );
     expect(accepted).toBeGreaterThan(30);
   }, 60_000);
