@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import yargs from 'yargs';
 import type { CommandModule } from 'yargs';
 import { asksForHelp, checkArguments } from './checkArguments.js';
@@ -7,6 +8,9 @@ import { EXIT_OK } from './exitCodes.js';
 import { reportProblem } from './output.js';
 import type { Terminal } from './output.js';
 
+// Left to itself yargs gives the version of the project in whose node_modules the command lies.
+const { version } = createRequire(import.meta.url)('xdp-sim/package.json') as { readonly version: string };
+
 /** Runs one command line, without `node` and the script's name; gives the exit code. */
 export async function runCommandLine(argv: readonly string[], terminal: Terminal): Promise<number> {
   const wrongUse = asksForHelp(argv) ? undefined : checkArguments(argv, COMMANDS);
@@ -14,6 +18,7 @@ export async function runCommandLine(argv: readonly string[], terminal: Terminal
   let exitCode: number = EXIT_OK;
   const parser = yargs([...argv])
     .scriptName('sim')
+    .version(version)
     .usage('$0 COMMAND\n\nA software NIC and XDP simulator: what the kernel and the NIC would do to every packet.')
     .locale('en')
     .alias('help', 'h')

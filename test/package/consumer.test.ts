@@ -66,6 +66,13 @@ describe.each(VITEST)('a project that has xdp-sim from its tarball, and vitest %
     expect(status).toBe(0);
   });
 
+  it('has the command, which tells its own version and not that of the project', () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    mkdirSync(join(modules, '.bin'));
+    symlinkSync('../xdp-sim/dist/bundle/cli/main.js', join(modules, '.bin/sim'));
+    expect(run([join(modules, '.bin/sim'), '--version'])).toMatchObject({ status: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
   it('needs no peer for what does not use it', () => {
     for (const name of ['vitest', 'fast-check', 'typescript', '@types']) rmSync(join(modules, name));
     const doors = ['xdp-sim', 'xdp-sim/packet', 'xdp-sim/pcap', 'xdp-sim/matchers', 'xdp-sim/replay'];

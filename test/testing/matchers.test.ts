@@ -410,6 +410,7 @@ describe('metadata', () => {
     for (const assert of [() => expect(program).toKeepContract(contract, 'struct rx_contract'), () => expect(program).not.toKeepContract(contract, 'struct rx_contract')]) {
       expect(assert).toThrowErrorMatchingInlineSnapshot(`[ProblemError: contract struct rx_contract: the object has no struct rx_contract; check the name; the compiler leaves out what no map, variable or signature of a function uses: hand a pointer to it to a noinline function]`);
     }
+    for (const fields of [undefined, ['mark'], 'u32']) expect(() => metadataContract('m', fields as never)).toThrow("metadataContract, fields: it can't be ");
     expect(() => metadataContract('odd', { flags: 'u8' })).toThrowErrorMatchingInlineSnapshot(`[ProblemError: contract odd: 1 bytes: the kernel takes multiples of 4 only (EACCES); add 3 bytes of padding]`);
   });
 });
@@ -429,7 +430,7 @@ describe('a subject that a matcher can not look at', () => {
 
   it.each([
     ['a NIC', () => nic, 'toDropPacket looks at what testRun() or one of the packets that receive() gave, but got TestNic'],
-    ['a list', () => [run, run], 'toDropPacket looks at what testRun() or one of the packets that receive() gave, but got a list of 2'],
+    ['a list', () => [run, run], 'toDropPacket looks at what testRun() or one of the packets that receive() gave, but got a list of 2: take one out of it'],
     ['a promise', () => Promise.resolve(run), 'toDropPacket looks at what testRun() or one of the packets that receive() gave, but got a Promise: await it'],
     ['a result', () => ({ ok: true, value: run }), 'but got a result: unwrap() takes the value out'],
     ['no packet', () => nic.receive([])[0], 'toDropPacket looks at what testRun() or one of the packets that receive() gave, but got undefined'],
@@ -585,8 +586,10 @@ describe('what a matcher is told that can not be', () => {
     ['toHaveElement', () => counted('count_hash'), ['192.0.2.1', { packets: NaN }], 'value of map packets_by_source.packets is of type __u64'],
     ['toHaveElement', () => counted('count_hash'), ['192.0.2.1', { packets: -1 }], "packets: -1 doesn't fit in __u64"],
     ['toHaveElement', () => counted('count_hash'), ['192.0.2.1', { packets: 1 }, { packets: 2 }], 'toHaveElement takes a key and one value, but got 2'],
-    ['toHaveElement', () => counted('count_hash'), ['192.0.2.1', Uint8Array.of(1)], 'toHaveElement: a value of map packets_by_source has 16 bytes, not 1; give all of them'],
+    ['toHaveElement', () => counted('count_hash'), ['192.0.2.1', Uint8Array.of(1)], 'toHaveElement: value of map packets_by_source has 16 bytes, not 1; give all of them'],
     ['toHaveElement', () => counted('count_hash'), [undefined], "key of map packets_by_source is of type __be32 and can't be undefined"],
+    ['toHaveElement', () => loadProgram(object('multi'), { program: 'drop_udp' }).maps.get('dropped'), [256, 0], 'toHaveElement: map dropped has keys from 0 to 255, and never 256'],
+    ['toHaveSum', () => loadProgram(object('multi'), { program: 'drop_udp' }).maps.get('dropped'), [1000, 0], 'toHaveSum: map dropped has keys from 0 to 255, and never 1000'],
     ['toHaveElement', () => counted('count_percpu'), ['192.0.2.1', { packets: 1 }], 'toHaveElement: map packets_by_source has one value for each of 2 CPUs; give a list of them, or look at their sum with toHaveSum'],
     ['toHaveElement', () => counted('count_percpu'), ['192.0.2.1', [{ packets: 1 }]], 'has one value for each of 2 CPUs'],
     ['toHaveElement', () => counted('count_percpu'), ['192.0.2.9', { packets: 1 }], 'has one value for each CPU'],
@@ -624,12 +627,20 @@ describe('what a matcher is told that can not be', () => {
 });
 
 describe('values of maps', () => {
-  it('are taken as set takes them: enums by number, addresses and bytes in any form', () => {
+  it('are taken as set takes them: numbers, addresses and bytes in any form, and lists that are short', () => {
     const map = loadProgram(object('count_hash')).maps.get('packets_by_source');
     map.set('192.0.2.1', { packets: 1, bytes: 60 });
     expect(map).toHaveElement('192.0.2.1', { packets: '0x1', bytes: 60n });
     expect(map).toHaveElement(Uint8Array.of(192, 0, 2, 1), Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 0, 0, 0, 0));
     expect(map).not.toHaveElement('192.0.2.1', Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 0, 0, 0, 0));
+    const servers = loadProgram(object('load_balancer'), { program: 'to_servers' }).maps.get<number, unknown>('servers');
+    servers.set(1, { mac: Uint8Array.of(2, 0, 0, 0, 0, 7), is_up: true });
+    expect(servers).toHaveElement(1, { mac: Uint8Array.of(2, 0, 0, 0, 0, 7) });
+    expect(servers).toHaveElement(1, { mac: [2, 0, 0, 0, 0, 7], is_up: 1 });
+    expect(servers).not.toHaveElement(1, { mac: [2, 0, 0, 0, 0, 8] });
+    // What a list leaves out is zero, as set makes it.
+    expect(servers).not.toHaveElement(1, { mac: [2] });
+    expect(servers).toHaveElement(2, { mac: [] });
   });
 });
 

@@ -107,6 +107,10 @@ describe('a NIC', () => {
     nic.receive(udp);
     expect(nic.maps.get('packets_by_source').get('192.0.2.1')).toEqual({ packets: (2n ** 60n + 1n).toString(), bytes: 60 });
     expect(nic.maps.get('packets_by_source').has('192.0.2.2')).toBe(true);
+    // Hex without letters would be a decimal number.
+    const multi = createTestNic(object('multi'), { program: 'drop_udp', maps: { dropped: [{ key: Uint8Array.of(17, 0, 0, 0), value: 5 }] } });
+    expect(multi.maps.get('dropped').get(17)).toBe(5);
+    expect(() => createTestNic(object('multi'), { program: 'drop_udp', maps: { dropped: [{ key: Uint8Array.of(17), value: 5 }] } })).toThrow('key of map dropped has 4 bytes, not 1; give all of them');
   });
 
   it('without a program has no maps', () => {

@@ -252,6 +252,10 @@ describe('maps', () => {
     map.set(0, 5);
     map.set(1, [6, 7]);
     expect([map.get(0), map.get(1), map.sum(1)]).toEqual([[5, 5], [6, 7], 13]);
+    // Bytes were read as hex, and hex without letters as a decimal number.
+    map.set(2, [Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0).subarray(0, map.spec.valueSize), 9]);
+    expect(map.get(2)).toEqual([1, 9]);
+    expect(() => map.set(2, [Uint8Array.of(1), 9])).toThrow(`value of map lengths has ${map.spec.valueSize} bytes, not 1; give all of them`);
   });
 
   it('of programs take their names', () => {
@@ -287,6 +291,13 @@ describe('globals', () => {
     expect([program.globals.get('dropped'), program.globals.get('passed')]).toEqual([2, 1]);
     program.globals.set('drop_all', true);
     expect(program.testRun({ data: tcp }).verdict).toBe('XDP_DROP');
+  });
+
+  it('are without the texts of bpf_printk', () => {
+    const { globals, object: { variables } } = loadProgram(object('printk'));
+    expect(variables.map(({ name }) => name).some((name) => name.includes('____fmt'))).toBe(true);
+    expect(globals.names.filter((name) => name.includes('____fmt'))).toEqual([]);
+    expect(Object.keys(globals.toObject())).toEqual(globals.names);
   });
 });
 

@@ -83,7 +83,7 @@ export function writeField(bytes: Uint8Array, at: number, spec: FieldSpec, value
   switch (spec.kind) {
     case 'number':
       if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= 2 ** spec.widthBits) {
-        throw new RangeError(`${header}.${spec.name}: ${String(value)} is no unsigned number of ${spec.widthBits} bits`);
+        throw new RangeError(`${header}.${spec.name}: ${typeof value === 'string' ? `'${value}'` : String(value)} is no unsigned number of ${spec.widthBits} bits`);
       }
       writeBits(bytes, at, spec.offBits, spec.widthBits, value as number);
       return;

@@ -1,7 +1,7 @@
-import { ProblemError } from '../../base/index.js';
+import { ProblemError, unwrap } from '../../base/index.js';
 import { formatValue, parseValue } from '../../vm/index.js';
 import type { JsonValue } from '../../vm/index.js';
-import { plainValue } from '../program/plainValue.js';
+import { wholeValue } from '../program/plainValue.js';
 import type { ProgramMap } from '../program/programMaps.js';
 import { isObject, sameValue } from './values.js';
 
@@ -45,21 +45,8 @@ function isOneValue(matcher: string, map: ProgramMap, found: unknown, expected: 
 
 /** The value in the form in which the map gives it: enums by name, addresses as text, zeros for what is left out. */
 function asFound(matcher: string, { btf, spec: { valueTypeId: typeId, valueSize: sizeBytes }, name }: ProgramMap, expected: unknown): JsonValue {
-  const where = matcher;
-  if (expected instanceof Uint8Array) {
-    if (expected.length !== sizeBytes) throw new ProblemError({ code: 'value-wrong-shape', where, message: `a value of map ${name} has ${sizeBytes} bytes, not ${expected.length}`, hint: 'give all of them' });
-    return formatValue(btf, typeId, expected);
-  }
-  const parsed = parseValue({ btf, typeId, sizeBytes, label: `value of map ${name}` }, plainValue(withLists(expected)));
-  if (!parsed.ok) throw new ProblemError({ where, ...parsed.problem });
-  return formatValue(btf, typeId, parsed.value);
-}
-
-/** Bytes as the list that an array of them is. */
-function withLists(value: unknown): unknown {
-  if (value instanceof Uint8Array) return [...value];
-  if (Array.isArray(value)) return value.map(withLists);
-  return isObject(value) && Object.getPrototypeOf(value) === Object.prototype ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, withLists(each)])) : value;
+  const target = { btf, typeId, sizeBytes, label: `${matcher}: value of map ${name}` };
+  return formatValue(btf, typeId, unwrap(parseValue(target, wholeValue(target, expected))));
 }
 
 /** @param asked what the test wrote: which members count */

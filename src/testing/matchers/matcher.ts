@@ -30,7 +30,7 @@ export function wrongSubject(matcher: string, wants: string, received: unknown):
 }
 
 function subjectText(received: unknown): string {
-  if (Array.isArray(received)) return `a list of ${received.length}`;
+  if (Array.isArray(received)) return `a list of ${received.length}: take one out of it`;
   if (received === null) return 'null';
   if (typeof received !== 'object') return typeof received;
   if (received instanceof Promise) return 'a Promise: await it';

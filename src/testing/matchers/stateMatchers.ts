@@ -22,6 +22,7 @@ const LISTED = 10;
 export function toHaveElement(received: unknown, key: unknown, ...values: readonly unknown[]): MatcherResult {
   const map = mapOf('toHaveElement', received);
   if (values.length > 1) throw new TypeError(`toHaveElement takes a key and one value, but got ${values.length}; of a per-CPU map give a list of them`);
+  checkIndex('toHaveElement', map, key);
   const found = map.get(key as never);
   const [expected] = values;
   const isSame = values.length === 0 || isMapValue('toHaveElement', map, found, expected);
@@ -39,6 +40,7 @@ export function toHaveElement(received: unknown, key: unknown, ...values: readon
  */
 export function toHaveSum(received: unknown, key: unknown, sum: unknown): MatcherResult {
   const map = mapOf('toHaveSum', received);
+  checkIndex('toHaveSum', map, key);
   const found = map.sum(key as never);
   const isSame = isMapSum('toHaveSum', map, found, sum);
   return result(isSame, `map ${map.name}, ${valueText(key)}, to add up to ${valueText(sum)}, got ${found === undefined ? 'no such element' : valueText(found)}`, [found === undefined ? `it has ${listed(map)}` : `on each CPU: ${valueText(map.get(key as never))}`], { actual: found, expected: sum });
@@ -90,6 +92,11 @@ export function toHaveNoLeaks(received: unknown): MatcherResult {
   const checks = [...hosts.flatMap(({ host, result: { audit } }) => audit.checks.map((check) => ({ ...check, name: `${host.name}, ${check.name}` }))), ...linkAudit.checks];
   const broken = checks.filter(({ ok }) => !ok);
   return result(broken.length === 0, 'no leaks', (broken.length === 0 ? checks : broken).map(({ name, detail }) => `${name}: ${detail}`));
+}
+
+/** @throws RangeError for an index that an array doesn't have: there is no such element whatever the program does */
+function checkIndex(matcher: string, { name, type, spec: { maxEntries } }: ProgramMap, key: unknown): void {
+  if (type.includes('ARRAY') && typeof key === 'number' && key >= maxEntries) throw new RangeError(`${matcher}: map ${name} has ${maxEntries === 1 ? 'key 0 only' : `keys from 0 to ${maxEntries - 1}`}, and never ${key}`);
 }
 
 function mapOf(matcher: string, received: unknown): ProgramMap {

@@ -11,7 +11,7 @@ import { XDP_MODES } from '../../xdp/index.js';
 import type { XdpMode } from '../../xdp/index.js';
 import { readObject } from '../program/objectSource.js';
 import type { ObjectSource } from '../program/objectSource.js';
-import { plainValue, variableText } from '../program/plainValue.js';
+import { plainValue, variableText, wholeValue } from '../program/plainValue.js';
 import { PacketJournal } from './packetJournal.js';
 import { TestNic } from './testNic.js';
 
@@ -269,13 +269,28 @@ function hostSpec(name: string, options: TestHostOptions): Omit<HostSpec, 'seed'
       for (const [object, entries] of Object.entries(maps)) {
         checkNamed(`host ${name}, maps of ${object}`, entries, "elements by map: { allowed: [{ key: '192.0.2.1', value: 1 }] }");
         for (const [map, elements] of Object.entries(entries)) {
-          const problem = fillMap(objectOf(object), map, plainValue(elements), `map ${map}`, { possibleCpus: cpus, socketCount: sockets.length, interfaces });
+          const problem = fillMap(objectOf(object), map, plainElements(objectOf(object), map, elements), `map ${map}`, { possibleCpus: cpus, socketCount: sockets.length, interfaces });
           if (problem !== undefined) return problem;
         }
       }
       return undefined;
     },
   };
+}
+
+/** Elements as map files have them. */
+function plainElements({ maps, spec: { btf } }: LoadedObject, map: string, elements: unknown): unknown {
+  const spec = maps.get(map)?.spec;
+  if (spec === undefined || !Array.isArray(elements)) return plainValue(elements);
+  const key = { btf, typeId: spec.keyTypeId, sizeBytes: spec.keySize, label: `key of map ${map}` };
+  const value = { btf, typeId: spec.valueTypeId, sizeBytes: spec.valueSize, label: `value of map ${map}` };
+  return elements.map((element: unknown) => {
+    if (typeof element !== 'object' || element === null) return element;
+    return Object.fromEntries(Object.entries(element).map(([name, part]: [string, unknown]) => {
+      if (name === 'values' && Array.isArray(part)) return [name, part.map((each) => wholeValue(value, each))];
+      return [name, name === 'key' || name === 'value' ? wholeValue(name === 'key' ? key : value, part) : plainValue(part)];
+    }));
+  });
 }
 
 function nicSpec(name: string, options: TestNicOptions, ifindex: number, objects: readonly string[]): HostNicSpec {

@@ -1,4 +1,4 @@
-import { unwrap } from '../../base/index.js';
+import { checkNamed, unwrap } from '../../base/index.js';
 import { declareContract } from '../../xdp/index.js';
 import type { FieldType, MetadataContract } from '../../xdp/index.js';
 
@@ -11,5 +11,6 @@ import type { FieldType, MetadataContract } from '../../xdp/index.js';
  * const offload = metadataContract('offload', { flags: 'u32', csum_start: 'u16', csum_offset: 'u16' });
  */
 export function metadataContract(name: string, fields: Readonly<Record<string, FieldType>>): MetadataContract {
+  checkNamed('metadataContract, fields', fields, "fields by name: { csum_start: 'u16' }");
   return unwrap(declareContract(name, Object.entries(fields)));
 }

@@ -2,6 +2,9 @@ import { unwrap } from '../../base/index.js';
 import type { JsonValue, LoadedObject } from '../../vm/index.js';
 import { variableText } from './plainValue.js';
 
+/** `static const char ____fmt[]` of the macro bpf_printk, in the function that it stands in: `guard.____fmt.3`. */
+const PRINTK_TEXT = /\.____fmt(?:\.\d+)?$/;
+
 /**
  * Global variables of a program, as values by their types: numbers, decimal strings beyond 2^53, arrays, objects for structs, `"10.0.0.1"` for a
  * `__be32`.
@@ -17,9 +20,9 @@ export class ProgramGlobals {
     this.#loaded = loaded;
   }
 
-  /** Names of all variables, in the order of the object. */
+  /** Names of all variables, in the order of the object; without the texts of bpf_printk, which the compiler keeps in variables, too. */
   get names(): readonly string[] {
-    return this.#loaded.spec.variables.map(({ name }) => name);
+    return this.#loaded.spec.variables.map(({ name }) => name).filter((name) => !PRINTK_TEXT.test(name));
   }
 
   /**

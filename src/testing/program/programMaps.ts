@@ -4,7 +4,8 @@ import { XdpSock } from '../../umem/index.js';
 import { formatValue, mapTypeName, parseValue, UserMap } from '../../vm/index.js';
 import type { BpfMap, Btf, JsonValue, LoadedObject, MapSpec } from '../../vm/index.js';
 import { XskSocket } from '../../xsk/index.js';
-import { plainValue } from './plainValue.js';
+import { plainValue, wholeValue } from './plainValue.js';
+import type { WholeValueTarget } from './plainValue.js';
 
 /** An element of a map. */
 export interface MapElement<Key = JsonValue, Value = JsonValue> {
@@ -136,19 +137,19 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
       return this;
     }
     const { cpus } = this.#surroundings;
-    const plain = isSocket ? `socket ${socketId}` : plainValue(value);
-    const entry = { key: plainValue(key), ...(this.#isListOfCpus(plain) ? { values: plain } : { value: plain }) };
+    const given = isSocket ? `socket ${socketId}` : value;
+    const entry = { key: plainValue(key), ...(this.#isListOfCpus(given) ? { values: given.map((each) => wholeValue(this.#valueTarget, each)) } : { value: plainValue(given) }) };
     const problem = setMapEntry(this.#loaded, this.name, entry, `map ${this.name}`, { possibleCpus: cpus, socketCount: this.#surroundings.socketCount() });
     if (problem !== undefined) throw new ProblemError(problem);
     return this;
   }
 
   /** Whether it is one value for each CPU, and not one value that is an array itself. */
-  #isListOfCpus(value: unknown): boolean {
+  #isListOfCpus(value: unknown): value is unknown[] {
     if (!this.#map.isPerCpu || !Array.isArray(value)) return false;
     const { valueTypeId } = this.#map.spec;
     const isArray = this.btf !== undefined && valueTypeId !== 0 && this.btf.type(this.btf.resolve(valueTypeId)).kind === 'array';
-    return !isArray || value.every(Array.isArray);
+    return !isArray || value.every((each) => Array.isArray(each) || each instanceof Uint8Array);
   }
 
   /**
@@ -227,9 +228,13 @@ export class ProgramMap<Key = JsonValue, Value = JsonValue> {
     return parsed.value;
   }
 
-  #valueBytes(value: unknown): Uint8Array {
+  get #valueTarget(): WholeValueTarget {
     const { valueTypeId: typeId, valueSize: sizeBytes } = this.#map.spec;
-    return unwrap(parseValue({ btf: this.#loaded.spec.btf, typeId, sizeBytes, label: `value of map ${this.name}` }, plainValue(value)));
+    return { btf: this.#loaded.spec.btf, typeId, sizeBytes, label: `value of map ${this.name}` };
+  }
+
+  #valueBytes(value: unknown): Uint8Array {
+    return unwrap(parseValue(this.#valueTarget, plainValue(value)));
   }
 
   #value(bytes: Uint8Array): Value {
