@@ -70,7 +70,10 @@ export function parseKernelConfig(text: string): KernelConfig {
 export function loadKernelConfig(path: string): Result<KernelConfig> {
   const hint = 'give a kernel configuration such as /boot/config-6.18 or /proc/config.gz';
   try {
-    if (statSync(path).size > MAX_TEXT_BYTES) return fail({ code: 'file-too-big', message: `it has more than ${MAX_TEXT_BYTES} bytes`, where: path, hint });
+    const stat = statSync(path);
+    // Reading a pipe could wait, and a device could go on, for ever.
+    if (!stat.isFile()) return fail({ code: 'file-unreadable', message: `can't be read: it is ${stat.isDirectory() ? 'a directory' : 'no plain file'}`, where: path, hint });
+    if (stat.size > MAX_TEXT_BYTES) return fail({ code: 'file-too-big', message: `it has more than ${MAX_TEXT_BYTES} bytes`, where: path, hint });
     const bytes = readFileSync(path);
     const isZipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
     const config = parseKernelConfig((isZipped ? gunzipSync(bytes, { maxOutputLength: MAX_TEXT_BYTES }) : bytes).toString('latin1'));
