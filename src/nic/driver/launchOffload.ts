@@ -2,7 +2,7 @@ import { Owner } from '../../memory/index.js';
 import { TX_EMPTY } from '../bufferTags.js';
 import { DESC_LAUNCH, DESC_LAUNCH_FIRST } from '../device/batch.js';
 import { DMA_TO_DEVICE } from '../dma/direction.js';
-import type { DriverState } from './driverState.js';
+import type { DriverConfig } from './driverState.js';
 import { EMPTY_FRAME_SLOTS } from './launchTimes.js';
 import { NO_OFFLOAD } from './txQueue.js';
 import type { TxOffload, TxQueue } from './txQueue.js';
@@ -15,11 +15,11 @@ const EMPTY_FRAME: Readonly<TxOffload> = { ...NO_OFFLOAD, flags: DESC_LAUNCH };
  * What a frame of a socket in zero-copy mode asks for with its launch time, which is passed over by other queues than those that are set up for it, and
  * where an empty frame must go first and can't (igc_xsk_request_launch_time, 6.18). To be called before the frame is queued; good until the next call.
  */
-export function zeroCopyLaunch(state: DriverState, tx: TxQueue, launchTimeNs: number, offload: Readonly<TxOffload>): Readonly<TxOffload> {
+export function zeroCopyLaunch(config: DriverConfig, tx: TxQueue, launchTimeNs: number, offload: Readonly<TxOffload>): Readonly<TxOffload> {
   const { launchTimes } = tx;
   if (launchTimes === undefined) return offload;
-  launchTimes.plan(launchTimeNs, state.config.scheduler.nowNs);
-  if (launchTimes.needsEmptyFrame && !queueEmptyFrame(state, tx)) return offload;
+  launchTimes.plan(launchTimeNs, config.scheduler.nowNs);
+  if (launchTimes.needsEmptyFrame && !queueEmptyFrame(config, tx)) return offload;
   return withLaunch(tx, offload, launchTimes.offsetNs, launchTimes.opensCycle);
 }
 
@@ -27,12 +27,12 @@ export function zeroCopyLaunch(state: DriverState, tx: TxQueue, launchTimeNs: nu
  * The same for an skb, which always has a time in such a queue: 0 if nobody asked for one (igc_xmit_frame_ring, 6.18). Where an empty frame can't go first,
  * it leaves in its turn.
  */
-export function skbLaunch(state: DriverState, tx: TxQueue, tstampNs: number, offload: Readonly<TxOffload>): Readonly<TxOffload> {
+export function skbLaunch(config: DriverConfig, tx: TxQueue, tstampNs: number, offload: Readonly<TxOffload>): Readonly<TxOffload> {
   const { launchTimes } = tx;
   if (launchTimes === undefined) return offload;
-  launchTimes.plan(tstampNs, state.config.scheduler.nowNs);
+  launchTimes.plan(tstampNs, config.scheduler.nowNs);
   const { offsetNs, opensCycle, needsEmptyFrame } = launchTimes;
-  return withLaunch(tx, offload, needsEmptyFrame && !queueEmptyFrame(state, tx) ? 0 : offsetNs, opensCycle);
+  return withLaunch(tx, offload, needsEmptyFrame && !queueEmptyFrame(config, tx) ? 0 : offsetNs, opensCycle);
 }
 
 function withLaunch({ launchOffload }: TxQueue, other: Readonly<TxOffload>, launchNs: number, opensCycle: boolean): Readonly<TxOffload> {
@@ -47,7 +47,7 @@ function withLaunch({ launchOffload }: TxQueue, other: Readonly<TxOffload>, laun
  *
  * @returns false when there is no room, no memory or no I/O address
  */
-function queueEmptyFrame({ config }: DriverState, tx: TxQueue): boolean {
+function queueEmptyFrame(config: DriverConfig, tx: TxQueue): boolean {
   const { allocator, memory, dma, tags } = config;
   if (tx.freeSlots < EMPTY_FRAME_SLOTS) return false;
   const page = allocator.alloc(Owner.stack);

@@ -2,9 +2,10 @@ import { Owner } from '../../memory/index.js';
 import { mostForwardedBytes, Outcome, skbFragments, skbPartAddress, skbPartBytes } from '../../xdp/index.js';
 import type { SkBuff } from '../../xdp/index.js';
 import { TX_SKB } from '../bufferTags.js';
-import { DESC_VLAN } from '../device/batch.js';
+import { DESC_LAUNCH, DESC_VLAN } from '../device/batch.js';
 import { DMA_TO_DEVICE } from '../dma/direction.js';
 import type { DriverConfig } from './driverState.js';
+import { skbLaunch } from './launchOffload.js';
 import { NO_OFFLOAD } from './txQueue.js';
 import type { TxOffload, TxQueue } from './txQueue.js';
 
@@ -25,7 +26,7 @@ export function queueSkb(config: DriverConfig, tx: TxQueue, skb: SkBuff): boolea
     skbs.drop(skb, Outcome.txTooLong);
     return true;
   }
-  if (!tx.hasRoom(fragments + 1, offload.flags)) {
+  if (!tx.hasRoom(fragments + 1, offload.flags | (tx.launchTimes === undefined ? 0 : DESC_LAUNCH))) {
     tx.fullCount++;
     return false;
   }
@@ -41,9 +42,11 @@ export function queueSkb(config: DriverConfig, tx: TxQueue, skb: SkBuff): boolea
   ledger.packetId[ledger.indexOf(skb.data)] = skb.packetId;
   skbs.startSending(skb);
   skbs.move(skb, Owner.stack, Owner.txRing);
+  // Nobody has written a time into it.
+  const asked = skbLaunch(config, tx, 0, offload);
   for (let part = -1; part < fragments; part++) {
     const isLast = part === fragments - 1;
-    const record = tx.push(tx.mappings[part + 1], skbPartBytes(u32, skb, part), isLast, offload);
+    const record = tx.push(tx.mappings[part + 1], skbPartBytes(u32, skb, part), isLast, asked);
     tx.kind[record] = TX_SKB;
     tx.buffer[record] = skbPartAddress(u32, skb, part);
     tx.unmapIovaLow[record] = tx.mappings[part + 1];

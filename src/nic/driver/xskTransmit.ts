@@ -32,7 +32,7 @@ export function queueSocketPacket(state: DriverState, tx: TxQueue, socket: XdpSo
   const offload = dealWithChecksum(state, tx, socket, packet);
   if (!mapParts(state, tx, packet)) return -EAGAIN;
   // xsk_skb_metadata writes the time into the skb, skb->tstamp.
-  pushParts(state, tx, socket, packet, skbLaunch(state, tx, Math.max(0, metadata.launchTimeNs), offload));
+  pushParts(state, tx, socket, packet, skbLaunch(state.config, tx, Math.max(0, metadata.launchTimeNs), offload));
   return 0;
 }
 

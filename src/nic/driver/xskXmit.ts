@@ -44,7 +44,7 @@ function queueDescriptors(state: DriverState, { tx }: QueuePair, { pool, buffers
     // Drivers that send one buffer a packet don't look at the bit.
     const isLast = (options[i] & XDP_PKT_CONTD) === 0 || segments === support.maxSegments || i === count - 1;
     if (isFirst) xskTxOffload.read(address, lenBytes[i], umem.txMetadataBytes, support.txMetadata);
-    const offload = isFirst && xskTxOffload.launchTimeNs >= 0 ? zeroCopyLaunch(state, tx, xskTxOffload.launchTimeNs, xskTxOffload.offload) : xskTxOffload.offload;
+    const offload = isFirst && xskTxOffload.launchTimeNs >= 0 ? zeroCopyLaunch(state.config, tx, xskTxOffload.launchTimeNs, xskTxOffload.offload) : xskTxOffload.offload;
     const iovaLow = buffers.iovaLow(address);
     dma.syncForDevice(iovaLow, lenBytes[i], DMA_BIDIRECTIONAL, 'XSK xmit');
     if (isFirst) umems.send(address, TX_XSK_CHUNK, 0, umem.chunks.packetId[umem.chunks.indexOf(chunkAddress)]);
