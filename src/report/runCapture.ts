@@ -304,7 +304,7 @@ function checkBool(loaded: LoadedObject, name: string, text: string): Problem | 
 
 /** What `--map-size` says, by map name. */
 function mapSizes({ mapSize = [] }: RunOptions): Result<Record<string, number>> {
-  const sizes: Record<string, number> = {};
+  const sizes: [string, number][] = [];
   for (const text of mapSize) {
     const pair = splitPair('--map-size', text, 'NAME=N');
     if (!pair.ok) return pair;
@@ -312,9 +312,9 @@ function mapSizes({ mapSize = [] }: RunOptions): Result<Record<string, number>> 
     if (!/^\d{1,10}$/.test(size) || Number(size) < 1 || Number(size) > 0xffffffff) {
       return fail({ code: 'bad-number', where: '--map-size', message: `'${size}' is no size for map ${name}`, hint: 'use a whole number from 1 to 4294967295' });
     }
-    sizes[name] = Number(size);
+    sizes.push([name, Number(size)]);
   }
-  return ok(sizes);
+  return ok(Object.fromEntries(sizes));
 }
 
 function splitPair(where: string, text: string, shape: string): Result<readonly [string, string]> {

@@ -19,6 +19,10 @@ describe('--map-size', () => {
     expect(reportOf('count_hash', 'mixed.pcap').maps.packets_by_source).toMatchObject({ max_entries: 1024 });
   });
 
+  it('of a map __proto__, which is not there, was no mistake', () => {
+    expect(refusal('__proto__=4')).toMatchObject({ message: 'there is no map __proto__' });
+  });
+
   it.each([
     ['packets_by_source=0', { code: 'bad-number', message: "'0' is no size for map packets_by_source" }],
     ['packets_by_source=4294967296', { code: 'bad-number', message: "'4294967296' is no size for map packets_by_source" }],
