@@ -1,3 +1,4 @@
+import { shownValue } from './options.js';
 import { fail, ok } from './problem.js';
 import type { Result } from './problem.js';
 
@@ -79,5 +80,5 @@ export function hasChange(release: KernelRelease, change: keyof typeof KERNEL_CH
 export function parseKernelRelease(text: string, where: string): Result<KernelRelease> {
   const release = KERNEL_RELEASES.find((known) => known === text);
   if (release !== undefined) return ok(release);
-  return fail({ code: 'unknown-kernel', where, message: `there is no '${text}'`, hint: `use one of: ${KERNEL_RELEASES.join(', ')}` });
+  return fail({ code: 'unknown-kernel', where, message: `there is no '${shownValue(text)}'`, hint: `use one of: ${KERNEL_RELEASES.join(', ')}` });
 }

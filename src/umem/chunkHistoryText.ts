@@ -16,7 +16,7 @@ export function historyText(watch: UmemWatch, chunk: number): string {
   const { history, startNs } = watch;
   const handOvers = history.of(chunk);
   const forgotten = history.forgotten(chunk);
-  const before = forgotten === 0 ? '' : `${forgotten} hand-overs before, `;
+  const before = forgotten === 0 ? '' : `${forgotten} hand-over${forgotten === 1 ? '' : 's'} before, `;
   if (handOvers.length === 0) return `chunk ${chunk}: with the application from the beginning on`;
   return `chunk ${chunk}: ${before}${handOvers.map((each) => `${placeText(watch, each)} at ${timeText(each.tNs - startNs)}`).join(', ')}`;
 }

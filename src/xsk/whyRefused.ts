@@ -1,4 +1,4 @@
-import { EACCES, EAFNOSUPPORT, EBADF, EBUSY, EFAULT, EINVAL, ENETDOWN, ENOBUFS, ENODEV, ENOMEM, ENOTSOCK, EOPNOTSUPP, EPERM } from '../base/index.js';
+import { EACCES, EAFNOSUPPORT, EBADF, EBUSY, EFAULT, EINVAL, ENETDOWN, ENOBUFS, ENODEV, ENOMEM, ENOTSOCK, EOPNOTSUPP, EPERM, shownValue } from '../base/index.js';
 import {
   XDP_COPY, XDP_PACKET_HEADROOM, XDP_SHARED_UMEM, XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_TX_SW_CSUM, XDP_UMEM_UNALIGNED_CHUNK_FLAG, XDP_USE_NEED_WAKEUP, XDP_USE_SG,
   XDP_ZEROCOPY,
@@ -20,7 +20,7 @@ const DELETED: Reason = { why: 'the UMEM is deleted', hint: 'create a new one' }
 export function whyNoField(numbers: Readonly<Record<string, number>>, bits = 32): Reason | undefined {
   const most = 2 ** bits - 1;
   const wrong = Object.entries(numbers).find(([, value]) => !(Number.isInteger(value) && value >= 0 && value <= most));
-  return wrong && { why: `${wrong[0]} ${wrong[1]} is no whole number of ${bits} bits`, hint: `use a whole number from 0 to ${most}` };
+  return wrong && { why: `${wrong[0]} ${shownValue(wrong[1])} is no whole number of ${bits} bits`, hint: `use a whole number from 0 to ${most}` };
 }
 
 /** socket(AF_XDP). */

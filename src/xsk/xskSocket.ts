@@ -1,4 +1,4 @@
-import { checkOptionNames, EINVAL, errnoName } from '../base/index.js';
+import { checkOptionNames, EINVAL, errnoName, shownValue } from '../base/index.js';
 import type { OptionNames } from '../base/index.js';
 import {
   AF_XDP, MSG_DONTWAIT, POLLIN, POLLOUT, SO_BUSY_POLL, SO_BUSY_POLL_BUDGET, SO_PREFER_BUSY_POLL, SOCK_RAW, SOL_SOCKET, SOL_XDP, XDP_MAX_TX_SKB_BUDGET,
@@ -238,7 +238,7 @@ function checkUmem(caller: string, umem: XskUmem | undefined): void {
 }
 
 function whereOf(ifindex: number, queueId: number): string {
-  return `AF_XDP socket on interface ${ifindex}, queue ${queueId}`;
+  return `AF_XDP socket on interface ${shownValue(ifindex)}, queue ${shownValue(queueId)}`;
 }
 
 /** RX and TX. @param made sizes of those that an attempt before this one has made, which stay */

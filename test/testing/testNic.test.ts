@@ -126,7 +126,7 @@ describe('a NIC', () => {
     expect(() => createTestNic(object('switch_drop'), { maps: { drops: [] } })).toThrow('no map drops');
     expect(() => createTestNic(object('multi'))).toThrow('drop_udp, drop_tcp');
     expect(() => createTestNic('no/such.o')).toThrow('there is no such file');
-    expect(() => createTestNic(undefined, { cpus: 0 })).toThrow('0 is no number of CPUs');
+    expect(() => createTestNic(undefined, { cpus: 0 })).toThrow("host host, cpus: it can't be 0; give a whole number from 1 to ");
   });
 
   it.each<[string, object, string]>([
@@ -150,8 +150,8 @@ describe('a NIC', () => {
     ['no application', { xsk: { mode: 'copy' } }, 'AF_XDP application on interface 1, queue 0: it is no function that makes one'],
     ['network', { network: 'network.json' }, "host host, network: it can't be network.json; give routes, neighbours and sockets as in docs/network.md"],
     ['seed', { seed: NaN }, "createTestNetwork, seed: it can't be NaN; give a whole number from 0 to 4294967295"],
-    ['queues', { queues: '2' }, 'queue count'],
-    ['MTU', { mtu: '1500' }, 'MTU'],
+    ['queues', { queues: '2' }, "NIC eth0, queues: it can't be 2; give a whole number"],
+    ['MTU', { mtu: '1500' }, "NIC eth0, mtu: it can't be 1500; give a whole number of bytes"],
   ])('of the wrong kind in JavaScript are refused, too: %s', (_name, options, message) => {
     expect(() => createTestNic(undefined, options)).toThrow(message);
   });

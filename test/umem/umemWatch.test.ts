@@ -34,7 +34,7 @@ describe('a chunk that goes all the way', () => {
         'kernel at 350 us, COMPLETION slot 0 at 350 us, application at 350 us',
     );
     bench.fill(2 * 2048);
-    expect(historyText(bench.umem.watch!, 2)).toMatch(/^chunk 2: 1 hand-overs before, kernel at 1.2 us, .* FILL slot 1 at 350 us$/);
+    expect(historyText(bench.umem.watch!, 2)).toMatch(/^chunk 2: 1 hand-over before, kernel at 1.2 us, .* FILL slot 1 at 350 us$/);
     expect(historyText(bench.umem.watch!, 0)).toBe('chunk 0: with the application from the beginning on');
     expect(bench.umem.chunks.census()).toEqual({ application: 3, fillRing: 1 });
     expect(codes(bench)).toEqual([]);

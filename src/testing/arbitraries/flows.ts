@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
+import { checkOptionNames } from '../../base/index.js';
+import type { OptionNames } from '../../base/index.js';
 import { ethernet } from '../../packet/index.js';
 import { dottedQuadOf, ipv4Address, servicePort } from './addresses.js';
-import { packetBytes } from './packets.js';
+import { PACKET_OPTIONS, packetBytes } from './packets.js';
 import { checkChoices } from './options.js';
 import type { PacketOptions } from './packets.js';
 
@@ -22,6 +24,13 @@ export interface FlowPacket {
   readonly data: Uint8Array;
 }
 
+/** Which flows are drawn. */
+export interface FlowOptions {
+  readonly protocols?: readonly Flow['protocol'][];
+  /** Up to so many requests with a reply each; left out: 4. */
+  readonly maxExchanges?: number;
+}
+
 const FLOW_PROTOCOLS: readonly ('tcp' | 'udp')[] = ['tcp', 'udp'];
 const CLIENT_MAC = '02:00:00:00:00:0c';
 const SERVER_MAC = '02:00:00:00:00:05';
@@ -32,7 +41,9 @@ const SERVER_MAC = '02:00:00:00:00:05';
  * @throws Error `arbitrary-options` for protocols that are not drawn
  * @example fc.assert(fc.property(flow(), ({ packets }) => packets.forEach(({ data }) => program.testRun({ data }))));
  */
-export function flow({ protocols = FLOW_PROTOCOLS, maxExchanges = 4 } = {}): fc.Arbitrary<Flow> {
+export function flow(options: FlowOptions = {}): fc.Arbitrary<Flow> {
+  checkOptionNames('flow', options, { protocols: true, maxExchanges: true });
+  const { protocols = FLOW_PROTOCOLS, maxExchanges = 4 } = options;
   checkChoices('flow({ protocols })', protocols, FLOW_PROTOCOLS);
   const exchanges = fc.array(fc.record({ request: fc.uint8Array({ maxLength: 32 }), reply: fc.uint8Array({ maxLength: 32 }) }), { maxLength: maxExchanges });
   return fc.record({
@@ -97,6 +108,14 @@ export interface DrawnCapturePacket {
   readonly tNsec: number;
 }
 
+/** Which captures are drawn. */
+export interface CaptureOptions extends PacketOptions {
+  /** Up to so many packets; left out: 20. */
+  readonly maxLength?: number;
+}
+
+const CAPTURE_OPTIONS: OptionNames<CaptureOptions> = { ...PACKET_OPTIONS, maxLength: true };
+
 /**
  * Packets with times that don't go back: bursts, and gaps up to a second.
  *
@@ -104,9 +123,11 @@ export interface DrawnCapturePacket {
  * @example
  * fc.assert(fc.property(capture(), (packets) => [...readPackets(capturePackets(packets))].length === packets.length));
  */
-export function capture({ maxLength = 20, ...options }: PacketOptions & { readonly maxLength?: number } = {}): fc.Arbitrary<readonly DrawnCapturePacket[]> {
+export function capture(options: CaptureOptions = {}): fc.Arbitrary<readonly DrawnCapturePacket[]> {
+  checkOptionNames('capture', options, CAPTURE_OPTIONS);
+  const { maxLength = 20, ...packets } = options;
   const gapNs = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 1e9 }));
-  return fc.array(fc.record({ data: packetBytes(options), gapNs }), { maxLength }).map((list) => {
+  return fc.array(fc.record({ data: packetBytes(packets), gapNs }), { maxLength }).map((list) => {
     let tNs = 0;
     return list.map(({ data, gapNs: gap }) => {
       tNs += gap;

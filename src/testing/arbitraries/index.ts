@@ -12,4 +12,4 @@ export type { PacketOptions, Protocol } from './packets.js';
 export { anyFrame, mutatedPacket } from './mutations.js';
 export type { MutatedPacket, Mutation } from './mutations.js';
 export { capture, flow } from './flows.js';
-export type { DrawnCapturePacket, Flow, FlowPacket } from './flows.js';
+export type { CaptureOptions, DrawnCapturePacket, Flow, FlowOptions, FlowPacket } from './flows.js';

@@ -1,4 +1,6 @@
 import * as fc from 'fast-check';
+import { checkOptionNames } from '../../base/index.js';
+import type { OptionNames } from '../../base/index.js';
 import { ethernet, sctpData } from '../../packet/index.js';
 import type { AfterEthernet, AfterIpv4, AfterIpv6, PacketEnd } from '../../packet/index.js';
 import { ipv4Address, ipv6Address, macAddress, servicePort } from './addresses.js';
@@ -30,6 +32,9 @@ export interface PacketOptions {
   readonly maxPayloadBytes?: number;
 }
 
+/** Their names. */
+export const PACKET_OPTIONS: OptionNames<PacketOptions> = { protocols: true, ipVersions: true, vlanTags: true, hasOptions: true, maxPayloadBytes: true };
+
 /**
  * A well-formed packet: every length and checksum is right. It is a builder, so a test can say more of it before `build()`. Shrinks to the shortest and
  * plainest packet of its protocol: no tags, no options, no payload, first addresses; it stays well-formed on the way.
@@ -41,6 +46,7 @@ export interface PacketOptions {
  * }));
  */
 export function packet(options: PacketOptions = {}): fc.Arbitrary<PacketEnd> {
+  checkOptionNames('packet', options, PACKET_OPTIONS);
   const { vlanTags = 2, maxPayloadBytes = 64 } = options;
   const protocols = protocolsOf(options);
   checkSize('packet({ vlanTags })', vlanTags, 0, MOST_VLAN_TAGS);

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { checkOptionNames } from '../../base/index.js';
 import { checkSize } from './options.js';
 
 /** What an AF_XDP application, and the wire, do to a socket. Chunks are numbers of chunks in the UMEM. */
@@ -34,7 +35,9 @@ export interface RingOperationOptions {
  * @example
  * fc.assert(fc.property(ringOperations({ chunks: 4 }), (operations) => operations.every((each) => each.op !== 'fill' || each.chunk < 4)));
  */
-export function ringOperations({ chunks = 8, chunkSizeBytes = 4096, hasInvalid = false, maxLength = 60 }: RingOperationOptions = {}): fc.Arbitrary<readonly RingOperation[]> {
+export function ringOperations(options: RingOperationOptions = {}): fc.Arbitrary<readonly RingOperation[]> {
+  checkOptionNames('ringOperations', options, { chunks: true, chunkSizeBytes: true, hasInvalid: true, maxLength: true });
+  const { chunks = 8, chunkSizeBytes = 4096, hasInvalid = false, maxLength = 60 } = options;
   checkSize('ringOperations({ chunks })', chunks, 1, 2 ** 20);
   checkSize('ringOperations({ chunkSizeBytes })', chunkSizeBytes, 2048, 4096);
   const chunk = fc.integer({ min: 0, max: chunks - 1 });

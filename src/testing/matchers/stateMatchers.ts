@@ -55,9 +55,9 @@ export function toHaveSum(received: unknown, key: unknown, sum: unknown): Matche
 export function toHaveCounter(received: unknown, name: string, value: number): MatcherResult {
   if (!(received instanceof TestNic)) return wrongSubject('toHaveCounter', 'a NIC that createTestNic or TestNetwork.nic() gave', received);
   const { statistics } = received;
-  const found = statistics[name];
   checkKnownName(`toHaveCounter, ${received.name}`, 'counter', name, Object.keys(statistics));
   checkCount('toHaveCounter', 'what is counted', value);
+  const found = statistics[name];
   const others = Object.entries(statistics).filter(([, count]) => count !== 0).map(([each, count]) => `${each}: ${count}`);
   return result(found === value, `${received.name} to count ${name} ${value}, got ${found}`, [others.length === 0 ? 'all counters are zero' : `not zero: ${others.join(', ')}`], { actual: found, expected: value });
 }

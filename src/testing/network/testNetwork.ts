@@ -1,8 +1,8 @@
-import { badOption, checkNamed, checkOptionNames, checkWhole, didYouMean, parseKernelRelease, ProblemError, unwrap } from '../../base/index.js';
+import { badOption, checkNamed, checkOptionNames, checkWhole, didYouMean, parseKernelRelease, ProblemError, shownValue, unwrap } from '../../base/index.js';
 import type { KernelRelease, OptionNames } from '../../base/index.js';
 import { findProfile, PROFILES } from '../../nic/index.js';
 import type { NicProfile, NicSettings, XdpDriverFactory } from '../../nic/index.js';
-import { createScenario, fillMap, hostFindings } from '../../sim/index.js';
+import { CPUS_MAX, createScenario, fillMap, hostFindings } from '../../sim/index.js';
 import type { HostNicSpec, HostSpec, LinkSpec, Scenario, ScenarioResult, XskSpec } from '../../sim/index.js';
 import type { XskFinding } from '../../umem/index.js';
 import { parseNetwork } from '../../vm/index.js';
@@ -119,7 +119,7 @@ export class TestNetwork {
    */
   nic(name: string): TestNic {
     const nic = this.#nics.get(name);
-    if (nic === undefined) throw new ProblemError({ code: 'scenario-port', where: name, message: 'there is no such NIC', hint: `${didYouMean(String(name), [...this.#nics.keys()])}use one of: ${[...this.#nics.keys()].join(', ')}` });
+    if (nic === undefined) throw new ProblemError({ code: 'scenario-port', where: shownValue(name), message: 'there is no such NIC', hint: `${didYouMean(shownValue(name), [...this.#nics.keys()])}use one of: ${[...this.#nics.keys()].join(', ')}` });
     return nic;
   }
 
@@ -230,8 +230,8 @@ function linkSpec(link: NonNullable<TestNetworkOptions['links']>[number]): LinkS
 }
 
 function portOf(name: string): { host: string; nic: string } {
-  const dot = String(name).indexOf('.');
-  if (dot < 0) throw new ProblemError({ code: 'scenario-port', where: `link of ${name}`, message: 'there is no such NIC', hint: 'write HOST.NIC' });
+  const dot = typeof name === 'string' ? name.indexOf('.') : -1;
+  if (dot < 0) throw new ProblemError({ code: 'scenario-port', where: `link of ${shownValue(name)}`, message: 'there is no such NIC', hint: 'write HOST.NIC' });
   return { host: name.slice(0, dot), nic: name.slice(dot + 1) };
 }
 
@@ -246,6 +246,7 @@ function hostSpec(name: string, options: TestHostOptions): Omit<HostSpec, 'seed'
   if (network !== undefined) checkNamed(`host ${name}, network`, network, 'routes, neighbours and sockets as in docs/network.md');
   checkWhole(`host ${name}, applicationBytes`, applicationBytes, 0, U32_MAX, 'of bytes');
   const specs = Object.entries(nics).map(([nicName, nic], i) => nicSpec(nicName, nic, i + 1, Object.keys(objects)));
+  if (options.cpus !== undefined) checkWhole(`host ${name}, cpus`, options.cpus, 1, CPUS_MAX);
   const cpus = options.cpus ?? Math.max(1, ...specs.map(({ settings }) => settings.queues));
   return {
     name, cpus, kernel, applicationBytes,
@@ -300,6 +301,9 @@ function nicSpec(name: string, options: TestNicOptions, ifindex: number, objects
   const profiles = PROFILES.map((each) => each.name);
   if (typeof profile === 'string' && found === undefined) throw new ProblemError({ code: 'unknown-nic', where: name, message: `there is no NIC ${profile}`, hint: `${didYouMean(profile, profiles)}use one of: ${profiles.join(', ')}` });
   if (found?.rxRing === undefined) throw badOption(`NIC ${name}, profile`, profile, `what findProfile gave, or one of: ${profiles.join(', ')}`);
+  // How many there may be is for the profile to say.
+  checkWhole(`NIC ${name}, queues`, queues, 0, U32_MAX);
+  checkWhole(`NIC ${name}, mtu`, mtu, 0, U32_MAX, 'of bytes');
   checkOptionNames(`NIC ${name}, settings`, settings, SETTINGS);
   if (xsk !== undefined) checkOptionNames(`NIC ${name}, xsk`, xsk, XSK_OPTIONS);
   if (driver !== undefined && typeof driver !== 'function') throw badOption(`NIC ${name}, driver`, driver, 'a function that makes a driver, as in docs/write-a-driver.md');
@@ -308,6 +312,7 @@ function nicSpec(name: string, options: TestNicOptions, ifindex: number, objects
   const chosen = xdp === undefined ? objects[0] : xdp;
   if (chosen !== undefined && chosen !== null && typeof chosen !== 'string') checkOptionNames(`NIC ${name}, xdp`, chosen, { object: true, program: true });
   const program = typeof chosen === 'string' ? { object: chosen } : chosen ?? undefined;
+  if (program?.program !== undefined && typeof program.program !== 'string') throw badOption(`NIC ${name}, program`, program.program, 'the name of a program, the C function');
   if (program !== undefined && !objects.includes(program.object)) throw noObject(`NIC ${name}`, program.object, objects);
   return {
     name,
@@ -320,5 +325,5 @@ function nicSpec(name: string, options: TestNicOptions, ifindex: number, objects
 }
 
 function noObject(where: string, object: string, objects: readonly string[]): ProblemError {
-  return new ProblemError({ code: 'unknown-object', where, message: `there is no object ${object}`, hint: objects.length === 0 ? 'the host has none: give it `objects`' : `${didYouMean(String(object), objects)}use one of: ${objects.join(', ')}` });
+  return new ProblemError({ code: 'unknown-object', where, message: `there is no object ${shownValue(object)}`, hint: objects.length === 0 ? 'the host has none: give it `objects`' : `${didYouMean(shownValue(object), objects)}use one of: ${objects.join(', ')}` });
 }

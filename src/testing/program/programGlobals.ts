@@ -1,4 +1,4 @@
-import { unwrap } from '../../base/index.js';
+import { badOption, unwrap } from '../../base/index.js';
 import type { JsonValue, LoadedObject } from '../../vm/index.js';
 import { variableText } from './plainValue.js';
 
@@ -33,6 +33,7 @@ export class ProgramGlobals {
    * program.globals.get('rewritten'); // 3
    */
   get(name: string): JsonValue {
+    checkName('get', name);
     return unwrap(this.#loaded.readVariable(name));
   }
 
@@ -44,6 +45,7 @@ export class ProgramGlobals {
    * program.globals.set('virtual_address', '192.0.2.1');
    */
   set(name: string, value: unknown): void {
+    checkName('set', name);
     unwrap(this.#loaded.setVariable(name, variableText(value)));
   }
 
@@ -57,4 +59,8 @@ export class ProgramGlobals {
   toObject(): Record<string, JsonValue> {
     return Object.fromEntries(this.names.map((name) => [name, this.get(name)]));
   }
+}
+
+function checkName(method: string, name: unknown): void {
+  if (typeof name !== 'string') throw badOption(`ProgramGlobals.${method}`, name, 'the name of a variable');
 }

@@ -1,4 +1,4 @@
-import { didYouMean, ENOENT, errnoName, ProblemError, unwrap } from '../../base/index.js';
+import { didYouMean, ENOENT, errnoName, ProblemError, shownValue, unwrap } from '../../base/index.js';
 import { exampleEntry, setMapEntry } from '../../sim/index.js';
 import { XdpSock } from '../../umem/index.js';
 import { formatValue, mapTypeName, parseValue, UserMap } from '../../vm/index.js';
@@ -58,7 +58,7 @@ export class ProgramMaps {
     if (known !== undefined) return known as ProgramMap<Key, Value>;
     const map = this.#loaded.maps.get(name);
     if (map === undefined) {
-      throw new ProblemError({ code: 'unknown-map', where: this.#loaded.spec.name, message: `there is no map ${name}`, hint: this.names.length === 0 ? 'the object has none' : `${didYouMean(String(name), this.names)}it has: ${this.names.join(', ')}` });
+      throw new ProblemError({ code: 'unknown-map', where: this.#loaded.spec.name, message: `there is no map ${shownValue(name)}`, hint: this.names.length === 0 ? 'the object has none' : `${didYouMean(shownValue(name), this.names)}it has: ${this.names.join(', ')}` });
     }
     const made = new ProgramMap<Key, Value>(this.#loaded, map, this.#surroundings);
     this.#maps.set(name, made as unknown as ProgramMap);
