@@ -103,7 +103,7 @@ function expectSound({ result, simulation, queues }: ProfileRun, nic: NicSetting
     expected.push(countersOf(profile, own, sent.filter((frame) => frame.queue === queue), tracesFailures));
     expect(rest, `queue ${queue}`).toMatchObject(expected[queue]);
     expect(rxAllocFailed).toBe(0);
-    const full = own.filter(({ outcome, retval }) => outcome === 'tx_ring_full' && retval === 3).length;
+    const full = own.filter(({ outcome, retval }) => (outcome === 'tx_ring_full' || outcome === 'tx_too_long') && retval === 3).length;
     // A failed XDP_TX that passes doesn't say why it failed.
     if (profile.quirks.failedVerdictsPass === true) expect(xdpTxFull).toBeLessThanOrEqual(rest.xdpTxErrors);
     else expect(xdpTxFull).toBe(full);
@@ -181,7 +181,7 @@ function expectSameAsAlone({ profile }: NicSettings, isNative: boolean, alone: P
 }
 
 /** Where a packet may end after this. */
-function endsOf({ retval, fitsFrame }: ProgramResult, { quirks, xdp }: NicProfile): readonly string[] {
+function endsOf({ retval, fitsFrame }: ProgramResult, { quirks, xdp, peerChecksLength }: NicProfile): readonly string[] {
   const passes = quirks.failedVerdictsPass === true;
   switch (retval) {
     case -1:
@@ -193,7 +193,7 @@ function endsOf({ retval, fitsFrame }: ProgramResult, { quirks, xdp }: NicProfil
     case 2:
       return ['stack'];
     case 3:
-      return [...(fitsFrame ? ['tx'] : passes ? [] : ['tx_no_headroom']), passes ? 'stack' : 'tx_ring_full'];
+      return [...(fitsFrame ? ['tx'] : passes ? [] : ['tx_no_headroom']), passes ? 'stack' : 'tx_ring_full', ...(peerChecksLength === true ? ['tx_too_long'] : [])];
     case 4:
       if (quirks.redirectIsInvalid === true) break;
       return [

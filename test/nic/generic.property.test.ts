@@ -133,7 +133,7 @@ function endsOf(retval: number, hasSockets: boolean, queues: number): readonly s
     case 0: return ['xdp_aborted'];
     case 1: return ['xdp_drop'];
     case 2: return ['stack'];
-    case 3: return ['tx', 'tx_ring_full'];
+    case 3: return ['tx', 'tx_ring_full', 'tx_too_long'];
     case 4: return [
       'redirect', 'tx_ring_full', 'redirect_no_target', 'redirect_no_helper', 'redirect_too_long',
       ...(hasSockets ? ['xsk', 'xsk_too_long', 'xsk_fill_empty', 'xsk_rx_full', ...(queues > 1 ? ['xsk_wrong_queue'] : [])] : []),

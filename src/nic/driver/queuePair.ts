@@ -44,7 +44,7 @@ export interface DriverCounters {
   xdpPass: number;
   xdpTx: number;
   xdpTxErrors: number;
-  /** XDP_TX that found the ring full, which is counted in `xdpTxErrors` too. */
+  /** XDP_TX that found the ring full, or that a veth's peer did not take; counted in `xdpTxErrors`, too. */
   xdpTxFull: number;
   /** Checksums that XDP_TX asked for by the private contract: those that the NIC was asked for, that the CPU computed, and that nobody can. */
   xdpTxCsumOffloaded: number;
