@@ -133,7 +133,7 @@ const MAPS: readonly BadInput[] = [
   { name: 'an unknown map', args: over(COUNT_HASH, '--map', 'packets=x.json'), says: ['count_hash.o: no map packets', 'packets_by_source'] },
   { name: 'an object without maps', args: reflector('--map', 'packets=x.json'), says: ['reflector.o: no map packets', 'no maps'] },
   { name: 'a missing file', args: over(COUNT_HASH, '--map', 'packets_by_source=no/such.json'), says: ['no/such.json: ', 'no such file', 'check the path'] },
-  { name: 'a directory', args: over(COUNT_HASH, '--map', 'packets_by_source=fixtures'), says: ['fixtures: ', 'no plain file', 'check the path'] },
+  { name: 'a directory', args: over(COUNT_HASH, '--map', 'packets_by_source=fixtures'), says: ['fixtures: ', 'no plain file', 'give the path of a map file'] },
   { name: 'no JSON', args: mapFile('packets\nand bytes'), says: ['is no JSON', 'write [{"key": "0.0.0.0", "value": {"packets":0,"bytes":0}}], as docs/report.md describes'] },
   { name: 'JSON that ends early', args: mapFile('[{"key":\n'), says: ['is no JSON', 'write [{"key"'] },
   { name: 'no list', args: mapFile('{"key": 1, "value": 2}'), says: ['is no list of entries', 'write [{"key"'] },
