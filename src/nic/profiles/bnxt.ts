@@ -43,10 +43,10 @@ export const bnxtProfile: NicProfile = {
     coreFeatures: ['tcp-data-split', 'memory-provider'],
   },
   rss: { indirectionSize: 128, keyBytes: 40, spread: 'interleaved', hashesUdpPorts: false, flowRules: 0 },
-  offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: true, txVlanInsert: true, rxTimestamp: false, rxScatter: true, tso: false, lro: false },
+  offloads: { rxChecksum: true, txChecksum: true, rxVlanStrip: false, txVlanInsert: false, rxTimestamp: false, rxScatter: true, tso: false, lro: false },
   moderation: { rxUsecs: 16, rxFrames: 32, txUsecs: 16, txFrames: 32, adaptive: 'dim' },
   quirks: {},
-  notes: ['The driver has no XDP counters.'],
+  notes: ['The driver has no XDP counters.', 'The device takes VLAN tags out of frames and puts them in; the plain descriptors have no room for a tag, so here it stays in the frame.'],
   readRxHints: noRxHints,
   statistics: [
     { perQueue: [['[N]: rx_discards', missedOfQueue], ['[N]: rx_errors', 'rxErrors'], ['[N]: rx_l4_csum_errors', 'rxCsumErrors'], ['[N]: rx_buf_errors', 'rxLengthErrors']] },
