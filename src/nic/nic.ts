@@ -132,7 +132,23 @@ export function createNic(requested: NicSettings, parts: NicParts): Result<Nic> 
   const tags = new BufferTags(allocator.ledger);
   const makeDriver = parts.createDriver ?? ((config: DriverConfig) => new NicDriver(config));
   const driver = makeDriver({
-    memory, allocator, tags, dma, umems, scheduler, softirqs, napi: settings.napi ?? {}, isModerationAdaptive: settings.interruptDelayNs === undefined, profile, hintOffloads, queues, rxRingSize, txRingSize, launchTimeQueues: settings.launchTimeQueues, headroomBytes: headroomOf(settings), ifindex, mtu, vm, program: xdpMode === 'native' ? program : undefined, genericProgram: xdpMode === 'generic' ? program : undefined, xdpMode, peer: settings.peer, hasTxContract: settings.hasTxContract ?? profile.xdp.hasTxContract === true, address: MAC_ADDRESS, core, observer: offload === undefined ? observer : behindOffload(observer), tracer: parts.tracer ?? core.tracer, watchdogNs: settings.faults?.watchdogNs,
+    memory, allocator, tags, dma, umems, scheduler, softirqs,
+    napi: settings.napi ?? {},
+    isModerationAdaptive: settings.interruptDelayNs === undefined,
+    profile, hintOffloads, queues, rxRingSize, txRingSize,
+    launchTimeQueues: settings.launchTimeQueues,
+    headroomBytes: headroomOf(settings),
+    ifindex, mtu, vm,
+    program: xdpMode === 'native' ? program : undefined,
+    genericProgram: xdpMode === 'generic' ? program : undefined,
+    xdpMode,
+    peer: settings.peer,
+    hasTxContract: settings.hasTxContract ?? profile.xdp.hasTxContract === true,
+    address: MAC_ADDRESS,
+    core,
+    observer: offload === undefined ? observer : behindOffload(observer),
+    tracer: parts.tracer ?? core.tracer,
+    watchdogNs: settings.faults?.watchdogNs,
   });
   core.addDevice(driver, observer);
   if (faults !== undefined) faults.onTrouble = () => driver.wakeWatchdog?.();

@@ -1,3 +1,4 @@
+import { shownValue } from '../base/index.js';
 import type { Problem } from '../base/index.js';
 import type { XdpMode } from '../xdp/index.js';
 import { NIC_FEATURES } from './attach/driverRule.js';
@@ -8,12 +9,11 @@ import type { FaultPlan } from './device/faults/faultPlan.js';
 import type { NapiSettings } from './driver/napi.js';
 import { checkLimit, effectiveSetting } from './profiles/checkLimits.js';
 import type { NicProfile } from './profiles/profile.js';
+import { PROFILES } from './profiles/table.js';
 
 const INT_MAX = 2 ** 31 - 1;
 /** One second. */
 const DELAY_MAX_NS = 1e9;
-/** Of the profiles the one with launch times. */
-const LAUNCH_TIME_NIC = 'igc';
 const OFFLOADS = ['rxChecksum', 'rxVlanStrip', 'rxTimestamp', 'rxHash'];
 /** napi_defer_hard_irqs is an s32 (netdev.yaml, 6.18); the times are unsigned long, here as far as ns are exact. */
 const NAPI_MAX: Readonly<Record<keyof NapiSettings, number>> = { deferHardIrqs: INT_MAX, groFlushTimeoutNs: Number.MAX_SAFE_INTEGER, irqSuspendTimeoutNs: Number.MAX_SAFE_INTEGER };
@@ -116,13 +116,8 @@ export function checkSettings(settings: NicSettings): Problem | undefined {
     if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= max)) continue;
     return { code: 'nic-napi', where, message: `${name} of ${value} is out of range (ERANGE)`, hint: `use a whole number from 0 to ${max}` };
   }
-  for (const queue of settings.launchTimeQueues ?? []) {
-    if (profile.xdp.zeroCopy?.txMetadata?.launchTime !== true) {
-      return { code: 'nic-launch-time', where, message: `queue ${queue} can't be set up for launch times: the driver doesn't have them (EOPNOTSUPP)`, hint: `leave it out, or choose a NIC that has them, as ${LAUNCH_TIME_NIC}` };
-    }
-    if (Number.isInteger(queue) && queue >= 0 && queue < queues) continue;
-    return { code: 'nic-launch-time', where, message: `there is no transmit queue ${queue} to set up for launch times (EINVAL)`, hint: `use a queue from 0 to ${queues - 1}` };
-  }
+  const launchTimeProblem = checkLaunchTimes(settings, where);
+  if (launchTimeProblem !== undefined) return launchTimeProblem;
   for (const feature of settings.features ?? []) {
     const known = featuresOf(profile);
     if (known.includes(feature)) continue;
@@ -133,6 +128,22 @@ export function checkSettings(settings: NicSettings): Problem | undefined {
     return { code: 'nic-ifindex', where, message: `${settings.ifindex} is no interface number`, hint: `use a whole number from 1 to ${INT_MAX}` };
   }
   return settings.faults && checkFaultPlan(settings.faults);
+}
+
+/** EOPNOTSUPP of drivers without ETF offload (etf_enable_offload, net/sched/sch_etf.c), EINVAL for a queue that there is not (igc_save_launchtime_params; 6.18). */
+function checkLaunchTimes({ profile, queues, launchTimeQueues = [] }: NicSettings, where: string): Problem | undefined {
+  if (launchTimeQueues.length === 0) return undefined;
+  const problem = (message: string, hint: string): Problem => ({ code: 'nic-launch-time', where, message, hint });
+  if (!hasLaunchTimes(profile)) {
+    const able = PROFILES.filter(hasLaunchTimes).map(({ name }) => name);
+    return problem(`queue ${shownValue(launchTimeQueues[0])} can't be set up for launch times: the driver doesn't have them (EOPNOTSUPP)`, `leave it out, or choose a NIC that has them: ${able.join(', ')}`);
+  }
+  const stranger = launchTimeQueues.find((queue) => !(Number.isInteger(queue) && queue >= 0 && queue < queues));
+  return stranger === undefined ? undefined : problem(`there is no transmit queue ${shownValue(stranger)} to set up for launch times (EINVAL)`, `use a queue from 0 to ${queues - 1}`);
+}
+
+function hasLaunchTimes({ xdp }: NicProfile): boolean {
+  return xdp.zeroCopy?.txMetadata?.launchTime === true;
 }
 
 /** What can be switched on in this NIC that a driver or the core asks about before it takes a program. */

@@ -1,4 +1,4 @@
-import { formatValue, isMapOfMaps, isPlainArray, isProgramEntryMap, mapTypeName, ProgArray, XskMap } from '../vm/index.js';
+import { formatValue, isMapOfMaps, isPlainArray, isProgramEntryMap, mapTypeName, ProgArray, socketOfSlot, XskMap } from '../vm/index.js';
 import type { BpfMap, Btf, JsonValue, LoadedObject } from '../vm/index.js';
 import { sumOfValues } from './sumOfValues.js';
 
@@ -100,7 +100,7 @@ function mapReportEntry(map: BpfMap, keyBytes: Uint8Array, valueBytes: Uint8Arra
 /** What a slot of a map of references stands for: `socket 3`, or a program's or a map's name; `undefined` for maps of plain values. */
 function referenceName(map: BpfMap, key: Uint8Array, value: Uint8Array, loaded: LoadedObject): string | undefined {
   const number = (): number => new DataView(value.buffer, value.byteOffset).getUint32(0, true);
-  if (map instanceof XskMap) return `socket ${number() - 1}`;
+  if (map instanceof XskMap) return `socket ${socketOfSlot(value)}`;
   if (map instanceof ProgArray) return loaded.programs.find((program) => program.id === number())?.spec.name ?? `program ${number()}`;
   if (isMapOfMaps(map)) return map.innerMap(key)?.spec.name ?? `map ${number()}`;
   return undefined;

@@ -30,6 +30,11 @@ export interface ScenarioOptions {
  * @returns the report, or the Problem of the first input that can't be used
  */
 export function runScenario(options: ScenarioOptions, onProgress?: (packets: number) => void): Result<ScenarioReport> {
+  const report = run(options, onProgress);
+  return report.ok ? report : fail(inScenarioWords(report.problem));
+}
+
+function run(options: ScenarioOptions, onProgress: ((packets: number) => void) | undefined): Result<ScenarioReport> {
   const { seed } = options;
   if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
     return fail({ code: 'bad-number', where: '--seed', message: `${seed} is out of range`, hint: `use a whole number from 0 to ${2 ** 32 - 1}` });
@@ -37,20 +42,20 @@ export function runScenario(options: ScenarioOptions, onProgress?: (packets: num
   const moments = options.ringsAt === undefined ? ok(undefined) : parseRingMoments(options.ringsAt);
   if (!moments.ok) return moments;
   const read = readScenarioFile(options.scenario);
-  if (!read.ok) return fail(inScenarioWords(read.problem));
+  if (!read.ok) return read;
   const file = { ...read.value, ...(seed === undefined ? {} : { seed }) };
   const loaded = loadScenario(file);
-  if (!loaded.ok) return fail(inScenarioWords(loaded.problem));
+  if (!loaded.ok) return loaded;
   try {
     const scenario = createScenario(loaded.value.spec);
-    if (!scenario.ok) return fail(inScenarioWords(scenario.problem));
+    if (!scenario.ok) return scenario;
     const captures = WireCaptures.create(file, options.out);
     if (!captures.ok) return captures;
     const journal = new ScenarioJournal(captures.value, options.packet);
     const ringsAt = moments.value && new ScenarioRingsAt(scenario.value, moments.value, journal);
     const result = scenario.value.run(ringsAt ?? journal, onProgress);
     const outputProblem = captures.value.close();
-    if (!result.ok) return fail(inScenarioWords(result.problem));
+    if (!result.ok) return result;
     if (outputProblem !== undefined) return fail(outputProblem);
     return ok(scenarioReport(basename(options.scenario), file, result.value, { journal, ringsAt, chains: loaded.value.chains }));
   } finally {

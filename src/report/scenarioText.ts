@@ -74,7 +74,7 @@ function outcomes({ name, outcomes: counts }: HostReport): string[] {
 function log({ name, log: lines, log_lines: count }: HostReport): string[] {
   if (count === 0) return [];
   const rows = lines.slice(0, SHOWN_LINES).map((line) => `  ${(line.t_ns / NS_PER_SEC).toFixed(9)} [${String(line.cpu).padStart(3, '0')}] ${printable(line.text)}`);
-  return [`Log of ${name} (${counted(count, 'line')}: seconds, CPU, text)`, ...rows, ...(count > rows.length ? [`  and ${grouped(count - rows.length)} more`] : [])];
+  return [`Log of ${name} (${counted(count, 'line')}: seconds since boot, CPU, text)`, ...rows, ...(count > rows.length ? [`  and ${grouped(count - rows.length)} more`] : [])];
 }
 
 function links({ links: directions }: ScenarioReport): string[] {
@@ -111,12 +111,12 @@ export function packetWay({ journal, journal_entries: count, hosts }: ScenarioRe
   }
   if (steps.length === 0) {
     const packets = hosts.reduce((sum, host) => sum + host.packets.received, 0);
-    const message = packetId > packets ? `there is no packet ${packetId}: ${counted(packets, 'packet')} arrived at NICs` : `the journal does not hold the way of packet ${packetId}, but the first ${counted(journal.length, 'step')} of others`;
-    const hint = packets === 0 ? 'let a capture arrive' : packetId > packets ? `use a number from 1 to ${packets}` : 'run the scenario anew for this packet';
-    return fail({ code: 'unknown-packet', where: '--packet', message, hint });
+    const unknown = (message: string, hint: string): Result<never> => fail({ code: 'unknown-packet', where: '--packet', message, hint });
+    if (packetId <= packets) return unknown(`the journal does not hold the way of packet ${packetId}, but the first ${counted(journal.length, 'step')} of others`, 'run the scenario anew for this packet');
+    return unknown(`there is no packet ${packetId}: ${counted(packets, 'packet')} arrived at NICs`, packets === 0 ? 'let a capture arrive' : `use a number from 1 to ${packets}`);
   }
   if (count > journal.length) steps.push(`  and further: the journal holds the first ${grouped(journal.length)} of ${counted(count, 'step')}`);
-  return ok([`The way of packet ${packetId} (seconds, step)`, ...steps]);
+  return ok([`The way of packet ${packetId} (seconds since boot, step)`, ...steps]);
 }
 
 function stepLine(entry: JournalEntry): string {

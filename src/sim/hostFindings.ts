@@ -1,6 +1,6 @@
 import { xskFinding, xskFindings } from '../umem/index.js';
 import type { XdpSock, XskFinding } from '../umem/index.js';
-import { XskMap } from '../vm/index.js';
+import { socketOfSlot, XskMap } from '../vm/index.js';
 import type { HostNic } from './host.js';
 
 /** What the AF_XDP applications of a host do wrong or leave undone, and sockets that wait where nothing comes or nobody redirects to. Meant for the end of a run. */
@@ -46,7 +46,7 @@ function idleQueues({ name, nic }: HostNic, all: readonly XdpSock[]): XskFinding
  */
 function unreachableSockets({ name, nic, program, loaded }: HostNic, all: readonly XdpSock[]): XskFinding[] {
   const maps = [...(loaded?.maps.values() ?? [])].filter((map) => map instanceof XskMap);
-  const reachable = new Set(maps.flatMap((map) => [...map.entries()].map(({ value }) => new DataView(value.buffer, value.byteOffset).getUint32(0, true) - 1)));
+  const reachable = new Set(maps.flatMap((map) => [...map.entries()].map(({ value }) => socketOfSlot(value))));
   const packetsOf = ({ queueId }: XdpSock): number => nic.driver.counters(queueId).rxPackets;
   const waiting = all.filter((socket) => socket.isBound && socket.ifindex === nic.settings.ifindex && socket.rx !== undefined && socket.rxPackets === 0
     && !reachable.has(socket.id) && socket.pool?.fill.ring.producer !== 0 && packetsOf(socket) > 0);

@@ -2,7 +2,7 @@ import { fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import type { NicSettings } from '../nic/index.js';
 import type { AfXdp, XdpSock } from '../umem/index.js';
-import { XskMap } from '../vm/index.js';
+import { socketOfSlot, XskMap } from '../vm/index.js';
 import type { LoadedObject } from '../vm/index.js';
 import { XskSocket, XskUmem } from '../xsk/index.js';
 import { bindFlags, MAX_XSK_CHUNKS, umemConfig, XSK_BIND_MODES } from './xskSettings.js';
@@ -60,7 +60,7 @@ export function forgetSocket(objects: Iterable<LoadedObject>, socket: XdpSock): 
     for (const map of maps.values()) {
       if (!(map instanceof XskMap)) continue;
       for (const { key, value } of map.entries()) {
-        if (new DataView(value.buffer, value.byteOffset).getUint32(0, true) === socket.id + 1) map.deleteBytes(key);
+        if (socketOfSlot(value) === socket.id) map.deleteBytes(key);
       }
     }
   }

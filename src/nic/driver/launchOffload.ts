@@ -24,7 +24,16 @@ export function zeroCopyLaunch(config: DriverConfig, tx: TxQueue, launchTimeNs: 
 }
 
 /**
- * The same for an skb, which always has a time in such a queue: 0 if nobody asked for one (igc_xmit_frame_ring, 6.18). Where an empty frame can't go first,
+ * Room for an skb of so many buffers: in a queue with launch times also for the context descriptor that each skb gets, and for an empty frame before it
+ * (igc_xmit_frame_ring keeps 5 slots free besides the buffers, 6.18).
+ */
+export function hasRoomForSkb(tx: TxQueue, buffers: number, offloadFlags: number): boolean {
+  if (tx.launchTimes === undefined) return tx.hasRoom(buffers, offloadFlags);
+  return tx.hasRoom(buffers, offloadFlags | DESC_LAUNCH, EMPTY_FRAME_SLOTS);
+}
+
+/**
+ * The same as `zeroCopyLaunch` for an skb, which always has a time in such a queue: 0 if nobody asked for one (igc_xmit_frame_ring, 6.18). Where an empty frame can't go first,
  * it leaves in its turn.
  */
 export function skbLaunch(config: DriverConfig, tx: TxQueue, tstampNs: number, offload: Readonly<TxOffload>): Readonly<TxOffload> {
@@ -35,9 +44,14 @@ export function skbLaunch(config: DriverConfig, tx: TxQueue, tstampNs: number, o
   return withLaunch(tx, offload, needsEmptyFrame && !queueEmptyFrame(config, tx) ? 0 : offsetNs, opensCycle);
 }
 
-function withLaunch({ launchOffload }: TxQueue, other: Readonly<TxOffload>, launchNs: number, opensCycle: boolean): Readonly<TxOffload> {
-  Object.assign(launchOffload, other);
-  launchOffload.flags |= DESC_LAUNCH | (opensCycle ? DESC_LAUNCH_FIRST : 0);
+/** What a frame asks for besides, with its launch time, in the queue's own object: a frame costs none. */
+function withLaunch({ launchOffload }: TxQueue, { flags, packetType, l3Start, csumStart, csumOffset, vlanTci }: Readonly<TxOffload>, launchNs: number, opensCycle: boolean): Readonly<TxOffload> {
+  launchOffload.flags = flags | DESC_LAUNCH | (opensCycle ? DESC_LAUNCH_FIRST : 0);
+  launchOffload.packetType = packetType;
+  launchOffload.l3Start = l3Start;
+  launchOffload.csumStart = csumStart;
+  launchOffload.csumOffset = csumOffset;
+  launchOffload.vlanTci = vlanTci;
   launchOffload.launchNs = launchNs;
   return launchOffload;
 }

@@ -2,10 +2,10 @@ import { Owner } from '../../memory/index.js';
 import { mostForwardedBytes, Outcome, skbFragments, skbPartAddress, skbPartBytes } from '../../xdp/index.js';
 import type { SkBuff } from '../../xdp/index.js';
 import { TX_SKB } from '../bufferTags.js';
-import { DESC_LAUNCH, DESC_VLAN } from '../device/batch.js';
+import { DESC_VLAN } from '../device/batch.js';
 import { DMA_TO_DEVICE } from '../dma/direction.js';
 import type { DriverConfig } from './driverState.js';
-import { skbLaunch } from './launchOffload.js';
+import { hasRoomForSkb, skbLaunch } from './launchOffload.js';
 import { NO_OFFLOAD } from './txQueue.js';
 import type { TxOffload, TxQueue } from './txQueue.js';
 
@@ -26,7 +26,7 @@ export function queueSkb(config: DriverConfig, tx: TxQueue, skb: SkBuff): boolea
     skbs.drop(skb, Outcome.txTooLong);
     return true;
   }
-  if (!tx.hasRoom(fragments + 1, offload.flags | (tx.launchTimes === undefined ? 0 : DESC_LAUNCH))) {
+  if (!hasRoomForSkb(tx, fragments + 1, offload.flags)) {
     tx.fullCount++;
     return false;
   }

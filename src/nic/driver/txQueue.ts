@@ -109,9 +109,9 @@ export class TxQueue {
     return this.#format.txSlots(1, DESC_CSUM) + (this.launchTimes === undefined ? 0 : EMPTY_FRAME_SLOTS);
   }
 
-  /** True when a frame of so many buffers finds room. */
-  hasRoom(buffers: number, offloadFlags = 0): boolean {
-    return this.#format.txSlots(buffers, offloadFlags) <= this.freeSlots;
+  /** True when a frame of so many buffers finds room. @param slotsBefore that another frame, which has to go first, may take */
+  hasRoom(buffers: number, offloadFlags = 0, slotsBefore = 0): boolean {
+    return slotsBefore + this.#format.txSlots(buffers, offloadFlags) <= this.freeSlots;
   }
 
   /**

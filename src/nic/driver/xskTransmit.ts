@@ -4,10 +4,9 @@ import type { XdpSock, XskPacket } from '../../umem/index.js';
 import { ETH_HLEN } from '../../vm/index.js';
 import { mostForwardedBytes } from '../../xdp/index.js';
 import { TX_XSK_SKB } from '../bufferTags.js';
-import { DESC_CSUM, DESC_LAUNCH } from '../device/batch.js';
+import { DESC_CSUM } from '../device/batch.js';
 import { DMA_TO_DEVICE } from '../dma/direction.js';
-import { skbLaunch } from './launchOffload.js';
-import { EMPTY_FRAME_SLOTS } from './launchTimes.js';
+import { hasRoomForSkb, skbLaunch } from './launchOffload.js';
 import { softwareChecksum } from './checksumRequest.js';
 import type { DriverState } from './driverState.js';
 import { NO_OFFLOAD } from './txQueue.js';
@@ -27,18 +26,13 @@ export function queueSocketPacket(state: DriverState, tx: TxQueue, socket: XdpSo
   const { partCount, lenBytes, metadata } = packet;
   if (!state.isOpen) return -EBUSY;
   if (profile.peerChecksLength === true && (lenBytes < ETH_HLEN || lenBytes > mostForwardedBytes(mtu))) return -EBUSY;
-  if (!hasRoom(tx, partCount, metadata.csumStart >= 0)) return -EAGAIN;
+  if (!hasRoomForSkb(tx, partCount, metadata.csumStart < 0 ? 0 : DESC_CSUM)) return -EAGAIN;
   if (!copyParts(state, tx, packet)) return -EAGAIN;
   const offload = dealWithChecksum(state, tx, socket, packet);
   if (!mapParts(state, tx, packet)) return -EAGAIN;
   // xsk_skb_metadata writes the time into the skb, skb->tstamp.
   pushParts(state, tx, socket, packet, skbLaunch(state.config, tx, Math.max(0, metadata.launchTimeNs), offload));
   return 0;
-}
-
-function hasRoom(tx: TxQueue, partCount: number, wantsChecksum: boolean): boolean {
-  const flags = wantsChecksum ? DESC_CSUM : 0;
-  return tx.launchTimes === undefined ? tx.hasRoom(partCount, flags) : tx.hasRoom(partCount + EMPTY_FRAME_SLOTS, flags | DESC_LAUNCH);
 }
 
 /** Copies each part into a page of `tx.pages`; false when memory is short, and then no page is taken. */

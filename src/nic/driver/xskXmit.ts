@@ -31,9 +31,8 @@ export function sendFromSockets(state: DriverState, pair: QueuePair): boolean {
   return count < budget || budget <= 0;
 }
 
-function queueDescriptors(state: DriverState, { tx }: QueuePair, { pool, buffers, tx: { descriptors }, support }: XskPair): void {
-  const { xskTxOffload } = state;
-  const { dma, umems } = state.config;
+function queueDescriptors({ config, xskTxOffload }: DriverState, { tx }: QueuePair, { pool, buffers, tx: { descriptors }, support }: XskPair): void {
+  const { dma, umems } = config;
   const { umem } = pool;
   const { count, offBytes, chunk, lenBytes, options } = descriptors;
   let segments = 0;
@@ -43,12 +42,16 @@ function queueDescriptors(state: DriverState, { tx }: QueuePair, { pool, buffers
     const isFirst = segments++ === 0;
     // Drivers that send one buffer a packet don't look at the bit.
     const isLast = (options[i] & XDP_PKT_CONTD) === 0 || segments === support.maxSegments || i === count - 1;
-    if (isFirst) xskTxOffload.read(address, lenBytes[i], umem.txMetadataBytes, support.txMetadata);
-    const offload = isFirst && xskTxOffload.launchTimeNs >= 0 ? zeroCopyLaunch(state.config, tx, xskTxOffload.launchTimeNs, xskTxOffload.offload) : xskTxOffload.offload;
+    let offload = NO_OFFLOAD;
+    if (isFirst) {
+      xskTxOffload.read(address, lenBytes[i], umem.txMetadataBytes, support.txMetadata);
+      const { launchTimeNs } = xskTxOffload;
+      offload = launchTimeNs < 0 ? xskTxOffload.offload : zeroCopyLaunch(config, tx, launchTimeNs, xskTxOffload.offload);
+    }
     const iovaLow = buffers.iovaLow(address);
     dma.syncForDevice(iovaLow, lenBytes[i], DMA_BIDIRECTIONAL, 'XSK xmit');
     if (isFirst) umems.send(address, TX_XSK_CHUNK, 0, umem.chunks.packetId[umem.chunks.indexOf(chunkAddress)]);
-    const record = tx.push(iovaLow, lenBytes[i], isLast, isFirst ? offload : NO_OFFLOAD);
+    const record = tx.push(iovaLow, lenBytes[i], isLast, offload);
     tx.kind[record] = TX_XSK_CHUNK;
     tx.buffer[record] = address;
     tx.unmapIovaLow[record] = 0;

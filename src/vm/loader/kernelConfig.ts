@@ -72,7 +72,7 @@ export function loadKernelConfig(path: string): Result<KernelConfig> {
   try {
     const stat = statSync(path);
     // Reading a pipe could wait, and a device could go on, for ever.
-    if (!stat.isFile()) return fail({ code: 'file-unreadable', message: `can't be read: it is ${stat.isDirectory() ? 'a directory' : 'no plain file'}`, where: path, hint });
+    if (!stat.isFile()) return fail({ code: 'file-not-regular', message: 'this is no regular file', where: path, hint });
     if (stat.size > MAX_TEXT_BYTES) return fail({ code: 'file-too-big', message: `it has more than ${MAX_TEXT_BYTES} bytes`, where: path, hint });
     const bytes = readFileSync(path);
     const isZipped = bytes[0] === 0x1f && bytes[1] === 0x8b;

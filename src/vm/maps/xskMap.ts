@@ -20,6 +20,11 @@ const SLOT_BYTES = 8;
 const SOCK_OFF = 4;
 const SOCK_BYTES = 4;
 
+/** The number of the socket in a slot, by its value as `entries` gives it. */
+export function socketOfSlot(value: Uint8Array): number {
+  return keyIndex(value) - 1;
+}
+
 /**
  * BPF_MAP_TYPE_XSKMAP: slots for AF_XDP sockets. A slot holds 1 + the socket's number, or 0 when it is empty; which socket
  * has which number, and which queue, is known to whoever owns the sockets.
