@@ -183,7 +183,7 @@ function checkHex(value: unknown, where: string): void {
 
 function checkNumber(value: unknown, where: string, max: number): void {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return;
-  throw shape(where, `${JSON.stringify(value)} is out of range`, `use a whole number from 0 to ${max}`);
+  throw shape(where, `${JSON.stringify(value)} is ${typeof value === 'number' ? 'out of range' : 'no number'}`, `use a whole number from 0 to ${max}`);
 }
 
 /** The fields of a JSON object; `known` guards against misspelt names. */

@@ -12,7 +12,7 @@ export function eventSections({ events, event_counts: counts }: EventsReport): s
 
 function eventSection(map: string, { type, count, bytes }: EventCountReport, kept: readonly EventReport[]): string[] {
   const isAyaLog = kept.some(({ aya }) => aya !== undefined);
-  const what = isAyaLog ? 'seconds, CPU, level, target, text' : 'packet, seconds, CPU, content';
+  const what = isAyaLog ? 'seconds since boot, CPU, level, target, text' : 'packet, seconds since boot, CPU, content';
   const title = isAyaLog
     ? `aya-log (${counted(count, 'line')} through ${printable(map)}: ${what})`
     : `Events of ${printable(map)} (${type}, ${counted(count, 'event')}, ${counted(bytes, 'byte')}: ${what})`;

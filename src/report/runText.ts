@@ -117,9 +117,17 @@ function outcomes(report: RunReport): string[] {
   const rows = [...found.filter(isWanted).map((outcome) => row(outcome, mark)), ...lost.map((outcome) => row(outcome, '! '))];
   const lines = rows.length === 0 ? [] : ['Where the packets ended', ...textTable(rows)];
   if (counts.rx_over_length > 0) lines.push(...overLengthNotes(report));
-  if (counts.rx_missed > 0) lines.push(`  note: RX rings have ${nic.rx_ring} descriptors; --rx-ring gives them more`);
+  if (counts.rx_missed > 0) lines.push(missedNote(report));
   if (counts.tx_ring_full > 0) lines.push(`  note: TX rings have ${nic.tx_ring} descriptors; --tx-ring gives them more`);
   return lines;
+}
+
+/** In zero-copy mode the descriptors of a queue wait for chunks, and more of them do not help. */
+function missedNote({ nic, xsk, xsk_findings: findings }: RunReport): string {
+  const isStarved = findings.some(({ code, socket }) => code === 'fill-starvation' && xsk.some((each) => each.socket === socket && each.mode === 'zero-copy'));
+  return isStarved
+    ? '  note: in zero-copy mode a queue receives into chunks of FILL alone, and had none (fill-starvation, below)'
+    : `  note: RX rings have ${nic.rx_ring} descriptors; --rx-ring gives them more`;
 }
 
 /** Which MTU would let the longest frame in; what to do when none would. */
@@ -196,7 +204,7 @@ function log({ log: lines, log_lines: count }: RunReport): string[] {
   if (count === 0) return [];
   const rows = lines.slice(0, SHOWN_LINES).map((line) => `  ${(line.t_ns / NS_PER_SEC).toFixed(9)} [${String(line.cpu).padStart(3, '0')}] ${printable(line.text)}`);
   const rest = count > SHOWN_LINES ? [`  and ${grouped(count - SHOWN_LINES)} more (--json shows ${count > lines.length ? `the first ${grouped(lines.length)}` : 'them'})`] : [];
-  return [`Log (${counted(count, 'line')}: seconds, CPU, text)`, ...rows, ...rest];
+  return [`Log (${counted(count, 'line')}: seconds since boot, CPU, text)`, ...rows, ...rest];
 }
 
 /** The checks of all sockets are one line when they passed. */

@@ -12,7 +12,7 @@ export function traceSection({ tracepoints, tracepoint_counts: counts }: TracesR
   const failed = tracepoints.filter(isFailure);
   const more = failed.length - SHOWN_LINES;
   return [
-    `Tracepoints${failed.length === 0 ? '' : ' (of failures: seconds, CPU, line of trace_pipe)'}`,
+    `Tracepoints${failed.length === 0 ? '' : ' (of failures: seconds since boot, CPU, line of trace_pipe)'}`,
     ...textTable(names.map((name) => [name, counts[name]])),
     ...failed.slice(0, SHOWN_LINES).map((trace) => `  ${pipeLine(trace)}`),
     ...(more > 0 ? [`  and ${counted(more, 'more failure')} (--json shows all)`] : []),

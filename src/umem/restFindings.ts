@@ -11,6 +11,8 @@ import type { XskFinding, XskFindingCode } from './xskFindings.js';
 const NO_CHUNK = -1;
 
 const NEVER_FILLED_HINT = 'give chunks to FILL before the first packet comes; a socket that is only to send belongs into no XSKMAP';
+/** An XSKMAP does not matter there: the device itself has no other buffers. */
+const NEVER_FILLED_ZERO_COPY_HINT = 'give chunks to FILL before the first packet comes: with zero copy the queue receives into them alone, also what is for the stack; bind a socket that is only to send in copy mode, or to a queue where nothing arrives';
 
 /**
  * All that is wrong with the applications of some sockets at this moment: the mistakes that were made, and what stands still. Meant for a moment when
@@ -86,10 +88,11 @@ function ofFill(watch: UmemWatch, watched: WatchedRing): XskFinding[] {
     const { starvedCount, starvedNs } = watched;
     const starvedOwners = pool.isZeroCopy ? watch.umem.ownerCounts() : watched.starvedOwners;
     const first = starvedNs < 0 ? '' : `, first at ${timeText(starvedNs - watch.startNs)}${whereWere(starvedOwners)}`;
+    const neverFilledHint = pool.isZeroCopy ? NEVER_FILLED_ZERO_COPY_HINT : NEVER_FILLED_HINT;
     const message = watched.isUntouched
       ? `the application never put a chunk on FILL of queue ${pool.queueId}`
       : `FILL of queue ${pool.queueId} was empty when the kernel wanted a chunk${first}`;
-    findings.push(of(watch, watched, 'fill-starvation', Math.max(1, starvedCount), NO_CHUNK, message, watched.isUntouched ? NEVER_FILLED_HINT : fillHint(starvedOwners, watched, watch.umem.chunks.count)));
+    findings.push(of(watch, watched, 'fill-starvation', Math.max(1, starvedCount), NO_CHUNK, message, watched.isUntouched ? neverFilledHint : fillHint(starvedOwners, watched, watch.umem.chunks.count)));
   }
   // A driver that waits for room on RX is told of there.
   const waitsForRx = [...pool.sockets].some(({ rx }) => rx !== undefined && rx.ring.used >= rx.ring.size);

@@ -234,7 +234,7 @@ export class UmemWatch {
     this.#describe(
       'double-submission', watched, chunk,
       `chunk ${chunk} was put into ${kind} slot ${watched.slot(index)} while ${whoHas(owner)} had it, and the kernel takes it twice`,
-      isSentTwice ? 'a chunk that is sent twice comes back on COMPLETION twice, and is free after the second time' : `give ${kind} only chunks that came back on RX or COMPLETION, each once`,
+      isSentTwice ? 'send a chunk again when it has come back on COMPLETION; one that is sent twice comes back on COMPLETION twice, and is free after the second time' : `give ${kind} only chunks that came back on RX or COMPLETION, each once`,
     );
   }
 

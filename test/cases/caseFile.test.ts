@@ -18,7 +18,7 @@ describe('a case file', () => {
     ['no object', [], 'cases.json: it is no JSON object; write {...}'],
     ['another schema', { ...caseFile(), schema: 2 }, 'cases.json: schema is 2, not 1; write "schema": 1'],
     ['no path', { schema: 1, cases: [] }, 'cases.json: object is no path; write "object": "prog.o"'],
-    ['a size that is none', { ...caseFile(), map_sizes: { m: '64' } }, 'cases.json, map_sizes.m: "64" is out of range; use a whole number from 0 to 4294967295'],
+    ['a size that is none', { ...caseFile(), map_sizes: { m: '64' } }, 'cases.json, map_sizes.m: "64" is no number; use a whole number from 0 to 4294967295'],
     ['sizes without names', { ...caseFile(), map_sizes: [64] }, 'cases.json, map_sizes: it is no JSON object; write {...}'],
     ['no cases', { schema: 1, object: 'prog.o' }, 'cases.json: cases is no list; write "cases": [...]'],
     ['a name twice', caseFile(CASE, CASE), 'cases.json, case 1: the name "a" occurs twice; give each case a name of its own'],
@@ -29,7 +29,7 @@ describe('a case file', () => {
     ['a long repeat', caseFile({ ...CASE, repeat: 2 ** 20 + 1 }), `${OF_CASE}, repeat: 1048577 is out of range; use a whole number from 0 to 1048576`],
     ['a map that is no list', { ...caseFile(), cases: [{ ...CASE, maps: { m: {} } }] }, `${OF_CASE}, maps.m: it is no list of entries; write [{"key": "00000000", "value": "01000000"}]`],
     ['an entry without a value', { ...caseFile(), cases: [{ ...CASE, maps: { m: [{ key: '00' }] } }] }, `${OF_CASE}, maps.m[0].value: it is no string; write the value in hex, or the name of a program`],
-    ['an expected number as text', { ...caseFile(), cases: [{ ...CASE, expect: { retval: '2' } }] }, `${OF_CASE}, expect.retval: "2" is out of range; use a whole number from 0 to 4294967295`],
+    ['an expected number as text', { ...caseFile(), cases: [{ ...CASE, expect: { retval: '2' } }] }, `${OF_CASE}, expect.retval: "2" is no number; use a whole number from 0 to 4294967295`],
     ['a part that can not be excluded', caseFile({ ...CASE, exclude: ['errno'] }), `${OF_CASE}, exclude: it is no list of parts; use retval, data_out, ctx_out, maps.NAME or globals.NAME`],
   ])('with %s is refused', (_, file, message) => {
     expect(refusal(file)).toBe(`case-file-shape | ${message}`);

@@ -49,7 +49,7 @@ describe('events in the report', () => {
 
   it('have a section of the text for each map', () => {
     const text = textOf('ringbuf_events', 'dns.pcap', { event: ['events=struct event'] });
-    expect(text).toContain('\nEvents of events (RINGBUF, 24 events, 384 bytes: packet, seconds, CPU, content)\n  packet 1  1.000000000 [000] {saddr: 192.0.2.1, daddr: 192.0.2.2, bytes: 94, protocol: 17, pad: [0, 0, 0]}\n');
+    expect(text).toContain('\nEvents of events (RINGBUF, 24 events, 384 bytes: packet, seconds since boot, CPU, content)\n  packet 1  1.000000000 [000] {saddr: 192.0.2.1, daddr: 192.0.2.2, bytes: 94, protocol: 17, pad: [0, 0, 0]}\n');
     expect(text).toContain('\n  and 4 more (--json shows them)\n');
     expect(text).toContain('events  RINGBUF  4,096 bytes');
   });
@@ -72,7 +72,7 @@ describe.each([['aya_log_new', ' 0xffff888012345678'], ['aya_log_old', '']])('%s
   });
 
   it('reads like a log', () => {
-    expect(textOf(name, 'dns.pcap')).toContain(`aya-log (25 lines through AYA_LOGS: seconds, CPU, level, target, text)\n  1.000000000 [000] TRACE ${name}: ${everything} (src/main.rs:7)\n  1.000000000 [000] INFO  ${name}: 94 bytes from`);
+    expect(textOf(name, 'dns.pcap')).toContain(`aya-log (25 lines through AYA_LOGS: seconds since boot, CPU, level, target, text)\n  1.000000000 [000] TRACE ${name}: ${everything} (src/main.rs:7)\n  1.000000000 [000] INFO  ${name}: 94 bytes from`);
   });
 });
 

@@ -166,6 +166,19 @@ describe('sections', () => {
     expect(lines).toContain('  note: TX rings have 512 descriptors; --tx-ring gives them more');
   });
 
+  it('a zero-copy queue without chunks is not helped by a longer RX ring, nor by leaving the XSKMAP', () => {
+    const starved = reportOf('xsk_redirect', 'dns.pcap', { nic: 'ice', queues: 1, xsk: 'txonly:count=5', xskMode: 'zerocopy' });
+    expect(section(starved, 'Where')).toEqual([
+      'Where the packets ended',
+      '  ! rx_missed  24  dropped by the NIC: no free RX descriptor',
+      '  note: in zero-copy mode a queue receives into chunks of FILL alone, and had none (fill-starvation, below)',
+    ]);
+    expect(starved.xsk_findings).toMatchObject([{ code: 'fill-starvation', hint: expect.stringMatching(/^give chunks to FILL .* bind a socket that is only to send in copy mode/) }]);
+    const copied = reportOf('xsk_redirect', 'dns.pcap', { nic: 'ice', queues: 1, xsk: 'txonly:count=5', xskMode: 'copy' });
+    expect(copied.outcomes.rx_missed).toBe(0);
+    expect(copied.xsk_findings).toMatchObject([{ code: 'fill-starvation', hint: expect.stringMatching(/belongs into no XSKMAP$/) }]);
+  });
+
   it('frames that no MTU lets in come from offloads; the MTU that is named lets in what was told', () => {
     const report = reportOf('reflector', 'mixed.pcap', { mtu: 1000 });
     const notes = (longest: number, frags = false): string =>
@@ -203,12 +216,12 @@ describe('sections', () => {
   it('the log is cut, and says what the JSON has', () => {
     const report = reportOf('printk', 'mixed.pcap');
     const lines = section(report, 'Log');
-    expect(lines[0]).toBe(`Log (${report.log_lines} lines: seconds, CPU, text)`);
+    expect(lines[0]).toBe(`Log (${report.log_lines} lines: seconds since boot, CPU, text)`);
     expect(lines[2]).toBe('  1.000000000 [000] frame: 42 bytes, type 0806, 1472 to the full 1514');
     expect(lines).toHaveLength(22);
     expect(lines[21]).toBe(`  and ${report.log_lines - 20} more (--json shows them)`);
     expect(section({ ...report, log_lines: 123_456 }, 'Log')[21]).toBe(`  and 123,436 more (--json shows the first ${report.log.length})`);
-    expect(section({ ...report, log_lines: 1, log: [{ t_ns: 1, cpu: 12, text: 'clear\u001b[2J' }] }, 'Log')).toEqual(['Log (1 line: seconds, CPU, text)', '  0.000000001 [012] clear\\x1b[2J']);
+    expect(section({ ...report, log_lines: 1, log: [{ t_ns: 1, cpu: 12, text: 'clear\u001b[2J' }] }, 'Log')).toEqual(['Log (1 line: seconds since boot, CPU, text)', '  0.000000001 [012] clear\\x1b[2J']);
     expect(section(report, 'Variables')).toEqual([]);
   });
 

@@ -58,7 +58,7 @@ describe('the report of a scenario', () => {
 
   it('follows a packet', () => {
     expect(unwrap(packetWay(report, 43)).map((line) => line.replace(/^ +[\d.]+ +/, ''))).toEqual([
-      'The way of packet 43 (seconds, step)',
+      'The way of packet 43 (seconds since boot, step)',
       'packet 43 on balancer, in by eth0: XDP_REDIRECT, redirect',
       'packet 43 over balancer.eth1 > server1.eth0, in 5,085 ns: there as packet 44',
       'packet 44 on server1, in by eth0: XDP_TX, tx',

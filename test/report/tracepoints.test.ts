@@ -17,7 +17,7 @@ describe('tracepoints in the report', () => {
   it('are a section of the text, in the lines of trace_pipe', () => {
     const text = textOf('return_77', 'http.pcap', { queues: 1 });
     expect(text).toContain(
-      '\nTracepoints (of failures: seconds, CPU, line of trace_pipe)\n  xdp_exception  53\n  1.000000000 [000] xdp_exception: prog_id=1 action=0x4d ifindex=1\n',
+      '\nTracepoints (of failures: seconds since boot, CPU, line of trace_pipe)\n  xdp_exception  53\n  1.000000000 [000] xdp_exception: prog_id=1 action=0x4d ifindex=1\n',
     );
     expect(text).toContain('\n  and 33 more failures (--json shows all)\n');
   });

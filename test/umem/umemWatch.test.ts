@@ -120,7 +120,7 @@ describe('a mistake', () => {
     bench.queue(100, 60);
     expect(bench.send()).toBe(0);
     expect(bench.sent).toHaveLength(2);
-    expect(only(bench)).toMatchObject({ code: 'double-submission', ring: 'TX', hint: expect.stringMatching(/comes back on COMPLETION twice/) });
+    expect(only(bench)).toMatchObject({ code: 'double-submission', ring: 'TX', hint: expect.stringMatching(/^send a chunk again when it has come back .* comes back on COMPLETION twice/) });
   });
 
   it('use after hand-over, by whoever tells of the use', () => {

@@ -55,7 +55,8 @@ export class JsonFields {
   number(name: string, fallback?: number, max: number = MAX_U32, min = 0): number {
     const value = this.#fields[name] ?? fallback;
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
-    return this.refuse(name, value === undefined ? 'it is missing' : `${JSON.stringify(value)} is out of range`, `write a whole number from ${min} to ${max}`);
+    const message = value === undefined ? 'it is missing' : `${JSON.stringify(value)} is ${typeof value === 'number' ? 'out of range' : 'no number'}`;
+    return this.refuse(name, message, `write a whole number from ${min} to ${max}`);
   }
 
   /** A number from 0 to 1. */

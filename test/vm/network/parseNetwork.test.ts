@@ -36,6 +36,7 @@ describe('what is wrong is said with its place', () => {
     [{ routes: {} }, 'net.json: routes', 'it is no list'],
     [{ interfaces: [{ name: 'eth0' }] }, 'net.json: interfaces[0].ifindex', 'it is missing'],
     [{ interfaces: [{ ...eth0, mtu: 9e9 }] }, 'net.json: interfaces[0].mtu', '9000000000 is out of range'],
+    [{ interfaces: [{ ...eth0, mtu: '1500' }] }, 'net.json: interfaces[0].mtu', '"1500" is no number'],
     [{ interfaces: [{ ...eth0, mac: '2:0' }] }, 'net.json: interfaces[0].mac', '"2:0" is no MAC address'],
     [{ interfaces: [{ ...eth0, forwarding: { ipv5: true } }] }, 'net.json: interfaces[0].forwarding', 'there is no field "ipv5"'],
     [{ interfaces: [{ ...eth0, addresses: ['10.0.0.1/33'] }] }, 'net.json: interfaces[0].addresses[0]', '"10.0.0.1/33" is no network'],
