@@ -10,9 +10,9 @@ import type { XskFinding, XskFindingCode } from './xskFindings.js';
 
 const NO_CHUNK = -1;
 
-const NEVER_FILLED_HINT = 'give chunks to FILL before the first packet comes; a socket that is only to send belongs into no XSKMAP';
+const NEVER_FILLED_HINT = 'give chunks to FILL (reserve, setAddr, submit) before the first packet comes; a socket that is only to send belongs into no XSKMAP';
 /** An XSKMAP does not matter there: the device itself has no other buffers. */
-const NEVER_FILLED_ZERO_COPY_HINT = 'give chunks to FILL before the first packet comes: with zero copy the queue receives into them alone, also what is for the stack; bind a socket that is only to send in copy mode, or to a queue where nothing arrives';
+const NEVER_FILLED_ZERO_COPY_HINT = 'give chunks to FILL (reserve, setAddr, submit) before the first packet comes: with zero copy the queue receives into them alone, also what is for the stack; bind a socket that is only to send in copy mode, or to a queue where nothing arrives';
 
 /**
  * All that is wrong with the applications of some sockets at this moment: the mistakes that were made, and what stands still. Meant for a moment when

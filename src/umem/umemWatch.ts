@@ -7,6 +7,7 @@ import { PacketHashes } from './packetHashes.js';
 import { XDP_RING_NEED_WAKEUP } from './ring.js';
 import { newXdpDesc, readXdpDesc } from './txDescriptor.js';
 import type { XdpDesc } from './txDescriptor.js';
+import { XDP_PACKET_HEADROOM } from './umem.js';
 import type { Umem } from './umem.js';
 import { WatchedRing } from './watchedRing.js';
 import type { RingKind } from './watchedRing.js';
@@ -231,11 +232,23 @@ export class UmemWatch {
     if (!this.#isFirst('double-submission', watched)) return;
     const { kind } = watched;
     const isSentTwice = kind === 'TX' && owner === Owner.txRing;
+    const hint = isSentTwice
+      ? 'send a chunk again when it has come back on COMPLETION; one that is sent twice comes back on COMPLETION twice, and is free after the second time'
+      : `give ${kind} only chunks that came back on RX or COMPLETION, each once`;
     this.#describe(
       'double-submission', watched, chunk,
       `chunk ${chunk} was put into ${kind} slot ${watched.slot(index)} while ${whoHas(owner)} had it, and the kernel takes it twice`,
-      isSentTwice ? 'send a chunk again when it has come back on COMPLETION; one that is sent twice comes back on COMPLETION twice, and is free after the second time' : `give ${kind} only chunks that came back on RX or COMPLETION, each once`,
+      this.#whyNumber(watched, index) ?? hint,
     );
+  }
+
+  /** What to do where the number of a chunk seems to stand for its address: no chunk begins there, and the kernel puts no packet that early into one. */
+  #whyNumber({ ring }: WatchedRing, index: number): string | undefined {
+    const { chunks, chunkSizeBytes, isUnaligned } = this.umem;
+    const word = ring.entryWord(index);
+    const low = ring.u32[word];
+    const isNumber = !isUnaligned && ring.u32[word + 1] === 0 && low > 0 && low < Math.min(chunks.count, XDP_PACKET_HEADROOM);
+    return isNumber ? `the address was ${low}: if that is the number of a chunk, write ${low * chunkSizeBytes}, as addresses count bytes; give each chunk once` : undefined;
   }
 
   /** The application looks at or writes to bytes of the UMEM by the library, or whoever else tells. */

@@ -114,6 +114,15 @@ describe('a mistake', () => {
     expect(auditChunks(bench.umem)).toMatchObject({ ok: true, detail: '8 accounted for: application 6, rxRing 2; of these 1 that the application had in two places at once' });
   });
 
+  it('the number of a chunk in place of its address', () => {
+    const bench = new SocketBench();
+    for (let i = 0; i < 3; i++) bench.fill(i);
+    expect(only(bench)).toMatchObject({
+      code: 'double-submission', ring: 'FILL', count: 2, message: 'chunk 0 was put into FILL slot 1 while the FILL ring had it, and the kernel takes it twice',
+      hint: 'the address was 1: if that is the number of a chunk, write 2048, as addresses count bytes; give each chunk once',
+    });
+  });
+
   it('a chunk is sent twice: both go out, both complete', () => {
     const bench = new SocketBench();
     bench.queue(0, 60);
