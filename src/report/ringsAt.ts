@@ -102,6 +102,10 @@ export class RingsAtWatcher implements PacketWatcher {
     }, moments);
   }
 
+  onArrival(packetId: number, address: number, lenBytes: number): void {
+    this.#next.onArrival?.(packetId, address, lenBytes);
+  }
+
   onPacketEnd(packet: WatchedPacket): void {
     this.#looks.packetEnded(packet.packetId);
     this.#next.onPacketEnd?.(packet);
