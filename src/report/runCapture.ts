@@ -5,7 +5,7 @@ import { startStateOf } from '../cases/index.js';
 import { autoMode, checkSettings, findProfile, PROFILES } from '../nic/index.js';
 import type { NicFeature, NicSettings, OffloadSettings, XdpDriverFactory } from '../nic/index.js';
 import { openCapture } from '../packet/index.js';
-import { checkNesting, createSimulation, fillMapFromFile, loadRunObject, readNetworkFile } from '../sim/index.js';
+import { checkChainMode, checkNesting, createSimulation, fillMapFromFile, loadRunObject, readNetworkFile } from '../sim/index.js';
 import { loadTargetKernel } from '../vm/index.js';
 import { KERNEL_QUIRKS } from '../umem/index.js';
 import type { XdpSock } from '../umem/index.js';
@@ -134,9 +134,8 @@ export function runCapture(options: RunOptions, onProgress?: (packets: number) =
   const { object, program, chain } = loaded.value;
   const objectPath = typeof options.object === 'string' && chain === undefined ? options.object : undefined;
   if (options.recordCases !== undefined && objectPath === undefined) return fail({ code: 'chain-option', where: '--record-cases', message: 'a case is of one object as its file has it', hint: 'record the cases of each object by itself' });
-  if (chain !== undefined && settings.value.xdpMode === 'offload') {
-    return fail({ code: 'chain-offload', where: '--mode', message: 'a chain can\'t be attached in offload mode: a device takes one program, without a dispatcher (EINVAL)', hint: 'choose --mode native, or give one object' });
-  }
+  const inDevice = checkChainMode(chain, settings.value.xdpMode, '--mode');
+  if (inDevice !== undefined) return fail(inDevice);
   const types = eventTypes(object, options.event ?? []);
   if (!types.ok) return types;
   const contract = options.meta === undefined ? ok(undefined) : contractOfStruct(object.btf, options.meta, metadataMaxBytes(target.value.kernel));

@@ -9,7 +9,7 @@ import type { ChainLink } from '../xdp/index.js';
 import type { HostNicSpec, HostSpec } from './createHost.js';
 import { fillMap, fillMapFromFile } from './mapFile.js';
 import type { MapHost } from './mapFile.js';
-import { loadRunObject } from './runObject.js';
+import { checkChainMode, loadRunObject } from './runObject.js';
 import type { ScenarioSpec, TrafficSpec } from './scenario.js';
 import type { HostFile, NicFile, ObjectFile, ScenarioFile } from './scenarioFile.js';
 
@@ -57,12 +57,13 @@ function hostSpec(host: HostFile, chains: Map<string, readonly ChainLink[]>): Re
   for (const { name, paths, chain, dispatcher, mapSizes, at } of host.objects) {
     const loaded = loadRunObject({ object: paths, chain, dispatcher }, { ...target.value, maxEntries: mapSizes });
     if (!loaded.ok) return fail(loaded.problem.where === '--chain' ? { ...loaded.problem, where: `${at}.chain` } : { where: at, ...loaded.problem });
-    objects.push([name, loaded.value.object]);
-    if (loaded.value.chain === undefined) continue;
-    chains.set(`${host.name}.${name}`, loaded.value.chain);
-    const inDevice = host.nics.find(({ xdp, settings }) => xdp?.object === name && settings.xdpMode === 'offload');
-    if (inDevice !== undefined) {
-      return fail({ code: 'chain-offload', where: `host ${host.name}, NIC ${inDevice.name}`, message: 'a chain can\'t be attached in offload mode: a device takes one program, without a dispatcher (EINVAL)', hint: 'choose "mode": "native", or give one object' });
+    const { object, chain: links } = loaded.value;
+    objects.push([name, object]);
+    if (links === undefined) continue;
+    chains.set(`${host.name}.${name}`, links);
+    for (const nic of host.nics) {
+      const inDevice = nic.xdp?.object === name ? checkChainMode(links, nic.settings.xdpMode, `host ${host.name}, NIC ${nic.name}`) : undefined;
+      if (inDevice !== undefined) return fail(inDevice);
     }
   }
   const { name, cpus, kernel, engine, instructionBudget, network } = host;

@@ -1,9 +1,9 @@
 import { catchProblem, closestTo, fail, ok } from '../base/index.js';
-import type { Result } from '../base/index.js';
+import type { Problem, Result } from '../base/index.js';
 import { linkExtensions, loadObjectFile, resizeMaps } from '../vm/index.js';
 import type { LoadObjectOptions, ObjectSpec } from '../vm/index.js';
 import { CHAIN_ACTIONS, createDispatcher, orderChain } from '../xdp/index.js';
-import type { ChainLink, DispatcherProgram, RunConfig } from '../xdp/index.js';
+import type { ChainLink, DispatcherProgram, RunConfig, XdpMode } from '../xdp/index.js';
 import { chooseProgram } from './chooseProgram.js';
 
 /** What a command line or a scenario file says about the objects that are to be one. */
@@ -53,6 +53,12 @@ export function loadRunObject(options: ObjectOptions, load: LoadObjectOptions): 
   const linked = linkObjects(objects, options);
   if (!linked.ok) return linked;
   return catchProblem(() => ({ ...linked.value, object: { ...linked.value.object, maps: resizeMaps(linked.value.object.maps, maxEntries, linked.value.object.name) } }));
+}
+
+/** `chain-offload`: a chain that is to run in the device. */
+export function checkChainMode(chain: RunObject['chain'], xdpMode: XdpMode | undefined, where: string): Problem | undefined {
+  if (chain === undefined || xdpMode !== 'offload') return undefined;
+  return { code: 'chain-offload', where, message: "a chain can't be attached in offload mode: a device takes one program, without a dispatcher (EINVAL)", hint: 'choose --mode native, or give one object' };
 }
 
 function linkObjects(objects: readonly ObjectSpec[], options: ObjectOptions): Result<RunObject> {

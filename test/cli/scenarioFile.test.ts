@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../src/cli/commandLine.js';
 import type { RunReport, ScenarioReport } from '../../src/report/index.js';
-import { inScenarioWords } from '../../src/report/scenarioWords.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 
 const folder = temporaryFolder();
@@ -48,13 +47,6 @@ describe('hints for scenario files spoke of flags of the command line', () => {
     expect(err).toContain(says);
     expect(err).not.toMatch(/(?<![\w-])--[a-z]|sim run/);
     expect(err.split('\n').length).toBe(2);
-  });
-
-  it('of maps that the object gives no size', () => {
-    const hint = 'user space was meant to set the size before it loads the object: sim run --map-size NAME=N does, or give max_entries in the source';
-    expect(inScenarioWords({ code: 'map-invalid', message: 'max_entries is 0', hint }).hint).toBe('user space was meant to set the size before it loads the object: "map_sizes": {"NAME": N} of the object does, or give max_entries in the source');
-    const inner = 'define it with __array(values, struct { ... }), or give it an inner map when the object is loaded: sim run --inner-map NAME=MAP, innerMaps of loadObject';
-    expect(inScenarioWords({ code: 'map-invalid', message: '', hint: inner }).hint).toBe('define it with __array(values, struct { ... })');
   });
 });
 
