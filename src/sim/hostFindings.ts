@@ -48,8 +48,8 @@ function unreachableSockets({ name, nic, program, loaded }: HostNic, all: readon
   const maps = [...(loaded?.maps.values() ?? [])].filter((map) => map instanceof XskMap);
   const reachable = new Set(maps.flatMap((map) => [...map.entries()].map(({ value }) => socketOfSlot(value))));
   const packetsOf = ({ queueId }: XdpSock): number => nic.driver.counters(queueId).rxPackets;
-  const waiting = all.filter((socket) => socket.isBound && socket.ifindex === nic.settings.ifindex && socket.rx !== undefined && socket.rxPackets === 0
-    && !reachable.has(socket.id) && socket.pool?.fill.ring.producer !== 0 && packetsOf(socket) > 0);
+  const wantsPackets = ({ isBound, rx, rxPackets, pool }: XdpSock): boolean => isBound && rx !== undefined && rxPackets === 0 && pool?.fill.ring.producer !== 0;
+  const waiting = all.filter((socket) => socket.ifindex === nic.settings.ifindex && wantsPackets(socket) && !reachable.has(socket.id) && packetsOf(socket) > 0);
   if (waiting.length === 0) return [];
   const finding = ({ id, queueId }: XdpSock, count: number, message: string, hint: string): XskFinding =>
     xskFinding({ code: 'not-in-xskmap', socket: id, queue: queueId, ring: undefined, firstNs: 0, history: '', message, hint }, count);

@@ -2,7 +2,6 @@ import { Owner } from '../../memory/index.js';
 import { mostForwardedBytes, Outcome, skbFragments, skbPartAddress, skbPartBytes } from '../../xdp/index.js';
 import type { SkBuff } from '../../xdp/index.js';
 import { TX_SKB } from '../bufferTags.js';
-import { DESC_VLAN } from '../device/batch.js';
 import { DMA_TO_DEVICE } from '../dma/direction.js';
 import type { DriverConfig } from './driverState.js';
 import { hasRoomForSkb, skbLaunch } from './launchOffload.js';
@@ -21,7 +20,7 @@ export function queueSkb(config: DriverConfig, tx: TxQueue, skb: SkBuff): boolea
   const { u32 } = memory;
   const { ledger } = allocator;
   const fragments = skbFragments(u32, skb);
-  const offload: Readonly<TxOffload> = skb.vlanTci >= 0 && profile.offloads.txVlanInsert ? { ...NO_OFFLOAD, flags: DESC_VLAN, vlanTci: skb.vlanTci } : NO_OFFLOAD;
+  const offload = skb.vlanTci >= 0 && profile.offloads.txVlanInsert ? insertTag(tx, skb.vlanTci) : NO_OFFLOAD;
   if (profile.peerChecksLength === true && skb.lenBytes > mostForwardedBytes(mtu)) {
     skbs.drop(skb, Outcome.txTooLong);
     return true;
@@ -53,4 +52,9 @@ export function queueSkb(config: DriverConfig, tx: TxQueue, skb: SkBuff): boolea
     tx.skb[record] = isLast ? skb : undefined;
   }
   return true;
+}
+
+function insertTag({ vlanOffload }: TxQueue, vlanTci: number): Readonly<TxOffload> {
+  vlanOffload.vlanTci = vlanTci;
+  return vlanOffload;
 }

@@ -1,7 +1,7 @@
 import type { HostMemory } from '../../memory/index.js';
 import { MAX_SKB_FRAGS } from '../../vm/index.js';
 import type { SkBuff } from '../../xdp/index.js';
-import { BATCH_FRAMES, DESC_CSUM, DESC_EOP, DescriptorBatch, MAX_SEGMENTS } from '../device/batch.js';
+import { BATCH_FRAMES, DESC_CSUM, DESC_EOP, DESC_VLAN, DescriptorBatch, MAX_SEGMENTS } from '../device/batch.js';
 import type { DescriptorFormat, RingMemory } from '../device/formats/descriptorFormat.js';
 import { IOVA_HIGH } from '../device/iommu.js';
 import type { DmaApi } from '../dma/dmaApi.js';
@@ -39,6 +39,8 @@ export class TxQueue {
   readonly launchTimes: LaunchTimes | undefined;
   /** What a frame with a launch time asks for, while it is being queued. */
   readonly launchOffload: TxOffload = { ...NO_OFFLOAD };
+  /** What an skb asks for whose VLAN tag is to be inserted, while it is being queued. */
+  readonly vlanOffload: TxOffload = { ...NO_OFFLOAD, flags: DESC_VLAN };
   readonly kind: Uint8Array;
   readonly buffer: Uint32Array;
   /** Low word of a mapping to undo at completion, 0 for none. */
