@@ -38,7 +38,7 @@ function hostSections(host: HostReport): string[][] {
   const { name, packets, cpus, network_missed: missed } = host;
   const note = missed.length === 0 ? [] : [`  note: ${missed.join(', ')} found nothing, as the host has no network; describe one as "network" (docs/network.md)`];
   return [
-    [`Host ${name}: ${counted(packets.received, 'packet')}, ${counted(cpus, 'CPU')}`, ...nicTable(host.nics), ...note],
+    [`Host ${name}: ${counted(packets.received, 'packet')}, ${counted(cpus, 'CPU')}`, ...nicTable(host.nics), ...note, ...unusedObjects(host)],
     faults(host),
     outcomes(host),
     ...host.objects.map((object) => chainSection(object.chain).map((line, i) => (i === 0 ? `${line}, on ${name}` : line))),
@@ -49,6 +49,13 @@ function hostSections(host: HostReport): string[][] {
     findingsSection(host.xsk_findings, ` on ${name}`),
     log(host),
   ];
+}
+
+/** An object does nothing by being there: a forgotten `xdp` looks like a program that passes everything. */
+function unusedObjects({ objects, nics }: HostReport): string[] {
+  return objects
+    .filter(({ name }) => !nics.some(({ xdp }) => xdp?.object === name))
+    .map(({ name }) => `  note: no NIC runs a program of object ${printable(name)}; say so in "xdp" of a NIC: {"object": ${JSON.stringify(printable(name))}}`);
 }
 
 function nicTable(nics: readonly HostNicReport[]): string[] {

@@ -29,6 +29,14 @@ async function sim(...args: string[]): Promise<{ exitCode: number; out: string; 
 }
 
 describe('the report of a scenario', () => {
+  it('tells of an object that no NIC runs, as of a forgotten xdp', () => {
+    const unused = 'note: no NIC runs a program of object load_balancer; say so in "xdp" of a NIC: {"object": "load_balancer"}';
+    expect(scenarioText(report, (title) => title)).not.toContain('note:');
+    const [balancer, ...servers] = report.hosts;
+    const forgotten = { ...balancer, nics: balancer.nics.map((nic) => ({ ...nic, xdp: null })) };
+    expect(scenarioText({ ...report, hosts: [forgotten, ...servers] }, (title) => title)).toContain(`\n  ${unused}\n`);
+  });
+
   it('sums over hosts what each host has', () => {
     expect(report.packets).toEqual({ received: 280, bytes: 138_078 });
     for (const [name, count] of Object.entries(report.outcomes)) expect(count, name).toBe(report.hosts.reduce((sum, { outcomes }) => sum + outcomes[name], 0));

@@ -89,7 +89,8 @@ describe('parseScenario', () => {
   });
 
   it.each<[string, unknown, string]>([
-    ['no object', [], 'lab.json: it is no JSON object; write {...}'],
+    ['no object', [], 'lab.json: it is no JSON object; write {...} with $schema, schema, seed, max_hops, hosts, links'],
+    ['a program by its name', withNic({ xdp: 'reflector' }), 'lab.json: hosts[0].nics[0].xdp: it is no JSON object; write {...} with object, program, mode'],
     ['a misspelt section', scenario({ host: [] }), 'lab.json: there is no field "host"; use $schema, schema, seed, max_hops, hosts, links'],
     ['another version', scenario({ schema: 2 }), 'lab.json: schema: this is of another version; write "schema": 1'],
     ['more hops than end soon, where two hosts answer each other', scenario({ max_hops: 65536 }), 'lab.json: max_hops: 65536 is out of range; write a whole number from 0 to 65535'],

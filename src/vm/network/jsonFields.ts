@@ -23,7 +23,7 @@ export class JsonFields {
   constructor(json: unknown, path: string, known: readonly string[], code = 'network-shape') {
     this.path = path;
     this.#code = code;
-    if (typeof json !== 'object' || json === null || Array.isArray(json)) throw shapeProblem(code, path, 'it is no JSON object', 'write {...}');
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) throw shapeProblem(code, path, 'it is no JSON object', `write {...} with ${known.join(', ')}`);
     const stranger = Object.keys(json).find((name) => !known.includes(name));
     if (stranger !== undefined) throw shapeProblem(code, path, `there is no field ${JSON.stringify(stranger)}`, `use ${known.join(', ')}`);
     this.#fields = json as Record<string, unknown>;
