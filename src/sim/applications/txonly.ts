@@ -6,7 +6,7 @@ import {
   UDP_HEADER_BYTES, UDP_LENGTH_OFF, UDP_SRC_PORT_OFF,
 } from '../../packet/index.js';
 import { XDP_PKT_CONTD, XDP_TX_METADATA, XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_LAUNCH_TIME, XDP_TXMD_FLAGS_TIMESTAMP } from '../../umem/index.js';
-import type { XskApplicationFactory, XskApplicationHost } from './application.js';
+import type { XskApplicationFactory } from './application.js';
 import { AppSocket } from './appSocket.js';
 
 /** What is sent. */
@@ -36,7 +36,7 @@ const DISCARD_PORT = 9;
 const TTL = 64;
 const NS = 1e9;
 
-/** Offsets in struct xsk_tx_metadata, whose flags are a u64, and where checksum request and time stamp of completion end, and where the launch time does. */
+/** Offsets in struct xsk_tx_metadata, whose flags are a u64, bytes; and where a request ends, without a launch time and with one. */
 const METADATA_CSUM = 8;
 const METADATA_LAUNCH_TIME = 16;
 const METADATA_END = 16;
@@ -69,13 +69,16 @@ export function txonly(options: TxonlyOptions): XskApplicationFactory {
     let sent = 0;
     let startNs = -1;
 
+    /** When the packet with the number `sent` is due, ns. */
+    const dueNs = (): number => startNs + (ratePps === 0 ? 0 : Math.ceil((sent * NS) / ratePps));
+
     const writeMetadata = (at: number): void => {
       view.setUint32(at, flags, true);
       view.setUint32(at + 4, 0, true);
       view.setUint16(at + METADATA_CSUM, UDP, true);
       view.setUint16(at + METADATA_CSUM + 2, UDP_CHECKSUM_OFF, true);
       if (launchDelayNs === undefined) return;
-      const launchNs = startNs + (ratePps === 0 ? 0 : Math.ceil((sent * NS) / ratePps)) + launchDelayNs;
+      const launchNs = dueNs() + launchDelayNs;
       view.setUint32(at + METADATA_LAUNCH_TIME, launchNs % 2 ** 32, true);
       view.setUint32(at + METADATA_LAUNCH_TIME + 4, Math.floor(launchNs / 2 ** 32), true);
     };
@@ -106,7 +109,8 @@ export function txonly(options: TxonlyOptions): XskApplicationFactory {
           while (sent < due && queue());
           app.send();
         }
-        if (sent === due && due < count) wakeForPacket(host, startNs, sent, ratePps);
+        // Rounded, its time may have come although it does not count as due yet.
+        if (sent === due && due < count) host.wakeAt(Math.max(host.nowNs + 1, dueNs()));
       },
     };
   };
@@ -124,10 +128,6 @@ function noMetadata(needed: number, bytes: number): Problem {
     code: 'xsk-metadata-too-short', where: 'txonly', message: `its requests take ${needed} bytes of metadata before each packet, and the UMEM has ${bytes}`,
     hint: 'use metadata of 24 bytes, a whole struct xsk_tx_metadata, or metadata=none',
   };
-}
-
-function wakeForPacket(host: XskApplicationHost, startNs: number, packet: number, ratePps: number): void {
-  host.wakeAt(Math.max(host.nowNs + 1, startNs + Math.ceil((packet * NS) / ratePps)));
 }
 
 /** The packet with number 0 and without a UDP checksum. */
