@@ -193,7 +193,7 @@ function endsOf({ retval, fitsFrame }: ProgramResult, { quirks, xdp, peerChecksL
     case 2:
       return ['stack'];
     case 3:
-      return [...(fitsFrame ? ['tx'] : passes ? [] : ['tx_no_headroom']), passes ? 'stack' : 'tx_ring_full', ...(peerChecksLength === true ? ['tx_too_long'] : [])];
+      return [...(fitsFrame ? ['tx'] : passes ? [] : ['tx_no_headroom']), passes ? 'stack' : 'tx_ring_full', ...(peerChecksLength === true ? ['tx_too_long'] : []), ...(xdp.hasTxContract === true ? ['tx_checksum_refused'] : [])];
     case 4:
       if (quirks.redirectIsInvalid === true) break;
       return [
