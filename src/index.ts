@@ -69,6 +69,6 @@ export {
   createTestNetwork, createTestNic, loadProgram, metadataContract, ProgramGlobals, ProgramLog, ProgramMap, ProgramMaps, redirectText, TestNetwork, TestNic, TestProgram, verdictName,
 } from './testing/index.js';
 export type {
-  EndedPacket, LoadProgramOptions, MapElement, ObjectSource, PacketBytes, ProgramLogLine, RedirectTarget, SentFrame, TestHostOptions, TestNetworkOptions, TestNicOptions, TestProgramEvent,
+  EndedPacket, LoadProgramOptions, MapElement, ObjectSource, OneNicOptions, PacketBytes, ProgramLogLine, RedirectTarget, SentFrame, TestHostOptions, TestNetworkOptions, TestNicOptions, TestProgramEvent,
   TestRun, TestRunContext, TestRunOptions, VerdictName,
 } from './testing/index.js';

@@ -1,5 +1,5 @@
 export { createTestNetwork, createTestNic, TestNetwork } from './network/testNetwork.js';
-export type { TestHostOptions, TestNetworkOptions, TestNicOptions } from './network/testNetwork.js';
+export type { OneNicOptions, TestHostOptions, TestNetworkOptions, TestNicOptions } from './network/testNetwork.js';
 export type { EndedPacket, SentFrame } from './network/packetJournal.js';
 export { TestNic } from './network/testNic.js';
 export { metadataContract } from './program/metadataContract.js';

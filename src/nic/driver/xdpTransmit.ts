@@ -20,7 +20,7 @@ export function queueXdpTx(state: DriverState, pair: QueuePair, buffer: number):
   const { u32 } = memory;
   const { txChecksum } = state;
   if (!convertContextToFrame(u32, vm.contextAddress, pair.rx.buffers.memType, ifindex)) return Outcome.txNoHeadroom;
-  const failure = pair.xdpTxBulk?.failure();
+  const failure = pair.xdpTxBulk?.makeRoom();
   if (failure !== undefined) return failure;
   if (profile.peerChecksLength === true && frameBytes(u32, buffer) > mostForwardedBytes(mtu)) return Outcome.txTooLong;
   if (!hasRoom(pair, frameFragments(u32, buffer), txChecksum === undefined ? 0 : DESC_CSUM)) return Outcome.txRingFull;

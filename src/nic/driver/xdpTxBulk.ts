@@ -21,8 +21,8 @@ export class XdpTxBulk {
     this.#ifindex = ifindex;
   }
 
-  /** Why the bulk that the next frame comes into has ended; `undefined`: it has not. A bulk that is full is handed over first. */
-  failure(): Outcome | undefined {
+  /** Before a frame: hands over a full bulk. @returns why the bulk that the frame comes into has ended; `undefined`: it has not */
+  makeRoom(): Outcome | undefined {
     if (this.#sent + this.#drops === BULK_SIZE) this.flush();
     return this.#failure;
   }

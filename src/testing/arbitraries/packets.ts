@@ -4,7 +4,7 @@ import type { OptionNames } from '../../base/index.js';
 import { ethernet, sctpData } from '../../packet/index.js';
 import type { AfterEthernet, AfterIpv4, AfterIpv6, PacketEnd } from '../../packet/index.js';
 import { ipv4Address, ipv6Address, macAddress, servicePort } from './addresses.js';
-import { badOption, checkChoices, checkSize } from './options.js';
+import { badChoice, checkChoices, checkSize } from './options.js';
 
 /** What `packet` draws from. */
 export type Protocol = 'arp' | 'udp' | 'tcp' | 'icmp' | 'icmpv6' | 'sctp' | 'gre' | 'vxlan' | 'geneve' | 'mpls' | 'raw';
@@ -69,7 +69,7 @@ function protocolsOf({ protocols, ipVersions = IP_VERSIONS }: PacketOptions): re
   if (protocols === undefined) return PROTOCOLS.filter(isPossible);
   checkChoices('packet({ protocols })', protocols, PROTOCOLS);
   const wrong = protocols.find((protocol) => !isPossible(protocol));
-  if (wrong !== undefined) throw badOption('packet({ ipVersions })', `${wrong} is drawn with IPv${VERSION_OF[wrong]} only`, `add ${VERSION_OF[wrong]} to ipVersions, or leave ${wrong} out`);
+  if (wrong !== undefined) throw badChoice('packet({ ipVersions })', `${wrong} is drawn with IPv${VERSION_OF[wrong]} only`, `add ${VERSION_OF[wrong]} to ipVersions, or leave ${wrong} out`);
   return protocols;
 }
 

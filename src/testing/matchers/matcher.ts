@@ -1,5 +1,4 @@
-import { checkOptionNames, didYouMean, shownValue } from '../../base/index.js';
-import type { OptionNames } from '../../base/index.js';
+import { didYouMean, shownValue } from '../../base/index.js';
 
 /** What a matcher gives to vitest or jest: `actual` and `expected` are shown as a diff. */
 export interface MatcherResult {
@@ -52,9 +51,4 @@ export function checkKnownName(matcher: string, kind: string, name: unknown, kno
 /** @throws TypeError for anything but a whole number from 0 on */
 export function checkCount(matcher: string, what: string, value: unknown): void {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw new TypeError(`${matcher}: ${what} can't be ${shownValue(value)}; give a whole number from 0 on`);
-}
-
-/** @throws Error for an option that there is not, and for what is no object */
-export function checkMatcherOptions<Options extends object>(matcher: string, options: Options, names: OptionNames<Options>): void {
-  checkOptionNames(matcher, options, names);
 }

@@ -1,9 +1,9 @@
 import { checkChecksums, differenceNames, diffPackets, formatPacketDiff, isDifferenceName, packetTree, summarize } from '../../packet/index.js';
 import type { ChecksumCheck } from '../../packet/index.js';
-import { didYouMean, hex } from '../../base/index.js';
+import { checkOptionNames, didYouMean, hex } from '../../base/index.js';
 import { packetBytesOf } from '../program/objectSource.js';
 import type { PacketBytes } from '../program/objectSource.js';
-import { checkMatcherOptions, result, wrongSubject } from './matcher.js';
+import { result, wrongSubject } from './matcher.js';
 import type { MatcherResult } from './matcher.js';
 import { journeyOf, packetSubject } from './subject.js';
 
@@ -20,7 +20,7 @@ export interface PacketComparison {
  * @example expect(run).toEqualPacket(packetFrom(run.input).set('ipv4', { dst: '198.51.100.10' }), { ignore: ['ipv4.id'] })
  */
 export function toEqualPacket(received: unknown, expected: PacketBytes, comparison: PacketComparison = {}): MatcherResult {
-  checkMatcherOptions('toEqualPacket', comparison, { ignore: true });
+  checkOptionNames('toEqualPacket', comparison, { ignore: true });
   const { ignore = [] } = comparison;
   if (!Array.isArray(ignore)) throw new TypeError("toEqualPacket: what is to be ignored is a list, such as { ignore: ['ipv4.id'] }");
   const stranger = (ignore as readonly string[]).find((name) => !isDifferenceName(String(name)));

@@ -1,8 +1,9 @@
+import { checkOptionNames } from '../../base/index.js';
 import { OUTCOMES } from '../../xdp/index.js';
 import { redirectText } from '../program/redirectTarget.js';
 import { isVerdictName, VERDICT_NAMES } from '../program/testRunResult.js';
 import type { VerdictName } from '../program/testRunResult.js';
-import { checkCount, checkKnownName, checkMatcherOptions, result } from './matcher.js';
+import { checkCount, checkKnownName, result } from './matcher.js';
 import type { MatcherResult } from './matcher.js';
 import { isTestRun, journeyOf, packetSubject } from './subject.js';
 import type { PacketSubject } from './subject.js';
@@ -85,7 +86,7 @@ export function toRedirectPacket(received: unknown, to: ExpectedRedirect = {}): 
 
 /** @throws TypeError for a destination that no redirect of the program can have */
 function checkRedirect(subject: PacketSubject, to: ExpectedRedirect): void {
-  checkMatcherOptions('toRedirectPacket', to, { ifindex: true, map: true, key: true });
+  checkOptionNames('toRedirectPacket', to, { ifindex: true, map: true, key: true });
   const { ifindex, map, key } = to;
   if (ifindex !== undefined) checkCount('toRedirectPacket', 'the number of an interface', ifindex);
   if (key !== undefined) checkCount('toRedirectPacket', 'a key', key);

@@ -1,7 +1,8 @@
+import { checkOptionNames } from '../../base/index.js';
 import { AfXdp, XdpSock, XSK_FINDING_CODES, xskFindings } from '../../umem/index.js';
 import type { XskFinding, XskFindingCode } from '../../umem/index.js';
 import { XskSocket } from '../../xsk/index.js';
-import { checkKnownName, checkMatcherOptions, result, wrongSubject } from './matcher.js';
+import { checkKnownName, result, wrongSubject } from './matcher.js';
 import type { MatcherResult } from './matcher.js';
 
 /** Which AF_XDP findings don't count. */
@@ -18,7 +19,7 @@ export interface XskFindingOptions {
  * @example expect(nic).toHaveNoXskFindings({ ignore: ['fill-starvation'] })
  */
 export function toHaveNoXskFindings(received: unknown, options: XskFindingOptions = {}): MatcherResult {
-  checkMatcherOptions('toHaveNoXskFindings', options, { ignore: true });
+  checkOptionNames('toHaveNoXskFindings', options, { ignore: true });
   const { ignore = [] } = options;
   if (!Array.isArray(ignore)) throw new TypeError("toHaveNoXskFindings: what is to be ignored is a list, such as { ignore: ['fill-starvation'] }");
   for (const code of ignore as readonly XskFindingCode[]) checkKnownName('toHaveNoXskFindings', 'finding', code, XSK_FINDING_CODES);
