@@ -40,7 +40,7 @@ describe('sim check', () => {
   });
 
   it.each([
-    ['no/such/cases.json', /^sim: no\/such\/cases\.json: can't be read: .*; check the path\n$/],
+    ['no/such/cases.json', /^sim: no\/such\/cases\.json: can't be read: .*; check the path and its permissions\n$/],
     ['fixtures/bad/README.md', /^sim: fixtures\/bad\/README\.md: is no JSON: .*; check commas and quotes\n$/],
   ])('exits with 2 when a file can not be used, and has run nothing: %s', async (path, message) => {
     const { exitCode, stdout, stderr } = await sim('check', writeCases('first.json', [{}]), path);
