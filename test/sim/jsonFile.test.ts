@@ -21,7 +21,7 @@ describe('files of JSON', () => {
     const [missing, directory] = [folder.at('missing.json'), folder.at('directory')];
     mkdirSync(directory);
     const long = folder.write('long.json', JSON.stringify('x'.repeat(60)));
-    expect(problemOf(missing)).toEqual({ code: 'thing-file-unreadable', where: missing, message: "can't be read: there is no such file", hint: 'check the path and its permissions' });
+    expect(problemOf(missing)).toEqual({ code: 'thing-file-unreadable', where: missing, message: "can't be read: there is no such file or directory", hint: 'check the path and its permissions' });
     expect(problemOf(directory)).toEqual({ code: 'thing-file-unreadable', where: directory, message: 'is no plain file', hint: 'give the path of a thing file' });
     expect(problemOf(long)).toEqual({ code: 'thing-file-unreadable', where: long, message: 'has 62 bytes, more than 40', hint: 'write fewer things' });
   });
