@@ -27,17 +27,20 @@ function bindingLines(sockets: readonly XskReport[]): string[] {
   });
 }
 
-/** What AF_XDP applications did wrong or left undone; empty when there is nothing to tell. */
+/** What AF_XDP applications did wrong or left undone; empty when there is nothing to tell. What all sockets do alike is mended once. */
 export function findingsSection(findings: readonly XskFindingReport[], where = ''): string[] {
   if (findings.length === 0) return [];
-  const ordered = [...findings.filter(({ severity }) => severity === 'mistake'), ...findings.filter(({ severity }) => severity !== 'mistake')];
-  const lines = ordered.slice(0, SHOWN_FINDINGS).flatMap(({ code, severity, socket, count, message, hint, history }) => [
-    `  ${severity === 'mistake' ? 'MISTAKE' : 'warning'} ${code}, socket ${socket}${count === 1 ? '' : `, ${grouped(count)} times`}: ${printable(message)}`,
-    ...(history === '' ? [] : [`    ${printable(history)}`]),
-    `    to mend it: ${printable(hint)}`,
-  ]);
+  const ordered = [...findings.filter(({ severity }) => severity === 'mistake'), ...findings.filter(({ severity }) => severity !== 'mistake')].slice(0, SHOWN_FINDINGS);
+  const kindOf = ({ code, hint }: XskFindingReport): string => `${code} ${hint}`;
+  const kinds = [...new Set(ordered.map(kindOf))].map((kind) => ordered.filter((finding) => kindOf(finding) === kind));
+  const lines = kinds.flatMap((group) => [...group.flatMap(findingLines), `    to mend it: ${printable(group[0]!.hint)}`]);
   if (findings.length > SHOWN_FINDINGS) lines.push(`  and ${grouped(findings.length - SHOWN_FINDINGS)} more (--json shows them)`);
   return [`What the AF_XDP applications did wrong or left undone${where} (docs/af-xdp.md)`, ...lines];
+}
+
+function findingLines({ code, severity, socket, count, message, history }: XskFindingReport): string[] {
+  const line = `  ${severity === 'mistake' ? 'MISTAKE' : 'warning'} ${code}, socket ${socket}${count === 1 ? '' : `, ${grouped(count)} times`}: ${printable(message)}`;
+  return history === '' ? [line] : [line, `    ${printable(history)}`];
 }
 
 /** The rings of all sockets at the moments that were asked for, a section each. */

@@ -1,4 +1,4 @@
-import { xskFinding, xskFindings } from '../umem/index.js';
+import { TX_METADATA_REQUESTS, xskFinding, xskFindings } from '../umem/index.js';
 import type { XdpSock, XskFinding } from '../umem/index.js';
 import { socketOfSlot, XskMap } from '../vm/index.js';
 import type { HostNic } from './host.js';
@@ -8,7 +8,7 @@ export function hostFindings(nics: readonly HostNic[], sockets: readonly XdpSock
   const asleep = nics.flatMap((each) => sleepingDrivers(each, sockets));
   // Such a driver can't be woken, so that nobody failed to do it.
   const found = xskFindings(sockets).filter(({ code, ring, socket }) => code !== 'missing-wakeup' || ring !== 'TX' || !asleep.some((finding) => finding.socket === socket));
-  return [...found, ...asleep, ...nics.flatMap((each) => [...idleQueues(each, sockets), ...unreachableSockets(each, sockets)])];
+  return [...found, ...asleep, ...nics.flatMap((each) => [...idleQueues(each, sockets), ...unreachableSockets(each, sockets), ...passedOver(each, sockets)])];
 }
 
 /** Packets on TX of zero-copy sockets that a driver without a program does not take: bind() asks for none, but the driver's rings have no pool then (ice_xsk_pool_setup and its like, 6.18). */
@@ -61,4 +61,25 @@ function unreachableSockets({ name, nic, program, loaded }: HostNic, all: readon
   const names = maps.map(({ spec }) => spec.name).join(', ');
   return waiting.map((socket) => finding(socket, packetsOf(socket), `socket ${socket.id} is in no slot of ${names}, so none of the ${packetsOf(socket)} packets that came to queue ${socket.queueId} could get to it`,
     'put it into the slot that the program redirects that queue to; a map with fewer slots than queues needs more max_entries'));
+}
+
+const PASSED_OVER_HINTS = {
+  'time stamp': 'time stamps need a NIC with tx-timestamp, or copy mode',
+  checksum: 'checksums need a NIC with tx-checksum, or copy mode, where the CPU computes them',
+  'launch time': 'launch times need a NIC with tx-launch-time-fifo and a queue that is set up for them (tc qdisc … etf offload; here launch_time_queues)',
+} as const;
+
+/** What the metadata of packets asked for, and the driver did nothing about. */
+function passedOver({ name, nic: { settings } }: HostNic, all: readonly XdpSock[]): XskFinding[] {
+  const pools = new Set(all.flatMap(({ pool, ifindex }) => (pool === undefined || ifindex !== settings.ifindex ? [] : pool)));
+  return [...pools].flatMap((pool) => {
+    const requests = TX_METADATA_REQUESTS.flatMap((request, i) => (pool.passedOver[i] > 0 ? [{ request, count: pool.passedOver[i] }] : []));
+    const [socket] = pool.txSockets;
+    if (requests.length === 0 || socket === undefined) return [];
+    return [xskFinding({
+      code: 'request-passed-over', socket: socket.id, queue: pool.queueId, ring: 'TX', firstNs: 0, history: '',
+      message: `queue ${pool.queueId} of ${name} does nothing about ${requests.map(({ request, count }) => `${count} ${count === 1 ? 'request' : 'requests'} for a ${request}`).join(' and ')} in the metadata of packets`,
+      hint: `${requests.map(({ request }) => PASSED_OVER_HINTS[request]).join('; ')}; sim nic show lists what a NIC does (xsk-features)`,
+    }, requests.reduce((sum, { count }) => sum + count, 0))];
+  });
 }

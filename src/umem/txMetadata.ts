@@ -17,6 +17,9 @@ export const XDP_TXMD_FLAGS_CHECKSUM = 2;
 /** Send at launch_time, ns of the device's clock; since 6.15. Queues that aren't set up for it pass it over. */
 export const XDP_TXMD_FLAGS_LAUNCH_TIME = 4;
 
+/** What a frame may ask for; the place in the list is the bit of the flag. */
+export const TX_METADATA_REQUESTS = ['time stamp', 'checksum', 'launch time'] as const;
+
 const KNOWN_FLAGS = XDP_TXMD_FLAGS_TIMESTAMP | XDP_TXMD_FLAGS_CHECKSUM | XDP_TXMD_FLAGS_LAUNCH_TIME;
 
 /** What the metadata of a frame asks for: the mainline contract of AF_XDP, since 6.8. */

@@ -3,7 +3,7 @@ import type { HostMemory } from '../memory/index.js';
 import { Owner } from '../memory/index.js';
 import { XDP_WAKEUP_RX, XDP_WAKEUP_TX } from './ifXdp.js';
 import { XDP_RING_NEED_WAKEUP } from './ring.js';
-import { writeTxTimestamp } from './txMetadata.js';
+import { TX_METADATA_REQUESTS, writeTxTimestamp } from './txMetadata.js';
 import { XDP_PACKET_HEADROOM } from './umem.js';
 import type { Umem } from './umem.js';
 import type { XdpSock } from './xdpSock.js';
@@ -49,6 +49,8 @@ export class XskBuffPool {
   hasSg = false;
   /** XDP_WAKEUP_*: who sleeps until it is woken. */
   cachedNeedWakeup = 0;
+  /** Requests in the metadata of packets to be sent that the driver did nothing about, by TX_METADATA_REQUESTS. The kernel counts none. */
+  readonly passedOver = new Float64Array(TX_METADATA_REQUESTS.length);
   /** Of the host, for packets that end without the device. */
   readonly clock: Pick<Scheduler, 'nowNs'>;
   readonly #memory: HostMemory;
@@ -81,6 +83,12 @@ export class XskBuffPool {
     this.#addressHigh = new Uint32Array(slots);
     this.#timestampAt = new Float64Array(slots);
     this.#next = Int32Array.from({ length: slots }, (_, slot) => (slot + 1 < slots ? slot + 1 : NO_NEXT));
+  }
+
+  /** @param requests XDP_TXMD_FLAGS_* that a packet asked for in vain */
+  passOver(requests: number): void {
+    if (requests === 0) return;
+    for (let bit = 0; bit < this.passedOver.length; bit++) this.passedOver[bit] += (requests >>> bit) & 1;
   }
 
   // ── receive ──

@@ -30,6 +30,8 @@ const SEVERITY = {
   'not-in-xskmap': 'warning',
   /** Zero copy on a driver that runs no program, and so sends nothing. */
   'no-program-in-driver': 'warning',
+  /** The metadata of packets asks for what the device does not do. */
+  'request-passed-over': 'warning',
   /** Nothing comes, while a queue without a socket has traffic. */
   'idle-queue': 'warning',
 } as const;

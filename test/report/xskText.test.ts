@@ -74,6 +74,19 @@ describe('findings in the report', () => {
     expect(runVerdict(report)).toMatch(/^FAILED: an AF_XDP application broke the rules: chunk 1 was put/);
   });
 
+  it('what two sockets do alike is mended once', () => {
+    const report: RunReport = { ...run(), xsk_findings: [finding, { ...finding, code: 'invalid-descriptor', history: '' }, { ...finding, socket: 2, count: 1 }] };
+    expect(textOf(report)).toContain(`
+  MISTAKE double-submission, socket 1, 3 times: chunk 1 was put\\x1b into FILL
+    chunk 1: FILL slot 0 at 0 ns
+  MISTAKE double-submission, socket 2: chunk 1 was put\\x1b into FILL
+    chunk 1: FILL slot 0 at 0 ns
+    to mend it: give it once
+  MISTAKE invalid-descriptor, socket 1, 3 times: chunk 1 was put\\x1b into FILL
+    to mend it: give it once
+`);
+  });
+
   it('many are cut', () => {
     const report: RunReport = { ...run(), xsk_findings: Array.from({ length: 25 }, () => finding) };
     expect(textOf(report)).toContain('  and 5 more (--json shows them)');

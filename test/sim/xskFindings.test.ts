@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { findProfile, PROFILES } from '../../src/nic/index.js';
+import type { NicSettings } from '../../src/nic/index.js';
 import type { XskApplicationFactory } from '../../src/sim/index.js';
 import { viewRings } from '../../src/umem/index.js';
 import type { ObjectSpec } from '../../src/vm/index.js';
@@ -155,6 +156,36 @@ describe('zero copy without a program in the driver, where applications that sen
   it('copy mode sends there', () => {
     const { result, simulation } = simulate({ object: redirectToSocket(), frames: burst(10), nic: { profile: findProfile('ice')!, rxRingSize: 512, txRingSize: 512, xdpMode: 'generic' }, xsk: { application: 'l2fwd', mode: 'copy' } });
     expect([simulation.sockets[0]!.txPackets, result.xskFindings]).toEqual([10, []]);
+  });
+});
+
+describe('requests in the metadata of packets', () => {
+  const asked = (name: string, mode: 'copy' | 'zerocopy', options: string, nic: Partial<NicSettings> = {}) => {
+    const profile = findProfile(name)!;
+    const { rxRing, txRing } = profile;
+    const { result } = simulate({
+      object: redirectToSocket(), frames: burst(1), nic: { profile, queues: 1, rxRingSize: rxRing.default, txRingSize: txRing.default, ...nic },
+      xsk: { application: `txonly:count=5,${options}`, mode, chunkCount: 1024, rings: { fill: 1024 } },
+    });
+    return result.xskFindings.flatMap(({ code, message }) => (code === 'request-passed-over' ? message : []));
+  };
+
+  it.each<[string, 'copy' | 'zerocopy', string, string]>([
+    ['igc', 'zerocopy', 'metadata=checksum', 'queue 0 of if1 does nothing about 5 requests for a checksum in the metadata of packets'],
+    ['ixgbe', 'zerocopy', 'metadata=both', 'queue 0 of if1 does nothing about 5 requests for a time stamp and 5 requests for a checksum in the metadata of packets'],
+    ['mlx5', 'zerocopy', 'launch=100', 'queue 0 of if1 does nothing about 5 requests for a launch time in the metadata of packets'],
+    ['igc', 'zerocopy', 'launch=100', 'queue 0 of if1 does nothing about 5 requests for a launch time in the metadata of packets'],
+    ['igc', 'copy', 'launch=100', 'queue 0 of if1 does nothing about 5 requests for a launch time in the metadata of packets'],
+  ])('that %s in %s mode does nothing about are told of: %s', (name, mode, options, message) => {
+    expect(asked(name, mode, options)).toEqual([message]);
+  });
+
+  it('that are met, or that nobody made, are not', () => {
+    expect(asked('igc', 'zerocopy', 'metadata=timestamp')).toEqual([]);
+    expect(asked('igc', 'zerocopy', 'launch=100', { launchTimeQueues: [0] })).toEqual([]);
+    expect(asked('mlx5', 'zerocopy', 'metadata=both')).toEqual([]);
+    expect(asked('ixgbe', 'copy', 'metadata=both')).toEqual([]);
+    expect(asked('ixgbe', 'zerocopy', 'metadata=none')).toEqual([]);
   });
 });
 

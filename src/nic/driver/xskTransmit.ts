@@ -1,5 +1,6 @@
 import { EAGAIN, EBUSY } from '../../base/index.js';
 import { Owner } from '../../memory/index.js';
+import { XDP_TXMD_FLAGS_LAUNCH_TIME } from '../../umem/index.js';
 import type { XdpSock, XskPacket } from '../../umem/index.js';
 import { ETH_HLEN } from '../../vm/index.js';
 import { mostForwardedBytes } from '../../xdp/index.js';
@@ -30,6 +31,7 @@ export function queueSocketPacket(state: DriverState, tx: TxQueue, socket: XdpSo
   if (!copyParts(state, tx, packet)) return -EAGAIN;
   const offload = dealWithChecksum(state, tx, socket, packet);
   if (!mapParts(state, tx, packet)) return -EAGAIN;
+  if (metadata.launchTimeNs >= 0 && tx.launchTimes === undefined) socket.pool!.passOver(XDP_TXMD_FLAGS_LAUNCH_TIME);
   // xsk_skb_metadata writes the time into the skb, skb->tstamp.
   pushParts(state, tx, socket, packet, skbLaunch(state.config, tx, Math.max(0, metadata.launchTimeNs), offload));
   return 0;

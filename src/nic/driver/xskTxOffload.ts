@@ -1,5 +1,5 @@
 import type { HostMemory } from '../../memory/index.js';
-import { NO_TX_METADATA, readTxMetadata } from '../../umem/index.js';
+import { NO_TX_METADATA, readTxMetadata, XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_LAUNCH_TIME, XDP_TXMD_FLAGS_TIMESTAMP } from '../../umem/index.js';
 import type { TxMetadata } from '../../umem/index.js';
 import { DESC_CSUM, PACKET_FRAGMENT, PACKET_TCP, PACKET_UDP } from '../device/batch.js';
 import { ParsedFrame, parseFrame } from '../device/parseFrame.js';
@@ -23,6 +23,8 @@ export class XskTxOffload {
   timestampAt = NO_TIMESTAMP;
   /** When the frame is to be sent, ns of the device's clock; -1: nobody asks for a time. */
   launchTimeNs = -1;
+  /** XDP_TXMD_FLAGS_* of what is asked for in vain. */
+  passedOver = 0;
   readonly #memory: HostMemory;
   readonly #metadata: TxMetadata = { ...NO_TX_METADATA };
   readonly #frame = new ParsedFrame();
@@ -40,10 +42,15 @@ export class XskTxOffload {
     this.offload = NO_OFFLOAD;
     this.timestampAt = NO_TIMESTAMP;
     this.launchTimeNs = -1;
+    this.passedOver = 0;
     if (metadataBytes === 0 || readTxMetadata(this.#memory.view, address - metadataBytes, Infinity, this.#metadata) !== 0) return;
-    if (support?.timestamp === true && this.#metadata.wantsTimestamp) this.timestampAt = address - metadataBytes;
-    if (support?.launchTime === true) this.launchTimeNs = this.#metadata.launchTimeNs;
-    if (support?.checksum === true && this.#metadata.csumStart >= 0) this.#askForChecksum(address, lenBytes);
+    const { wantsTimestamp, launchTimeNs, csumStart } = this.#metadata;
+    if (support?.timestamp === true && wantsTimestamp) this.timestampAt = address - metadataBytes;
+    if (support?.launchTime === true) this.launchTimeNs = launchTimeNs;
+    if (support?.checksum === true && csumStart >= 0) this.#askForChecksum(address, lenBytes);
+    if (wantsTimestamp && this.timestampAt === NO_TIMESTAMP) this.passedOver |= XDP_TXMD_FLAGS_TIMESTAMP;
+    if (launchTimeNs >= 0 && this.launchTimeNs < 0) this.passedOver |= XDP_TXMD_FLAGS_LAUNCH_TIME;
+    if (csumStart >= 0 && this.offload === NO_OFFLOAD) this.passedOver |= XDP_TXMD_FLAGS_CHECKSUM;
   }
 
   /** mlx5 is not told where the checksum is: it parses the frame, and leaves what is neither TCP nor UDP alone. */

@@ -1,5 +1,5 @@
 import { Owner } from '../../memory/index.js';
-import { XDP_PKT_CONTD } from '../../umem/index.js';
+import { XDP_PKT_CONTD, XDP_TX_METADATA, XDP_TXMD_FLAGS_LAUNCH_TIME } from '../../umem/index.js';
 import { TX_XSK_CHUNK } from '../bufferTags.js';
 import { DMA_BIDIRECTIONAL } from '../dma/direction.js';
 import type { DriverState } from './driverState.js';
@@ -45,7 +45,10 @@ function queueDescriptors({ config, xskTxOffload }: DriverState, { tx }: QueuePa
     let offload = NO_OFFLOAD;
     if (isFirst) {
       xskTxOffload.read(address, lenBytes[i], umem.txMetadataBytes, support.txMetadata);
-      const { launchTimeNs } = xskTxOffload;
+      const { launchTimeNs, passedOver } = xskTxOffload;
+      const isUntimed = launchTimeNs >= 0 && tx.launchTimes === undefined;
+      // Without the option nobody has meant what stands there.
+      if ((options[i] & XDP_TX_METADATA) !== 0) pool.passOver(isUntimed ? passedOver | XDP_TXMD_FLAGS_LAUNCH_TIME : passedOver);
       offload = launchTimeNs < 0 ? xskTxOffload.offload : zeroCopyLaunch(config, tx, launchTimeNs, xskTxOffload.offload);
     }
     const iovaLow = buffers.iovaLow(address);
