@@ -49,10 +49,10 @@ export type { XskProblem, XskResult, XskSharedSocketConfig, XskSocketConfig, Xsk
 export { AppSocket, echo, l2fwd, readXskApplication, rxdrop, txonly, XSK_DEFAULTS } from './sim/index.js';
 export type { TxonlyOptions, XskApplication, XskApplicationFactory, XskApplicationHost, XskSettings, XskSpec } from './sim/index.js';
 export {
-  AfXdp, KERNEL_QUIRKS, POLLIN, POLLOUT, XDP_COPY, XDP_PKT_CONTD, XDP_TX_METADATA, XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_TIMESTAMP, XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_TX_SW_CSUM,
-  XDP_UMEM_UNALIGNED_CHUNK_FLAG, XDP_USE_NEED_WAKEUP, XDP_USE_SG, XDP_ZEROCOPY,
+  AfXdp, KERNEL_QUIRKS, NO_TX_METADATA, POLLIN, POLLOUT, readTxTimestamp, writeTxMetadata, XDP_COPY, XDP_PKT_CONTD, XDP_TX_METADATA, XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_LAUNCH_TIME, XDP_TXMD_FLAGS_TIMESTAMP, XDP_UMEM_TX_METADATA_LEN, XDP_UMEM_TX_SW_CSUM,
+  XDP_UMEM_UNALIGNED_CHUNK_FLAG, XDP_USE_NEED_WAKEUP, XDP_USE_SG, XDP_ZEROCOPY, XSK_TX_METADATA_BYTES,
 } from './umem/index.js';
-export type { Mapping, XskQuirks, XskSyscalls } from './umem/index.js';
+export type { Mapping, TxMetadata, XskQuirks, XskSyscalls } from './umem/index.js';
 // Several hosts and NICs: docs/scenario.md.
 export { createScenario, fillMap, IDEAL_LINK, loadScenario, parseScenario, readScenarioFile } from './sim/index.js';
 export type { Host, HostNicSpec, HostSpec, LinkEvent, LinkSettings, LinkSpec, Scenario, ScenarioFile, ScenarioResult, ScenarioSpec, ScenarioWatcher, TrafficSpec } from './sim/index.js';

@@ -10,6 +10,10 @@ const CSUM_OFFSET = 10;
 const LAUNCH_TIME = 16;
 const TX_TIMESTAMP = 8;
 
+/** sizeof(struct xsk_tx_metadata); one that ends before launch_time will do for frames without a launch time. */
+export const XSK_TX_METADATA_BYTES = 24;
+export const XSK_TX_METADATA_SHORT_BYTES = LAUNCH_TIME;
+
 /** Write when the frame was sent, ns, over the request. */
 export const XDP_TXMD_FLAGS_TIMESTAMP = 1;
 /** Compute a checksum from csum_start on, and put it at csum_start + csum_offset, which holds the pseudo header's sum. */
@@ -47,7 +51,7 @@ export function readTxMetadata(view: DataView, address: number, lenBytes: number
   const flags = view.getUint32(address + FLAGS, true);
   if ((flags & ~KNOWN_FLAGS) !== 0 || view.getUint32(address + FLAGS + 4, true) !== 0) return -EINVAL;
   into.wantsTimestamp = (flags & XDP_TXMD_FLAGS_TIMESTAMP) !== 0;
-  into.launchTimeNs = (flags & XDP_TXMD_FLAGS_LAUNCH_TIME) === 0 ? -1 : view.getUint32(address + LAUNCH_TIME, true) + view.getUint32(address + LAUNCH_TIME + 4, true) * 2 ** 32;
+  into.launchTimeNs = (flags & XDP_TXMD_FLAGS_LAUNCH_TIME) === 0 ? -1 : readU64(view, address + LAUNCH_TIME);
   into.csumStart = -1;
   if ((flags & XDP_TXMD_FLAGS_CHECKSUM) === 0) return 0;
   into.csumStart = view.getUint16(address + CSUM_START, true);
@@ -55,8 +59,37 @@ export function readTxMetadata(view: DataView, address: number, lenBytes: number
   return into.csumStart + into.csumOffset + 2 > lenBytes ? -EINVAL : 0;
 }
 
+/**
+ * Writes what a frame asks for, as an application does before it submits the descriptor with XDP_TX_METADATA.
+ *
+ * @param address of the metadata, which ends where the packet begins if it has XSK_TX_METADATA_BYTES: `umem.getData(addr) - umem.config.txMetadataLen`
+ */
+export function writeTxMetadata(view: DataView, address: number, { wantsTimestamp, csumStart, csumOffset, launchTimeNs }: TxMetadata): void {
+  const hasCsum = csumStart >= 0;
+  const hasLaunchTime = launchTimeNs >= 0;
+  view.setUint32(address + FLAGS, (wantsTimestamp ? XDP_TXMD_FLAGS_TIMESTAMP : 0) | (hasCsum ? XDP_TXMD_FLAGS_CHECKSUM : 0) | (hasLaunchTime ? XDP_TXMD_FLAGS_LAUNCH_TIME : 0), true);
+  view.setUint32(address + FLAGS + 4, 0, true);
+  view.setUint16(address + CSUM_START, hasCsum ? csumStart : 0, true);
+  view.setUint16(address + CSUM_OFFSET, hasCsum ? csumOffset : 0, true);
+  if (hasLaunchTime) writeU64(view, address + LAUNCH_TIME, launchTimeNs);
+}
+
 /** Writes the completion of a frame that asked for a time stamp (xsk_tx_metadata_complete). */
 export function writeTxTimestamp(view: DataView, address: number, tNs: number): void {
-  view.setUint32(address + TX_TIMESTAMP, tNs % 2 ** 32, true);
-  view.setUint32(address + TX_TIMESTAMP + 4, Math.floor(tNs / 2 ** 32), true);
+  writeU64(view, address + TX_TIMESTAMP, tNs);
+}
+
+/** When a frame that asked for a time stamp was sent, ns; to be read when its chunk has come back on COMPLETION. */
+export function readTxTimestamp(view: DataView, address: number): number {
+  return readU64(view, address + TX_TIMESTAMP);
+}
+
+function writeU64(view: DataView, address: number, value: number): void {
+  view.setUint32(address, value % 2 ** 32, true);
+  view.setUint32(address + 4, Math.floor(value / 2 ** 32), true);
+}
+
+/** Beyond 2^53 it is nearly so. */
+function readU64(view: DataView, address: number): number {
+  return view.getUint32(address, true) + view.getUint32(address + 4, true) * 2 ** 32;
 }

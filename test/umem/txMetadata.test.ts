@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { XDP_TX_METADATA } from '../../src/umem/index.js';
+import { NO_TX_METADATA, readTxMetadata, readTxTimestamp, writeTxMetadata, writeTxTimestamp, XDP_TX_METADATA, XSK_TX_METADATA_BYTES } from '../../src/umem/index.js';
+import { fc, prop } from '../support/property.js';
 import { SocketBench } from './support.js';
 
 const EINVAL = -22;
@@ -44,6 +45,33 @@ describe('tx_metadata_len', () => {
     expect(send(23, 60)).toBe(1);
     expect(send(24, CHUNK - 23)).toBe(1);
     expect(send(CHUNK + 23, 60)).toBe(1);
+  });
+});
+
+describe('what an application writes', () => {
+  const request = fc.record({
+    wantsTimestamp: fc.boolean(), csumStart: fc.integer({ min: -1, max: 40 }), csumOffset: fc.nat(18),
+    launchTimeNs: fc.oneof(fc.constant(-1), fc.nat(2 ** 31 - 1), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })),
+  });
+
+  prop([request, fc.uint8Array({ minLength: XSK_TX_METADATA_BYTES, maxLength: XSK_TX_METADATA_BYTES })])('the kernel reads, whatever stood there', (asked, bytes) => {
+    const view = new DataView(bytes.buffer);
+    writeTxMetadata(view, 0, asked);
+    const read = { ...NO_TX_METADATA };
+    expect(readTxMetadata(view, 0, 60, read)).toBe(0);
+    expect(read).toEqual({ ...asked, csumOffset: asked.csumStart < 0 ? 0 : asked.csumOffset });
+  });
+
+  it('has 16 bytes without a launch time, and no others are touched', () => {
+    const bytes = new Uint8Array(XSK_TX_METADATA_BYTES).fill(0xee);
+    writeTxMetadata(new DataView(bytes.buffer), 0, { wantsTimestamp: true, csumStart: 34, csumOffset: 6, launchTimeNs: -1 });
+    expect(Buffer.from(bytes).toString('hex')).toBe('0300000000000000' + '22000600' + 'ee'.repeat(12));
+  });
+
+  prop([fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })])('reads the time that the kernel wrote', (tNs) => {
+    const view = new DataView(new ArrayBuffer(XSK_TX_METADATA_BYTES));
+    writeTxTimestamp(view, 0, tNs);
+    expect(readTxTimestamp(view, 0)).toBe(tNs);
   });
 });
 

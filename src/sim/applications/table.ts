@@ -1,3 +1,4 @@
+import { XSK_TX_METADATA_BYTES } from '../../umem/index.js';
 import type { XskApplicationFactory } from './application.js';
 import { echo } from './echo.js';
 import { l2fwd } from './l2fwd.js';
@@ -28,7 +29,6 @@ export interface XskApplicationKind {
 
 /** Longest packet of txonly: a jumbo frame. */
 const MAX_SIZE_BYTES = 9216;
-const XSK_TX_METADATA_BYTES = 24;
 
 /** The applications of `--xsk`. A new one is a file beside this and a row here. */
 export const XSK_APPLICATIONS: Readonly<Record<string, XskApplicationKind>> = {

@@ -5,7 +5,8 @@ import {
   IPV4_MIN_HEADER_BYTES, IPV4_PROTOCOL_OFF, IPV4_SRC_OFF, IPV4_TOTAL_LENGTH_OFF, IPV4_TTL_OFF, pseudoHeaderSumV4, UDP_CHECKSUM_OFF, UDP_DST_PORT_OFF,
   UDP_HEADER_BYTES, UDP_LENGTH_OFF, UDP_SRC_PORT_OFF,
 } from '../../packet/index.js';
-import { XDP_PKT_CONTD, XDP_TX_METADATA, XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_LAUNCH_TIME, XDP_TXMD_FLAGS_TIMESTAMP } from '../../umem/index.js';
+import { writeTxMetadata, XDP_PKT_CONTD, XDP_TX_METADATA, XSK_TX_METADATA_BYTES, XSK_TX_METADATA_SHORT_BYTES } from '../../umem/index.js';
+import type { TxMetadata } from '../../umem/index.js';
 import type { XskApplicationFactory } from './application.js';
 import { AppSocket } from './appSocket.js';
 
@@ -36,12 +37,6 @@ const DISCARD_PORT = 9;
 const TTL = 64;
 const NS = 1e9;
 
-/** Offsets in struct xsk_tx_metadata, whose flags are a u64, bytes; and where a request ends, without a launch time and with one. */
-const METADATA_CSUM = 8;
-const METADATA_LAUNCH_TIME = 16;
-const METADATA_END = 16;
-const METADATA_LAUNCH_END = 24;
-
 /**
  * Sends UDP packets from 198.18.0.1, port 1024 plus queue, to 198.18.0.2, port 9 (addresses for benchmarks, RFC 2544). They are numbered in their first
  * four bytes of payload, from 0 on, and the others count up. A packet that can never be sent is a Problem, `xsk-packet-too-long`, which is thrown; so are
@@ -54,9 +49,9 @@ export function txonly(options: TxonlyOptions): XskApplicationFactory {
     const { frameSize, txMetadataLen } = umem.config;
     const { u8 } = umem;
     const view = new DataView(u8.buffer);
-    const flags = (wantsChecksum ? XDP_TXMD_FLAGS_CHECKSUM : 0) | (wantsTimestamp ? XDP_TXMD_FLAGS_TIMESTAMP : 0)
-      | (launchDelayNs === undefined ? 0 : XDP_TXMD_FLAGS_LAUNCH_TIME);
-    const metadataBytes = flags === 0 ? 0 : launchDelayNs === undefined ? METADATA_END : METADATA_LAUNCH_END;
+    const request: TxMetadata = { wantsTimestamp, csumStart: wantsChecksum ? UDP : -1, csumOffset: UDP_CHECKSUM_OFF, launchTimeNs: -1 };
+    const hasMetadata = wantsTimestamp || wantsChecksum || launchDelayNs !== undefined;
+    const metadataBytes = !hasMetadata ? 0 : launchDelayNs === undefined ? XSK_TX_METADATA_SHORT_BYTES : XSK_TX_METADATA_BYTES;
     if (txMetadataLen < metadataBytes) throw new ProblemError(noMetadata(metadataBytes, txMetadataLen));
     const app = new AppSocket(socket);
     const packet = template(sizeBytes, queueId);
@@ -72,26 +67,17 @@ export function txonly(options: TxonlyOptions): XskApplicationFactory {
     /** When the packet with the number `sent` is due, ns. */
     const dueNs = (): number => startNs + (ratePps === 0 ? 0 : Math.ceil((sent * NS) / ratePps));
 
-    const writeMetadata = (at: number): void => {
-      view.setUint32(at, flags, true);
-      view.setUint32(at + 4, 0, true);
-      view.setUint16(at + METADATA_CSUM, UDP, true);
-      view.setUint16(at + METADATA_CSUM + 2, UDP_CHECKSUM_OFF, true);
-      if (launchDelayNs === undefined) return;
-      const launchNs = dueNs() + launchDelayNs;
-      view.setUint32(at + METADATA_LAUNCH_TIME, launchNs % 2 ** 32, true);
-      view.setUint32(at + METADATA_LAUNCH_TIME + 4, Math.floor(launchNs / 2 ** 32), true);
-    };
-
     /** One packet. @returns false when chunks or TX are short */
     const queue = (): boolean => {
       if (app.freeCount < parts.length || tx.reserve(parts.length) === 0) return false;
       writeNumber(packet, sent, wantsChecksum ? undefined : checksum);
+      if (launchDelayNs !== undefined) request.launchTimeNs = dueNs() + launchDelayNs;
       for (let i = 0; i < parts.length; i++) {
         const addr = app.take() + txMetadataLen;
         u8.set(parts[i], umem.getData(addr));
-        if (i === 0 && flags !== 0) writeMetadata(umem.getData(addr) - txMetadataLen);
-        tx.setDesc(tx.index + i, addr, parts[i].length, (i < parts.length - 1 ? XDP_PKT_CONTD : 0) | (i === 0 && flags !== 0 ? XDP_TX_METADATA : 0));
+        const asks = i === 0 && hasMetadata;
+        if (asks) writeTxMetadata(view, umem.getData(addr) - txMetadataLen, request);
+        tx.setDesc(tx.index + i, addr, parts[i].length, (i < parts.length - 1 ? XDP_PKT_CONTD : 0) | (asks ? XDP_TX_METADATA : 0));
       }
       tx.submit(parts.length);
       sent++;
