@@ -1,4 +1,4 @@
-import { TX_METADATA_REQUESTS, xskFinding, xskFindings } from '../umem/index.js';
+import { inOrder, TX_METADATA_REQUESTS, xskFinding, xskFindings } from '../umem/index.js';
 import type { XdpSock, XskFinding } from '../umem/index.js';
 import { socketOfSlot, XskMap } from '../vm/index.js';
 import type { HostNic } from './host.js';
@@ -8,7 +8,7 @@ export function hostFindings(nics: readonly HostNic[], sockets: readonly XdpSock
   const asleep = nics.flatMap((each) => sleepingDrivers(each, sockets));
   // Such a driver can't be woken, so that nobody failed to do it.
   const found = xskFindings(sockets).filter(({ code, ring, socket }) => code !== 'missing-wakeup' || ring !== 'TX' || !asleep.some((finding) => finding.socket === socket));
-  return [...found, ...asleep, ...nics.flatMap((each) => [...idleQueues(each, sockets), ...unreachableSockets(each, sockets), ...passedOver(each, sockets)])];
+  return inOrder([...found, ...asleep, ...nics.flatMap((each) => [...idleQueues(each, sockets), ...unreachableSockets(each, sockets), ...passedOver(each, sockets)])]);
 }
 
 /** Packets on TX of zero-copy sockets that a driver without a program does not take: bind() asks for none, but the driver's rings have no pool then (ice_xsk_pool_setup and its like, 6.18). */

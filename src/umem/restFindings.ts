@@ -5,7 +5,7 @@ import { XDP_RING_NEED_WAKEUP } from './ring.js';
 import type { UmemWatch } from './umemWatch.js';
 import type { WatchedRing } from './watchedRing.js';
 import { XdpSock } from './xdpSock.js';
-import { xskFinding } from './xskFindings.js';
+import { inOrder, xskFinding } from './xskFindings.js';
 import type { XskFinding, XskFindingCode } from './xskFindings.js';
 
 const NO_CHUNK = -1;
@@ -24,12 +24,12 @@ export function xskFindings(sockets: readonly XdpSock[]): XskFinding[] {
   if (!Array.isArray(sockets) || !sockets.every((each: unknown) => each instanceof XdpSock)) throw new TypeError('xskFindings: this is no list of sockets as the kernel has them; give nic.sockets of a test NIC, or simulation.sockets');
   const watches = [...new Set(sockets.flatMap(({ umem }) => umem?.watch ?? []))];
   for (const watch of watches) watch.sync();
-  return [
+  return inOrder([
     ...watches.flatMap(({ findings }) => findings.all),
     ...watches.flatMap((watch) => watch.rings.filter(({ isOpen }) => isOpen).flatMap((watched) => ofRing(watch, watched))),
     ...watches.flatMap((watch) => lostChunks(watch)),
     ...sockets.flatMap((socket) => refusedPackets(socket)),
-  ];
+  ]);
 }
 
 function ofRing(watch: UmemWatch, watched: WatchedRing): XskFinding[] {

@@ -16,24 +16,25 @@ const SEVERITY = {
   'too-many-descriptors': 'mistake',
   'metadata-refused': 'mistake',
   'index-beyond-ring': 'mistake',
-  /** A packet over several calls that the driver had no room for: the kernel goes back to slots that it had given away. */
-  'tx-rewound': 'warning',
-  'lost-chunk': 'warning',
-  'fill-starvation': 'warning',
-  'completion-not-drained': 'warning',
-  'missing-wakeup': 'warning',
-  'rx-not-read': 'warning',
-  'rx-ring-full': 'warning',
-  'wrong-queue': 'warning',
+  // Warnings: first what brings others about, so that whoever mends the first one may have mended them all.
   'not-bound': 'warning',
+  'wrong-queue': 'warning',
   /** No XSKMAP leads to a socket that wants to receive. */
   'not-in-xskmap': 'warning',
-  /** Zero copy on a driver that runs no program, and so sends nothing. */
-  'no-program-in-driver': 'warning',
-  /** The metadata of packets asks for what the device does not do. */
-  'request-passed-over': 'warning',
   /** Nothing comes, while a queue without a socket has traffic. */
   'idle-queue': 'warning',
+  /** Zero copy on a driver that runs no program, and so sends nothing. */
+  'no-program-in-driver': 'warning',
+  'completion-not-drained': 'warning',
+  'missing-wakeup': 'warning',
+  /** A packet over several calls that the driver had no room for: the kernel goes back to slots that it had given away. */
+  'tx-rewound': 'warning',
+  'rx-not-read': 'warning',
+  'rx-ring-full': 'warning',
+  'fill-starvation': 'warning',
+  'lost-chunk': 'warning',
+  /** The metadata of packets asks for what the device does not do. */
+  'request-passed-over': 'warning',
 } as const;
 
 export type XskFindingCode = keyof typeof SEVERITY;
@@ -96,6 +97,12 @@ export class XskFindingLog {
   get all(): readonly XskFinding[] {
     return [...this.#findings.values()];
   }
+}
+
+/** Mistakes in the order in which they were made, then warnings, first what brings others about. */
+export function inOrder(findings: readonly XskFinding[]): XskFinding[] {
+  const rank = ({ code, severity }: XskFinding): number => (severity === 'mistake' ? -1 : CODE_NUMBER.get(code)!);
+  return [...findings].sort((a, b) => rank(a) - rank(b));
 }
 
 export function xskFinding(finding: Omit<XskFinding, 'severity' | 'count'>, count: number): XskFinding {

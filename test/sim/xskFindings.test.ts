@@ -48,6 +48,20 @@ describe('applications of a run', () => {
     expect(found[1]!.history).toMatch(/ with packet 1 at 0 ns, application at 0 ns$/);
   });
 
+  it('one that never takes what COMPLETION gives back: that is told before FILL, which starves for it', () => {
+    const hoarder: XskApplicationFactory = (socket, host) => ({ ...idle(64)(socket, host), run() {
+      const { rx, tx } = socket;
+      const count = tx.reserve(rx.peek(Math.min(32, tx.nbFree(32))));
+      for (let i = 0; i < count; i++) tx.setDesc(tx.index + i, rx.addr(rx.index + i), rx.len(rx.index + i));
+      rx.release(count);
+      tx.submit(count);
+      if (count > 0) socket.sendto();
+    } });
+    const found = findings(hoarder, { frames: [...burst(64), ...burst(20, 64, 1_000_000)] });
+    expect(found.map(({ code, count }) => `${code} ${count}`)).toEqual(['completion-not-drained 64', 'fill-starvation 20']);
+    expect(found[1]!.hint).toBe('take chunks from COMPLETION and give them back to FILL');
+  });
+
   it('one that looks at a packet after it has given its chunk back, found by the library', () => {
     const careless: XskApplicationFactory = (socket, host) => ({ ...idle(64)(socket, host), run() {
       const count = socket.rx.peek(64);
