@@ -41,21 +41,18 @@ export interface ChecksumReport {
 /** Looks at the checksums of every packet, when it arrives and when it goes on its way. */
 export class ChecksumWatcher implements PacketWatcher {
   readonly #u8: Uint8Array;
-  readonly #next: PacketWatcher;
   /** Packets that arrived with a wrong checksum and are still under way. */
   readonly #wrongOnArrival = new Set<number>();
   readonly #wrong: WrongChecksum[] = [];
   readonly #counts = { packets: 0, valid: 0, absent: 0, unverifiable: 0, wrong_on_arrival: 0, wrong_count: 0 };
 
   /** @param u8 memory of the host that the packets lie in */
-  constructor(u8: Uint8Array, next: PacketWatcher) {
+  constructor(u8: Uint8Array) {
     this.#u8 = u8;
-    this.#next = next;
   }
 
   onArrival(packetId: number, address: number, lenBytes: number): void {
     if (checkChecksums(this.#u8, address, lenBytes).some(({ state }) => state === 'invalid')) this.#wrongOnArrival.add(packetId);
-    this.#next.onArrival?.(packetId, address, lenBytes);
   }
 
   onPacketEnd(packet: WatchedPacket): void {
@@ -63,13 +60,11 @@ export class ChecksumWatcher implements PacketWatcher {
     if (delivered) this.#look(packet, name);
     // An application may send it on.
     if (packet.outcome !== Outcome.xsk) this.#wrongOnArrival.delete(packet.packetId);
-    this.#next.onPacketEnd?.(packet);
   }
 
   onApplicationFrame(packet: WatchedPacket): void {
     this.#look(packet, APPLICATION);
     this.#wrongOnArrival.delete(packet.packetId);
-    this.#next.onApplicationFrame?.(packet);
   }
 
   report(): ChecksumReport {

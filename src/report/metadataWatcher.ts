@@ -38,29 +38,18 @@ export interface MetadataReport {
 export class MetadataWatcher implements PacketWatcher {
   readonly #contract: MetadataContract;
   readonly #u8: Uint8Array;
-  readonly #next: PacketWatcher;
   readonly #first: PacketMetadata[] = [];
   readonly #broken: BrokenMetadata[] = [];
   readonly #counts = { packets: 0, without: 0, broken_count: 0 };
 
   /** @param u8 memory of the host that the packets lie in */
-  constructor(contract: MetadataContract, u8: Uint8Array, next: PacketWatcher) {
+  constructor(contract: MetadataContract, u8: Uint8Array) {
     this.#contract = contract;
     this.#u8 = u8;
-    this.#next = next;
-  }
-
-  onArrival(packetId: number, address: number, lenBytes: number): void {
-    this.#next.onArrival?.(packetId, address, lenBytes);
   }
 
   onPacketEnd(packet: WatchedPacket): void {
     if (packet.outcome === Outcome.stack || packet.outcome === Outcome.xsk || packet.outcome === Outcome.cpumap) this.#look(packet);
-    this.#next.onPacketEnd?.(packet);
-  }
-
-  onApplicationFrame(packet: WatchedPacket): void {
-    this.#next.onApplicationFrame?.(packet);
   }
 
   report(): MetadataReport {

@@ -1,7 +1,7 @@
 import { fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
 import { BOOT_NS } from '../sim/index.js';
-import type { Host, LinkEvent, PacketWatcher, Scenario, ScenarioWatcher, Simulation, WatchedPacket } from '../sim/index.js';
+import type { Host, PacketWatcher, Scenario, ScenarioWatcher, Simulation, WatchedPacket } from '../sim/index.js';
 import { timeText, viewRings } from '../umem/index.js';
 import { parseTime } from './faultOption.js';
 import { counted } from './textTable.js';
@@ -86,13 +86,11 @@ class RingLooks {
   }
 }
 
-/** Looks at the rings of a run at some moments, and passes packets on. */
+/** Looks at the rings of a run at some moments. */
 export class RingsAtWatcher implements PacketWatcher {
   readonly #looks: RingLooks;
-  readonly #next: PacketWatcher;
 
-  constructor(simulation: Simulation, moments: readonly RingMoment[], next: PacketWatcher) {
-    this.#next = next;
+  constructor(simulation: Simulation, moments: readonly RingMoment[]) {
     this.#looks = new RingLooks({
       get nowNs() {
         return simulation.nowNs;
@@ -102,17 +100,8 @@ export class RingsAtWatcher implements PacketWatcher {
     }, moments);
   }
 
-  onArrival(packetId: number, address: number, lenBytes: number): void {
-    this.#next.onArrival?.(packetId, address, lenBytes);
-  }
-
-  onPacketEnd(packet: WatchedPacket): void {
-    this.#looks.packetEnded(packet.packetId);
-    this.#next.onPacketEnd?.(packet);
-  }
-
-  onApplicationFrame(packet: WatchedPacket): void {
-    this.#next.onApplicationFrame?.(packet);
+  onPacketEnd({ packetId }: WatchedPacket): void {
+    this.#looks.packetEnded(packetId);
   }
 
   finish(packets: number): readonly RingsAtReport[] {
@@ -120,13 +109,11 @@ export class RingsAtWatcher implements PacketWatcher {
   }
 }
 
-/** Looks at the rings of all hosts of a scenario at some moments, and passes on what else there is to see. */
+/** Looks at the rings of all hosts of a scenario at some moments. */
 export class ScenarioRingsAt implements ScenarioWatcher {
   readonly #looks: RingLooks;
-  readonly #next: ScenarioWatcher;
 
-  constructor(scenario: Scenario, moments: readonly RingMoment[], next: ScenarioWatcher) {
-    this.#next = next;
+  constructor(scenario: Scenario, moments: readonly RingMoment[]) {
     this.#looks = new RingLooks({
       get nowNs() {
         return scenario.nowNs - BOOT_NS;
@@ -136,19 +123,8 @@ export class ScenarioRingsAt implements ScenarioWatcher {
     }, moments);
   }
 
-  hostWatcher(host: Host): PacketWatcher {
-    const next = this.#next.hostWatcher?.(host) ?? {};
-    return {
-      ...next,
-      onPacketEnd: (packet) => {
-        this.#looks.packetEnded(packet.packetId);
-        next.onPacketEnd?.(packet);
-      },
-    };
-  }
-
-  onLinkFrame(event: LinkEvent): void {
-    this.#next.onLinkFrame?.(event);
+  hostWatcher(): PacketWatcher {
+    return { onPacketEnd: ({ packetId }) => this.#looks.packetEnded(packetId) };
   }
 
   finish(packets: number): readonly RingsAtReport[] {

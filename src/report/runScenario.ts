@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { fail, ok } from '../base/index.js';
 import type { Result } from '../base/index.js';
-import { createScenario, loadScenario, readScenarioFile } from '../sim/index.js';
+import { createScenario, loadScenario, readScenarioFile, watchAllHosts } from '../sim/index.js';
 import { parseRingMoments, ScenarioRingsAt } from './ringsAt.js';
 import { ScenarioJournal } from './scenarioJournal.js';
 import { scenarioReport } from './scenarioReport.js';
@@ -51,9 +51,9 @@ function run(options: ScenarioOptions, onProgress: ((packets: number) => void) |
     if (!scenario.ok) return scenario;
     const captures = WireCaptures.create(file, options.out);
     if (!captures.ok) return captures;
-    const journal = new ScenarioJournal(captures.value, options.packet);
-    const ringsAt = moments.value && new ScenarioRingsAt(scenario.value, moments.value, journal);
-    const result = scenario.value.run(ringsAt ?? journal, onProgress);
+    const journal = new ScenarioJournal(options.packet);
+    const ringsAt = moments.value && new ScenarioRingsAt(scenario.value, moments.value);
+    const result = scenario.value.run(watchAllHosts([...(ringsAt === undefined ? [] : [ringsAt]), journal, captures.value]), onProgress);
     const outputProblem = captures.value.close();
     if (!result.ok) return result;
     if (outputProblem !== undefined) return fail(outputProblem);

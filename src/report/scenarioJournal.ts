@@ -38,24 +38,17 @@ export interface LinkEntry {
 export class ScenarioJournal implements ScenarioWatcher {
   readonly entries: JournalEntry[] = [];
   count = 0;
-  readonly #next: ScenarioWatcher;
   /** The packet that is followed, by all its numbers; `undefined`: all packets are. */
   readonly #followed: Set<number> | undefined;
 
-  /**
-   * @param next also hears everything
-   * @param packetId the only packet whose way is written down
-   */
-  constructor(next: ScenarioWatcher = {}, packetId?: number) {
-    this.#next = next;
+  /** @param packetId the only packet whose way is written down */
+  constructor(packetId?: number) {
     this.#followed = packetId === undefined ? undefined : new Set([packetId]);
   }
 
   hostWatcher(host: Host): PacketWatcher {
-    const next = this.#next.hostWatcher?.(host) ?? {};
     const names = new Map(host.nics.map(({ name, nic }) => [nic.settings.ifindex, name]));
     return {
-      ...next,
       onPacketEnd: (packet) => {
         const { packetId, ifindex, outcome, retval, tNs } = packet;
         if (this.#takes(packetId)) {
@@ -63,7 +56,6 @@ export class ScenarioJournal implements ScenarioWatcher {
             t_ns: tNs, packet: packetId, event: 'end', host: host.name, nic: names.get(ifindex) ?? '', verdict: retval < 0 ? null : verdictName(retval), outcome: OUTCOMES[outcome].name,
           });
         }
-        next.onPacketEnd?.(packet);
       },
     };
   }
@@ -74,7 +66,6 @@ export class ScenarioJournal implements ScenarioWatcher {
       if (arrivedAs !== NO_PACKET) this.#followed?.add(arrivedAs);
       this.entries.push({ t_ns: tNs, packet: packetId, event: 'link', link, sent_ns: sentNs, fate, arrived_as: arrivedAs });
     }
-    this.#next.onLinkFrame?.(event);
   }
 
   #takes(packetId: number): boolean {

@@ -24,6 +24,7 @@ export * from './networkFile.js';
 export * from './packetOrigins.js';
 export * from './packetTally.js';
 export * from './packetWatcher.js';
+export * from './watchAll.js';
 export * from './programEvents.js';
 export * from './runObject.js';
 export * from './runResult.js';

@@ -23,7 +23,7 @@ function right(lenBytes: number): Uint8Array {
 
 function verify(object: ObjectSpec, frames: readonly Uint8Array[], application?: 'l2fwd' | 'rxdrop'): ChecksumReport {
   const simulation = simulationOf({ object, ...(application === undefined ? {} : { xsk: { application } }) });
-  const watcher = new ChecksumWatcher(simulation.memory.u8, {});
+  const watcher = new ChecksumWatcher(simulation.memory.u8);
   unwrap(simulation.run(captureOf(frames.map((bytes) => ({ bytes }))), watcher));
   return watcher.report();
 }

@@ -1,25 +1,25 @@
 import { expect, it } from 'vitest';
 import { unwrap } from '../../src/base/index.js';
-import { parseRingMoments, RingsAtWatcher } from '../../src/report/ringsAt.js';
-import type { PacketWatcher } from '../../src/sim/index.js';
-import { burst, captureOf, redirectToSocket, simulationOf } from '../support/simulate.js';
+import { writePackets } from '../../src/packet/capture/index.js';
+import { RUN_DEFAULTS, runCapture } from '../../src/report/index.js';
+import type { RunReport } from '../../src/report/index.js';
+import { udpFrame } from '../support/simulate.js';
+import { temporaryFolder } from '../support/temporaryFolder.js';
 
-/** What is told of packets: it is the same for whoever comes behind. */
-function heard(around: (simulation: ReturnType<typeof simulationOf>, next: PacketWatcher) => PacketWatcher): string[] {
-  const simulation = simulationOf({ object: redirectToSocket(), xsk: { application: 'l2fwd' } });
-  const lines: string[] = [];
-  const next: PacketWatcher = {
-    onArrival: (packetId, _address, lenBytes) => lines.push(`arrival of ${packetId}, ${lenBytes} bytes`),
-    onPacketEnd: ({ packetId, outcome }) => lines.push(`end of ${packetId}: ${outcome}`),
-    onApplicationFrame: ({ packetId }) => lines.push(`sent ${packetId}`),
-  };
-  unwrap(simulation.run(captureOf(burst(3)), around(simulation, next)));
-  return lines;
-}
+const folder = temporaryFolder();
 
-it('whoever looks at the packets of a run behind --rings-at hears of their arrival, too, which --verify-checksums needs', () => {
-  const alone = heard((_simulation, next) => next);
-  expect(new Set(alone.map((line) => line.split(' ')[0]))).toEqual(new Set(['arrival', 'end', 'sent']));
-  const moments = unwrap(parseRingMoments('packet:2,1ms'));
-  expect(heard((simulation, next) => new RingsAtWatcher(simulation, moments, next))).toEqual(alone);
+// Once a wrong checksum of an arrival was taken for the program's work, as nobody behind --rings-at heard of arrivals.
+it('--rings-at changes nothing of what --verify-checksums finds', () => {
+  const pcap = folder.at('wrong.pcap');
+  const wrong = udpFrame(60);
+  wrong.set([0x12, 0x34], 40);
+  writePackets(pcap, [wrong, udpFrame(80)]);
+  const run = (ringsAt?: string): RunReport => unwrap(runCapture({
+    ...RUN_DEFAULTS, object: 'fixtures/programs/xsk_redirect/xsk_redirect.o', pcap, queues: 1, xsk: 'l2fwd', xskMode: 'copy', set: [], map: [], verifyChecksums: true, ...(ringsAt === undefined ? {} : { ringsAt }),
+  }));
+  const { rings_at: rings, ...report } = run('packet:1,1ms');
+  expect(rings!.map(({ status }) => status)).toEqual(['seen', 'after-end']);
+  expect(report).toEqual(run());
+  expect(report.checksums).toMatchObject({ packets: 4, wrong_count: 0 });
+  expect(report.checksums!.wrong_on_arrival).toBeGreaterThan(0);
 });
